@@ -1,0 +1,29 @@
+"""The one exception for input a user can mend, and what a command does with it."""
+
+import functools
+import sys
+from typing import Callable
+
+
+class InputError(ValueError):
+    """Wrong input, told in one sentence: what was expected, what came, where, and what to do."""
+
+
+def command(main: Callable[..., int]) -> Callable[..., int]:
+    """Turns an :class:`InputError` from a command's ``main`` into one line on stderr and exit code 2.
+
+    Ctrl-C ends with exit code 130 and no traceback, as shells expect.
+    """
+
+    @functools.wraps(main)
+    def run(*args, **kwargs) -> int:
+        try:
+            return main(*args, **kwargs)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 130
+
+    return run

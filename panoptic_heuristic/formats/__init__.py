@@ -1,0 +1,30 @@
+"""Categories, ids and the file formats of panoptic segmentation."""
+
+from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.formats.coco_panoptic import (
+    PanopticImage,
+    PanopticJson,
+    read_annotation,
+    read_panoptic_json,
+    read_panoptic_png,
+)
+from panoptic_heuristic.formats.dataset_yaml import DatasetSplit, DatasetYaml, read_dataset_yaml
+from panoptic_heuristic.formats.label_divisor import decode_label_divisor, encode_label_divisor
+from panoptic_heuristic.formats.panoptic_ids import ids_to_rgb, rgb_to_ids
+
+__all__ = [
+    "Categories",
+    "Category",
+    "DatasetSplit",
+    "DatasetYaml",
+    "PanopticImage",
+    "PanopticJson",
+    "decode_label_divisor",
+    "encode_label_divisor",
+    "ids_to_rgb",
+    "read_annotation",
+    "read_dataset_yaml",
+    "read_panoptic_json",
+    "read_panoptic_png",
+    "rgb_to_ids",
+]

@@ -1,0 +1,131 @@
+"""The data set's categories, in the one id space the core knows: the dataset category id."""
+
+import colorsys
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
+
+from panoptic_heuristic.errors import InputError
+
+
+@dataclass(frozen=True)
+class Category:
+    """One category of a data set.
+
+    Attributes:
+        id: dataset category id, an int >= 0. 0 is legal.
+        name: a name for people.
+        isthing: True for countable objects, False for stuff.
+        color: (R, G, B), each 0 to 255.
+    """
+
+    id: int
+    name: str
+    isthing: bool
+    color: Tuple[int, int, int]
+
+
+class Categories(Mapping):
+    """An ordered, read-only mapping from dataset category id to :class:`Category`.
+
+    Args:
+        categories: the categories; their order is kept.
+
+    Raises:
+        InputError: there is no category, or an id occurs twice.
+    """
+
+    def __init__(self, categories: Iterable[Category]):
+        ordered = tuple(categories)
+        if not ordered:
+            raise InputError("expected at least one category, got none")
+        self._by_id: Dict[int, Category] = {}
+        for category in ordered:
+            if category.id in self._by_id:
+                raise InputError(f"category id {category.id} occurs twice: {self._by_id[category.id].name!r} and {category.name!r}")
+            self._by_id[category.id] = category
+
+    @classmethod
+    def from_coco(cls, entries: Sequence[Mapping[str, Any]], where: str = "categories") -> "Categories":
+        """Reads the ``categories`` list of a COCO panoptic JSON.
+
+        Args:
+            entries: dicts with ``id``, ``name`` and ``isthing`` (0 or 1); ``color`` is optional.
+                A category without a colour gets one that depends on its place in the list only.
+            where: the file, for error messages.
+
+        Raises:
+            InputError: an entry lacks a key or holds a value of the wrong type.
+        """
+        if not isinstance(entries, Sequence) or isinstance(entries, str):
+            raise InputError(f"{where}: expected a list of categories, got {type(entries).__name__}")
+        return cls(_category(entry, place, where) for place, entry in enumerate(entries))
+
+    @classmethod
+    def from_lists(cls, things: Sequence[str], stuff: Sequence[str]) -> "Categories":
+        """Categories numbered from 1, things first, for heads that come without a data set.
+
+        Args:
+            things: names of the thing categories; they get the ids 1 to T.
+            stuff: names of the stuff categories; they get the ids T + 1 to T + S.
+        """
+        entries = [(name, True) for name in things] + [(name, False) for name in stuff]
+        return cls(
+            Category(place + 1, name, isthing, _default_color(place)) for place, (name, isthing) in enumerate(entries)
+        )
+
+    @property
+    def things(self) -> Tuple[Category, ...]:
+        """The thing categories, in order."""
+        return tuple(category for category in self.values() if category.isthing)
+
+    @property
+    def stuff(self) -> Tuple[Category, ...]:
+        """The stuff categories, in order."""
+        return tuple(category for category in self.values() if not category.isthing)
+
+    def to_coco(self) -> list:
+        """The ``categories`` list of a COCO panoptic JSON."""
+        return [
+            {"id": c.id, "name": c.name, "supercategory": c.name, "isthing": int(c.isthing), "color": list(c.color)}
+            for c in self.values()
+        ]
+
+    def __getitem__(self, category_id: int) -> Category:
+        return self._by_id[category_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __repr__(self) -> str:
+        return f"Categories({len(self.things)} things, {len(self.stuff)} stuff)"
+
+
+def is_integer(value: Any) -> bool:
+    """True for a whole number that is not a bool: JSON's ``true`` and ``1.5`` are no ids."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _category(entry: Any, place: int, where: str) -> Category:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{where}: category {place} must be a mapping, got {type(entry).__name__}")
+    for key in ("id", "name", "isthing"):
+        if key not in entry:
+            raise InputError(f"{where}: category {place} has no {key!r}; panoptic categories need id, name and isthing")
+    if not is_integer(entry["id"]) or entry["id"] < 0:
+        raise InputError(f"{where}: category {place} has id {entry['id']!r}; expected an integer >= 0")
+    if entry["isthing"] not in (0, 1):
+        raise InputError(f"{where}: category {entry['id']} has isthing {entry['isthing']!r}; expected 0 or 1")
+    color = entry.get("color", _default_color(place))
+    if len(color) != 3 or not all(is_integer(c) and 0 <= c <= 255 for c in color):
+        raise InputError(f"{where}: category {entry['id']} has color {color!r}; expected three integers from 0 to 255")
+    return Category(entry["id"], str(entry["name"]), bool(entry["isthing"]), tuple(color))
+
+
+def _default_color(place: int) -> Tuple[int, int, int]:
+    """Colours far apart for neighbours in the list: hues by the golden ratio."""
+    hue = place * 0.6180339887498949 % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65, 0.5 + 0.4 * (place % 3) / 2)
+    return round(red * 255), round(green * 255), round(blue * 255)

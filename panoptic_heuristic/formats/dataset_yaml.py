@@ -1,0 +1,147 @@
+"""A data set as one YAML file: what lies where, per split.
+
+.. code-block:: yaml
+
+    name: balloons
+    splits:
+      train: {image_root: train, panoptic_json: train.json, panoptic_root: train_panoptic}
+      val:   {image_root: val, panoptic_json: val.json, panoptic_root: val_panoptic}
+      test:  {image_root: test, panoptic_json: test_images.json, categories_json: val.json}
+
+Paths are relative to the YAML file; ``~`` and variables such as ``$DETECTRON2_DATASETS`` are
+expanded. A split without ``panoptic_root`` is a test set: its images are predicted, not scored.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+import yaml
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import PanopticJson, read_panoptic_json
+from panoptic_heuristic.formats.files import PathLike, read_json
+
+_SPLIT_KEYS = {"image_root", "panoptic_json", "panoptic_root", "categories_json"}
+_KEYS = {"name", "splits", "label_divisor"}
+
+
+@dataclass(frozen=True)
+class DatasetSplit:
+    """One split of a data set.
+
+    Attributes:
+        name: ``<data set>_<split>``, the name Detectron2's catalogs know it by.
+        image_root: folder of the images.
+        panoptic_json: the COCO panoptic JSON, or the image list of a test set.
+        panoptic_root: folder of the panoptic PNGs; None for a test set.
+        categories_json: a JSON whose ``categories`` replace those of ``panoptic_json``, or None.
+    """
+
+    name: str
+    image_root: Path
+    panoptic_json: Path
+    panoptic_root: Optional[Path]
+    categories_json: Optional[Path]
+
+    def read(self) -> PanopticJson:
+        """Reads the split's JSON.
+
+        Raises:
+            InputError: a file is missing or wrong, or the split has a PNG folder and an image in
+                it has no annotation.
+        """
+        categories = None
+        if self.categories_json is not None:
+            data = read_json(self.categories_json)
+            entries = data.get("categories") if isinstance(data, Mapping) else data
+            categories = Categories.from_coco(entries, str(self.categories_json))
+        content = read_panoptic_json(self.panoptic_json, categories)
+        if self.panoptic_root is not None:
+            for image in content.images:
+                if image.png_name is None:
+                    raise InputError(
+                        f"{self.panoptic_json}: image {image.image_id} has no annotation; "
+                        "annotate it, take it out, or leave panoptic_root away if this is a test set"
+                    )
+        return content
+
+
+@dataclass(frozen=True)
+class DatasetYaml:
+    """A data set described by a YAML file.
+
+    Attributes:
+        path: the YAML file.
+        name: the data set's name.
+        splits: the splits by their short name, such as ``train``.
+        label_divisor: of label-divisor maps, see :mod:`panoptic_heuristic.formats.label_divisor`.
+    """
+
+    path: Path
+    name: str
+    splits: Dict[str, DatasetSplit]
+    label_divisor: int
+
+
+def read_dataset_yaml(path: PathLike) -> DatasetYaml:
+    """Reads a data set's YAML file. The files it names are not opened.
+
+    Raises:
+        InputError: the file is missing, is not YAML, or has an unknown or missing key.
+    """
+    path = Path(path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the data set file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    _check_keys(data, _KEYS, {"name", "splits"}, str(path))
+    if not isinstance(data["name"], str) or not data["name"]:
+        raise InputError(f"{path}: 'name' must be a word, got {data['name']!r}")
+    if not isinstance(data["splits"], Mapping) or not data["splits"]:
+        raise InputError(f"{path}: 'splits' must map names such as train and val to their folders and files")
+    label_divisor = data.get("label_divisor", 1000)
+    if not isinstance(label_divisor, int) or label_divisor < 2:
+        raise InputError(f"{path}: label_divisor must be an integer >= 2, got {label_divisor!r}")
+    splits = {
+        str(split): _read_split(f"{data['name']}_{split}", entry, path, f"{path}, split {split}")
+        for split, entry in data["splits"].items()
+    }
+    return DatasetYaml(path, data["name"], splits, label_divisor)
+
+
+def _read_split(name: str, entry: Any, path: Path, where: str) -> DatasetSplit:
+    _check_keys(entry, _SPLIT_KEYS, {"image_root", "panoptic_json"}, where)
+    for key, value in entry.items():
+        if not isinstance(value, str) or not value:
+            raise InputError(f"{where}: {key} must be a path, got {value!r}")
+    resolved = {key: _resolve(value, path, f"{where}, {key}") for key, value in entry.items()}
+    return DatasetSplit(
+        name=name,
+        image_root=resolved["image_root"],
+        panoptic_json=resolved["panoptic_json"],
+        panoptic_root=resolved.get("panoptic_root"),
+        categories_json=resolved.get("categories_json"),
+    )
+
+
+def _check_keys(entry: Any, known: set, needed: set, where: str) -> None:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"{where}: expected a mapping with the keys {', '.join(sorted(needed))}")
+    unknown = sorted(str(key) for key in set(entry) - known)
+    if unknown:
+        raise InputError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(sorted(known))}")
+    missing = sorted(needed - set(entry))
+    if missing:
+        raise InputError(f"{where}: the key {missing[0]!r} is missing")
+
+
+def _resolve(value: str, path: Path, where: str) -> Path:
+    expanded = os.path.expanduser(os.path.expandvars(value))
+    if "$" in expanded:
+        raise InputError(f"{where}: {value!r} names a variable that is not set")
+    return path.parent / expanded

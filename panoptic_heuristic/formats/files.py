@@ -1,0 +1,63 @@
+"""Reading and writing files so that wrong input is told plainly and nothing is half written."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Iterator, Union
+
+from panoptic_heuristic.errors import InputError
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+def read_json(path: PathLike) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        InputError: the file is missing or unreadable, or is not JSON (the line is named).
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from error
+
+
+@contextlib.contextmanager
+def written_whole(path: PathLike) -> Iterator[Path]:
+    """Gives a temporary name beside ``path`` and renames it to ``path`` when the block succeeds.
+
+    The temporary name keeps the suffix, since image writers choose the format by it. When the
+    block fails or is interrupted, the temporary file is removed and ``path`` is as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
+def write_json(path: PathLike, value: Any) -> None:
+    """Writes JSON whole or not at all; equal values give equal bytes."""
+    with written_whole(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(value, file, sort_keys=True)
+
+
+def inside(folder: PathLike, file_name: str) -> Path:
+    """The path of ``file_name`` in ``folder``.
+
+    Raises:
+        InputError: the name is absolute or leads out of the folder.
+    """
+    relative = Path(file_name)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise InputError(f"file_name {file_name!r} leads out of its folder {folder}; expected a name relative to it")
+    return Path(folder) / relative

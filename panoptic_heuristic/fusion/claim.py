@@ -1,0 +1,54 @@
+"""The claim stage: who gets a contested pixel. One rule per file; this is what they share."""
+
+from dataclasses import dataclass
+from typing import Dict, Protocol, Sequence
+
+from fvcore.common.registry import Registry
+from torch import Tensor
+
+from panoptic_heuristic.fusion.instances import InstanceSet
+
+
+class _NamedRegistry(Registry):
+    """A registry whose entries go by the names used in YAML, not by class names."""
+
+    def register(self, name: str):  # type: ignore[override]
+        def add(rule):
+            self._do_register(name, rule)
+            return rule
+
+        return add
+
+
+CLAIM_REGISTRY = _NamedRegistry("PANOPTIC_CLAIM")
+CLAIM_REGISTRY.__doc__ = """
+Claim rules by the name they have in YAML. An entry is a :class:`ClaimRule` class.
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The outcome of a claim rule.
+
+    Attributes:
+        panoptic_seg: (H, W) int32: 0 where no instance is, k where the k-th of ``areas`` is.
+        areas: instance index -> pixels it got (at least 1), in the order of the ids.
+        dropped: instance index -> reason, for the other ranked instances.
+    """
+
+    panoptic_seg: Tensor
+    areas: Dict[int, int]
+    dropped: Dict[int, str]
+
+
+class ClaimRule(Protocol):
+    """What a claim rule must offer: a frozen dataclass of its parameters with this method."""
+
+    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+        """Gives pixels to instances.
+
+        Args:
+            instances: the candidates. Not changed.
+            ranked: indices of the candidates that take part, best first.
+        """
+        ...

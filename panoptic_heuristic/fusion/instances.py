@@ -1,0 +1,247 @@
+"""What an instance head found: scored, categorised masks, kept as crops.
+
+Shape legend: N instances, an image of H x W pixels, RoI masks of M x M, crops of h x w.
+"""
+
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pycocotools import mask as rle_codec
+from torch import Tensor
+
+from panoptic_heuristic.errors import InputError
+
+MASK_THRESHOLD = 0.5
+"""A pixel belongs to a RoI mask if its probability is at least this, as in Mask R-CNN."""
+
+
+class Crop(NamedTuple):
+    """A binary mask inside its integer box; outside the box the mask is empty.
+
+    Attributes:
+        x0, y0: the box's left upper pixel.
+        mask: (h, w) bool; h and w may be 0.
+    """
+
+    x0: int
+    y0: int
+    mask: Tensor
+
+    @property
+    def window(self) -> Tuple[slice, slice]:
+        """The box as a pair of slices, rows first."""
+        height, width = self.mask.shape
+        return slice(self.y0, self.y0 + height), slice(self.x0, self.x0 + width)
+
+
+class InstanceSet:
+    """N scored instance masks of one image. Build it with one of the ``from_...`` methods.
+
+    A mask is cropped when it is first asked for and then kept, so that masks below the score
+    cutoff cost nothing.
+
+    Attributes:
+        scores: (N,) float64 tensor on the CPU. Not checked to be finite: fusing drops those that
+            are not, and says so.
+        category_ids: N dataset category ids.
+        image_size: (H, W) in pixels.
+        device: where the masks are.
+        probabilities: (N, M, M) RoI mask probabilities, or None.
+        boxes: (N, 4) float32 boxes (x0, y0, x1, y1) of the RoI masks in pixels, or None.
+    """
+
+    def __init__(
+        self,
+        make_crop: Callable[[int], Crop],
+        scores: Any,
+        category_ids: Any,
+        image_size: Tuple[int, int],
+        *,
+        count: int,
+        device: torch.device,
+        probabilities: Optional[Tensor] = None,
+        boxes: Optional[Tensor] = None,
+    ):
+        self.scores = as_tensor(scores).detach().to("cpu", torch.float64)
+        self.category_ids = _as_ints(category_ids)
+        for name, length in (("scores", self.scores.shape), ("category_ids", (len(self.category_ids),))):
+            if tuple(length) != (count,):
+                raise InputError(f"expected {count} {name}, one per mask, got shape {tuple(length)}")
+        self.image_size = _check_image_size(image_size)
+        self.device = device
+        self.probabilities = probabilities
+        self.boxes = boxes
+        self._make_crop = make_crop
+        self._crops: List[Optional[Crop]] = [None] * count
+
+    @classmethod
+    def from_bitmaps(
+        cls, masks: Any, scores: Any, category_ids: Any, image_size: Optional[Tuple[int, int]] = None
+    ) -> "InstanceSet":
+        """Instances from full-size binary masks.
+
+        Args:
+            masks: (N, H, W) bool or integers (0 is outside), NumPy array or tensor on any device.
+            scores: N numbers.
+            category_ids: N dataset category ids.
+            image_size: (H, W); if given, it must be that of the masks.
+
+        Raises:
+            InputError: shapes disagree, or the masks are floating point.
+        """
+        masks = as_tensor(masks)
+        if masks.ndim != 3:
+            raise InputError(f"masks must have the shape (N, H, W), got {tuple(masks.shape)}")
+        if masks.is_floating_point():
+            raise InputError(f"masks must be bool or 0/1 integers, got {masks.dtype}; threshold probabilities first")
+        size = tuple(masks.shape[1:])
+        if image_size is not None and tuple(image_size) != size:
+            raise InputError(f"masks are {size[0]}x{size[1]} pixels, but image_size is {tuple(image_size)}")
+
+        def make_crop(index: int) -> Crop:
+            return _tight_crop(masks[index] != 0)
+
+        return cls(make_crop, scores, category_ids, size, count=len(masks), device=masks.device)
+
+    @classmethod
+    def from_rois(
+        cls, probabilities: Any, boxes: Any, scores: Any, category_ids: Any, image_size: Tuple[int, int]
+    ) -> "InstanceSet":
+        """Instances from the M x M mask probabilities of a Mask R-CNN head and their boxes.
+
+        A mask is the bilinear interpolation of its probabilities over its box, cut at
+        :data:`MASK_THRESHOLD`: on the CPU the same pixels as Detectron2's ``paste_masks_in_image``.
+
+        Args:
+            probabilities: (N, M, M) in [0, 1], of the predicted class.
+            boxes: (N, 4) x0, y0, x1, y1 in output pixels.
+            scores: N numbers.
+            category_ids: N dataset category ids.
+            image_size: (H, W) of the output.
+
+        Raises:
+            InputError: shapes disagree.
+        """
+        probabilities = as_tensor(probabilities)
+        if probabilities.ndim != 3 or probabilities.shape[1] != probabilities.shape[2]:
+            raise InputError(f"probabilities must have the shape (N, M, M), got {tuple(probabilities.shape)}")
+        if not probabilities.is_floating_point():
+            raise InputError(f"probabilities must be floating point in [0, 1], got {probabilities.dtype}")
+        boxes = as_tensor(boxes).to(probabilities.device, torch.float32)
+        if tuple(boxes.shape) != (len(probabilities), 4):
+            raise InputError(f"boxes must have the shape ({len(probabilities)}, 4), got {tuple(boxes.shape)}")
+        height, width = _check_image_size(image_size)
+
+        def make_crop(index: int) -> Crop:
+            return _paste(probabilities[index], boxes[index], height, width)
+
+        return cls(
+            make_crop, scores, category_ids, (height, width), count=len(probabilities),
+            device=probabilities.device, probabilities=probabilities, boxes=boxes,
+        )  # fmt: skip
+
+    @classmethod
+    def from_rle(
+        cls, rles: Sequence[Mapping[str, Any]], scores: Any, category_ids: Any, image_size: Tuple[int, int]
+    ) -> "InstanceSet":
+        """Instances from COCO run-length encodings, compressed or not.
+
+        Args:
+            rles: N dicts with ``size`` [H, W] and ``counts``.
+            scores: N numbers.
+            category_ids: N dataset category ids.
+            image_size: (H, W).
+
+        Raises:
+            InputError: an encoding has another size, or cannot be read.
+        """
+        height, width = _check_image_size(image_size)
+        encoded = [_compressed(rle, index, height, width) for index, rle in enumerate(rles)]
+
+        def make_crop(index: int) -> Crop:
+            return _tight_crop(torch.from_numpy(rle_codec.decode(encoded[index])) != 0)
+
+        return cls(
+            make_crop, scores, category_ids, (height, width), count=len(encoded), device=torch.device("cpu")
+        )  # fmt: skip
+
+    def crop(self, index: int) -> Crop:
+        """The mask of one instance.
+
+        Args:
+            index: 0 to N - 1, the place in the input.
+        """
+        if self._crops[index] is None:
+            self._crops[index] = self._make_crop(index)
+        return self._crops[index]
+
+    def __len__(self) -> int:
+        return len(self._crops)
+
+    def __repr__(self) -> str:
+        return f"InstanceSet({len(self)} instances, {self.image_size[0]}x{self.image_size[1]}, {self.device})"
+
+
+def as_tensor(values: Any) -> Tensor:
+    """A tensor over the same memory where torch can share it; tensors stay on their device."""
+    if isinstance(values, Tensor):
+        return values.detach()
+    array = np.asarray(values)
+    # Copies only what torch cannot share: negative strides and read-only memory.
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
+def _as_ints(values: Any) -> Tuple[int, ...]:
+    tensor = as_tensor(values)
+    if tensor.numel() and tensor.is_floating_point():
+        raise InputError(f"category_ids must be integers, got {tensor.dtype}")
+    return tuple(tensor.reshape(-1).tolist()) if tensor.numel() else ()
+
+
+def _check_image_size(image_size: Tuple[int, int]) -> Tuple[int, int]:
+    height, width = (int(side) for side in image_size)
+    if height < 1 or width < 1:
+        raise InputError(f"image_size must be (height, width), both at least 1, got {tuple(image_size)}")
+    return height, width
+
+
+def _tight_crop(mask: Tensor) -> Crop:
+    rows = mask.any(dim=1).nonzero()
+    if not len(rows):
+        return Crop(0, 0, mask[:0, :0])
+    y0, y1 = int(rows[0]), int(rows[-1]) + 1
+    columns = mask[y0:y1].any(dim=0).nonzero()
+    x0, x1 = int(columns[0]), int(columns[-1]) + 1
+    # A copy, so that one small crop does not keep the whole bitmap alive.
+    return Crop(x0, y0, mask[y0:y1, x0:x1].clone())
+
+
+def _paste(probabilities: Tensor, box: Tensor, height: int, width: int) -> Crop:
+    # The order of these float32 operations decides the last bit, and so the pixel: it follows
+    # Detectron2's paste, including the margin of one pixel around the box.
+    x0, y0, x1, y1 = box.tolist()
+    left, top = max(int(np.floor(x0)) - 1, 0), max(int(np.floor(y0)) - 1, 0)
+    right, bottom = min(int(np.ceil(x1)) + 1, width), min(int(np.ceil(y1)) + 1, height)
+    if right <= left or bottom <= top:
+        return Crop(0, 0, torch.zeros((0, 0), dtype=torch.bool, device=box.device))
+    x = torch.arange(left, right, device=box.device, dtype=torch.float32) + 0.5
+    y = torch.arange(top, bottom, device=box.device, dtype=torch.float32) + 0.5
+    x = (x - box[0]) / (box[2] - box[0]) * 2 - 1
+    y = (y - box[1]) / (box[3] - box[1]) * 2 - 1
+    grid = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
+    values = F.grid_sample(probabilities[None, None], grid[None].to(probabilities.dtype), align_corners=False)
+    return Crop(left, top, values[0, 0] >= MASK_THRESHOLD)
+
+
+def _compressed(rle: Mapping[str, Any], index: int, height: int, width: int) -> Mapping[str, Any]:
+    if not isinstance(rle, Mapping) or "counts" not in rle or "size" not in rle:
+        raise InputError(f"rles[{index}] must be a dict with 'size' and 'counts'")
+    if list(rle["size"]) != [height, width]:
+        raise InputError(f"rles[{index}] is {list(rle['size'])}, but image_size is {[height, width]}")
+    if isinstance(rle["counts"], (str, bytes)):
+        return rle
+    if sum(rle["counts"]) != height * width:
+        raise InputError(f"rles[{index}] has runs of {sum(rle['counts'])} pixels, but the image has {height * width}")
+    return rle_codec.frPyObjects(dict(rle), height, width)

@@ -1,0 +1,21 @@
+"""The highest score wins each pixel."""
+
+from dataclasses import dataclass
+from typing import Sequence
+
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
+from panoptic_heuristic.fusion.greedy import Greedy
+from panoptic_heuristic.fusion.instances import InstanceSet
+
+
+@CLAIM_REGISTRY.register("per_pixel")
+@dataclass(frozen=True)
+class PerPixel:
+    """Every pixel goes to the best-ranked instance whose mask holds it; overlap drops nothing.
+
+    That is the greedy rule without its overlap test, since no claimed fraction exceeds 1.
+    """
+
+    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+        """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
+        return Greedy(overlap_threshold=1.0).claim(instances, ranked)

@@ -1,0 +1,45 @@
+"""What fusing returns."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DroppedCandidate:
+    """A candidate segment that is not in the map, and why.
+
+    Attributes:
+        isthing: True for an instance, False for a stuff category of the semantic map.
+        category_id: dataset category id.
+        reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below the
+            cutoff), ``empty`` (no pixel), ``overlap`` (too much of it was claimed before),
+            ``covered`` (all of it was claimed before); for stuff ``stuff_area`` (too few free
+            pixels), ``covered`` (no free pixel).
+        score: of an instance; None for stuff.
+        instance_id: the instance's place in the input; None for stuff.
+    """
+
+    isthing: bool
+    category_id: int
+    reason: str
+    score: Optional[float] = None
+    instance_id: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class FusionResult:
+    """A panoptic map and what did not get into it.
+
+    Attributes:
+        panoptic_seg: (H, W) int32 tensor, on the inputs' device; 0 is void.
+        segments_info: one dict of plain Python values per segment: ``id`` (1 to n, things first,
+            by rank, then stuff by label), ``isthing``, ``category_id`` (dataset id), ``area`` in
+            pixels; things also ``score`` and ``instance_id``, the place in the input.
+        dropped: one entry per candidate that is not in the map, things first.
+    """
+
+    panoptic_seg: Tensor
+    segments_info: List[Dict[str, Any]]
+    dropped: Tuple[DroppedCandidate, ...]
