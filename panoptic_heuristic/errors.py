@@ -20,10 +20,16 @@ def command(main: Callable[..., int]) -> Callable[..., int]:
         try:
             return main(*args, **kwargs)
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {_sentence(error)}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
             return 130
 
     return run
+
+
+def _sentence(error: InputError) -> str:
+    """The sentence alone: from a data loader's process an error comes with its traceback before it."""
+    last_line = str(error).strip().splitlines()[-1]
+    return last_line.replace(f"{InputError.__module__}.{InputError.__qualname__}: ", "", 1)

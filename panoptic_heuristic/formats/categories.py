@@ -41,7 +41,8 @@ class Categories(Mapping):
         self._by_id: Dict[int, Category] = {}
         for category in ordered:
             if category.id in self._by_id:
-                raise InputError(f"category id {category.id} occurs twice: {self._by_id[category.id].name!r} and {category.name!r}")
+                first = self._by_id[category.id].name
+                raise InputError(f"category id {category.id} occurs twice: {first!r} and {category.name!r}")
             self._by_id[category.id] = category
 
     @classmethod
@@ -70,7 +71,8 @@ class Categories(Mapping):
         """
         entries = [(name, True) for name in things] + [(name, False) for name in stuff]
         return cls(
-            Category(place + 1, name, isthing, _default_color(place)) for place, (name, isthing) in enumerate(entries)
+            Category(place + 1, name, isthing, _default_color(place))
+            for place, (name, isthing) in enumerate(entries)
         )
 
     @property
@@ -86,8 +88,14 @@ class Categories(Mapping):
     def to_coco(self) -> list:
         """The ``categories`` list of a COCO panoptic JSON."""
         return [
-            {"id": c.id, "name": c.name, "supercategory": c.name, "isthing": int(c.isthing), "color": list(c.color)}
-            for c in self.values()
+            {
+                "id": category.id,
+                "name": category.name,
+                "supercategory": category.name,
+                "isthing": int(category.isthing),
+                "color": list(category.color),
+            }
+            for category in self.values()
         ]
 
     def __getitem__(self, category_id: int) -> Category:
@@ -113,14 +121,19 @@ def _category(entry: Any, place: int, where: str) -> Category:
         raise InputError(f"{where}: category {place} must be a mapping, got {type(entry).__name__}")
     for key in ("id", "name", "isthing"):
         if key not in entry:
-            raise InputError(f"{where}: category {place} has no {key!r}; panoptic categories need id, name and isthing")
+            raise InputError(
+                f"{where}: category {place} has no {key!r}; panoptic categories need id, name and isthing"
+            )
     if not is_integer(entry["id"]) or entry["id"] < 0:
         raise InputError(f"{where}: category {place} has id {entry['id']!r}; expected an integer >= 0")
     if entry["isthing"] not in (0, 1):
         raise InputError(f"{where}: category {entry['id']} has isthing {entry['isthing']!r}; expected 0 or 1")
     color = entry.get("color", _default_color(place))
-    if len(color) != 3 or not all(is_integer(c) and 0 <= c <= 255 for c in color):
-        raise InputError(f"{where}: category {entry['id']} has color {color!r}; expected three integers from 0 to 255")
+    three = isinstance(color, (list, tuple)) and len(color) == 3
+    if not three or not all(is_integer(c) and 0 <= c <= 255 for c in color):
+        raise InputError(
+            f"{where}: category {entry['id']} has color {color!r}; expected three integers from 0 to 255"
+        )
     return Category(entry["id"], str(entry["name"]), bool(entry["isthing"]), tuple(color))
 
 

@@ -103,7 +103,6 @@ def json_problems(data: Any, where: str, categories: Optional[Categories] = None
             categories = Categories.from_coco(data.get("categories"), f"{where}, categories")
         except InputError as error:
             yield str(error)
-            return
     image_ids = yield from _image_problems(data["images"], where)
     annotations = data.get("annotations", [])
     if not isinstance(annotations, list):
@@ -114,7 +113,8 @@ def json_problems(data: Any, where: str, categories: Optional[Categories] = None
         image_id = annotation.get("image_id") if isinstance(annotation, Mapping) else None
         at = f"{where}, annotation of image {image_id!r}"
         if not is_integer(image_id):
-            yield f"{where}, annotation {place}: expected an object with an integer 'image_id', got {image_id!r}"
+            at = f"{where}, annotation {place}"
+            yield f"{at}: expected an object with an integer 'image_id', got {image_id!r}"
         elif image_id not in image_ids:
             yield f"{at}: 'images' has no image {image_id}"
         elif image_id in seen:
@@ -144,16 +144,21 @@ def read_panoptic_png(path: PathLike, *, height: int, width: int) -> np.ndarray:
     depth, color_type = _png_header(path)
     if (depth, color_type) != (8, 2):
         kind = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}.get(color_type, "unknown")
-        raise InputError(f"{path} is a {depth}-bit {kind} PNG; panoptic PNGs are 8-bit RGB (id = R + 256 G + 65536 B)")
-    with Image.open(path) as image:
-        if image.size != (width, height):
-            raise InputError(
-                f"{path} is {image.size[0]}x{image.size[1]} pixels, but the JSON says {width}x{height} for this image"
-            )
-        try:
+        raise InputError(
+            f"{path} is a PNG of {depth}-bit {kind}; panoptic PNGs are 8-bit RGB (id = R + 256 G + 65536 B)"
+        )
+    try:
+        with Image.open(path) as image:
+            if image.size != (width, height):
+                raise InputError(
+                    f"{path} is {image.size[0]}x{image.size[1]} pixels, "
+                    f"but the JSON says {width}x{height} for this image"
+                )
             return rgb_to_ids(np.asarray(image))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{path} is damaged: {error}") from error
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} is damaged: {error}") from error
 
 
 def read_annotation(image: PanopticImage, panoptic_root: PathLike) -> np.ndarray:
@@ -177,9 +182,11 @@ def id_problems(png_ids: List[int], image: PanopticImage, where: str) -> Iterato
     listed = {segment["id"] for segment in image.segments_info}
     present = set(png_ids) - {VOID_ID}
     for segment_id in sorted(present - listed):
-        yield f"{where}: the PNG holds segment {segment_id}, which the JSON does not list for image {image.image_id}"
+        missing = f"which the JSON does not list for image {image.image_id}"
+        yield f"{where}: the PNG holds segment {segment_id}, {missing}"
     for segment_id in sorted(listed - present):
-        yield f"{where}: the JSON lists segment {segment_id} for image {image.image_id}, which has no pixel in the PNG"
+        listing = f"the JSON lists segment {segment_id} for image {image.image_id}"
+        yield f"{where}: {listing}, which has no pixel in the PNG"
 
 
 def _image_problems(images: List[Any], where: str) -> Iterator[str]:
@@ -203,7 +210,7 @@ def _image_problems(images: List[Any], where: str) -> Iterator[str]:
     return ids
 
 
-def _segment_problems(segments: List[Any], categories: Categories, at: str) -> Iterator[str]:
+def _segment_problems(segments: List[Any], categories: Optional[Categories], at: str) -> Iterator[str]:
     seen = set()
     for segment in segments:
         segment_id = segment.get("id") if isinstance(segment, Mapping) else None
@@ -213,8 +220,10 @@ def _segment_problems(segments: List[Any], categories: Categories, at: str) -> I
         if segment_id in seen:
             yield f"{at}: segment id {segment_id} occurs twice"
         seen.add(segment_id)
-        if segment.get("category_id") not in categories:
-            yield f"{at}, segment {segment_id}: category {segment.get('category_id')!r} is not among the categories"
+        category_id = segment.get("category_id")
+        # Unreadable categories (None) have been told already; a list in place of an id cannot be looked up.
+        if categories is not None and not (is_integer(category_id) and category_id in categories):
+            yield f"{at}, segment {segment_id}: category {category_id!r} is not among the categories"
         if segment.get("iscrowd", 0) not in (0, 1):
             yield f"{at}, segment {segment_id}: iscrowd must be 0 or 1, got {segment['iscrowd']!r}"
 

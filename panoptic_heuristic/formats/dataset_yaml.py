@@ -8,13 +8,15 @@
       val:   {image_root: val, panoptic_json: val.json, panoptic_root: val_panoptic}
       test:  {image_root: test, panoptic_json: test_images.json, categories_json: val.json}
 
-Paths are relative to the YAML file; ``~`` and variables such as ``$DETECTRON2_DATASETS`` are
-expanded. A split without ``panoptic_root`` is a test set: its images are predicted, not scored.
+Paths are relative to the YAML file; ``~`` and environment variables are expanded.
+``$DETECTRON2_DATASETS`` is the folder it is to Detectron2, which is ``datasets`` in the working
+directory where the variable is not set. A split without ``panoptic_root`` is a test set: its images are predicted, not scored.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any, Dict, Mapping, Optional
 
 import yaml
@@ -26,6 +28,7 @@ from panoptic_heuristic.formats.files import PathLike, read_json
 
 _SPLIT_KEYS = {"image_root", "panoptic_json", "panoptic_root", "categories_json"}
 _KEYS = {"name", "splits", "label_divisor"}
+_DATASETS_VARIABLE = "DETECTRON2_DATASETS"
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,7 @@ class DatasetSplit:
             InputError: a file is missing or wrong, or the split has a PNG folder and an image in
                 it has no annotation.
         """
-        categories = None
-        if self.categories_json is not None:
-            data = read_json(self.categories_json)
-            entries = data.get("categories") if isinstance(data, Mapping) else data
-            categories = Categories.from_coco(entries, str(self.categories_json))
-        content = read_panoptic_json(self.panoptic_json, categories)
+        content = read_panoptic_json(self.panoptic_json, self.given_categories())
         if self.panoptic_root is not None:
             for image in content.images:
                 if image.png_name is None:
@@ -67,6 +65,18 @@ class DatasetSplit:
                         "annotate it, take it out, or leave panoptic_root away if this is a test set"
                     )
         return content
+
+    def given_categories(self) -> Optional[Categories]:
+        """The categories of ``categories_json``; None if the split's own JSON holds them.
+
+        Raises:
+            InputError: the file is missing or wrong.
+        """
+        if self.categories_json is None:
+            return None
+        data = read_json(self.categories_json)
+        entries = data.get("categories") if isinstance(data, Mapping) else data
+        return Categories.from_coco(entries, str(self.categories_json))
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,15 @@ class DatasetYaml:
     name: str
     splits: Dict[str, DatasetSplit]
     label_divisor: int
+
+
+def datasets_root() -> Path:
+    """The folder Detectron2 looks for data sets in, as an absolute path.
+
+    Detectron2's own rule: ``$DETECTRON2_DATASETS``, or ``datasets`` if that is not set, relative to
+    the working directory (not to a YAML file).
+    """
+    return Path(os.path.abspath(os.path.expanduser(os.environ.get(_DATASETS_VARIABLE, "datasets"))))
 
 
 def read_dataset_yaml(path: PathLike) -> DatasetYaml:
@@ -141,7 +160,8 @@ def _check_keys(entry: Any, known: set, needed: set, where: str) -> None:
 
 
 def _resolve(value: str, path: Path, where: str) -> Path:
-    expanded = os.path.expanduser(os.path.expandvars(value))
-    if "$" in expanded:
-        raise InputError(f"{where}: {value!r} names a variable that is not set")
-    return path.parent / expanded
+    try:
+        expanded = Template(value).substitute({**os.environ, _DATASETS_VARIABLE: str(datasets_root())})
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{where}: {value!r} names a variable that is not set (write $$ for a dollar sign)") from error
+    return path.parent / os.path.expanduser(expanded)

@@ -55,9 +55,13 @@ def inside(folder: PathLike, file_name: str) -> Path:
     """The path of ``file_name`` in ``folder``.
 
     Raises:
-        InputError: the name is absolute or leads out of the folder.
+        InputError: the name is absolute, leads out of the folder, or names no file.
     """
     relative = Path(file_name)
+    if not relative.parts or "\0" in file_name:
+        raise InputError(f"file_name {file_name!r} is no name of a file in {folder}")
     if relative.is_absolute() or ".." in relative.parts:
-        raise InputError(f"file_name {file_name!r} leads out of its folder {folder}; expected a name relative to it")
+        raise InputError(
+            f"file_name {file_name!r} leads out of its folder {folder}; expected a name relative to it"
+        )
     return Path(folder) / relative

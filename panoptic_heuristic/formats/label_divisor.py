@@ -37,21 +37,26 @@ def encode_label_divisor(
 
     Raises:
         InputError: a category has more instances than ``label_divisor - 1``, a stuff category
-            occurs twice, a value does not fit ``dtype``, ``void`` collides with a code, or the
-            map holds an id that is not listed.
+            or a segment id occurs twice, a value does not fit ``dtype``, ``void`` collides with a
+            code, or the map holds an id that is not listed.
     """
     _check_divisor(label_divisor)
     ids = np.asarray(panoptic_seg)
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise InputError(f"a panoptic map holds integers, got {ids.dtype}")
     code_of_id = _codes(segments_info, label_divisor)
     code_of_id[0] = void
     limits = np.iinfo(dtype)
     for segment_id, code in code_of_id.items():
         if segment_id and code == void:
-            raise InputError(f"void is {void}, but segment {segment_id} encodes to the same value; choose another void")
-        if not limits.min <= code <= limits.max:
             raise InputError(
-                f"{'void' if segment_id == 0 else f'segment {segment_id}'} encodes to {code}, which does not fit "
-                f"{np.dtype(dtype).name}; use a wider type or a smaller label_divisor than {label_divisor}"
+                f"void is {void}, but segment {segment_id} encodes to the same value; choose another void"
+            )
+        if not limits.min <= code <= limits.max:
+            what = f"segment {segment_id}" if segment_id else "void"
+            raise InputError(
+                f"{what} encodes to {code}, which does not fit {np.dtype(dtype).name}; "
+                f"use a wider type or a smaller label_divisor than {label_divisor}"
             )
     present, inverse = np.unique(ids, return_inverse=True)
     unlisted = [int(i) for i in present if int(i) not in code_of_id]
@@ -87,7 +92,7 @@ def decode_label_divisor(
     thing_ids = set(things)
     ids = np.zeros(len(codes), dtype=np.int32)
     segments_info: List[Dict[str, Any]] = []
-    for place, (code, area) in enumerate(zip(codes.tolist(), areas.tolist())):
+    for place, (code, area) in enumerate(zip(codes.tolist(), areas.tolist(), strict=True)):
         if code == void:
             continue
         if code < 0:
@@ -95,18 +100,21 @@ def decode_label_divisor(
         category_id, instance = divmod(code, label_divisor)
         isthing = category_id in thing_ids
         if isthing != (instance > 0):
-            kind, expected = ("thing", "counts from 1") if isthing else ("stuff", "must be 0")
+            kind, expected = ("a thing", "counts from 1") if isthing else ("stuff", "must be 0")
             raise InputError(
-                f"code {code} is category {category_id}, instance {instance}, but category {category_id} is {kind}, "
-                f"whose instance number {expected}; is label_divisor {label_divisor} right?"
+                f"code {code} is category {category_id}, instance {instance}, but category {category_id} "
+                f"is {kind}, whose instance number {expected}; is label_divisor {label_divisor} right?"
             )
         ids[place] = len(segments_info) + 1
-        segments_info.append({"id": int(ids[place]), "isthing": isthing, "category_id": category_id, "area": area})
+        segments_info.append(
+            {"id": int(ids[place]), "isthing": isthing, "category_id": category_id, "area": area}
+        )
     return ids[inverse.reshape(labels.shape)], segments_info
 
 
 def _check_divisor(label_divisor: int) -> None:
-    if isinstance(label_divisor, bool) or not isinstance(label_divisor, (int, np.integer)) or label_divisor < 1:
+    integer = isinstance(label_divisor, (int, np.integer)) and not isinstance(label_divisor, bool)
+    if not integer or label_divisor < 1:
         raise InputError(f"label_divisor must be an integer >= 1, got {label_divisor!r}")
 
 
@@ -125,6 +133,11 @@ def _codes(segments_info: Sequence[Mapping[str, Any]], label_divisor: int) -> Di
                 )
         elif category_id in last_instance:
             raise InputError(f"stuff category {category_id} occurs twice in segments_info")
+        segment_id = int(segment["id"])
+        if segment_id == 0:
+            raise InputError("segments_info lists segment id 0, which is void")
+        if segment_id in code_of_id:
+            raise InputError(f"segment id {segment_id} occurs twice in segments_info")
         last_instance[category_id] = instance
-        code_of_id[int(segment["id"])] = category_id * label_divisor + instance
+        code_of_id[segment_id] = category_id * label_divisor + instance
     return code_of_id

@@ -38,7 +38,7 @@ class Greedy:
             crop = instances.crop(index)
             window = panoptic_seg[crop.window]
             free = crop.mask & (window == 0)
-            area, free_area = int(crop.mask.sum()), int(free.sum())
+            area, free_area = int(crop.mask.count_nonzero()), int(free.count_nonzero())
             if area == 0:
                 dropped[index] = "empty"
             elif (area - free_area) / area > self.overlap_threshold:
@@ -47,5 +47,5 @@ class Greedy:
                 dropped[index] = "covered"
             else:
                 areas[index] = free_area
-                window[free] = len(areas)
+                window.masked_fill_(free, len(areas))
         return Claim(panoptic_seg, areas, dropped)

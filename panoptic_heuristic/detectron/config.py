@@ -1,0 +1,151 @@
+"""Config keys, and how a config is put together from a YAML file and the command line."""
+
+import difflib
+import os
+from typing import Any, List, Mapping, Sequence, Set, Tuple
+
+import yaml
+from detectron2.config import CfgNode, get_cfg
+
+from panoptic_heuristic.errors import InputError
+
+# Detectron2 has these as int or float, and yacs refuses the other one; people write 1 and 4096.0.
+_NUMBERS = (
+    "MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH",
+    "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT",
+    "MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH",
+)
+MAP_FORMATS = ("segments", "label_divisor")
+
+
+class PanopticHeuristicCfgNode(CfgNode):
+    """A config root that takes any number for the three fusion thresholds."""
+
+    def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
+        """As in Detectron2, but the three thresholds may be int or float."""
+        other = cfg_other.clone()
+        for key in _NUMBERS:
+            node, name = _descend(other, key)
+            if node is not None and name in node:
+                self._set_number(key, node.pop(name))
+        super().merge_from_other_cfg(other)
+
+    def merge_from_list(self, cfg_list: List[Any]) -> None:
+        """As in Detectron2, but the three thresholds may be int or float."""
+        others = []
+        for key, value in zip(cfg_list[0::2], cfg_list[1::2]):
+            if key in _NUMBERS:
+                self._set_number(key, self._decode_cfg_value(value))
+            else:
+                others += [key, value]
+        super().merge_from_list(others + list(cfg_list[len(cfg_list) // 2 * 2 :]))
+
+    @classmethod
+    def _decode_cfg_value(cls, value: Any) -> Any:
+        # Makes nodes of dicts: they must be plain ones, since yacs merges nodes of one class only.
+        return CfgNode._decode_cfg_value(value)
+
+    def _set_number(self, key: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InputError(f"{key} must be a number, got {value!r}")
+        node, name = _descend(self, key)
+        # Whole numbers stay of the type Detectron2 gave the key, so that a saved config merges there.
+        whole = isinstance(node[name], int) and float(value).is_integer()
+        node[name] = int(value) if whole else float(value)
+
+
+def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
+    """Adds this project's keys to a Detectron2 config.
+
+    The three thresholds stay under ``MODEL.PANOPTIC_FPN.COMBINE``, where Detectron2 has them; any
+    number is accepted for them from now on.
+    """
+    cfg.MODEL.PANOPTIC_FUSION = CfgNode()
+    # "segments": (map of ids, segments_info), as Detectron2. "label_divisor": (map of dataset
+    # category id * label_divisor + instance with -1 for void, None).
+    cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT = "segments"
+    # Who gets a contested pixel: "greedy" or "per_pixel".
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM = CfgNode()
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME = "greedy"
+    # A data set of one's own as a YAML file, see datasets/README.md. Its splits are registered as
+    # <name>_<split>; DATASETS.TRAIN and DATASETS.TEST default to its splits train and val.
+    cfg.DATASETS.PANOPTIC_YAML = ""
+    # Keep the predictions as COCO panoptic PNGs and JSON under OUTPUT_DIR/inference.
+    cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = False
+    # yacs has no hook for a key's type, and nodes refuse to have attributes set the usual way.
+    object.__setattr__(cfg, "__class__", PanopticHeuristicCfgNode)
+
+
+def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNode, Set[str]]:
+    """Puts a config together.
+
+    Args:
+        config_file: a YAML file, on ``_BASE_`` files if it likes.
+        overrides: ``KEY VALUE`` pairs.
+
+    Returns:
+        The config, not frozen, and the keys that the file or the overrides set.
+
+    Raises:
+        InputError: the file is missing or no YAML, a key does not exist, or a value has the wrong type.
+    """
+    cfg = get_cfg()
+    add_panoptic_heuristic_config(cfg)
+    if len(overrides) % 2:
+        raise InputError(f"expected KEY VALUE pairs after the options, but {overrides[-1]!r} has no value")
+    if not os.path.isfile(config_file):
+        raise InputError(f"there is no config file {config_file!r}; name one with --config-file")
+    try:
+        content = CfgNode.load_yaml_with_base(config_file)
+        cfg.merge_from_file(config_file)
+    except (KeyError, ValueError, AssertionError, TypeError, OSError, yaml.YAMLError) as error:
+        raise _config_error(error, config_file, cfg) from error
+    try:
+        cfg.merge_from_list(list(overrides))
+    except (KeyError, ValueError, AssertionError, TypeError) as error:
+        wrong = _first_unknown(overrides[0::2], cfg)
+        raise _config_error(KeyError(wrong) if wrong else error, "the command line", cfg) from error
+    _check_fusion(cfg)
+    return cfg, set(_leaf_keys(content)) | set(overrides[0::2])
+
+
+def _check_fusion(cfg: CfgNode) -> None:
+    if cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT not in MAP_FORMATS:
+        raise InputError(
+            f"MODEL.PANOPTIC_FUSION.MAP_FORMAT must be one of {', '.join(MAP_FORMATS)}, "
+            f"got {cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT!r}"
+        )
+
+
+def _config_error(error: Exception, where: str, cfg: CfgNode) -> InputError:
+    if isinstance(error, InputError):
+        return InputError(f"{where}: {error}")
+    message = " ".join(str(error.args[0] if error.args else error).split())
+    if not isinstance(error, KeyError):
+        return InputError(f"{where}: {message}")
+    key = message.rsplit(": ", 1)[-1]
+    close = difflib.get_close_matches(key, list(_leaf_keys(cfg)), n=1, cutoff=0.6)
+    return InputError(f"{where}: there is no config key {key}" + (f"; did you mean {close[0]}?" if close else ""))
+
+
+def _first_unknown(keys: Sequence[str], cfg: CfgNode) -> str:
+    known = set(_leaf_keys(cfg))
+    return next((key for key in keys if key not in known), "")
+
+
+def _descend(root: Mapping, key: str) -> Tuple[Any, str]:
+    *path, name = key.split(".")
+    node = root
+    for part in path:
+        if not isinstance(node, Mapping) or part not in node:
+            return None, name
+        node = node[part]
+    return node, name
+
+
+def _leaf_keys(node: Mapping, prefix: str = ""):
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaf_keys(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

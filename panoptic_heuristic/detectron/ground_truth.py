@@ -1,0 +1,115 @@
+"""The ground-truth files that Detectron2's AP and mIoU evaluators open, made from panoptic PNGs.
+
+They are kept in a cache whose folders are named by the content they were made from, so that
+changed annotations never meet stale files.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Dict, List
+
+import numpy as np
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.utils import comm
+from PIL import Image
+from pycocotools import mask as rle_codec
+from tqdm import tqdm
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
+from panoptic_heuristic.formats.files import inside, write_json
+from panoptic_heuristic.formats.panoptic_writer import segment_entries
+from panoptic_heuristic.formats.semantic_targets import semantic_labels
+
+CACHE_VARIABLE = "PANOPTIC_HEURISTIC_CACHE"
+_LAYOUT = b"1"  # Part of the key: a change of what is written here must not meet old folders.
+
+
+def prepare_evaluation(dataset_name: str) -> None:
+    """Makes a registered split of a data set YAML ready for ``COCOEvaluator`` and ``SemSegEvaluator``.
+
+    Writes an instances JSON and semantic PNGs to the cache if they are not there yet, and names
+    them where the evaluators look: the metadata's ``json_file`` and the records'
+    ``sem_seg_file_name``. Must be called by all processes.
+
+    Raises:
+        InputError: a panoptic PNG is missing or wrong.
+    """
+    records = DatasetCatalog.get(dataset_name)
+    metadata = MetadataCatalog.get(dataset_name)
+    folder = _cache_root() / f"{dataset_name}-{_content_key(records, metadata.panoptic_json)}"
+    if comm.is_main_process() and not folder.is_dir():
+        _write_ground_truth(records, metadata.panoptic_categories, folder)
+    comm.synchronize()
+    for record in records:
+        record["sem_seg_file_name"] = str(folder / "semantic" / _semantic_name(record))
+    DatasetCatalog.remove(dataset_name)
+    DatasetCatalog.register(dataset_name, lambda: records)
+    if not hasattr(metadata, "json_file"):
+        metadata.json_file = str(folder / "instances.json")
+
+
+def _cache_root() -> Path:
+    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "panoptic_heuristic")
+
+
+def _content_key(records: List[Dict[str, Any]], panoptic_json: str) -> str:
+    digest = hashlib.sha256(_LAYOUT)
+    digest.update(Path(panoptic_json).read_bytes())
+    for record in records:
+        path = inside(record["panoptic_root"], record["panoptic_image"].png_name)
+        try:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return digest.hexdigest()[:20]
+
+
+def _semantic_name(record: Dict[str, Any]) -> str:
+    return f"{record['image_id']}.png"
+
+
+def _write_ground_truth(records: List[Dict[str, Any]], categories: Categories, folder: Path) -> None:
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    (temporary / "semantic").mkdir(parents=True)
+    try:
+        annotations: List[Dict[str, Any]] = []
+        for record in tqdm(records, desc="ground truth for AP and mIoU", unit="image"):
+            image = record["panoptic_image"]
+            ids = read_annotation(image, record["panoptic_root"])
+            labels = semantic_labels(ids, image.segments_info, categories)
+            Image.fromarray(labels).save(temporary / "semantic" / _semantic_name(record))
+            # Ids count from 1: pycocotools takes a match with annotation 0 for none.
+            annotations += _thing_annotations(ids, image, categories, first_id=len(annotations) + 1)
+        things = [entry for entry in categories.to_coco() if entry["isthing"]]
+        images = [
+            {"id": r["image_id"], "file_name": r["file_name"], "height": r["height"], "width": r["width"]}
+            for r in records
+        ]
+        write_json(
+            temporary / "instances.json",
+            {"info": {}, "images": images, "annotations": annotations, "categories": things},
+        )
+        os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _thing_annotations(
+    ids: np.ndarray, image: PanopticImage, categories: Categories, *, first_id: int
+) -> List[Dict[str, Any]]:
+    category_of = {segment["id"]: segment["category_id"] for segment in image.segments_info}
+    crowds = {segment["id"] for segment in image.segments_info if segment.get("iscrowd", 0)}
+    annotations = []
+    for entry in segment_entries(ids, category_of, crowds):
+        if not categories[entry["category_id"]].isthing:
+            continue
+        rle = rle_codec.encode(np.asfortranarray(ids == entry["id"], dtype=np.uint8))
+        segmentation = {"size": rle["size"], "counts": rle["counts"].decode("ascii")}
+        annotations.append(
+            {**entry, "id": first_id + len(annotations), "image_id": image.image_id, "segmentation": segmentation}
+        )
+    return annotations

@@ -1,0 +1,124 @@
+"""The border between Detectron2's contiguous ids and dataset category ids.
+
+Detectron2's heads number things from 0 and semantic labels from 0, so the two overlap and only
+``isthing`` tells them apart. The core knows dataset ids only; this file converts.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from panoptic_heuristic.formats.categories import Categories, Category
+
+THINGS_LABEL = 0
+"""The semantic label of all things together in a Panoptic FPN ("separated" in Detectron2)."""
+
+THINGS_LABEL_DATASET_ID = -1
+"""Detectron2 wants a dataset id for that label too; -1 cannot be a category."""
+
+_THINGS_NAME, _THINGS_COLOR = "things", (82, 18, 128)
+
+
+@dataclass(frozen=True)
+class ContiguousIds:
+    """Which dataset category a head's output channel means.
+
+    Attributes:
+        categories: the data set's categories.
+        things: dataset id per class of the instance head.
+        labels: dataset id per channel of the semantic head; None for the collapsed things.
+        from_dataset: False if no data set is known and the dataset ids are made up.
+    """
+
+    categories: Categories
+    things: Tuple[int, ...]
+    labels: Tuple[Optional[int], ...]
+    from_dataset: bool = True
+
+    @classmethod
+    def of_categories(cls, categories: Categories) -> "ContiguousIds":
+        """The numbering of a Panoptic FPN: things in order, stuff in order after the things label."""
+        things = tuple(category.id for category in categories.things)
+        return cls(categories, things, (None,) + tuple(category.id for category in categories.stuff))
+
+    @classmethod
+    def of_counts(cls, num_things: int, num_labels: int) -> "ContiguousIds":
+        """Made-up ids, for a model whose data set is not registered.
+
+        Args:
+            num_things: classes of the instance head.
+            num_labels: channels of the semantic head, the things label included.
+        """
+        categories = Categories.from_lists(
+            [f"thing {i}" for i in range(num_things)], [f"stuff {i}" for i in range(1, num_labels)]
+        )
+        ids = cls.of_categories(categories)
+        return cls(ids.categories, ids.things, ids.labels, from_dataset=False)
+
+    @classmethod
+    def of_metadata(cls, metadata: Any) -> Optional["ContiguousIds"]:
+        """Reads Detectron2's panoptic metadata; None if it holds none.
+
+        Args:
+            metadata: what ``MetadataCatalog.get(name)`` gives.
+        """
+        thing_of = getattr(metadata, "thing_dataset_id_to_contiguous_id", None)
+        label_of = getattr(metadata, "stuff_dataset_id_to_contiguous_id", None)
+        if not thing_of or not label_of:
+            return None
+        # The collapsed label has a dataset id in the metadata, but a name no category has.
+        names = metadata.stuff_classes
+        stuff_of = {
+            dataset_id: label
+            for dataset_id, label in label_of.items()
+            if dataset_id not in thing_of and not (label == THINGS_LABEL and names[label] == _THINGS_NAME)
+        }
+        things = [
+            Category(dataset_id, metadata.thing_classes[index], True, _color(metadata, "thing_colors", index))
+            for dataset_id, index in thing_of.items()
+        ]
+        stuff = [
+            Category(dataset_id, names[label], False, _color(metadata, "stuff_colors", label))
+            for dataset_id, label in stuff_of.items()
+        ]
+        labels: List[Optional[int]] = [None] * len(names)
+        for dataset_id, label in stuff_of.items():
+            labels[label] = dataset_id
+        in_order = sorted(thing_of, key=thing_of.get)
+        return cls(Categories(things + stuff), tuple(in_order), tuple(labels))
+
+    def to_metadata(self) -> Dict[str, Any]:
+        """The entries of Detectron2's metadata for a data set with these ids."""
+        things = [self.categories[i] for i in self.things]
+        stuff = [self.categories[i] for i in self.labels if i is not None]
+        return {
+            "thing_classes": [category.name for category in things],
+            "thing_colors": [list(category.color) for category in things],
+            "thing_dataset_id_to_contiguous_id": {category.id: i for i, category in enumerate(things)},
+            "stuff_classes": [_THINGS_NAME] + [category.name for category in stuff],
+            "stuff_colors": [list(_THINGS_COLOR)] + [list(category.color) for category in stuff],
+            "stuff_dataset_id_to_contiguous_id": {
+                THINGS_LABEL_DATASET_ID: THINGS_LABEL,
+                **{category.id: i for i, category in enumerate(stuff, start=1)},
+            },
+        }
+
+    def to_contiguous(self, segments_info: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+        """Copies of segments with contiguous ids, as Detectron2's models return them."""
+        label_of = {dataset_id: label for label, dataset_id in enumerate(self.labels) if dataset_id is not None}
+        class_of = {dataset_id: index for index, dataset_id in enumerate(self.things)}
+        return [
+            {**segment, "category_id": (class_of if segment["isthing"] else label_of)[segment["category_id"]]}
+            for segment in segments_info
+        ]
+
+    def to_dataset(self, segments_info: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+        """Copies of a model's segments with dataset ids."""
+        return [
+            {**segment, "category_id": (self.things if segment["isthing"] else self.labels)[segment["category_id"]]}
+            for segment in segments_info
+        ]
+
+
+def _color(metadata: Any, key: str, index: int) -> Tuple[int, int, int]:
+    colors = getattr(metadata, key, None)
+    return tuple(colors[index]) if colors else (128, 128, 128)

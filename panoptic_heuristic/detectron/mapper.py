@@ -1,0 +1,127 @@
+"""Training samples from images and panoptic PNGs alone."""
+
+import copy
+import logging
+from typing import Any, Dict, List
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode, configurable
+from detectron2.data import detection_utils
+from detectron2.data import transforms as T
+from detectron2.structures import BitMasks, Instances
+
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
+from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL, semantic_labels
+
+_logger = logging.getLogger(__name__)
+
+
+class PanopticPngMapper:
+    """Maps a record of a data set YAML to a sample of a Panoptic FPN.
+
+    Boxes, instance masks and semantic labels all come from the panoptic PNG after augmentation:
+    boxes are tight around the transformed masks. Crowds are things to the semantic head and
+    nothing to the instance head, as in Detectron2's ``DatasetMapper``.
+    """
+
+    @configurable
+    def __init__(
+        self, is_train: bool, *, categories: Categories, augmentations: List[T.Augmentation], image_format: str
+    ):
+        """
+        Args:
+            is_train: whether to add ground truth.
+            categories: of the data set.
+            augmentations: applied to image and ground truth.
+            image_format: as in ``INPUT.FORMAT``.
+        """
+        self.is_train = is_train
+        self.categories = categories
+        self.class_of = {category.id: index for index, category in enumerate(categories.things)}
+        self.augmentations = T.AugmentationList(augmentations)
+        self.image_format = image_format
+        _logger.info("augmentations in %s: %s", "training" if is_train else "inference", augmentations)
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode, is_train: bool, *, categories: Categories) -> Dict[str, Any]:
+        """The arguments of ``__init__`` from a config."""
+        augmentations = detection_utils.build_augmentation(cfg, is_train)
+        if cfg.INPUT.CROP.ENABLED and is_train:
+            augmentations.insert(0, T.RandomCrop(cfg.INPUT.CROP.TYPE, cfg.INPUT.CROP.SIZE))
+        return {
+            "is_train": is_train,
+            "categories": categories,
+            "augmentations": augmentations,
+            "image_format": cfg.INPUT.FORMAT,
+        }
+
+    def __call__(self, record: Dict[str, Any]) -> Dict[str, Any]:
+        """Loads one image.
+
+        Args:
+            record: a dataset dict from :mod:`panoptic_heuristic.detectron.datasets`. Not changed.
+
+        Returns:
+            The record without its annotations, with ``image`` (3, H, W) uint8; in training also
+            ``sem_seg`` (H, W) int64 and ``instances`` with boxes, classes and bitmasks.
+
+        Raises:
+            InputError: the panoptic PNG is wrong.
+        """
+        sample = copy.copy(record)
+        sample.pop("annotations", None)
+        annotation: PanopticImage = sample.pop("panoptic_image", None)
+        panoptic_root = sample.pop("panoptic_root", None)
+        image = detection_utils.read_image(sample["file_name"], format=self.image_format)
+        detection_utils.check_image_size(sample, image)
+        if not self.is_train:
+            augmented = T.AugInput(image)
+            self.augmentations(augmented)
+            sample["image"] = _image_tensor(augmented.image)
+            return sample
+
+        ids = read_annotation(annotation, panoptic_root)
+        augmented = T.AugInput(image, sem_seg=semantic_labels(ids, annotation.segments_info, self.categories))
+        transforms = self.augmentations(augmented)
+        sample["image"] = _image_tensor(augmented.image)
+        sample["sem_seg"] = torch.from_numpy(augmented.sem_seg.astype(np.int64))
+        sample["instances"] = self._instances(ids, annotation, transforms)
+        return sample
+
+    def _instances(self, ids: np.ndarray, annotation: PanopticImage, transforms: T.TransformList) -> Instances:
+        things = [
+            segment
+            for segment in annotation.segments_info
+            if segment["category_id"] in self.class_of and not segment.get("iscrowd", 0)
+        ]
+        place = _transformed_places(ids, [segment["id"] for segment in things], transforms)
+        masks = place[None] == np.arange(1, len(things) + 1)[:, None, None]
+        visible = masks.any(axis=(1, 2))
+        classes = np.array([self.class_of[segment["category_id"]] for segment in things], dtype=np.int64)
+        instances = Instances(place.shape)
+        instances.gt_masks = BitMasks(torch.from_numpy(masks[visible]))
+        instances.gt_boxes = instances.gt_masks.get_bounding_boxes()
+        instances.gt_classes = torch.from_numpy(classes[visible])
+        return instances
+
+
+def _transformed_places(ids: np.ndarray, things: List[int], transforms: T.TransformList) -> np.ndarray:
+    """(H', W') integers after the transforms: k where things[k - 1] is, 0 elsewhere.
+
+    Detectron2 resizes 8-bit maps by other rules than wider ones, so 8 bits at a time are sent
+    through the same way as the semantic labels, and the two never disagree at a border.
+    """
+    table = np.zeros(int(ids.max()) + 1, dtype=np.int32)
+    for place, segment_id in enumerate(things, start=1):
+        table[segment_id] = place
+    places = table[ids]
+    result = transforms.apply_segmentation((places & 255).astype(np.uint8)).astype(np.int32)
+    if len(things) > IGNORE_LABEL:
+        result |= transforms.apply_segmentation((places >> 8).astype(np.uint8)).astype(np.int32) << 8
+    return result
+
+
+def _image_tensor(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

@@ -1,0 +1,170 @@
+"""Panoptic FPN with the merging of its two heads left to :func:`panoptic_heuristic.fusion.fuse`."""
+
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+from detectron2.config import CfgNode, configurable
+from detectron2.data import MetadataCatalog
+from detectron2.modeling import META_ARCH_REGISTRY, PanopticFPN
+from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
+from detectron2.structures import Instances
+from torch import Tensor
+
+from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.label_divisor import encode_label_divisor
+from panoptic_heuristic.fusion import CLAIM_REGISTRY, FusionResult, InstanceSet, Pipeline, SemanticMap, fuse
+
+
+@META_ARCH_REGISTRY.register()
+class PanopticHeuristicFPN(PanopticFPN):
+    """Panoptic FPN (Kirillov et al., CVPR 2019) with configurable fusion.
+
+    Backbone, heads, losses and ``state_dict`` are those of Detectron2's ``PanopticFPN``; so are
+    the keys of the output: ``sem_seg``, ``instances`` and ``panoptic_seg``.
+    """
+
+    @configurable
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        ids: ContiguousIds,
+        map_format: str = "segments",
+        label_divisor: int = 1000,
+        **kwargs: Any,
+    ):
+        """
+        Args:
+            pipeline: how the heads are merged.
+            ids: which category each output channel means.
+            map_format: ``segments``: ``panoptic_seg`` is a map of ids and its ``segments_info``
+                with contiguous category ids, as in Detectron2. ``label_divisor``: a map of dataset
+                category id * label_divisor + instance with -1 for void, and None.
+            label_divisor: see ``map_format``.
+            kwargs: those of Detectron2's ``PanopticFPN``.
+
+        Raises:
+            InputError: ``label_divisor`` is asked for, but the dataset ids are not known.
+        """
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.ids = ids
+        self.map_format = map_format
+        self.label_divisor = label_divisor
+        if map_format == "label_divisor" and not ids.from_dataset:
+            raise InputError(
+                "MODEL.PANOPTIC_FUSION.MAP_FORMAT is label_divisor, but the data set in DATASETS.TEST or DATASETS.TRAIN "
+                "is not registered, so its category ids are not known; register it or use segments"
+            )
+
+    @classmethod
+    def from_config(cls, cfg: CfgNode) -> Dict[str, Any]:
+        """The arguments of ``__init__`` from a config."""
+        if not cfg.MODEL.MASK_ON:
+            raise InputError("MODEL.MASK_ON is False, but PanopticHeuristicFPN merges instance masks; set it to True")
+        arguments = super().from_config(cfg)
+        metadata = [MetadataCatalog.get(name) for name in (*cfg.DATASETS.TEST, *cfg.DATASETS.TRAIN)]
+        arguments.update(
+            pipeline=pipeline_from_config(cfg),
+            ids=contiguous_ids(cfg),
+            map_format=cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT,
+            label_divisor=next((m.label_divisor for m in metadata if hasattr(m, "label_divisor")), 1000),
+        )
+        return arguments
+
+    def inference(self, batched_inputs: List[Dict[str, Any]], do_postprocess: bool = True):
+        """As Detectron2's ``PanopticFPN.inference``, with the configured fusion."""
+        detector_results, sem_seg_results = super().inference(batched_inputs, do_postprocess=False)
+        if not do_postprocess:
+            return detector_results, sem_seg_results
+        return [
+            self._postprocess(instances, logits, record)
+            for instances, logits, record in zip(detector_results, sem_seg_results, batched_inputs)
+        ]
+
+    def _postprocess(self, instances: Instances, logits: Tensor, record: Dict[str, Any]) -> Dict[str, Any]:
+        image_size = instances.image_size
+        height, width = record.get("height", image_size[0]), record.get("width", image_size[1])
+        sem_seg = sem_seg_postprocess(logits, image_size, height, width)
+        instances = detector_postprocess(instances, height, width)
+        result = self.fuse(instances, sem_seg.argmax(dim=0))
+        return {"sem_seg": sem_seg, "instances": instances, "panoptic_seg": self._formatted(result)}
+
+    def fuse(self, instances: Instances, semantic_labels: Tensor) -> FusionResult:
+        """Merges post-processed head outputs with the model's pipeline.
+
+        Args:
+            instances: with ``pred_masks`` (N, H, W) bool, ``scores`` and contiguous ``pred_classes``.
+            semantic_labels: (H, W) contiguous labels.
+
+        Returns:
+            The result with dataset category ids.
+        """
+        category_ids = [self.ids.things[index] for index in instances.pred_classes.tolist()]
+        candidates = InstanceSet.from_bitmaps(instances.pred_masks, instances.scores, category_ids)
+        semantics = SemanticMap(semantic_labels, self.ids.labels)
+        return fuse(candidates, semantics, self.ids.categories, self.pipeline)
+
+    def _formatted(self, result: FusionResult) -> Tuple[Tensor, Optional[List[Dict[str, Any]]]]:
+        if self.map_format == "segments":
+            return result.panoptic_seg, self.ids.to_contiguous(result.segments_info)
+        ids = np.arange(len(result.segments_info) + 1)
+        codes = encode_label_divisor(ids, result.segments_info, self.label_divisor, dtype=np.int32)
+        return torch.from_numpy(codes).to(result.panoptic_seg.device)[result.panoptic_seg.long()], None
+
+
+def pipeline_from_config(cfg: CfgNode) -> Pipeline:
+    """The rules and thresholds a config names.
+
+    Raises:
+        InputError: the claim rule is unknown, or a threshold is out of its interval.
+    """
+    name = cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME
+    if name not in CLAIM_REGISTRY:
+        known = ", ".join(sorted(key for key, _ in CLAIM_REGISTRY))
+        raise InputError(f"MODEL.PANOPTIC_FUSION.CLAIM.NAME must be one of {known}, got {name!r}")
+    combine = cfg.MODEL.PANOPTIC_FPN.COMBINE
+    rule = CLAIM_REGISTRY.get(name)
+    return Pipeline(
+        claim=rule(overlap_threshold=combine.OVERLAP_THRESH) if name == "greedy" else rule(),
+        instances_score_thresh=combine.INSTANCES_CONFIDENCE_THRESH,
+        stuff_area_thresh=combine.STUFF_AREA_LIMIT,
+    )
+
+
+def contiguous_ids(cfg: CfgNode) -> ContiguousIds:
+    """Which category each output channel means, by the data set in ``DATASETS.TEST`` or ``TRAIN``.
+
+    Without a registered data set the ids are made up from the numbers of classes.
+
+    Raises:
+        InputError: the data set and the config disagree about the number of classes.
+    """
+    num_things, num_labels = cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES
+    for name in (*cfg.DATASETS.TEST, *cfg.DATASETS.TRAIN):
+        ids = ContiguousIds.of_metadata(MetadataCatalog.get(name))
+        if ids is not None:
+            check_class_counts(cfg, ids, name)
+            return ids
+    return ContiguousIds.of_counts(num_things, num_labels)
+
+
+def check_class_counts(cfg: CfgNode, ids: ContiguousIds, where: str) -> None:
+    """Raises if the heads of a config do not fit a data set.
+
+    Raises:
+        InputError: names the key and both numbers.
+    """
+    for key, configured, needed, what in (
+        ("MODEL.ROI_HEADS.NUM_CLASSES", cfg.MODEL.ROI_HEADS.NUM_CLASSES, len(ids.things), "thing categories"),
+        (
+            "MODEL.SEM_SEG_HEAD.NUM_CLASSES",
+            cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES,
+            len(ids.labels),
+            "semantic labels (things count as one)",
+        ),
+    ):
+        if configured != needed:
+            raise InputError(f"{key} is {configured} in the config, but {where} has {needed} {what}")

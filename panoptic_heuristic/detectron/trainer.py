@@ -1,0 +1,172 @@
+"""Training and evaluation of a config."""
+
+import contextlib
+import logging
+import os
+import pickle
+from typing import Any, Dict, Iterator, List, Optional
+
+import torch
+from detectron2.checkpoint import DetectionCheckpointer
+from detectron2.config import CfgNode
+from detectron2.data import DatasetMapper, MetadataCatalog, build_detection_test_loader, build_detection_train_loader
+from detectron2.engine import DefaultTrainer, HookBase
+from detectron2.evaluation import DatasetEvaluator
+from detectron2.utils import comm
+
+from panoptic_heuristic.detectron.evaluation import build_evaluator
+from panoptic_heuristic.detectron.hooks import BestCheckpoint
+from panoptic_heuristic.detectron.mapper import PanopticPngMapper
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import write_json
+
+_logger = logging.getLogger(__name__)
+
+# Detectron2's published schedules: 0.02 at 16 images per step, scaled linearly with the batch
+# (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
+_REFERENCE_LR, _REFERENCE_BATCH = 0.02, 16
+
+
+class Trainer(DefaultTrainer):
+    """Detectron2's trainer with this project's data sets, evaluators and the best checkpoint."""
+
+    def build_hooks(self) -> List[Optional[HookBase]]:
+        """Detectron2's hooks, and the best checkpoint by PQ between evaluation and writing."""
+        hooks = super().build_hooks()
+        if comm.is_main_process():
+            hooks.insert(-1, BestCheckpoint(self.checkpointer, "panoptic_seg/PQ"))
+        return hooks
+
+    @classmethod
+    def build_train_loader(cls, cfg: CfgNode):
+        """Detectron2's loader; data sets of a YAML are read from their panoptic PNGs."""
+        return build_detection_train_loader(cfg, mapper=_mapper(cfg, cfg.DATASETS.TRAIN[0], is_train=True))
+
+    @classmethod
+    def build_test_loader(cls, cfg: CfgNode, dataset_name: str):
+        """Detectron2's loader; data sets of a YAML are read without any ground truth."""
+        return build_detection_test_loader(cfg, dataset_name, mapper=_mapper(cfg, dataset_name, is_train=False))
+
+    @classmethod
+    def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
+        """The evaluators of a data set; their files go to ``OUTPUT_DIR/inference/<data set>``."""
+        return build_evaluator(cfg, dataset_name, os.path.join(cfg.OUTPUT_DIR, "inference", dataset_name))
+
+    @classmethod
+    def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Optional[List[DatasetEvaluator]] = None):
+        """Evaluates on ``DATASETS.TEST``; the results are also written as JSON to ``OUTPUT_DIR/inference``."""
+        results = super().test(cfg, model, evaluators)
+        if comm.is_main_process():
+            write_json(os.path.join(cfg.OUTPUT_DIR, "inference", "results.json"), results)
+        return results
+
+
+def train(cfg: CfgNode, *, resume: bool) -> Optional[Dict[str, Any]]:
+    """Trains a config and evaluates the result.
+
+    Args:
+        cfg: a frozen config.
+        resume: continue from the last checkpoint in ``OUTPUT_DIR``, if there is one.
+
+    Raises:
+        InputError: there is nothing to train on, or the weights to start from are missing or damaged.
+    """
+    if not cfg.DATASETS.TRAIN:
+        raise InputError("DATASETS.TRAIN names no data set to train on")
+    _warn_about_learning_rate(cfg)
+    trainer = Trainer(cfg)
+    with _told_plainly(cfg, trainer.checkpointer, resume):
+        trainer.resume_or_load(resume=resume)
+    return trainer.train()
+
+
+def evaluate(cfg: CfgNode, *, resume: bool) -> Dict[str, Any]:
+    """Evaluates ``MODEL.WEIGHTS``, or the last checkpoint in ``OUTPUT_DIR`` when resuming.
+
+    Args:
+        cfg: a frozen config.
+        resume: prefer the last checkpoint, if there is one.
+
+    Returns:
+        Detectron2's nested dict of results; empty on processes other than the main one.
+
+    Raises:
+        InputError: there is nothing to evaluate on, or the weights are missing or damaged.
+    """
+    if not cfg.DATASETS.TEST:
+        raise InputError("DATASETS.TEST names no data set to evaluate on")
+    model = Trainer.build_model(cfg)
+    checkpointer = DetectionCheckpointer(model, save_dir=cfg.OUTPUT_DIR)
+    if not cfg.MODEL.WEIGHTS and not (resume and checkpointer.has_checkpoint()):
+        _logger.warning("MODEL.WEIGHTS is empty: what is evaluated now is a model with random weights")
+    with _told_plainly(cfg, checkpointer, resume):
+        checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
+    return Trainer.test(cfg, model)
+
+
+def check_device(cfg: CfgNode) -> None:
+    """Raises if the config asks for a GPU that is not there.
+
+    Raises:
+        InputError: says what to add.
+    """
+    if cfg.MODEL.DEVICE.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(f"MODEL.DEVICE is {cfg.MODEL.DEVICE}, but there is no GPU here; add MODEL.DEVICE cpu")
+
+
+def effective_score_cutoff(cfg: CfgNode) -> float:
+    """The score below which no instance reaches the panoptic map: the detector has a cutoff too."""
+    return max(cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST, cfg.MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH)
+
+
+def log_fusion(cfg: CfgNode) -> None:
+    """Logs the rule and the thresholds in force."""
+    combine = cfg.MODEL.PANOPTIC_FPN.COMBINE
+    _logger.info(
+        "fusion: %s, score cutoff %g (the larger of SCORE_THRESH_TEST %g and INSTANCES_CONFIDENCE_THRESH %g), "
+        "OVERLAP_THRESH %g, STUFF_AREA_LIMIT %g pixels",
+        cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME,
+        effective_score_cutoff(cfg),
+        cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST,
+        combine.INSTANCES_CONFIDENCE_THRESH,
+        combine.OVERLAP_THRESH,
+        combine.STUFF_AREA_LIMIT,
+    )
+
+
+def _warn_about_learning_rate(cfg: CfgNode) -> None:
+    fitting = _REFERENCE_LR * cfg.SOLVER.IMS_PER_BATCH / _REFERENCE_BATCH
+    if not fitting / 2 <= cfg.SOLVER.BASE_LR <= fitting * 2:
+        _logger.warning(
+            "SOLVER.BASE_LR %g does not fit SOLVER.IMS_PER_BATCH %d: %g at %d images scales to %g",
+            cfg.SOLVER.BASE_LR,
+            cfg.SOLVER.IMS_PER_BATCH,
+            _REFERENCE_LR,
+            _REFERENCE_BATCH,
+            fitting,
+        )
+
+
+@contextlib.contextmanager
+def _told_plainly(cfg: CfgNode, checkpointer: DetectionCheckpointer, resume: bool) -> Iterator[None]:
+    """Turns what loading a missing or damaged checkpoint raises into one sentence."""
+    resumes = resume and checkpointer.has_checkpoint()
+    path = checkpointer.get_checkpoint_file() if resumes else cfg.MODEL.WEIGHTS
+    try:
+        yield
+    except (AssertionError, OSError) as error:
+        raise InputError(f"cannot read the checkpoint {path}: {_first_line(error)}") from error
+    except (RuntimeError, EOFError, KeyError, AttributeError, ValueError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} is damaged or no checkpoint: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _mapper(cfg: CfgNode, dataset_name: str, *, is_train: bool):
+    """The mapper of a data set: ours for one from a YAML, Detectron2's otherwise."""
+    metadata = MetadataCatalog.get(dataset_name)
+    if not hasattr(metadata, "panoptic_categories"):
+        return DatasetMapper(cfg, is_train)
+    return PanopticPngMapper(cfg, is_train, categories=metadata.panoptic_categories)

@@ -1,0 +1,238 @@
+"""What is installed and what works: ``python -m panoptic_heuristic.doctor``.
+
+Each line is the result of really trying the thing. The file imports nothing but the standard library at its top, so
+that it still prints where everything else is missing.
+"""
+
+import argparse
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+import io
+import json
+import platform
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, List, Optional, Sequence
+
+GET_OURS = "pip install -e . in the project's folder, or `make env`"
+GET_DETECTRON2 = "https://detectron2.readthedocs.io/tutorials/install.html (from its Git repository), or `make env`"
+GET_PANOPTICAPI = "pip install git+https://github.com/cocodataset/panopticapi.git, or `make env`"
+
+
+class NotThere(Exception):
+    """Nothing is broken: the thing is just not available here. The message says what was found instead."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        name: what is looked at.
+        attempt: tries it; returns what to show, raises when it does not work.
+        advice: how to get it.
+        required: whether training and evaluation need it.
+    """
+
+    name: str
+    attempt: Callable[[], str]
+    advice: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check: ``problem`` is None when it works, else why not; ``detail`` is for the reader."""
+
+    check: Check
+    detail: str
+    problem: Optional[str]
+
+
+def installed_version(module_name: str, *distributions: str) -> str:
+    """Imports a module and returns its version.
+
+    Args:
+        module_name: what is imported.
+        distributions: packages that may have brought it; the first that is installed names the version. Without
+            any, the module's own ``__version__`` counts.
+    """
+    module = importlib.import_module(module_name)
+    for name in distributions:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return f"{importlib.metadata.version(name)}" + ("" if name == distributions[0] else f" ({name})")
+    return str(getattr(module, "__version__", "version unknown"))
+
+
+def try_python() -> str:
+    """Python is 3.10 or newer."""
+    if sys.version_info < (3, 10):
+        raise RuntimeError(f"{platform.python_version()} at {sys.executable}")
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def try_torch() -> str:
+    """A matrix product and its gradient."""
+    import torch
+
+    x = torch.ones(2, 2, requires_grad=True)
+    (x @ x).sum().backward()
+    if x.grad.sum() != 16:
+        raise RuntimeError(f"a gradient that sums to 16 came out as {x.grad.sum().item()}")
+    return f"{torch.__version__}, {torch.get_num_threads()} threads"
+
+
+def try_torchvision_ops() -> str:
+    """NMS and RoIAlign on the CPU: what Panoptic FPN needs of compiled operators."""
+    import torch
+    import torchvision
+
+    boxes = torch.tensor([[0.0, 0, 4, 4], [0, 0, 4, 4]])
+    if torchvision.ops.nms(boxes, torch.tensor([0.9, 0.8]), 0.5).tolist() != [0]:
+        raise RuntimeError("NMS of two equal boxes did not keep the first")
+    if torchvision.ops.roi_align(torch.ones(1, 1, 8, 8), [boxes], output_size=2).shape != (2, 1, 2, 2):
+        raise RuntimeError("RoIAlign gave another shape than asked for")
+    return "NMS and RoIAlign on the CPU"
+
+
+def try_cuda() -> str:
+    """A sum on the first GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise NotThere("PyTorch sees no GPU")
+    torch.ones(2, device="cuda").sum().item()
+    return f"{torch.cuda.get_device_name(0)}, CUDA {torch.version.cuda}"
+
+
+def try_detectron2() -> str:
+    """The import of its models, with what ``detectron/compat.py`` does for it."""
+    importlib.import_module("torch")
+    if importlib.util.find_spec("detectron2") is None:
+        raise NotThere("not installed")
+    from panoptic_heuristic.detectron import compat
+
+    compat.make_detectron2_importable()
+    importlib.import_module("detectron2.modeling")
+    return compat.detectron2_build()
+
+
+def try_compiled_ops() -> str:
+    """The import of Detectron2's extension, which may be there and not fit the installed PyTorch."""
+    if importlib.util.find_spec("detectron2") is None:
+        raise NotThere("no Detectron2")
+    from panoptic_heuristic.detectron import compat
+
+    if not compat.has_compiled_ops():
+        raise NotThere("Detectron2 without its extension; Panoptic FPN does not need it")
+    importlib.import_module("detectron2._C")
+    return "Detectron2's extension loads"
+
+
+def try_pycocotools() -> str:
+    """A mask to RLE and back."""
+    import numpy as np
+    import pycocotools.mask
+
+    mask = np.asfortranarray([[0, 1], [1, 1]], dtype=np.uint8)
+    if not (pycocotools.mask.decode(pycocotools.mask.encode(mask)) == mask).all():
+        raise RuntimeError("a mask did not survive its RLE")
+    return f"{installed_version('pycocotools', 'pycocotools')}, RLE round trip"
+
+
+def try_panopticapi() -> str:
+    """PQ of a picture of four pixels against itself."""
+    import numpy as np
+    from panopticapi.evaluation import pq_compute_single_core
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        Image.fromarray(np.full((2, 2, 3), (1, 0, 0), np.uint8)).save(Path(folder, "four_pixels.png"))
+        annotation = {"image_id": 1, "file_name": "four_pixels.png"}
+        annotation["segments_info"] = [{"id": 1, "category_id": 7, "iscrowd": 0, "area": 4}]
+        truth, prediction = annotation, json.loads(json.dumps(annotation))
+        counts = pq_compute_single_core(0, [(truth, prediction)], folder, folder, {7: {"id": 7, "isthing": 1}})
+    if (counts[7].tp, counts[7].iou) != (1, 1.0):
+        raise RuntimeError(f"PQ of a picture against itself has {counts[7].tp} true positives of IoU {counts[7].iou}")
+    return f"{installed_version('panopticapi', 'panopticapi', 'panopticapi-lite')}, PQ of four pixels"
+
+
+def try_pydensecrf() -> str:
+    """The import of its compiled part."""
+    importlib.import_module("pydensecrf.densecrf")
+    return installed_version("pydensecrf", "pydensecrf2", "pydensecrf")
+
+
+def module_check(name: str, module_name: str, advice: str = GET_OURS) -> Check:
+    """A check that only imports."""
+    return Check(name, lambda: installed_version(module_name), advice)
+
+
+def all_checks() -> List[Check]:
+    """What is looked at, in the order it is printed."""
+    return [
+        Check("Python", try_python, "Python 3.10 or newer from https://www.python.org"),
+        module_check("NumPy", "numpy"),
+        Check("PyTorch", try_torch, "https://pytorch.org/get-started/locally, or `make env`"),
+        module_check("torchvision", "torchvision"),
+        Check("torchvision ops", try_torchvision_ops, "the torchvision release that belongs to this PyTorch"),
+        Check("CUDA", try_cuda, "a GPU, its driver, and a PyTorch built for it; the CPU is enough", required=False),
+        Check("Detectron2", try_detectron2, GET_DETECTRON2),
+        Check("compiled ops", try_compiled_ops, GET_DETECTRON2.replace(", or `make env`", ""), required=False),
+        Check("fvcore", lambda: installed_version("fvcore", "fvcore"), GET_OURS),
+        Check("pycocotools", try_pycocotools, GET_OURS),
+        Check("panopticapi", try_panopticapi, GET_PANOPTICAPI),
+        module_check("OpenCV", "cv2"),
+        module_check("Pillow", "PIL"),
+        module_check("PyYAML", "yaml"),
+        Check("pydensecrf", try_pydensecrf, "pip install pydensecrf2 (needs a C++ compiler)", required=False),
+    ]
+
+
+def examine(check: Check) -> Finding:
+    """Runs one check; whatever it raises becomes its result."""
+    try:
+        return Finding(check, check.attempt(), None)
+    except NotThere as reason:
+        return Finding(check, str(reason), "missing")
+    except ModuleNotFoundError as error:
+        return Finding(check, str(error), "missing")
+    # A broken installation may raise anything, and its message is what the reader came for.
+    except Exception as error:
+        return Finding(check, f"{type(error).__name__}: {error}", "broken")
+
+
+def lines_of(finding: Finding) -> List[str]:
+    """One line for what works, two for what does not."""
+    check = finding.check
+    # Messages of broken extensions run over many lines; the first says what it is about.
+    detail = finding.detail.strip().splitlines()[0] if finding.detail.strip() else ""
+    lines = [f"{finding.problem or 'ok':8} {check.name:16} {detail}"]
+    if finding.problem:
+        kind = "required" if check.required else "optional"
+        lines.append(f"{'':8} {'':16} {kind}; to get it: {check.advice}")
+    return lines
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Command line. Returns 0 when all that is required works, else 2."""
+    argparse.ArgumentParser(
+        prog="python -m panoptic_heuristic.doctor",
+        description="Say what is installed and what works; the exit code is 0 when nothing required is missing.",
+    ).parse_args(argv)
+    failed = []
+    for check in all_checks():
+        finding = examine(check)
+        print("\n".join(lines_of(finding)), flush=True)
+        if finding.problem and check.required:
+            failed.append(check.name)
+    print(f"\nNot working, but required: {', '.join(failed)}." if failed else "\nAll that is required works.")
+    return 2 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""Seeded scenes: what the two heads of a Panoptic FPN might say about a COCO image.
+
+They have what decides how fusing behaves and what it costs: many detections of which most are
+duplicates or wrong, COCO's distribution of sizes, masks as smooth as 28 x 28 RoI masks are, few
+confident scores, and semantic labels with ragged borders. Shared by tests and benchmarks.
+"""
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import cv2
+import numpy as np
+
+from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.fusion.instances import MASK_THRESHOLD, InstanceSet
+from panoptic_heuristic.fusion.semantics import SemanticMap
+
+ROI_SIZE = 28
+
+# COCO train2017: 41 % of the instances are below 32^2 pixels and 24 % above 96^2, in images of
+# about 640 x 480. A log-normal distribution of the square root of the area with these two quantiles:
+_LOG_SIZE_MEAN, _LOG_SIZE_DEVIATION, _REFERENCE_PIXELS = 3.73, 1.18, 480 * 640
+_SMALLEST_SIDE = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The outputs of both heads for one image, with N instances.
+
+    Attributes:
+        image_size: (H, W) in pixels.
+        categories: things have even ids from 0, stuff has odd ones, so that dataset ids, contiguous
+            ids and labels are never the same by chance.
+        probabilities: (N, 28, 28) float32, RoI mask probabilities.
+        boxes: (N, 4) float32, x0, y0, x1, y1 in pixels; some reach out of the image.
+        masks: (N, H, W) bool, the pasted masks.
+        scores: (N,) float32, in no order; different from each other unless ties were asked for.
+        category_ids: (N,) int64, dataset ids of things.
+        semantic_labels: (H, W) int64: 0 is things, k is ``categories.stuff[k - 1]``.
+        label_to_category: the dataset id of each label, None for 0.
+    """
+
+    image_size: Tuple[int, int]
+    categories: Categories
+    probabilities: np.ndarray
+    boxes: np.ndarray
+    masks: np.ndarray
+    scores: np.ndarray
+    category_ids: np.ndarray
+    semantic_labels: np.ndarray
+    label_to_category: Tuple[Optional[int], ...]
+
+    def instances(self) -> InstanceSet:
+        """The instance head's output as :func:`panoptic_heuristic.fusion.fuse` takes it."""
+        return InstanceSet.from_bitmaps(self.masks, self.scores, self.category_ids)
+
+    def semantics(self) -> SemanticMap:
+        """The semantic head's output as :func:`panoptic_heuristic.fusion.fuse` takes it."""
+        return SemanticMap(self.semantic_labels, self.label_to_category)
+
+
+def make_scene(
+    seed: int,
+    *,
+    image_size: Tuple[int, int] = (480, 640),
+    instances: int = 100,
+    empty: int = 0,
+    tied_scores: bool = False,
+    things: int = 80,
+    stuff: int = 53,
+) -> Scene:
+    """Makes one scene.
+
+    Args:
+        seed: equal arguments give equal scenes.
+        image_size: (H, W) in pixels.
+        instances: the number of instances N.
+        empty: how many of them have a mask without a pixel; 0 to N.
+        tied_scores: scores are multiples of 0.1, so that many are equal.
+        things: number of thing categories.
+        stuff: number of stuff categories.
+    """
+    rng = np.random.default_rng(seed)
+    categories = _categories(things, stuff)
+    # About seven real objects per image with several detections each; a third of the detections
+    # stands alone, as something the head only imagined.
+    objects = max(1, round(0.07 * instances))
+    owners = rng.integers(objects, size=instances)
+    alone = rng.random(instances) < 0.35
+    owners[alone] = objects + np.arange(instances)[alone]
+
+    true_boxes = _boxes(rng, objects + instances, image_size)
+    shapes = np.stack([_shape(rng) for _ in range(objects + instances)])
+    thing_of_object = rng.integers(things, size=objects + instances)
+
+    probabilities = np.stack([_probabilities(shapes[owner] + 0.25 * _noise(rng)) for owner in owners] or [_NO_RoI])
+    probabilities = probabilities[:instances]
+    probabilities[rng.permutation(instances)[:empty]] = 0
+    boxes = _jittered(rng, true_boxes[owners])
+    confused = rng.random(instances) < 0.15
+    classes = np.where(confused, rng.integers(things, size=instances), thing_of_object[owners])
+    category_ids = np.array([category.id for category in categories.things])[classes]
+    scores = _scores(rng, alone, tied_scores)
+    return Scene(
+        image_size=tuple(image_size),
+        categories=categories,
+        probabilities=probabilities,
+        boxes=boxes,
+        masks=_pasted(probabilities, boxes, image_size),
+        scores=scores,
+        category_ids=category_ids,
+        semantic_labels=_semantic_labels(rng, shapes[:objects], true_boxes[:objects], image_size, stuff),
+        label_to_category=(None, *(category.id for category in categories.stuff)),
+    )
+
+
+_NO_RoI = np.zeros((ROI_SIZE, ROI_SIZE), np.float32)
+
+
+def _categories(things: int, stuff: int) -> Categories:
+    entries = [Category(2 * k, f"thing {k}", True, (255, 3 * k % 256, 0)) for k in range(things)]
+    entries += [Category(2 * k + 1, f"stuff {k}", False, (0, 3 * k % 256, 255)) for k in range(stuff)]
+    return Categories(entries)
+
+
+def _boxes(rng: np.random.Generator, count: int, image_size: Tuple[int, int]) -> np.ndarray:
+    """(count, 4) boxes whose centres are in the image."""
+    height, width = image_size
+    scale = np.sqrt(height * width / _REFERENCE_PIXELS)
+    sizes = scale * np.exp(rng.normal(_LOG_SIZE_MEAN, _LOG_SIZE_DEVIATION, count))
+    # A mask fills about 60 % of its box.
+    sides = np.clip(sizes / np.sqrt(0.6), _SMALLEST_SIDE, 0.95 * max(height, width))
+    stretch = np.exp(rng.normal(0, 0.35, count))
+    half = np.stack([sides * stretch, sides / stretch], axis=1) / 2
+    centres = rng.random((count, 2)) * (width, height)
+    return np.concatenate([centres - half, centres + half], axis=1)
+
+
+def _jittered(rng: np.random.Generator, boxes: np.ndarray) -> np.ndarray:
+    """Boxes as a head regresses them: most nearly right, some a part of the object or too large."""
+    spread = np.where(rng.random((len(boxes), 1)) < 0.3, 0.25, 0.04)
+    sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    jittered = boxes + np.clip(rng.normal(size=boxes.shape), -1.5, 1.5) * spread * sides
+    return jittered.astype(np.float32)
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    """(28, 28) smooth noise, as a head of a few layers on 14 x 14 features gives."""
+    return cv2.resize(rng.normal(size=(7, 7)).astype(np.float32), (ROI_SIZE, ROI_SIZE), interpolation=cv2.INTER_CUBIC)
+
+
+def _shape(rng: np.random.Generator) -> np.ndarray:
+    """(28, 28) float32: positive inside a bumpy ellipse that fills the box."""
+    axis = np.linspace(-1, 1, ROI_SIZE, dtype=np.float32)
+    return 0.9 - np.square(axis)[None, :] - np.square(axis)[:, None] + 0.35 * _noise(rng)
+
+
+def _probabilities(field: np.ndarray) -> np.ndarray:
+    return (1 / (1 + np.exp(-5 * field))).astype(np.float32)
+
+
+def _scores(rng: np.random.Generator, alone: np.ndarray, tied: bool) -> np.ndarray:
+    """Detectors return a hundred instances per image and believe in about ten of them."""
+    scores = np.where(alone, rng.beta(0.6, 4, len(alone)), rng.beta(0.5, 1.2, len(alone)))
+    scores = (0.05 + 0.95 * scores).astype(np.float32)
+    if tied:
+        return np.round(scores, 1)
+    for index in np.argsort(scores, kind="stable")[1:]:
+        while np.count_nonzero(scores == scores[index]) > 1:
+            scores[index] = np.nextafter(scores[index], np.float32(0))
+    return scores
+
+
+def _pasted(probabilities: np.ndarray, boxes: np.ndarray, image_size: Tuple[int, int]) -> np.ndarray:
+    masks = np.zeros((len(boxes), *image_size), dtype=bool)
+    rois = InstanceSet.from_rois(probabilities, boxes, np.zeros(len(boxes)), np.zeros(len(boxes), int), image_size)
+    for index, mask in enumerate(masks):
+        crop = rois.crop(index)
+        mask[crop.window] = crop.mask.numpy()
+    return masks
+
+
+def _semantic_labels(
+    rng: np.random.Generator, shapes: np.ndarray, boxes: np.ndarray, image_size: Tuple[int, int], stuff: int
+) -> np.ndarray:
+    """Stuff in a few large patches, things where the objects are, every border frayed."""
+    height, width = image_size
+    present = min(stuff, int(rng.integers(4, 10)))
+    labels = 1 + np.sort(rng.permutation(stuff)[:present])
+    rough = (max(width // 12, 2), max(height // 12, 2))
+    fields = np.empty((1 + present, height, width), dtype=np.float32)
+    for field in fields:
+        layout, fray = rng.normal(size=(4, 5)), rng.normal(size=rough[::-1])
+        field[:] = cv2.resize(layout.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        field += 0.25 * cv2.resize(fray.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    objects = _pasted(_probabilities(shapes), boxes.astype(np.float32), image_size).any(axis=0)
+    blurred = cv2.GaussianBlur(objects.astype(np.float32), (0, 0), 1.5)
+    # Alone among the fields, that of things knows where it is right.
+    fields[0] = 0.35 * fields[0] + 8 * (blurred - MASK_THRESHOLD)
+    return np.concatenate([[0], labels])[fields.argmax(axis=0)]
