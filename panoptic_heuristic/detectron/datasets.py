@@ -46,7 +46,10 @@ def use_dataset_yaml(cfg: CfgNode, explicit: Set[str]) -> None:
                 )
     used = [splits[name] for name in dict.fromkeys((*cfg.DATASETS.TEST, *cfg.DATASETS.TRAIN)) if name in splits]
     if not used:
-        raise InputError(f"{data.path} has neither a split train nor val; name the splits in DATASETS.TRAIN and DATASETS.TEST")
+        raise InputError(
+            f"neither DATASETS.TRAIN {tuple(cfg.DATASETS.TRAIN)} nor DATASETS.TEST {tuple(cfg.DATASETS.TEST)} names a split "
+            f"of {data.path}; its splits are {', '.join(sorted(splits))}"
+        )
     contents = [split.read() for split in used]
     for split, content in zip(used, contents):
         # As lists: contiguous ids follow the order.

@@ -1,0 +1,151 @@
+"""What the prepare_*.py scripts share: worker processes, resuming, and the JSON that comes last."""
+
+import argparse
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+
+from PIL import Image
+from tqdm import tqdm
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png
+from panoptic_heuristic.formats.files import read_json, write_json
+from panoptic_heuristic.formats.panoptic_writer import segment_entries
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+# Jobs a worker takes at a time: few, so that the progress bar is smooth and Ctrl-C is soon obeyed (workers
+# finish what they were handed).
+_CHUNK = 2
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags all preparation scripts have: ``--workers`` and ``--overwrite``."""
+    parser.add_argument(
+        "--workers",
+        type=_at_least_one,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="worker processes (default: one per CPU, %(default)s)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="make every file again, also those that are there and whole"
+    )
+
+
+def run_jobs(
+    function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, title: str
+) -> List[Result]:
+    """Runs a function over jobs in worker processes, with a progress bar.
+
+    Args:
+        function: a function of a module, or a ``functools.partial`` of one.
+        jobs: its arguments.
+        workers: the number of processes; 1 runs in this one.
+        title: stands before the progress bar.
+
+    Returns:
+        the results in the order of the jobs.
+
+    Raises:
+        InputError: what a job raised first, or a worker was killed.
+    """
+    with tqdm(total=len(jobs), desc=title, unit="image") as bar:
+        if workers == 1 or len(jobs) < 2:
+            return [_counted(bar, function(job)) for job in jobs]
+        try:
+            with ProcessPoolExecutor(
+                max_workers=min(workers, len(jobs)), initializer=_leave_ctrl_c_to_parent
+            ) as pool:
+                return [_counted(bar, result) for result in pool.map(function, jobs, chunksize=_CHUNK)]
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process was killed, perhaps for want of memory; run this again with fewer "
+                "--workers: it goes on where it stopped"
+            ) from error
+
+
+def image_size(path: Path) -> Tuple[int, int]:
+    """Height and width of an image, from its header.
+
+    Raises:
+        InputError: the file is missing or no image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError) as error:
+        raise InputError(f"cannot read the image {path}: {error}") from error
+
+
+def require_folder(path: Path, advice: str) -> None:
+    """Raises an :class:`InputError` with the advice if the folder is not there."""
+    if not path.is_dir():
+        raise InputError(f"expected the folder {path}, which is not there; {advice}")
+
+
+def ends_whole(path: Path) -> bool:
+    """Whether a PNG has its last chunk: Pillow decodes files without it, other readers refuse them.
+
+    Raises:
+        OSError: the file is missing or unreadable.
+    """
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - len(_PNG_END)))
+        return file.read() == _PNG_END
+
+
+def finished_segments(
+    png: Path, *, height: int, width: int, category_of: Mapping[int, int], crowds: Collection[int] = ()
+) -> Optional[List[Dict[str, Any]]]:
+    """The segments of a panoptic PNG that an earlier run finished.
+
+    Returns:
+        its ``segments_info``; None if the file must be made (again): it is missing, damaged, of
+        another size, or holds ids that ``category_of`` does not know.
+    """
+    try:
+        if not ends_whole(png):
+            return None
+        ids = read_panoptic_png(png, height=height, width=width)
+        return segment_entries(ids, category_of, crowds)
+    except (InputError, KeyError, OSError, SyntaxError):
+        return None
+
+
+def write_last(path: Path, content: Dict[str, Any], *, overwrite: bool) -> None:
+    """Writes the JSON of a split, once all its PNGs are there.
+
+    Raises:
+        InputError: the file is there with other content, and ``overwrite`` is not set.
+    """
+    if path.exists() and not overwrite:
+        if read_json(path) == content:
+            print(f"{path} was there already and is right")
+            return
+        raise InputError(f"{path} is there already and holds something else; move it away and run this again")
+    write_json(path, content)
+    print(f"wrote {path}")
+
+
+def _counted(bar: tqdm, result: Result) -> Result:
+    bar.update()
+    return result
+
+
+def _leave_ctrl_c_to_parent() -> None:
+    # Otherwise every worker prints a traceback of its own.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
