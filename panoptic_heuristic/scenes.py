@@ -93,8 +93,9 @@ def make_scene(
     shapes = np.stack([_shape(rng) for _ in range(objects + instances)])
     thing_of_object = rng.integers(things, size=objects + instances)
 
-    probabilities = np.stack([_probabilities(shapes[owner] + 0.25 * _noise(rng)) for owner in owners] or [_NO_RoI])
-    probabilities = probabilities[:instances]
+    probabilities = np.zeros((instances, ROI_SIZE, ROI_SIZE), dtype=np.float32)
+    for place, owner in enumerate(owners):
+        probabilities[place] = _probabilities(shapes[owner] + 0.25 * _noise(rng))
     probabilities[rng.permutation(instances)[:empty]] = 0
     boxes = _jittered(rng, true_boxes[owners])
     confused = rng.random(instances) < 0.15
@@ -112,9 +113,6 @@ def make_scene(
         semantic_labels=_semantic_labels(rng, shapes[:objects], true_boxes[:objects], image_size, stuff),
         label_to_category=(None, *(category.id for category in categories.stuff)),
     )
-
-
-_NO_RoI = np.zeros((ROI_SIZE, ROI_SIZE), np.float32)
 
 
 def _categories(things: int, stuff: int) -> Categories:
@@ -142,6 +140,10 @@ def _jittered(rng: np.random.Generator, boxes: np.ndarray) -> np.ndarray:
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     jittered = boxes + np.clip(rng.normal(size=boxes.shape), -1.5, 1.5) * spread * sides
     return jittered.astype(np.float32)
+
+
+def _enlarged(values: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    return cv2.resize(values.astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def _noise(rng: np.random.Generator) -> np.ndarray:
@@ -187,12 +189,11 @@ def _semantic_labels(
     height, width = image_size
     present = min(stuff, int(rng.integers(4, 10)))
     labels = 1 + np.sort(rng.permutation(stuff)[:present])
-    rough = (max(width // 12, 2), max(height // 12, 2))
+    rough = (max(height // 12, 2), max(width // 12, 2))
     fields = np.empty((1 + present, height, width), dtype=np.float32)
     for field in fields:
-        layout, fray = rng.normal(size=(4, 5)), rng.normal(size=rough[::-1])
-        field[:] = cv2.resize(layout.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
-        field += 0.25 * cv2.resize(fray.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        field[:] = _enlarged(rng.normal(size=(4, 5)), image_size)
+        field += 0.25 * _enlarged(rng.normal(size=rough), image_size)
     objects = _pasted(_probabilities(shapes), boxes.astype(np.float32), image_size).any(axis=0)
     blurred = cv2.GaussianBlur(objects.astype(np.float32), (0, 0), 1.5)
     # Alone among the fields, that of things knows where it is right.

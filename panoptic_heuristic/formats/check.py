@@ -24,7 +24,8 @@ DEFAULT_STUFF_AREA_THRESH = 4096
 # The default limit was chosen for COCO, whose images are 640x480; there it is 1.3 % of the image.
 _COCO_IMAGE_AREA = 640 * 480
 _LARGEST_STUFF_SHARE = 0.05
-_IMAGES_PER_TASK = 16
+# Few, so that Ctrl-C, which waits for the tasks under way, takes a second at most.
+_IMAGES_PER_TASK = 4
 
 # Legal, but worth knowing; every other kind is a problem.
 _NOTE_KINDS = frozenset(
@@ -319,7 +320,7 @@ def _repeated(what: str, names: Sequence[str], where: str) -> Iterator[Tuple[str
 def _check_files(
     tasks: Sequence[ImageTask], workers: int, progress: Callable[[Iterable, int], Iterable]
 ) -> List[ImageResult]:
-    if workers == 1 or len(tasks) <= _IMAGES_PER_TASK:
+    if workers == 1 or len(tasks) <= workers * _IMAGES_PER_TASK:
         return list(progress(map(check_image, tasks), len(tasks)))
     # No multiprocessing.Pool: it waits for ever when a worker is killed, for want of memory say.
     executor = ProcessPoolExecutor(workers, initializer=_leave_interrupts_to_parent)
@@ -336,7 +337,11 @@ def _leave_interrupts_to_parent() -> None:
 
 def _summarize(split: _OpenSplit, results: Sequence[ImageResult]) -> SplitSummary:
     images = [task.image for task in split.tasks]
-    read = [(image, result.areas) for image, result in zip(images, results, strict=True) if result.areas is not None]
+    read = [
+        (image, result.areas)
+        for image, result in zip(images, results, strict=True)
+        if result.areas is not None
+    ]
     return SplitSummary(
         split=split.name,
         images=len(images),

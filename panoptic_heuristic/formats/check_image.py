@@ -1,17 +1,20 @@
 """Checks one image of a COCO panoptic data set: its own file, its PNG, and what the JSON says of them."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.coco_panoptic import PanopticImage, id_problems, read_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, id_problems, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
 
 _EXIF_ORIENTATION = 0x0112
+# A photo in the place of a panoptic PNG holds a hundred thousand colours.
+_MOST_IDS_TOLD = 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class ImageResult:
 
     Attributes:
         findings: pairs of a kind and a sentence.
-        areas: pixels per id of the PNG, void (0) among them; None without a PNG that could be read.
+        areas: pixels of void (0) and of each segment that is both in the JSON and in the PNG; None
+            without a PNG that could be read.
     """
 
     findings: Tuple[Tuple[str, str], ...]
@@ -54,8 +58,10 @@ def check_image(task: ImageTask) -> ImageResult:
         except InputError as error:
             findings.append(("PNG", str(error)))
         else:
-            boxes, areas = segment_extents(ids)
-            findings += [("ids", text) for text in id_problems(list(areas), task.image, str(path))]
+            boxes, all_areas = segment_extents(ids)
+            listed = {segment["id"] for segment in task.image.segments_info}
+            areas = {key: area for key, area in all_areas.items() if key in listed or key == VOID_ID}
+            findings += _id_findings(task.image, listed, all_areas, str(path))
             findings += _extent_findings(task.image, boxes, areas, str(path))
     return ImageResult(tuple(findings), areas)
 
@@ -123,6 +129,16 @@ def segment_extents(ids: np.ndarray) -> Tuple[Dict[int, Tuple[int, int, int, int
     boxes = np.concatenate([low, high - low]).T.tolist()
     keys = present.tolist()
     return dict(zip(keys, map(tuple, boxes), strict=True)), dict(zip(keys, areas.tolist(), strict=True))
+
+
+def _id_findings(
+    image: PanopticImage, listed: Set[int], areas: Mapping[int, int], where: str
+) -> Iterator[Tuple[str, str]]:
+    for text in islice(id_problems(list(areas), image, where), _MOST_IDS_TOLD):
+        yield "ids", text
+    more = len((set(areas) - {VOID_ID}) ^ listed) - _MOST_IDS_TOLD
+    if more > 0:
+        yield "ids", f"{where}: {more} more ids are in the PNG or in the JSON only; is it a panoptic PNG?"
 
 
 def _extent_findings(

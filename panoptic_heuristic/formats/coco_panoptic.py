@@ -111,11 +111,12 @@ def json_problems(data: Any, where: str, categories: Optional[Categories] = None
     seen = set()
     for place, annotation in enumerate(annotations):
         image_id = annotation.get("image_id") if isinstance(annotation, Mapping) else None
-        at = f"{where}, annotation of image {image_id!r}"
         if not is_integer(image_id):
             at = f"{where}, annotation {place}"
             yield f"{at}: expected an object with an integer 'image_id', got {image_id!r}"
-        elif image_id not in image_ids:
+            continue
+        at = f"{where}, annotation of image {image_id}"
+        if image_id not in image_ids:
             yield f"{at}: 'images' has no image {image_id}"
         elif image_id in seen:
             yield f"{at}: the image is annotated twice"

@@ -10,7 +10,8 @@
 
 Paths are relative to the YAML file; ``~`` and environment variables are expanded.
 ``$DETECTRON2_DATASETS`` is the folder it is to Detectron2, which is ``datasets`` in the working
-directory where the variable is not set. A split without ``panoptic_root`` is a test set: its images are predicted, not scored.
+directory where the variable is not set. A split without ``panoptic_root`` is a test set: its
+images are predicted, not scored.
 """
 
 import os
@@ -163,5 +164,7 @@ def _resolve(value: str, path: Path, where: str) -> Path:
     try:
         expanded = Template(value).substitute({**os.environ, _DATASETS_VARIABLE: str(datasets_root())})
     except (KeyError, ValueError) as error:
-        raise InputError(f"{where}: {value!r} names a variable that is not set (write $$ for a dollar sign)") from error
+        raise InputError(
+            f"{where}: {value!r} names a variable that is not set (write $$ for a dollar sign)"
+        ) from error
     return path.parent / os.path.expanduser(expanded)

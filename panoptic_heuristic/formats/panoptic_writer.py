@@ -34,7 +34,7 @@ def segment_entries(
     """The ``segments_info`` of a panoptic map, in the order of the ids.
 
     Args:
-        ids: (H, W) integers; 0 is void.
+        ids: (H, W) integers >= 0; 0 is void.
         category_of: dataset category id per segment id. It must name every id of the map; ids
             without a pixel are left out, since a segment has at least one.
         crowds: the segment ids that are crowds.
@@ -42,6 +42,9 @@ def segment_entries(
     Returns:
         dicts of plain Python types with ``id``, ``category_id``, ``area`` in pixels, ``bbox`` as
         [x, y, width, height] in pixels, and ``iscrowd``.
+
+    Raises:
+        KeyError: ``category_of`` does not name an id of the map.
     """
     ids = np.asarray(ids)
     height, width = ids.shape

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
+from torch import Tensor
+
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.claim import ClaimRule
@@ -95,7 +97,9 @@ def _check_inputs(instances: InstanceSet, semantics: Optional[SemanticMap], cate
     if semantics is None:
         return
     if semantics.image_size != instances.image_size:
-        raise InputError(f"the instances are on {instances.image_size} pixels, the semantic labels on {semantics.image_size}")
+        raise InputError(
+            f"the instances are on {instances.image_size} pixels, the semantic labels on {semantics.image_size}"
+        )
     if semantics.device != instances.device:
         raise InputError(f"the instances are on {instances.device}, the semantic labels on {semantics.device}")
     for label, category_id in semantics.label_to_category.items():
@@ -118,7 +122,14 @@ def _rank(instances: InstanceSet, instances_score_thresh: float) -> Tuple[List[i
     return sorted(kept, key=lambda index: -scores[index]), dropped
 
 
-def _add_stuff(panoptic_seg, semantics: SemanticMap, categories: Categories, stuff_area_thresh: float, *, first_id: int):
+def _add_stuff(
+    panoptic_seg: Tensor,
+    semantics: SemanticMap,
+    categories: Categories,
+    stuff_area_thresh: float,
+    *,
+    first_id: int,
+) -> Tuple[Tensor, List[Dict[str, Any]], List[DroppedCandidate]]:
     """Fills the free pixels of a map with the stuff categories that have enough of them.
 
     Returns:

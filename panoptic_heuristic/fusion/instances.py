@@ -280,7 +280,8 @@ def _run_lengths(counts: Union[str, bytes]) -> np.ndarray:
     A run is a little-endian sequence of 5-bit digits, one per character, 0x20 marking those that
     are followed by another; from the fourth run on, the difference to the run before the last.
     """
-    digits = np.frombuffer(counts.encode() if isinstance(counts, str) else counts, np.uint8).astype(np.int64) - 48
+    text = counts.encode() if isinstance(counts, str) else counts
+    digits = np.frombuffer(text, np.uint8).astype(np.int64) - 48
     is_last = (digits & 0x20) == 0
     if not digits.size or digits.min() < 0 or digits.max() > 63 or not is_last[-1]:
         return np.array([-1])

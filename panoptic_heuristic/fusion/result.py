@@ -37,7 +37,8 @@ class FusionResult:
         segments_info: one dict of plain Python values per segment: ``id`` (1 to n, things first,
             by rank, then stuff by label), ``isthing``, ``category_id`` (dataset id), ``area`` in
             pixels; things also ``score`` and ``instance_id``, the place in the input.
-        dropped: one entry per candidate that is not in the map, things first.
+        dropped: one entry per candidate that is not in the map: things by place in the input, then
+            stuff by label.
     """
 
     panoptic_seg: Tensor

@@ -82,7 +82,7 @@ class SemanticMap:
         Returns:
             (H, W) int32.
         """
-        table = torch.zeros(max(self.areas) + 1, dtype=torch.int32)
+        table = torch.zeros(max([*self.areas, *value_of_label]) + 1, dtype=torch.int32)
         for label, value in value_of_label.items():
             table[label] = value
         # Indexing with the whole map takes six times as long on the CPU.

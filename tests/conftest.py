@@ -1,0 +1,38 @@
+"""Fixtures that several folders share."""
+
+import importlib.util
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import Callable
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def coco_sample() -> Path:
+    """A folder with real COCO images: ``images/``, ``panoptic/``, ``panoptic.json``.
+
+    Taken from ``$COCO_SAMPLE``, or from ``../shared/coco_sample`` beside the repository.
+    """
+    folder = Path(os.environ.get("COCO_SAMPLE", ROOT.parent / "shared" / "coco_sample"))
+    if not (folder / "panoptic.json").is_file():
+        pytest.skip(
+            f"no real COCO images: {folder}/panoptic.json is missing; set COCO_SAMPLE to a folder that has it"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def load_tool() -> Callable[[str], ModuleType]:
+    """Imports ``tools/<name>.py`` by its path: ``tools`` is a folder of scripts, not a package."""
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
