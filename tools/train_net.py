@@ -45,9 +45,7 @@ def run(args: argparse.Namespace) -> None:
     from detectron2.utils import comm
 
     from panoptic_heuristic.detectron import trainer
-    from panoptic_heuristic.detectron.compat import quiet_known_warnings
 
-    quiet_known_warnings()
     cfg = set_up_config(args, distributed_rank=comm.get_rank())
     default_setup(cfg, args)
     trainer.log_fusion(cfg)

@@ -4,9 +4,10 @@ The only part of the package that imports Detectron2. Importing it makes Detectr
 where it is not the official build, and registers :class:`PanopticHeuristicFPN`.
 """
 
-from panoptic_heuristic.detectron.compat import make_detectron2_importable
+from panoptic_heuristic.detectron.compat import make_detectron2_importable, quiet_known_warnings
 
 make_detectron2_importable()
+quiet_known_warnings()
 
 from panoptic_heuristic.detectron.config import add_panoptic_heuristic_config, load_config  # noqa: E402
 from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN  # noqa: E402

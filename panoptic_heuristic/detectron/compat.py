@@ -84,9 +84,10 @@ def launch_on_cpu(main: Callable[..., None], num_processes: int, args: Tuple = (
     ``launch`` does this for GPUs only.
 
     Args:
-        main: a function that can be pickled, that is, one at the top of a module; it starts in a fresh interpreter.
+        main: a function at the top of a module. It starts in a fresh interpreter, where no data set is registered yet;
+            what it returns is lost, as with Detectron2's ``launch``.
         num_processes: 1 calls ``main`` in this process.
-        args: its arguments; they must be picklable too.
+        args: its arguments, which must be picklable.
 
     Raises:
         Exception: the one that a process raised first, as it was.
@@ -103,7 +104,7 @@ def launch_on_cpu(main: Callable[..., None], num_processes: int, args: Tuple = (
             torch.multiprocessing.spawn(
                 _cpu_process, nprocs=num_processes, args=(num_processes, threads, folder, main, args)
             )
-        except torch.multiprocessing.ProcessException as report:
+        except (torch.multiprocessing.ProcessRaisedException, torch.multiprocessing.ProcessExitedException) as report:
             error = _load_first_error(folder)
             if error is None:
                 raise
@@ -112,11 +113,7 @@ def launch_on_cpu(main: Callable[..., None], num_processes: int, args: Tuple = (
 
 def _detectron2_folder() -> Path:
     """Where Detectron2 is installed, found without importing it."""
-    try:
-        spec = importlib.util.find_spec("detectron2")
-    # An entry of None in sys.modules, or a module without a spec.
-    except ValueError:
-        spec = None
+    spec = importlib.util.find_spec("detectron2")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(HOW_TO_GET_DETECTRON2, name="detectron2")
     return Path(next(iter(spec.submodule_search_locations)))

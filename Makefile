@@ -1,0 +1,35 @@
+# The whole project from a machine with Python 3.10, 3.11 or 3.12 and nothing else: `make demo`, `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+
+.PHONY: help env test demo lint parity clean
+
+help:
+	@echo "make demo    train a small model on a generated data set and show what fusion settings do"
+	@echo "make test    run the test suite"
+	@echo "make parity  compare with Detectron2 and panopticapi on the full number of scenes"
+	@echo "make lint    check the style"
+	@echo "make env     build the environment ($(VENV)); the other commands do it when it is needed"
+	@echo "make clean   delete the environment, the caches and what the demo wrote"
+	@echo
+	@echo "VENV=/some/place keeps or uses an environment elsewhere; PYTHON=python3.11 builds it with that Python."
+
+env:
+	@$(PYTHON) tools/make_env.py $(VENV)
+
+test: env
+	$(RUN) -m pytest
+
+demo: env
+	$(RUN) tools/demo.py
+
+lint: env
+	$(RUN) -m ruff check .
+
+parity: env
+	PARITY=full $(RUN) -m pytest tests/parity -q
+
+clean:
+	rm -rf .venv output datasets/shapes .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
