@@ -1,6 +1,6 @@
 """Generates the built-in data set, `shapes`, in COCO panoptic format.
 
-What is drawn, and how hard it is, stands in shapes_scenes.py. What is written:
+How hard it is stands in shapes_settings.py, what is drawn in shapes_scenes.py and shapes_looks.py. What is written:
 
     <output>/shapes.yaml                  the data set's description, for the configs
     <output>/<split>/images/000001.png    8-bit RGB pictures
@@ -23,7 +23,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import shapes_looks
 import shapes_scenes
+import shapes_settings
 import yaml
 from PIL import Image
 from tqdm import tqdm
@@ -100,7 +102,8 @@ def get_parser() -> argparse.ArgumentParser:
 
 def make_manifest(*, seed: int, counts: dict[str, int], size: tuple[int, int]) -> dict:
     """All that decides what is drawn: the options, and the drawing code itself."""
-    drawing = hashlib.sha256(Path(shapes_scenes.__file__).read_bytes()).hexdigest()
+    modules = (shapes_settings, shapes_looks, shapes_scenes)
+    drawing = hashlib.sha256(b"".join(Path(module.__file__).read_bytes() for module in modules)).hexdigest()
     return {"seed": seed, "images": dict(counts), "size": list(size), "drawing_sha256": drawing}
 
 
@@ -151,7 +154,7 @@ def _write_split(folder: Path, *, split: str, count: int, seed: int, size: tuple
         annotations.append({"image_id": index, "file_name": name, "segments_info": segments_info})
     categories = [
         {**asdict(category), "isthing": int(category.isthing), "color": list(category.color)}
-        for category in shapes_scenes.CATEGORIES
+        for category in shapes_settings.CATEGORIES
     ]
     info = {"description": f"shapes, generated, {split} split", "seed": seed}
     contents = {"info": info, "images": images, "annotations": annotations, "categories": categories}

@@ -103,15 +103,10 @@ def read_categories(path: Path) -> Categories:
     rows = [line.split("\t") for line in lines if line.strip()]
     numbers = [row[0].strip() for row in rows]
     if numbers != [str(i) for i in range(1, _CLASSES + 1)]:
-        raise InputError(
-            f"{path}: expected the classes 1 to {_CLASSES}, one per line with tabs, got {len(rows)} lines"
-        )
+        raise InputError(f"{path}: expected the classes 1 to {_CLASSES}, one per line with tabs, got {len(rows)} lines")
     names = [row[-1].split(",")[0].strip() for row in rows]
     return Categories.from_coco(
-        [
-            {"id": place + 1, "name": name, "isthing": int(place + 1 not in STUFF)}
-            for place, name in enumerate(names)
-        ],
+        [{"id": place + 1, "name": name, "isthing": int(place + 1 not in STUFF)} for place, name in enumerate(names)],
         str(path),
     )
 
@@ -131,9 +126,7 @@ def panoptic_ids(semantic: np.ndarray, instances: np.ndarray, where: str) -> np.
         InputError: a class does not exist, or an instance has pixels of two classes.
     """
     if semantic.max(initial=0) > _CLASSES:
-        raise InputError(
-            f"{where}: the semantic annotation holds class {semantic.max()}; expected 0 to {_CLASSES}"
-        )
+        raise InputError(f"{where}: the semantic annotation holds class {semantic.max()}; expected 0 to {_CLASSES}")
     stuff = np.array([i in STUFF for i in range(_CLASSES + 1)])
     ids = np.where(stuff[semantic], semantic.astype(np.int32) * _PER_CATEGORY, 0)
     covered = instances[..., 1] > 0
@@ -166,9 +159,7 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
     """
     folders = [root / kind / _FOLDERS[split] for kind in ("images", "annotations", "annotations_instance")]
     for folder in folders:
-        require_folder(
-            folder, "set DETECTRON2_DATASETS, name the folder with --root, or choose other --splits"
-        )
+        require_folder(folder, "set DETECTRON2_DATASETS, name the folder with --root, or choose other --splits")
     categories = read_categories(root / "objectInfo150.txt")
     images = sorted(folders[0].glob("*.jpg"))
     if not images:
@@ -201,9 +192,7 @@ def _check_both_ways(images: List[Path], folder: Path) -> None:
     if expected - present:
         raise InputError(f"the image {min(expected - present)}.jpg has no annotation in {folder}")
     if present - expected:
-        raise InputError(
-            f"the annotation {folder / min(present - expected)}.png has no image in {images[0].parent}"
-        )
+        raise InputError(f"the annotation {folder / min(present - expected)}.png has no image in {images[0].parent}")
 
 
 def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
@@ -231,9 +220,7 @@ def _read_png(path: Path, mode: str, *, height: int, width: int) -> np.ndarray:
     except (OSError, SyntaxError) as error:
         raise InputError(f"cannot read the annotation {path}: {error}") from error
     if values.shape[:2] != (height, width):
-        raise InputError(
-            f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}"
-        )
+        raise InputError(f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}")
     return values
 
 

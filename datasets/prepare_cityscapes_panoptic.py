@@ -201,9 +201,7 @@ def _read_instance_ids(path: Path, *, height: int, width: int) -> np.ndarray:
     except (OSError, SyntaxError) as error:
         raise InputError(f"cannot read the annotation {path}: {error}") from error
     if values.shape != (height, width):
-        raise InputError(
-            f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}"
-        )
+        raise InputError(f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}")
     return values
 
 
@@ -217,9 +215,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         "--root", type=Path, metavar="FOLDER", help="Cityscapes (default: $DETECTRON2_DATASETS/cityscapes)"
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write to (default: the root)")
-    parser.add_argument(
-        "--splits", nargs="+", choices=("train", "val", "test"), default=("train", "val", "test")
-    )
+    parser.add_argument("--splits", nargs="+", choices=("train", "val", "test"), default=("train", "val", "test"))
     add_arguments(parser)
     args = parser.parse_args(argv)
     root = args.root or datasets_root() / "cityscapes"

@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_jobs(
-    function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, title: str
-) -> List[Result]:
+def run_jobs(function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, title: str) -> List[Result]:
     """Runs a function over jobs in worker processes, with a progress bar.
 
     Args:
@@ -60,9 +58,7 @@ def run_jobs(
         if workers == 1 or len(jobs) < 2:
             return [_counted(bar, function(job)) for job in jobs]
         try:
-            with ProcessPoolExecutor(
-                max_workers=min(workers, len(jobs)), initializer=_leave_ctrl_c_to_parent
-            ) as pool:
+            with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), initializer=_leave_ctrl_c_to_parent) as pool:
                 return [_counted(bar, result) for result in pool.map(function, jobs, chunksize=_CHUNK)]
         except BrokenProcessPool as error:
             raise InputError(

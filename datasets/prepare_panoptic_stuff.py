@@ -60,9 +60,7 @@ def prepare(
     semantic_label_of(content.categories)  # too many stuff categories are told before the work, not in it
     require_folder(panoptic_root, "name the folder of the panoptic PNGs")
     if output.resolve() == panoptic_root.resolve():
-        raise InputError(
-            f"the output folder {output} is the folder of the panoptic PNGs, which would be overwritten"
-        )
+        raise InputError(f"the output folder {output} is the folder of the panoptic PNGs, which would be overwritten")
     for image in content.images:
         if image.png_name is None:
             raise InputError(f"{panoptic_json}: image {image.image_id} ({image.file_name}) has no annotation")
@@ -127,9 +125,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     elif args.coco is None and None not in own:
         sets = [own]
     else:
-        raise InputError(
-            "expected either --coco alone, or all of --panoptic-json, --panoptic-root and --output"
-        )
+        raise InputError("expected either --coco alone, or all of --panoptic-json, --panoptic-root and --output")
     for panoptic_json, panoptic_root, output in sets:
         prepare(panoptic_json, panoptic_root, output, workers=args.workers, overwrite=args.overwrite)
     return 0

@@ -33,7 +33,7 @@ class PanopticHeuristicCfgNode(CfgNode):
     def merge_from_list(self, cfg_list: List[Any]) -> None:
         """As in Detectron2, but the three thresholds may be int or float."""
         others = []
-        for key, value in zip(cfg_list[0::2], cfg_list[1::2]):
+        for key, value in zip(cfg_list[0::2], cfg_list[1::2], strict=False):
             if key in _NUMBERS:
                 self._set_number(key, self._decode_cfg_value(value))
             else:
@@ -96,7 +96,7 @@ def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNod
     if not os.path.isfile(config_file):
         raise InputError(f"there is no config file {config_file!r}; name one with --config-file")
     try:
-        content = CfgNode.load_yaml_with_base(config_file)
+        content = _load_yaml(config_file)
         cfg.merge_from_file(config_file)
     except (KeyError, ValueError, AssertionError, TypeError, OSError, yaml.YAMLError) as error:
         raise _config_error(error, config_file, cfg) from error
@@ -107,6 +107,18 @@ def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNod
         raise _config_error(KeyError(wrong) if wrong else error, "the command line", cfg) from error
     _check_fusion(cfg)
     return cfg, set(_leaf_keys(content)) | set(overrides[0::2])
+
+
+def _load_yaml(config_file: str) -> Mapping:
+    """The keys of a file and of its ``_BASE_`` files."""
+    try:
+        content = CfgNode.load_yaml_with_base(config_file)
+    except (TypeError, AttributeError):
+        # An empty file, or a list for a mapping, ends like that in there.
+        content = None
+    if not isinstance(content, Mapping):
+        raise InputError("expected a mapping of config keys, in this file and in its _BASE_ files")
+    return content
 
 
 def _check_fusion(cfg: CfgNode) -> None:
@@ -120,7 +132,8 @@ def _check_fusion(cfg: CfgNode) -> None:
 def _config_error(error: Exception, where: str, cfg: CfgNode) -> InputError:
     if isinstance(error, InputError):
         return InputError(f"{where}: {error}")
-    message = " ".join(str(error.args[0] if error.args else error).split())
+    # The text of a KeyError is in quotes; that of the others says more than their first argument.
+    message = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
     if not isinstance(error, KeyError):
         return InputError(f"{where}: {message}")
     key = message.rsplit(": ", 1)[-1]

@@ -47,11 +47,11 @@ def use_dataset_yaml(cfg: CfgNode, explicit: Set[str]) -> None:
     used = [splits[name] for name in dict.fromkeys((*cfg.DATASETS.TEST, *cfg.DATASETS.TRAIN)) if name in splits]
     if not used:
         raise InputError(
-            f"neither DATASETS.TRAIN {tuple(cfg.DATASETS.TRAIN)} nor DATASETS.TEST {tuple(cfg.DATASETS.TEST)} names a split "
-            f"of {data.path}; its splits are {', '.join(sorted(splits))}"
+            f"neither DATASETS.TRAIN {tuple(cfg.DATASETS.TRAIN)} nor DATASETS.TEST {tuple(cfg.DATASETS.TEST)} "
+            f"names a split of {data.path}; its splits are {', '.join(sorted(splits))}"
         )
     contents = [split.read() for split in used]
-    for split, content in zip(used, contents):
+    for split, content in zip(used, contents, strict=True):
         # As lists: contiguous ids follow the order.
         if list(content.categories.values()) != list(contents[0].categories.values()):
             raise InputError(f"{content.path} and {contents[0].path} have different categories")

@@ -1,4 +1,4 @@
-"""Which evaluators a data set gets, and the two that this project adds around Detectron2's."""
+"""Which evaluators a data set gets, and what this project adds around Detectron2's."""
 
 import copy
 import itertools
@@ -39,7 +39,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
     metadata = MetadataCatalog.get(dataset_name)
     kind = getattr(metadata, "evaluator_type", None)
     if kind == "coco":
-        return COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops())
+        return NamedCOCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops())
     if kind == "sem_seg":
         return SemSegEvaluator(dataset_name, output_dir=output_dir)
     if kind not in ("coco_panoptic_seg", "ade20k_panoptic_seg", "cityscapes_panoptic_seg"):
@@ -49,7 +49,8 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         )
     if cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT != "segments":
         raise InputError(
-            "MODEL.PANOPTIC_FUSION.MAP_FORMAT is label_divisor, which cannot be evaluated; set it to segments to evaluate"
+            "MODEL.PANOPTIC_FUSION.MAP_FORMAT is label_divisor, which cannot be evaluated; "
+            "set it to segments to evaluate"
         )
     evaluators: List[DatasetEvaluator] = []
     has_ground_truth = hasattr(metadata, "panoptic_root")
@@ -59,19 +60,39 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         if hasattr(metadata, "panoptic_categories"):
             prepare_evaluation(dataset_name)
         evaluators += [
-            COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()),
+            NamedCOCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()),
             SemSegEvaluator(dataset_name, output_dir=output_dir),
             UnchangingPanopticEvaluator(dataset_name, output_dir),
         ]
     return DatasetEvaluators(evaluators)
 
 
+class NamedCOCOEvaluator(COCOEvaluator):
+    """Detectron2's AP evaluator, with the AP of each class under its own name.
+
+    pycocotools numbers classes by their dataset ids, Detectron2 names them by their contiguous
+    ids: on a data set that does not list its categories by id the names would be mixed up.
+    """
+
+    def _derive_coco_results(self, coco_eval, iou_type, class_names=None):
+        index_of = self._metadata.get("thing_dataset_id_to_contiguous_id")
+        if class_names and index_of:
+            class_names = [class_names[index_of[dataset_id]] for dataset_id in sorted(index_of)]
+        return super()._derive_coco_results(coco_eval, iou_type, class_names)
+
+
 class UnchangingPanopticEvaluator(COCOPanopticEvaluator):
-    """Detectron2's PQ evaluator, kept from changing what the model returned."""
+    """Detectron2's PQ evaluator, kept from changing what the model returned and from mixing up images."""
 
     def process(self, inputs: List[Dict[str, Any]], outputs: List[Dict[str, Any]]) -> None:
-        """See :meth:`COCOPanopticEvaluator.process`, which pops keys of the segments it is given."""
-        super().process(inputs, [{"panoptic_seg": copy.deepcopy(output["panoptic_seg"])} for output in outputs])
+        """See :meth:`COCOPanopticEvaluator.process`, which pops keys of the segments it is given.
+
+        It also names its PNGs by the image's name without folders, which two images may share.
+        """
+        super().process(
+            [{**record, "file_name": f"{record['image_id']}.png"} for record in inputs],
+            [{"panoptic_seg": copy.deepcopy(output["panoptic_seg"])} for output in outputs],
+        )
 
 
 class PanopticPredictionWriter(DatasetEvaluator):
@@ -101,7 +122,7 @@ class PanopticPredictionWriter(DatasetEvaluator):
 
     def process(self, inputs: List[Dict[str, Any]], outputs: List[Dict[str, Any]]) -> None:
         """Writes one PNG per image."""
-        for record, output in zip(inputs, outputs):
+        for record, output in zip(inputs, outputs, strict=True):
             panoptic_seg, segments_info = output["panoptic_seg"]
             # Relative to the image folder, since images of two folders may share a name.
             file_name = os.path.relpath(record["file_name"], self._image_root)

@@ -40,7 +40,7 @@ def prepare_evaluation(dataset_name: str) -> None:
     """
     records = DatasetCatalog.get(dataset_name)
     metadata = MetadataCatalog.get(dataset_name)
-    folder = _cache_root() / f"{dataset_name}-{_content_key(records, metadata.panoptic_json)}"
+    folder = _cache_root() / f"{dataset_name}-{_content_key(records, metadata)}"
     if comm.is_main_process() and not folder.is_dir():
         _write_ground_truth(records, metadata.panoptic_categories, folder)
     comm.synchronize()
@@ -48,17 +48,19 @@ def prepare_evaluation(dataset_name: str) -> None:
         record["sem_seg_file_name"] = str(folder / "semantic" / _semantic_name(record))
     DatasetCatalog.remove(dataset_name)
     DatasetCatalog.register(dataset_name, lambda: records)
-    if not hasattr(metadata, "json_file"):
-        metadata.json_file = str(folder / "instances.json")
+    # Not as an attribute: metadata refuse another value, but annotations may change between two evaluations.
+    vars(metadata)["json_file"] = str(folder / "instances.json")
 
 
 def _cache_root() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "panoptic_heuristic")
 
 
-def _content_key(records: List[Dict[str, Any]], panoptic_json: str) -> str:
+def _content_key(records: List[Dict[str, Any]], metadata: Any) -> str:
     digest = hashlib.sha256(_LAYOUT)
-    digest.update(Path(panoptic_json).read_bytes())
+    digest.update(Path(metadata.panoptic_json).read_bytes())
+    # They may come from another file.
+    digest.update(repr(metadata.panoptic_categories.to_coco()).encode())
     for record in records:
         path = inside(record["panoptic_root"], record["panoptic_image"].png_name)
         try:
@@ -93,7 +95,12 @@ def _write_ground_truth(records: List[Dict[str, Any]], categories: Categories, f
             temporary / "instances.json",
             {"info": {}, "images": images, "annotations": annotations, "categories": things},
         )
-        os.rename(temporary, folder)
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            # Another command was faster; equal names mean equal content.
+            if not folder.is_dir():
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

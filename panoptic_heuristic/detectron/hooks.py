@@ -8,6 +8,8 @@ from typing import Optional
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.engine import HookBase
 
+from panoptic_heuristic.formats.files import read_json, write_json
+
 _logger = logging.getLogger(__name__)
 
 BEST_CHECKPOINT = "model_best"
@@ -16,8 +18,9 @@ BEST_CHECKPOINT = "model_best"
 class BestCheckpoint(HookBase):
     """Saves ``model_best.pth`` whenever an evaluation during training beats all before.
 
-    The best value so far is saved with each checkpoint of the training, so a resumed training
-    does not replace a better model by a worse one. Register it after the evaluation hook.
+    ``model_best.json`` beside it says what its value is. The best value so far is also saved with
+    each checkpoint of the training, so a resumed training does not replace a better model by a
+    worse one. Register it after the evaluation hook.
     """
 
     def __init__(self, checkpointer: DetectionCheckpointer, metric: str):
@@ -36,8 +39,14 @@ class BestCheckpoint(HookBase):
         return {"best": self._best}
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Takes the best value of a resumed training."""
+        """Takes the best value of a resumed training.
+
+        Training checkpoints are written before the evaluation of the same iteration, so the last
+        one may not know yet what ``model_best.json`` says.
+        """
         self._best = state_dict["best"]
+        if os.path.isfile(self._path("json")):
+            self._best = max(self._best, read_json(self._path("json"))["value"])
 
     def after_step(self) -> None:
         """Looks for a new evaluation."""
@@ -55,13 +64,19 @@ class BestCheckpoint(HookBase):
         if math.isfinite(value) and value > self._best:
             self._best = value
             self._save(iteration)
+            write_json(self._path("json"), {"metric": self._metric, "value": value, "iteration": iteration})
             _logger.info("best %s so far: %.3f, saved as %s.pth", self._metric, value, BEST_CHECKPOINT)
 
     def _save(self, iteration: int) -> None:
         last = self._checkpointer.get_checkpoint_file()
         partial = f"{BEST_CHECKPOINT}.partial"
         self._checkpointer.save(partial, iteration=iteration)
-        folder = self._checkpointer.save_dir
-        os.replace(os.path.join(folder, f"{partial}.pth"), os.path.join(folder, f"{BEST_CHECKPOINT}.pth"))
         # Saving marks the file as the one to resume from, but a training resumes from its last state.
-        self._checkpointer.tag_last_checkpoint(os.path.basename(last) if last else f"{BEST_CHECKPOINT}.pth")
+        if last:
+            self._checkpointer.tag_last_checkpoint(os.path.basename(last))
+        os.replace(os.path.join(self._checkpointer.save_dir, f"{partial}.pth"), self._path("pth"))
+        if not last:
+            self._checkpointer.tag_last_checkpoint(os.path.basename(self._path("pth")))
+
+    def _path(self, suffix: str) -> str:
+        return os.path.join(self._checkpointer.save_dir, f"{BEST_CHECKPOINT}.{suffix}")

@@ -11,6 +11,7 @@ from detectron2.data import detection_utils
 from detectron2.data import transforms as T
 from detectron2.structures import BitMasks, Instances
 
+from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL, semantic_labels
@@ -68,14 +69,14 @@ class PanopticPngMapper:
             ``sem_seg`` (H, W) int64 and ``instances`` with boxes, classes and bitmasks.
 
         Raises:
-            InputError: the panoptic PNG is wrong.
+            InputError: the image or its panoptic PNG is missing, damaged or of another size than
+                the JSON says.
         """
         sample = copy.copy(record)
         sample.pop("annotations", None)
         annotation: PanopticImage = sample.pop("panoptic_image", None)
         panoptic_root = sample.pop("panoptic_root", None)
-        image = detection_utils.read_image(sample["file_name"], format=self.image_format)
-        detection_utils.check_image_size(sample, image)
+        image = _read_image(sample, self.image_format)
         if not self.is_train:
             augmented = T.AugInput(image)
             self.augmentations(augmented)
@@ -105,6 +106,19 @@ class PanopticPngMapper:
         instances.gt_boxes = instances.gt_masks.get_bounding_boxes()
         instances.gt_classes = torch.from_numpy(classes[visible])
         return instances
+
+
+def _read_image(record: Dict[str, Any], image_format: str) -> np.ndarray:
+    path, expected = record["file_name"], (record["height"], record["width"])
+    try:
+        image = detection_utils.read_image(path, format=image_format)
+    except (OSError, SyntaxError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is damaged or no image"
+        raise InputError(f"cannot read the image {path}: {reason}") from error
+    if image.shape[:2] != expected:
+        size = f"{image.shape[1]}x{image.shape[0]}"
+        raise InputError(f"{path} is {size} pixels, but the JSON says {expected[1]}x{expected[0]} for this image")
+    return image
 
 
 def _transformed_places(ids: np.ndarray, things: List[int], transforms: T.TransformList) -> np.ndarray:

@@ -55,8 +55,8 @@ class PanopticHeuristicFPN(PanopticFPN):
         self.label_divisor = label_divisor
         if map_format == "label_divisor" and not ids.from_dataset:
             raise InputError(
-                "MODEL.PANOPTIC_FUSION.MAP_FORMAT is label_divisor, but the data set in DATASETS.TEST or DATASETS.TRAIN "
-                "is not registered, so its category ids are not known; register it or use segments"
+                "MODEL.PANOPTIC_FUSION.MAP_FORMAT is label_divisor, but the data set in DATASETS.TEST or "
+                "DATASETS.TRAIN is not registered, so its category ids are not known; register it or use segments"
             )
 
     @classmethod
@@ -81,7 +81,7 @@ class PanopticHeuristicFPN(PanopticFPN):
             return detector_results, sem_seg_results
         return [
             self._postprocess(instances, logits, record)
-            for instances, logits, record in zip(detector_results, sem_seg_results, batched_inputs)
+            for instances, logits, record in zip(detector_results, sem_seg_results, batched_inputs, strict=True)
         ]
 
     def _postprocess(self, instances: Instances, logits: Tensor, record: Dict[str, Any]) -> Dict[str, Any]:

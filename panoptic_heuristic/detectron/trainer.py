@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import pickle
 from typing import Any, Dict, Iterator, List, Optional
@@ -57,7 +58,7 @@ class Trainer(DefaultTrainer):
         """Evaluates on ``DATASETS.TEST``; the results are also written as JSON to ``OUTPUT_DIR/inference``."""
         results = super().test(cfg, model, evaluators)
         if comm.is_main_process():
-            write_json(os.path.join(cfg.OUTPUT_DIR, "inference", "results.json"), results)
+            write_json(os.path.join(cfg.OUTPUT_DIR, "inference", "results.json"), _without_nan(results))
         return results
 
 
@@ -158,6 +159,13 @@ def _told_plainly(cfg: CfgNode, checkpointer: DetectionCheckpointer, resume: boo
         raise InputError(f"cannot read the checkpoint {path}: {_first_line(error)}") from error
     except (RuntimeError, EOFError, KeyError, AttributeError, ValueError, pickle.UnpicklingError) as error:
         raise InputError(f"{path} is damaged or no checkpoint: {_first_line(error)}") from error
+
+
+def _without_nan(results: Any) -> Any:
+    """None for NaN, which JSON does not have: Detectron2's AP of sizes that do not occur."""
+    if isinstance(results, dict):
+        return {key: _without_nan(value) for key, value in results.items()}
+    return None if isinstance(results, float) and math.isnan(results) else results
 
 
 def _first_line(error: Exception) -> str:

@@ -31,6 +31,8 @@ class Pipeline:
     stuff_area_thresh: float = 4096
 
     def __post_init__(self):
+        if not callable(getattr(self.claim, "claim", None)):
+            raise InputError(f"claim must be a claim rule such as Greedy(), got {self.claim!r}")
         check_number("instances_score_thresh", self.instances_score_thresh)
         check_number("stuff_area_thresh", self.stuff_area_thresh, 0)
 

@@ -49,14 +49,12 @@ def save_comparison(
         categories: whose colours the legend shows.
     """
     # Here and not on top: matplotlib is slow to import, and most users of this file need no sheet.
-    import matplotlib
+    # Without pyplot no figure outlives this call, and the user's backend stays as it is.
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(
-        len(rows), len(titles), figsize=_sheet_inches(rows, len(titles)), squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=_sheet_inches(rows, len(titles)), layout="constrained")
+    axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for row, pictures in enumerate(rows):
         for column, picture in enumerate(pictures):
             axes[row, column].imshow(_enlarged(picture))
@@ -64,14 +62,13 @@ def save_comparison(
             if row == 0:
                 axes[row, column].set_title(titles[column])
     handles = [
-        pyplot.Rectangle((0, 0), 1, 1, color=np.array(category.color) / 255, label=category.name)
+        Rectangle((0, 0), 1, 1, color=np.array(category.color) / 255, label=category.name)
         for category in categories.values()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=8, frameon=False)
     with written_whole(path) as temporary:
         # Without the version of matplotlib in it, equal pictures are equal files.
         figure.savefig(temporary, dpi=100, metadata={"Software": None})
-    pyplot.close(figure)
 
 
 def _sheet_inches(rows: Sequence[Sequence[np.ndarray]], columns: int) -> Tuple[float, float]:

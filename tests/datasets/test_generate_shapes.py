@@ -16,7 +16,9 @@ SCRIPT = Path(__file__).resolve().parents[2] / "datasets" / "generate_shapes.py"
 sys.path.insert(0, str(SCRIPT.parent))
 
 import generate_shapes  # noqa: E402
+import shapes_looks  # noqa: E402
 import shapes_scenes  # noqa: E402
+import shapes_settings  # noqa: E402
 
 COUNTS = {"train": 60, "val": 20}
 SMALL = ["--train", "3", "--val", "2"]
@@ -146,7 +148,7 @@ def test_every_class_occurs_in_both_splits(dataset):
 
 
 def test_scenes_hold_what_makes_fusion_hard(scenes):
-    things = {category.id for category in shapes_scenes.CATEGORIES if category.isthing}
+    things = {category.id for category in shapes_settings.CATEGORIES if category.isthing}
     thing_areas, stuff_areas, crowds, void = [], [], 0, []
     for ids, segments in scenes:
         void.append(np.mean(ids == 0))
@@ -159,8 +161,8 @@ def test_scenes_hold_what_makes_fusion_hard(scenes):
         assert max(Counter(s["category_id"] for s in stuff).values()) == 1, "one segment per stuff class"
         stuff_areas += [s["area"] for s in stuff]
 
-    assert min(thing_areas) >= shapes_scenes.MIN_THING_PIXELS
-    assert min(stuff_areas) >= shapes_scenes.MIN_STUFF_PIXELS
+    assert min(thing_areas) >= shapes_settings.MIN_THING_PIXELS
+    assert min(stuff_areas) >= shapes_settings.MIN_STUFF_PIXELS
     # Small and large ones: a detector with one anchor size cannot find both.
     assert np.quantile(thing_areas, 0.25) < 150 and np.quantile(thing_areas, 0.95) > 800
     # COCO's limit on stuff, scaled to these pictures, deletes about every third segment.
@@ -170,7 +172,7 @@ def test_scenes_hold_what_makes_fusion_hard(scenes):
 
 
 def test_things_touch_or_hide_each_other(scenes):
-    things = {category.id for category in shapes_scenes.CATEGORIES if category.isthing}
+    things = {category.id for category in shapes_settings.CATEGORIES if category.isthing}
     touching = 0
     for ids, segments in scenes:
         mine = [s["id"] for s in segments if s["category_id"] in things]
@@ -182,10 +184,10 @@ def test_things_touch_or_hide_each_other(scenes):
 
 def test_a_label_covers_the_pixels_that_are_more_than_half_painted():
     rng = np.random.default_rng(0)
-    for name in shapes_scenes.THINGS:
-        sprite = shapes_scenes._sprite(rng, name, (30.0, 40.0), 15.0, (64, 80))
+    for name in shapes_settings.THINGS:
+        sprite = shapes_looks.make_sprite(rng, name, (30.0, 40.0), 15.0, (64, 80))
         picture = np.zeros((64, 80, 3), dtype=np.float32)
-        shapes_scenes._cover(picture[sprite.window], np.ones_like(sprite.colour), sprite.distance)
+        shapes_looks.cover(picture[sprite.window], np.ones_like(sprite.colour), sprite.distance)
         labelled = np.zeros((64, 80), dtype=bool)
         labelled[sprite.window] = sprite.mask
         assert 100 < labelled.sum() < np.pi * 18**2
@@ -197,10 +199,10 @@ def test_scenes_follow_the_size(height, width):
     for index in range(1, 5):
         scene = shapes_scenes.draw_scene(seed=0, split=0, index=index, height=height, width=width)
         assert scene.image.shape == (height, width, 3) and scene.ids.shape == (height, width)
-        categories = {category.id: category for category in shapes_scenes.CATEGORIES}
+        categories = {category.id: category for category in shapes_settings.CATEGORIES}
         things = [s for s in scene.segments if categories[s.category_id].isthing and not s.iscrowd]
         assert 3 <= len(things) <= 10
-        assert min(s.area for s in things) >= shapes_scenes.MIN_THING_PIXELS
+        assert min(s.area for s in things) >= shapes_settings.MIN_THING_PIXELS
 
 
 # ---- The same again, and another ----
@@ -261,10 +263,11 @@ def test_another_set_is_replaced_only_if_asked(small_set, capsys):
     assert [path.name for path in small_set.parent.iterdir()] == ["shapes"]
 
 
-def test_changed_drawing_code_is_another_set(small_set, capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize("module", [shapes_settings, shapes_looks, shapes_scenes])
+def test_changed_drawing_code_is_another_set(small_set, capsys, monkeypatch, tmp_path, module):
     changed = tmp_path / "changed.py"
     changed.write_text("# another drawing\n")
-    monkeypatch.setattr(shapes_scenes, "__file__", str(changed))
+    monkeypatch.setattr(module, "__file__", str(changed))
     assert "drawing" in refused(capsys, "--output", small_set, *SMALL)
 
 

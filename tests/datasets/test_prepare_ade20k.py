@@ -9,6 +9,7 @@ from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_annotation, read_dataset_yaml
+from tests.datasets.training_samples import first_batch
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
@@ -240,3 +241,13 @@ def test_the_json_says_which_are_things(ade20k, root):
     assert ade20k.main(["--splits", "train", "--workers", "1"]) == 0
     categories = json.loads((root / "panoptic_train.json").read_text())["categories"]
     assert [category["isthing"] for category in categories[:9]] == [0, 0, 0, 0, 0, 0, 0, 1, 1]
+
+
+def test_a_panoptic_fpn_trains_on_it(ade20k, root, tmp_path):
+    assert ade20k.main(["--workers", "1"]) == 0
+    cfg, batch = first_batch("OwnData/panoptic_heuristic_fpn_R_50.yaml", "ade20k_panoptic.yaml", tmp_path)
+    assert (cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES) == (100, 51)
+    for sample in batch:
+        # Bed, person and the last class, of things that count from 0 and leave the stuff out.
+        assert sample["instances"].gt_classes.tolist() == [0, 3, 99]
+        assert sample["sem_seg"].shape == sample["image"].shape[1:]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_annotation, read_dataset_yaml
+from tests.datasets.training_samples import first_batch
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
@@ -281,3 +282,15 @@ def test_illegal_values(cityscapes, illegal):
         InputError, match=f"x.png holds the value {illegal}, which is no instance id of Cityscapes"
     ):
         cityscapes.panoptic_ids(np.array([[7, illegal]], np.uint16), "x.png")
+
+
+def test_a_panoptic_fpn_trains_on_it(cityscapes, root, tmp_path):
+    assert cityscapes.main(["--workers", "1"]) == 0
+    config = "Cityscapes-PanopticSegmentation/panoptic_heuristic_fpn_R_50.yaml"
+    cfg, batch = first_batch(config, "cityscapes_panoptic.yaml", tmp_path)
+    assert cfg.DATASETS.TRAIN == ("cityscapes_panoptic_train",) and cfg.DATASETS.TEST == ("cityscapes_panoptic_val",)
+    assert (cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES) == (8, 12)
+    # Aachen has two cars (class 2) beside a group, Zurich one bicycle (class 7) beside a group.
+    classes = {sample["file_name"].split("/")[-2]: sample["instances"].gt_classes.tolist() for sample in batch}
+    assert classes.items() <= {"aachen": [2, 2], "zurich": [7]}.items()
+    assert all(sample["sem_seg"].shape == sample["image"].shape[1:] for sample in batch)

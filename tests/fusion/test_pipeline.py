@@ -75,3 +75,8 @@ def test_a_rule_keeps_its_docstring_and_its_parameters():
 def test_an_unknown_rule_is_an_error():
     with pytest.raises(KeyError, match="gready"):
         CLAIM_REGISTRY.get("gready")
+
+
+def test_a_rule_by_its_name_is_refused_at_once():
+    with pytest.raises(InputError, match=r"claim must be a claim rule such as Greedy\(\), got 'greedy'"):
+        Pipeline(claim="greedy")

@@ -22,7 +22,7 @@ def built(cfg, architecture):
 @pytest.mark.parametrize("depth", ["R_50_1x", "R_101_3x"])
 def test_keys_and_shapes(depth):
     file = CONFIGS / "COCO-PanopticSegmentation" / f"panoptic_heuristic_fpn_{depth}.yaml"
-    cfg, _ = load_config(str(file), ["MODEL.DEVICE", "meta", "MODEL.ROI_HEADS.NUM_CLASSES", "80"])
+    cfg, _ = load_config(str(file), ["MODEL.DEVICE", "meta"])
     with torch.device("meta"):
         ours, theirs = built(cfg, "PanopticHeuristicFPN"), built(cfg, "PanopticFPN")
     assert (type(ours), type(theirs)) == (PanopticHeuristicFPN, PanopticFPN)

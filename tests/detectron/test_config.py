@@ -1,0 +1,253 @@
+"""Config keys, their types, and what a wrong one is told."""
+
+import json
+import pickle
+
+import pytest
+from detectron2.config import CfgNode, get_cfg
+
+from panoptic_heuristic.detectron import add_panoptic_heuristic_config, load_config
+from panoptic_heuristic.errors import InputError
+from tests.detectron.small_models import SHAPES_CONFIG
+
+COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
+# key, Detectron2's type
+THRESHOLDS = {
+    f"{COMBINE}OVERLAP_THRESH": float,
+    f"{COMBINE}STUFF_AREA_LIMIT": int,
+    f"{COMBINE}INSTANCES_CONFIDENCE_THRESH": float,
+}
+
+
+@pytest.fixture
+def cfg():
+    node = get_cfg()
+    add_panoptic_heuristic_config(node)
+    return node
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a YAML file and gives its name."""
+
+    def to_file(text, name="config.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    return to_file
+
+
+def value_of(cfg, key):
+    for name in key.split("."):
+        cfg = cfg[name]
+    return cfg
+
+
+def nested(key, value):
+    for name in reversed(key.split(".")):
+        value = {name: value}
+    return CfgNode(value).dump()
+
+
+def leaves(node, prefix=""):
+    for name, value in node.items():
+        if isinstance(value, CfgNode):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def test_the_keys_that_are_added_and_their_defaults(cfg):
+    before = dict(leaves(get_cfg()))
+    added = {key: value for key, value in leaves(cfg) if key not in before}
+    assert added == {
+        "MODEL.PANOPTIC_FUSION.MAP_FORMAT": "segments",
+        "MODEL.PANOPTIC_FUSION.CLAIM.NAME": "greedy",
+        "DATASETS.PANOPTIC_YAML": "",
+        "TEST.KEEP_PANOPTIC_PREDICTIONS": False,
+    }
+
+
+def test_no_key_of_detectron2_is_changed(cfg):
+    after = dict(leaves(cfg))
+    assert {key: after[key] for key, _ in leaves(get_cfg())} == dict(leaves(get_cfg()))
+
+
+class TestThresholds:
+    @pytest.mark.parametrize("key", THRESHOLDS)
+    @pytest.mark.parametrize("value", [1, 0, 0.01, 4096.0, 4096])
+    def test_any_number_is_taken_from_a_file_and_from_the_command_line(self, cfg, write, key, value):
+        from_list, from_file = cfg.clone(), cfg.clone()
+        from_list.merge_from_list([key, str(value)])
+        from_file.merge_from_file(write(nested(key, value)))
+        assert value_of(from_list, key) == value_of(from_file, key) == value
+
+    @pytest.mark.parametrize("key", THRESHOLDS)
+    def test_numbers_in_place_of_words_are_taken_too(self, cfg, key):
+        cfg.merge_from_list([key, 1])
+        assert value_of(cfg, key) == 1
+
+    @pytest.mark.parametrize("key, kept", THRESHOLDS.items())
+    def test_whole_numbers_keep_detectron2s_type(self, cfg, key, kept):
+        # So a config saved here can be merged there.
+        for value in ("1", "1.0"):
+            cfg.merge_from_list([key, value])
+            assert type(value_of(cfg, key)) is kept
+        plain = get_cfg()
+        plain.merge_from_list([key, value_of(cfg, key)])
+        assert value_of(plain, key) == 1
+
+    def test_an_area_limit_that_is_no_whole_number_is_kept_as_it_is(self, cfg):
+        cfg.merge_from_list([f"{COMBINE}STUFF_AREA_LIMIT", "30.5"])
+        assert cfg.MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT == 30.5
+        cfg.merge_from_list([f"{COMBINE}STUFF_AREA_LIMIT", "30"])
+        assert cfg.MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT == 30
+
+    def test_plain_detectron2_refuses_them(self):
+        # Else the class of the root would be there for nothing.
+        with pytest.raises(ValueError, match="Type mismatch"):
+            get_cfg().merge_from_list([f"{COMBINE}OVERLAP_THRESH", "1"])
+
+    @pytest.mark.parametrize("key", THRESHOLDS)
+    @pytest.mark.parametrize("value", ["True", "'0.5 '", "half", "[0.5]", "None"])
+    def test_what_is_no_number_is_refused(self, cfg, write, key, value):
+        before = value_of(cfg, key)
+        with pytest.raises(InputError, match=f"{key} must be a number, got "):
+            cfg.merge_from_list([key, value])
+        with pytest.raises(InputError, match=f"{key} must be a number, got "):
+            cfg.merge_from_file(write(nested(key, {"True": True, "None": None}.get(value, value))))
+        assert value_of(cfg, key) == before
+
+    def test_along_a_chain_of_base_files_the_last_one_counts(self, write):
+        one, two, three = THRESHOLDS
+        write(f"MODEL: {{PANOPTIC_FPN: {{COMBINE: {{{one[len(COMBINE):]}: 1, {two[len(COMBINE):]}: 9.0}}}}}}", "a.yaml")
+        write(f"_BASE_: a.yaml\n{nested(two, 0.5)}", "b.yaml")
+        cfg, explicit = load_config(write(f"_BASE_: b.yaml\n{nested(three, 0)}"))
+        assert [value_of(cfg, key) for key in THRESHOLDS] == [1, 0.5, 0]
+        assert explicit == set(THRESHOLDS)
+
+    def test_the_file_that_is_merged_is_not_changed(self, cfg):
+        other = get_cfg()
+        other.MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH = 0.25
+        cfg.merge_from_other_cfg(other)
+        assert cfg.MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH == 0.25
+        assert "OVERLAP_THRESH" in other.MODEL.PANOPTIC_FPN.COMBINE
+
+
+@pytest.mark.parametrize("key, value", [("SOLVER.MAX_ITER", "1.5"), ("MODEL.MASK_ON", "1"), ("SOLVER.BASE_LR", "fast")])
+def test_other_keys_keep_the_check_of_their_type(cfg, write, key, value):
+    with pytest.raises(ValueError, match="Type mismatch"):
+        cfg.merge_from_list([key, value])
+    with pytest.raises(InputError, match=f"config.yaml: Type mismatch.*{key}"):
+        load_config(write(nested(key, CfgNode._decode_cfg_value(value))))
+
+
+class TestCopies:
+    @pytest.fixture
+    def changed(self, cfg):
+        cfg.merge_from_list([f"{COMBINE}OVERLAP_THRESH", "1", f"{COMBINE}STUFF_AREA_LIMIT", "0.5"])
+        return cfg
+
+    @pytest.mark.parametrize(
+        "copied", [lambda c: c.clone(), lambda c: pickle.loads(pickle.dumps(c))], ids=["clone", "pickle"]
+    )
+    def test_a_copy_is_equal_independent_and_takes_numbers_too(self, changed, copied):
+        copy = copied(changed)
+        assert copy == changed
+        copy.merge_from_list([f"{COMBINE}OVERLAP_THRESH", "0"])
+        assert copy.MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH == 0
+        assert changed.MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH == 1
+
+    def test_a_dumped_config_loads_to_the_same(self, changed, write):
+        loaded, explicit = load_config(write(changed.dump()))
+        # As JSON: the tuples within tuples of some keys come back as lists, in plain yacs as well.
+        assert json.dumps(dict(leaves(loaded))) == json.dumps(dict(leaves(changed)))
+        assert loaded.MODEL.PANOPTIC_FPN == changed.MODEL.PANOPTIC_FPN
+        assert explicit == {key for key, _ in leaves(changed)}
+
+    def test_it_can_be_frozen(self, changed):
+        changed.freeze()
+        for node, name in ((changed, "SEED"), (changed.MODEL.PANOPTIC_FPN.COMBINE, "OVERLAP_THRESH")):
+            with pytest.raises(AttributeError, match="immutable"):
+                setattr(node, name, 0)
+        thawed = changed.clone()
+        thawed.defrost()
+        thawed.SEED = 9
+        assert (changed.SEED, thawed.SEED) == (-1, 9)
+
+
+class TestLoadConfig:
+    def test_the_keys_that_were_set_are_told(self, write):
+        write("SOLVER: {MAX_ITER: 5}", "base.yaml")
+        file = write("_BASE_: base.yaml\nMODEL: {MASK_ON: True}")
+        cfg, explicit = load_config(file, ["SEED", "3"])
+        assert explicit == {"SOLVER.MAX_ITER", "MODEL.MASK_ON", "SEED"}
+        assert (cfg.SOLVER.MAX_ITER, cfg.MODEL.MASK_ON, cfg.SEED) == (5, True, 3)
+        assert not cfg.is_frozen()
+
+    def test_a_key_set_to_its_default_was_set_all_the_same(self, write):
+        assert load_config(write("SEED: -1"))[1] == {"SEED"}
+
+    def test_a_typo_in_a_file(self, write):
+        write("MODEL: {ROI_HEADS: {NUM_CLASES: 3}}", "base.yaml")
+        wrong, right = "MODEL.ROI_HEADS.NUM_CLASES", "MODEL.ROI_HEADS.NUM_CLASSES"
+        message = f"config.yaml: there is no config key {wrong}; did you mean {right}"
+        with pytest.raises(InputError, match=message):
+            load_config(write("_BASE_: base.yaml"))
+
+    @pytest.mark.parametrize("typo", ["MODEL.ROI_HEADS.NUM_CLASES", "MODEL.ROI_HEAD.NUM_CLASSES"])
+    def test_a_typo_on_the_command_line(self, typo):
+        message = f"the command line: there is no config key {typo}; did you mean MODEL.ROI_HEADS.NUM_CLASSES"
+        with pytest.raises(InputError, match=message):
+            load_config(str(SHAPES_CONFIG), ["SEED", "1", typo, "3"])
+
+    def test_a_typo_in_a_threshold(self, write):
+        message = f"there is no config key {COMBINE}OVERLAP_TRESH; did you mean {COMBINE}OVERLAP_THRESH"
+        with pytest.raises(InputError, match=message):
+            load_config(str(SHAPES_CONFIG), [f"{COMBINE}OVERLAP_TRESH", "1"])
+        with pytest.raises(InputError, match=message):
+            load_config(write(nested(f"{COMBINE}OVERLAP_TRESH", 1)))
+
+    def test_what_is_like_no_key_gets_no_suggestion(self):
+        with pytest.raises(InputError, match="there is no config key QQQQ$"):
+            load_config(str(SHAPES_CONFIG), ["QQQQ", "1"])
+
+    def test_a_wrong_value_beside_good_keys_is_told_as_such(self):
+        with pytest.raises(InputError, match="the command line: Type mismatch.*SOLVER.MAX_ITER"):
+            load_config(str(SHAPES_CONFIG), ["SEED", "1", "SOLVER.MAX_ITER", "many"])
+
+    def test_a_threshold_that_is_no_number_names_the_file(self, write):
+        with pytest.raises(InputError, match=f"config.yaml: {COMBINE}OVERLAP_THRESH must be a number, got 'half'"):
+            load_config(write(nested(f"{COMBINE}OVERLAP_THRESH", "half")))
+
+    def test_a_key_without_a_value(self):
+        with pytest.raises(InputError, match="'SOLVER.MAX_ITER' has no value"):
+            load_config(str(SHAPES_CONFIG), ["SEED", "1", "SOLVER.MAX_ITER"])
+
+    def test_a_missing_file(self, tmp_path):
+        with pytest.raises(InputError, match="there is no config file '.*gone.yaml'; name one with --config-file"):
+            load_config(str(tmp_path / "gone.yaml"))
+
+    def test_a_missing_base_file_is_named(self, write):
+        with pytest.raises(InputError, match="config.yaml: .*gone.yaml"):
+            load_config(write("_BASE_: gone.yaml"))
+
+    @pytest.mark.parametrize("text", ["MODEL: {MASK_ON: True", "MODEL: MASK_ON: True", "\tSEED: 1"])
+    def test_broken_yaml_names_the_line(self, write, text):
+        with pytest.raises(InputError, match="config.yaml: .*line [12]"):
+            load_config(write(text))
+
+    @pytest.mark.parametrize("text", ["", "just words", "[1, 2]"])
+    def test_a_file_without_keys(self, write, text):
+        with pytest.raises(InputError, match="config.yaml: expected a mapping"):
+            load_config(write(text))
+
+    @pytest.mark.parametrize("name", ["segments", "label_divisor"])
+    def test_known_map_formats(self, name):
+        cfg, _ = load_config(str(SHAPES_CONFIG), ["MODEL.PANOPTIC_FUSION.MAP_FORMAT", name])
+        assert cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT == name
+
+    def test_an_unknown_map_format(self):
+        with pytest.raises(InputError, match="MAP_FORMAT must be one of segments, label_divisor, got 'segment'"):
+            load_config(str(SHAPES_CONFIG), ["MODEL.PANOPTIC_FUSION.MAP_FORMAT", "segment"])

@@ -1,0 +1,217 @@
+"""Which evaluators a data set gets, the files they write, and panopticapi's word on these."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from detectron2.data import DatasetCatalog, MetadataCatalog
+from detectron2.evaluation import COCOEvaluator, SemSegEvaluator
+from panopticapi.evaluation import PQStat, pq_compute_single_core
+from PIL import Image
+
+from panoptic_heuristic.detectron.evaluation import (
+    PanopticPredictionWriter,
+    UnchangingPanopticEvaluator,
+    build_evaluator,
+)
+from panoptic_heuristic.errors import InputError
+from tests.detectron.small_models import small_config
+from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_tiny_panoptic
+
+# Contiguous ids of the tiny data set: things cat 0, dog 1; stuff sky 1, grass 2.
+THINGS, LABELS = {7: 0, 90: 1}, {0: 1, 9: 2}
+
+
+def prediction(drawing):
+    """What a model returns that sees a drawing, its crowds as things; "panoptic_seg" only."""
+    ids = np.unique(draw(drawing))
+    renumbered = np.searchsorted(ids[ids > 0], draw(drawing)) + 1
+    renumbered[draw(drawing) == 0] = 0
+    category_of = {entry["id"]: entry["category_id"] for entry in segments_info(drawing)}
+    segments = []
+    for place, segment_id in enumerate(ids[ids > 0].tolist(), start=1):
+        isthing = category_of[segment_id] in THINGS
+        contiguous = (THINGS if isthing else LABELS)[category_of[segment_id]]
+        segment = {"id": place, "isthing": isthing, "category_id": contiguous}
+        segments.append({**segment, "score": 0.9, "instance_id": place} if isthing else {**segment, "area": 5})
+    return {"panoptic_seg": (torch.from_numpy(renumbered.astype(np.int32)), segments)}
+
+
+# What is predicted for each of the three images: shifted stuff, a missing cat, a wrong class.
+PREDICTED = (
+    "ssssssssss ssccssssss ssccssssss ssccssssss ggggddgggg ggggddgggg gggggggggg ..gggggggg",
+    DRAWINGS[1],
+    "gggggggggg gggggggggg ggcccccggg ggcccccggg ggcccccggg ggcccccggg gggggggg.. ssgggggg..",
+)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_tiny_panoptic(tmp_path)
+
+
+@pytest.fixture
+def cfg(data):
+    return small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+
+
+def fed(evaluator, predicted=PREDICTED, name="tiny_val"):
+    evaluator.reset()
+    for record, drawing in zip(DatasetCatalog.get(name), predicted, strict=True):
+        evaluator.process([record], [prediction(drawing)])
+    return evaluator.evaluate()
+
+
+def panopticapi_quality(data, out):
+    """PQ of the predictions in a folder as panopticapi computes it, in this process."""
+    truth, predicted = data.read("val"), json.loads((out / "panoptic_predictions.json").read_text())
+    of_image = {annotation["image_id"]: annotation for annotation in predicted["annotations"]}
+    pairs = [(annotation, of_image[annotation["image_id"]]) for annotation in truth["annotations"]]
+    categories = {category["id"]: category for category in truth["categories"]}
+    stat = PQStat()
+    folders = str(data.root / "panoptic_val"), str(out / "panoptic_predictions")
+    stat += pq_compute_single_core(0, pairs, *folders, categories)
+    return 100 * stat.pq_average(categories, isthing=None)[0]["pq"]
+
+
+class TestWriter:
+    def test_panopticapi_accepts_the_files_and_agrees_with_the_evaluator(self, cfg, data, tmp_path):
+        out = tmp_path / "out"
+        assert fed(PanopticPredictionWriter("tiny_val", str(out))) == {}
+        quality = panopticapi_quality(data, out)
+        evaluated = fed(UnchangingPanopticEvaluator("tiny_val", str(out)))["panoptic_seg"]["PQ"]
+        assert quality == pytest.approx(evaluated, abs=1e-9)
+        # Else agreeing would mean little.
+        assert 10 < quality < 90
+
+    def test_what_equals_the_ground_truth_has_all_points(self, cfg, data, tmp_path):
+        drawings = [drawing.replace("x", ".") for drawing in DRAWINGS]
+        results = fed(UnchangingPanopticEvaluator("tiny_val", str(tmp_path / "out")), drawings)
+        assert results["panoptic_seg"]["PQ"] == 100
+
+    def test_the_json_has_dataset_ids_and_the_test_servers_keys(self, cfg, tmp_path):
+        fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")))
+        content = json.loads((tmp_path / "out" / "panoptic_predictions.json").read_text())
+        assert content["images"][2] == {"id": 103, "file_name": "0002.jpg", "height": 8, "width": 10}
+        # Ids in the order of the letters s, g, c, d.
+        assert content["annotations"][0] == {
+            "image_id": 101,
+            "file_name": "0000.png",
+            "segments_info": [
+                {"id": 1, "category_id": 0},
+                {"id": 2, "category_id": 9},
+                {"id": 3, "category_id": 7},
+                {"id": 4, "category_id": 90},
+            ],
+        }
+        kinds = {category["id"]: (category["name"], category["isthing"]) for category in content["categories"]}
+        assert kinds == {0: ("sky", 0), 7: ("cat", 1), 9: ("grass", 0), 90: ("dog", 1)}
+
+    def test_the_png_has_the_ids_of_the_json(self, cfg, tmp_path):
+        fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")))
+        rgb = np.asarray(Image.open(tmp_path / "out" / "panoptic_predictions" / "0000.png"))
+        np.testing.assert_array_equal(rgb[..., 0], prediction(PREDICTED[0])["panoptic_seg"][0].numpy())
+        assert not rgb[..., 1:].any()
+
+    def test_images_of_two_folders_may_share_a_name(self, data, tmp_path):
+        folder = data.root / "val"
+        with data.edit("val") as content:
+            for image, place in zip(content["images"], ("a", "b", "b/c"), strict=True):
+                (folder / place).mkdir()
+                (folder / image["file_name"]).rename(folder / place / "0.jpg")
+                image["file_name"] = f"{place}/0.jpg"
+        small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+        out = tmp_path / "out"
+        fed(PanopticPredictionWriter("tiny_val", str(out)))
+        content = json.loads((out / "panoptic_predictions.json").read_text())
+        assert [image["file_name"] for image in content["images"]] == ["a/0.jpg", "b/0.jpg", "b/c/0.jpg"]
+        names = [annotation["file_name"] for annotation in content["annotations"]]
+        assert names == ["a/0.png", "b/0.png", "b/c/0.png"]
+        for name, drawing in zip(names, PREDICTED, strict=True):
+            red = np.asarray(Image.open(out / "panoptic_predictions" / name))[..., 0]
+            np.testing.assert_array_equal(red, prediction(drawing)["panoptic_seg"][0].numpy())
+        # The PQ evaluator must not mix them up either.
+        quality = panopticapi_quality(data, out)
+        assert fed(UnchangingPanopticEvaluator("tiny_val", str(out)))["panoptic_seg"]["PQ"] == pytest.approx(quality)
+
+    def test_an_image_of_void_alone(self, cfg, tmp_path):
+        fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")), [". " * 8, *PREDICTED[1:]])
+        content = json.loads((tmp_path / "out" / "panoptic_predictions.json").read_text())
+        assert content["annotations"][0]["segments_info"] == []
+
+    def test_reset_forgets_and_a_second_run_writes_the_same_bytes(self, cfg, tmp_path):
+        writer = PanopticPredictionWriter("tiny_val", str(tmp_path / "out"))
+        fed(writer)
+        files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+        first = {path: path.read_bytes() for path in files}
+        fed(writer)
+        assert {path: path.read_bytes() for path in files} == first
+        assert len(files) == 4
+
+    def test_without_evaluate_there_is_no_json(self, cfg, tmp_path):
+        writer = PanopticPredictionWriter("tiny_val", str(tmp_path / "out"))
+        writer.process(DatasetCatalog.get("tiny_val")[:1], [prediction(PREDICTED[0])])
+        assert not (tmp_path / "out" / "panoptic_predictions.json").exists()
+
+    def test_an_image_outside_the_image_folder(self, cfg, tmp_path):
+        writer = PanopticPredictionWriter("tiny_val", str(tmp_path / "out"))
+        record = {"file_name": str(tmp_path / "train" / "0.jpg"), "image_id": 1}
+        with pytest.raises(InputError, match="leads out of its folder"):
+            writer.process([record], [prediction(PREDICTED[0])])
+
+
+@pytest.mark.parametrize("evaluator", [UnchangingPanopticEvaluator, PanopticPredictionWriter])
+def test_what_the_model_returned_is_not_changed(cfg, tmp_path, evaluator):
+    record = DatasetCatalog.get("tiny_val")[0]
+    before_record, output, expected = dict(record), prediction(PREDICTED[0]), prediction(PREDICTED[0])
+    panoptic_seg, segments = output["panoptic_seg"]
+    each = evaluator("tiny_val", str(tmp_path / "out"))
+    each.reset()
+    each.process([record], [output])
+    assert output["panoptic_seg"][0] is panoptic_seg and output["panoptic_seg"][1] is segments
+    assert torch.equal(panoptic_seg, expected["panoptic_seg"][0])
+    assert segments == expected["panoptic_seg"][1]
+    assert record == before_record
+
+
+class TestChoice:
+    def kinds(self, cfg, name, folder):
+        return [type(evaluator) for evaluator in build_evaluator(cfg, name, str(folder))._evaluators]
+
+    def test_ap_miou_and_pq(self, cfg, tmp_path):
+        ap, miou, pq = self.kinds(cfg, "tiny_val", tmp_path / "out")
+        assert issubclass(ap, COCOEvaluator)
+        assert (miou, pq) == (SemSegEvaluator, UnchangingPanopticEvaluator)
+
+    def test_predictions_are_kept_when_asked(self, cfg, tmp_path):
+        cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = True
+        assert self.kinds(cfg, "tiny_val", tmp_path / "out")[0] is PanopticPredictionWriter
+        assert len(self.kinds(cfg, "tiny_val", tmp_path / "out")) == 4
+
+    def test_a_test_split_is_only_written(self, data, tmp_path):
+        with data.edit("val") as content:
+            del content["annotations"]
+        data.yaml.write_text(
+            "name: tiny\nsplits:\n  test: {image_root: val, panoptic_json: panoptic_val.json}\n"
+        )
+        cfg = small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml), "DATASETS.TEST": "('tiny_test',)"})
+        assert self.kinds(cfg, "tiny_test", tmp_path / "out") == [PanopticPredictionWriter]
+        evaluator = build_evaluator(cfg, "tiny_test", str(tmp_path / "out"))
+        assert fed(evaluator, name="tiny_test") == {}
+        content = json.loads((tmp_path / "out" / "panoptic_predictions.json").read_text())
+        assert len(content["annotations"]) == 3
+
+    @pytest.mark.parametrize("kind", [None, "lvis"])
+    def test_a_data_set_that_no_evaluator_is_known_for(self, cfg, tmp_path, kind):
+        if kind:
+            MetadataCatalog.get("of_somebody").evaluator_type = kind
+        with pytest.raises(InputError, match=rf"no evaluator is known for 'of_somebody' \(evaluator_type {kind!r}\)"):
+            build_evaluator(cfg, "of_somebody", str(tmp_path / "out"))
+
+    def test_label_divisor_maps_cannot_be_evaluated(self, data, tmp_path):
+        cfg = small_config(
+            {"DATASETS.PANOPTIC_YAML": str(data.yaml), "MODEL.PANOPTIC_FUSION.MAP_FORMAT": "label_divisor"}
+        )
+        with pytest.raises(InputError, match="MAP_FORMAT is label_divisor, .*; set it to segments"):
+            build_evaluator(cfg, "tiny_val", str(tmp_path / "out"))

@@ -1,0 +1,81 @@
+"""What is told before a training starts; the training itself is run by the tests of the commands."""
+
+import logging
+
+import pytest
+import torch
+
+from panoptic_heuristic.detectron import trainer
+from panoptic_heuristic.detectron.trainer import check_device, effective_score_cutoff, log_fusion
+from panoptic_heuristic.errors import InputError
+from tests.detectron.small_models import small_config
+
+COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
+
+
+@pytest.fixture
+def logged(caplog, monkeypatch):
+    """What this project has logged so far."""
+    monkeypatch.setattr(logging.getLogger("panoptic_heuristic"), "propagate", True)
+    caplog.set_level(logging.INFO, "panoptic_heuristic")
+    return lambda: caplog.text
+
+
+class TestLearningRate:
+    # 0.02 at 16 images scales to 0.005 at 4; a factor of two to either side passes.
+    @pytest.mark.parametrize(
+        "rate, fits", [(0.0024, False), (0.0025, True), (0.005, True), (0.01, True), (0.0101, False)]
+    )
+    def test_it_may_differ_by_a_factor_of_two(self, logged, rate, fits):
+        trainer._warn_about_learning_rate(small_config({"SOLVER.BASE_LR": rate, "SOLVER.IMS_PER_BATCH": 4}))
+        assert ("WARNING" not in logged()) == fits
+
+    @pytest.mark.parametrize("batch, scaled", [(1, "0.00125"), (2, "0.0025"), (64, "0.08")])
+    def test_the_warning_says_what_would_fit(self, logged, batch, scaled):
+        trainer._warn_about_learning_rate(small_config({"SOLVER.BASE_LR": 0.02, "SOLVER.IMS_PER_BATCH": batch}))
+        rates = f"0.02 at 16 images scales to {scaled}"
+        assert f"SOLVER.BASE_LR 0.02 does not fit SOLVER.IMS_PER_BATCH {batch}: {rates}" in logged()
+
+
+class TestScoreCutoff:
+    @pytest.mark.parametrize(
+        "detector, fusion, cutoff", [(0.05, 0.5, 0.5), (0.7, 0.5, 0.7), (0.5, 0.5, 0.5), (0.0, 0.0, 0.0)]
+    )
+    def test_the_larger_one_decides(self, logged, detector, fusion, cutoff):
+        cfg = small_config(
+            {"MODEL.ROI_HEADS.SCORE_THRESH_TEST": detector, f"{COMBINE}INSTANCES_CONFIDENCE_THRESH": fusion}
+        )
+        assert effective_score_cutoff(cfg) == cutoff
+        log_fusion(cfg)
+        assert f"score cutoff {cutoff:g} (the larger of SCORE_THRESH_TEST {detector:g} and" in logged()
+
+    def test_rule_and_thresholds_are_told(self, logged):
+        log_fusion(small_config({"MODEL.PANOPTIC_FUSION.CLAIM.NAME": "per_pixel", f"{COMBINE}STUFF_AREA_LIMIT": 12.5}))
+        assert "fusion: per_pixel, " in logged()
+        assert "OVERLAP_THRESH 0.5, STUFF_AREA_LIMIT 12.5 pixels" in logged()
+
+
+class TestDevice:
+    def test_the_cpu_is_always_there(self):
+        check_device(small_config({"MODEL.DEVICE": "cpu"}))
+
+    @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+    def test_a_gpu_that_is_not_there(self, monkeypatch, device):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        message = f"MODEL.DEVICE is {device}, but there is no GPU here; add MODEL.DEVICE cpu"
+        with pytest.raises(InputError, match=message):
+            check_device(small_config({"MODEL.DEVICE": device}))
+
+    def test_a_gpu_that_is_there(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        check_device(small_config({"MODEL.DEVICE": "cuda"}))
+
+
+class TestNothingToDo:
+    def test_nothing_to_train_on(self):
+        with pytest.raises(InputError, match="DATASETS.TRAIN names no data set"):
+            trainer.train(small_config(), resume=False)
+
+    def test_nothing_to_evaluate_on(self):
+        with pytest.raises(InputError, match="DATASETS.TEST names no data set"):
+            trainer.evaluate(small_config(), resume=False)

@@ -1,0 +1,48 @@
+"""A training that takes seconds, and what tests do with it."""
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple, Sequence
+
+from panopticapi.evaluation import pq_compute
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL_MODEL = Path(__file__).with_name("small_model.yaml")
+
+
+class Trained(NamedTuple):
+    """A finished training: its output folder and its data set."""
+
+    folder: Path
+    data: Path
+
+    @property
+    def overrides(self):
+        """Names the data set and the weights, for another run."""
+        return [
+            "DATASETS.PANOPTIC_YAML", str(self.data / "shapes.yaml"),
+            "MODEL.WEIGHTS", str(self.folder / "model_final.pth"),
+        ]  # fmt: skip
+
+
+def run_command(path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess:
+    """Runs a command of the project as a user would, with one thread per process."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, str(ROOT / path), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )  # fmt: skip
+
+
+def panopticapi_quality(ground_truth: Path, predictions: Path) -> dict:
+    """What panopticapi says about the files that the prediction writer left."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return pq_compute(
+            str(ground_truth / "panoptic.json"),
+            str(predictions / "panoptic_predictions.json"),
+            str(ground_truth / "panoptic"),
+            str(predictions / "panoptic_predictions"),
+        )
