@@ -7,23 +7,23 @@ REFERENCE_AREA = 128 * 160
 # ---- How hard the data set is. Each value is a choice; the comment says what it is there to do. ----
 
 # Few enough that a small network learns them in minutes, enough that they overlap in most pictures.
-THINGS_PER_IMAGE = (2, 8)
+THINGS_PER_IMAGE = (3, 7)
 # Radius, log-uniform. The small end is at the limit of what a stride-4 feature map resolves, and small things
 # are what a detector gives medium scores; the large end hides other things.
-THING_RADIUS = (6.0, 30.0)
+THING_RADIUS = (9.0, 32.0)
 # Share of things put beside or over another thing. This is what makes the overlap threshold matter.
 OVERLAP_CHANCE = 0.45
 # A thing is drawn only if at least this many pixels, and this share of it, can be seen: a sliver cannot be
 # recognised.
 MIN_THING_PIXELS = 12
-MIN_VISIBLE_SHARE = 0.4
+MIN_VISIBLE_SHARE = 0.45
 # Noise on outlines, as a share of the radius. Without it masks are learnt too easily, and no real border is
 # smooth.
-THING_ROUGHNESS = 0.08
+THING_ROUGHNESS = 0.06
 # Spread of a class's colours, and the chance that a thing wears another class's colours: shape must decide
 # then.
-COLOUR_JITTER = 0.06
-FOREIGN_COLOUR_CHANCE = 0.05
+COLOUR_JITTER = 0.05
+FOREIGN_COLOUR_CHANCE = 0.03
 # Faint shapes of things painted on stuff and labelled as that stuff: false positives with medium scores, the
 # reason for a score cutoff.
 DISTRACTORS_PER_IMAGE = (0, 3)
@@ -57,8 +57,8 @@ VOID_PATCH_CHANCE = 0.25
 UNKNOWN_OBJECT_CHANCE = 0.35
 
 # The photograph: uneven light, blur and noise keep plain colour from separating the classes.
-LIGHT_FIELD = 0.18
-LIGHT_GAIN = 0.10
+LIGHT_FIELD = 0.12
+LIGHT_GAIN = 0.06
 BLUR_SIGMA = (0.3, 0.6)
 IMAGE_NOISE = (0.008, 0.02)
 

@@ -1,6 +1,5 @@
 """Which evaluators a data set gets, and what this project adds around Detectron2's."""
 
-import copy
 import itertools
 import os
 from pathlib import Path
@@ -8,18 +7,13 @@ from typing import Any, Dict, List, Optional
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
-from detectron2.evaluation import (
-    COCOEvaluator,
-    COCOPanopticEvaluator,
-    DatasetEvaluator,
-    DatasetEvaluators,
-    SemSegEvaluator,
-)
+from detectron2.evaluation import COCOEvaluator, DatasetEvaluator, DatasetEvaluators, SemSegEvaluator
 from detectron2.utils import comm
 
 from panoptic_heuristic.detectron.compat import has_compiled_ops
 from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
 from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside, write_json
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
@@ -42,7 +36,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         return NamedCOCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops())
     if kind == "sem_seg":
         return SemSegEvaluator(dataset_name, output_dir=output_dir)
-    if kind not in ("coco_panoptic_seg", "ade20k_panoptic_seg", "cityscapes_panoptic_seg"):
+    if kind != "coco_panoptic_seg":
         raise InputError(
             f"no evaluator is known for {dataset_name!r} (evaluator_type {kind!r}); "
             "is it registered, or named by DATASETS.PANOPTIC_YAML?"
@@ -62,7 +56,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         evaluators += [
             NamedCOCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()),
             SemSegEvaluator(dataset_name, output_dir=output_dir),
-            UnchangingPanopticEvaluator(dataset_name, output_dir),
+            PanopticQualityEvaluator(dataset_name),
         ]
     return DatasetEvaluators(evaluators)
 
@@ -79,20 +73,6 @@ class NamedCOCOEvaluator(COCOEvaluator):
         if class_names and index_of:
             class_names = [class_names[index_of[dataset_id]] for dataset_id in sorted(index_of)]
         return super()._derive_coco_results(coco_eval, iou_type, class_names)
-
-
-class UnchangingPanopticEvaluator(COCOPanopticEvaluator):
-    """Detectron2's PQ evaluator, kept from changing what the model returned and from mixing up images."""
-
-    def process(self, inputs: List[Dict[str, Any]], outputs: List[Dict[str, Any]]) -> None:
-        """See :meth:`COCOPanopticEvaluator.process`, which pops keys of the segments it is given.
-
-        It also names its PNGs by the image's name without folders, which two images may share.
-        """
-        super().process(
-            [{**record, "file_name": f"{record['image_id']}.png"} for record in inputs],
-            [{"panoptic_seg": copy.deepcopy(output["panoptic_seg"])} for output in outputs],
-        )
 
 
 class PanopticPredictionWriter(DatasetEvaluator):

@@ -16,6 +16,15 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
 from panoptic_heuristic.fusion import CLAIM_REGISTRY, FusionResult, InstanceSet, Pipeline, SemanticMap, fuse
 
+DEFAULT_LABEL_DIVISOR = 1000
+
+# The keys, under MODEL.PANOPTIC_FPN.COMBINE, of the parameters of the rules.
+_KEY_OF = {
+    "overlap_threshold": "OVERLAP_THRESH",
+    "stuff_area_thresh": "STUFF_AREA_LIMIT",
+    "instances_score_thresh": "INSTANCES_CONFIDENCE_THRESH",
+}
+
 
 @META_ARCH_REGISTRY.register()
 class PanopticHeuristicFPN(PanopticFPN):
@@ -65,12 +74,12 @@ class PanopticHeuristicFPN(PanopticFPN):
         if not cfg.MODEL.MASK_ON:
             raise InputError("MODEL.MASK_ON is False, but PanopticHeuristicFPN merges instance masks; set it to True")
         arguments = super().from_config(cfg)
-        metadata = [MetadataCatalog.get(name) for name in (*cfg.DATASETS.TEST, *cfg.DATASETS.TRAIN)]
+        ids, label_divisor = ids_and_divisor(cfg)
         arguments.update(
             pipeline=pipeline_from_config(cfg),
-            ids=contiguous_ids(cfg),
+            ids=ids,
             map_format=cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT,
-            label_divisor=next((m.label_divisor for m in metadata if hasattr(m, "label_divisor")), 1000),
+            label_divisor=label_divisor,
         )
         return arguments
 
@@ -119,7 +128,7 @@ def pipeline_from_config(cfg: CfgNode) -> Pipeline:
     """The rules and thresholds a config names.
 
     Raises:
-        InputError: the claim rule is unknown, or a threshold is out of its interval.
+        InputError: the claim rule is unknown, or a threshold is out of its interval; names the key.
     """
     name = cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME
     if name not in CLAIM_REGISTRY:
@@ -127,28 +136,34 @@ def pipeline_from_config(cfg: CfgNode) -> Pipeline:
         raise InputError(f"MODEL.PANOPTIC_FUSION.CLAIM.NAME must be one of {known}, got {name!r}")
     combine = cfg.MODEL.PANOPTIC_FPN.COMBINE
     rule = CLAIM_REGISTRY.get(name)
-    return Pipeline(
-        claim=rule(overlap_threshold=combine.OVERLAP_THRESH) if name == "greedy" else rule(),
-        instances_score_thresh=combine.INSTANCES_CONFIDENCE_THRESH,
-        stuff_area_thresh=combine.STUFF_AREA_LIMIT,
-    )
+    try:
+        return Pipeline(
+            claim=rule(overlap_threshold=combine.OVERLAP_THRESH) if name == "greedy" else rule(),
+            instances_score_thresh=combine.INSTANCES_CONFIDENCE_THRESH,
+            stuff_area_thresh=combine.STUFF_AREA_LIMIT,
+        )
+    except InputError as error:
+        parameter, rest = str(error).split(" ", 1)
+        raise InputError(f"MODEL.PANOPTIC_FPN.COMBINE.{_KEY_OF[parameter]} {rest}") from error
 
 
-def contiguous_ids(cfg: CfgNode) -> ContiguousIds:
-    """Which category each output channel means, by the data set in ``DATASETS.TEST`` or ``TRAIN``.
+def ids_and_divisor(cfg: CfgNode) -> Tuple[ContiguousIds, int]:
+    """Which category each output channel means, and the label divisor, by the first known data set.
 
-    Without a registered data set the ids are made up from the numbers of classes.
+    The data sets in ``DATASETS.TEST`` come before those in ``DATASETS.TRAIN``. Without a registered
+    one the ids are made up from the numbers of classes.
 
     Raises:
         InputError: the data set and the config disagree about the number of classes.
     """
-    num_things, num_labels = cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES
     for name in (*cfg.DATASETS.TEST, *cfg.DATASETS.TRAIN):
-        ids = ContiguousIds.of_metadata(MetadataCatalog.get(name))
+        metadata = MetadataCatalog.get(name)
+        ids = ContiguousIds.of_metadata(metadata)
         if ids is not None:
             check_class_counts(cfg, ids, name)
-            return ids
-    return ContiguousIds.of_counts(num_things, num_labels)
+            return ids, getattr(metadata, "label_divisor", DEFAULT_LABEL_DIVISOR)
+    num_things, num_labels = cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES
+    return ContiguousIds.of_counts(num_things, num_labels), DEFAULT_LABEL_DIVISOR
 
 
 def check_class_counts(cfg: CfgNode, ids: ContiguousIds, where: str) -> None:

@@ -27,6 +27,18 @@ _logger = logging.getLogger(__name__)
 # (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
 _REFERENCE_LR, _REFERENCE_BATCH = 0.02, 16
 
+# What torch and pickle raise on a file that is missing, cut, or something else.
+_LOADING_ERRORS = (
+    AssertionError,
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    AttributeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+
 
 class Trainer(DefaultTrainer):
     """Detectron2's trainer with this project's data sets, evaluators and the best checkpoint."""
@@ -155,9 +167,9 @@ def _told_plainly(cfg: CfgNode, checkpointer: DetectionCheckpointer, resume: boo
     path = checkpointer.get_checkpoint_file() if resumes else cfg.MODEL.WEIGHTS
     try:
         yield
-    except (AssertionError, OSError) as error:
-        raise InputError(f"cannot read the checkpoint {path}: {_first_line(error)}") from error
-    except (RuntimeError, EOFError, KeyError, AttributeError, ValueError, pickle.UnpicklingError) as error:
+    except _LOADING_ERRORS as error:
+        if not os.path.isfile(path):
+            raise InputError(f"cannot read the checkpoint {path}: {_first_line(error)}") from error
         raise InputError(f"{path} is damaged or no checkpoint: {_first_line(error)}") from error
 
 

@@ -6,15 +6,12 @@ import numpy as np
 import pytest
 import torch
 from detectron2.data import DatasetCatalog, MetadataCatalog
-from detectron2.evaluation import COCOEvaluator, SemSegEvaluator
+from detectron2.evaluation import COCOEvaluator, COCOPanopticEvaluator, SemSegEvaluator
 from panopticapi.evaluation import PQStat, pq_compute_single_core
 from PIL import Image
 
-from panoptic_heuristic.detectron.evaluation import (
-    PanopticPredictionWriter,
-    UnchangingPanopticEvaluator,
-    build_evaluator,
-)
+from panoptic_heuristic.detectron.evaluation import PanopticPredictionWriter, build_evaluator
+from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
 from tests.detectron.small_models import small_config
 from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_tiny_panoptic
@@ -80,14 +77,14 @@ class TestWriter:
         out = tmp_path / "out"
         assert fed(PanopticPredictionWriter("tiny_val", str(out))) == {}
         quality = panopticapi_quality(data, out)
-        evaluated = fed(UnchangingPanopticEvaluator("tiny_val", str(out)))["panoptic_seg"]["PQ"]
+        evaluated = fed(PanopticQualityEvaluator("tiny_val"))["panoptic_seg"]["PQ"]
         assert quality == pytest.approx(evaluated, abs=1e-9)
         # Else agreeing would mean little.
         assert 10 < quality < 90
 
     def test_what_equals_the_ground_truth_has_all_points(self, cfg, data, tmp_path):
         drawings = [drawing.replace("x", ".") for drawing in DRAWINGS]
-        results = fed(UnchangingPanopticEvaluator("tiny_val", str(tmp_path / "out")), drawings)
+        results = fed(PanopticQualityEvaluator("tiny_val"), drawings)
         assert results["panoptic_seg"]["PQ"] == 100
 
     def test_the_json_has_dataset_ids_and_the_test_servers_keys(self, cfg, tmp_path):
@@ -133,7 +130,7 @@ class TestWriter:
             np.testing.assert_array_equal(red, prediction(drawing)["panoptic_seg"][0].numpy())
         # The PQ evaluator must not mix them up either.
         quality = panopticapi_quality(data, out)
-        assert fed(UnchangingPanopticEvaluator("tiny_val", str(out)))["panoptic_seg"]["PQ"] == pytest.approx(quality)
+        assert fed(PanopticQualityEvaluator("tiny_val"))["panoptic_seg"]["PQ"] == pytest.approx(quality)
 
     def test_an_image_of_void_alone(self, cfg, tmp_path):
         fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")), [". " * 8, *PREDICTED[1:]])
@@ -161,12 +158,66 @@ class TestWriter:
             writer.process([record], [prediction(PREDICTED[0])])
 
 
-@pytest.mark.parametrize("evaluator", [UnchangingPanopticEvaluator, PanopticPredictionWriter])
-def test_what_the_model_returned_is_not_changed(cfg, tmp_path, evaluator):
+class TestQuality:
+    def test_every_number_is_that_of_detectron2s_evaluator(self, cfg, tmp_path):
+        ours = fed(PanopticQualityEvaluator("tiny_val"))["panoptic_seg"]
+        theirs = fed(COCOPanopticEvaluator("tiny_val", str(tmp_path / "out")))["panoptic_seg"]
+        assert ours == pytest.approx(theirs, abs=1e-9)
+        assert list(ours) == list(theirs)
+
+    def test_a_group_that_does_not_occur_is_not_a_number(self, data):
+        with data.edit("val") as content:
+            for annotation in content["annotations"]:
+                annotation["segments_info"] = [s for s in annotation["segments_info"] if s["category_id"] in THINGS]
+        small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+        nothing = [("." * 10 + " ") * 8] * 3
+        results = fed(PanopticQualityEvaluator("tiny_val"), nothing)["panoptic_seg"]
+        assert results["PQ_th"] == results["PQ"] == 0
+        assert np.isnan([results["PQ_st"], results["SQ_st"], results["RQ_st"]]).all()
+
+    @pytest.mark.parametrize("key", ["area", "iscrowd", "bbox"])
+    def test_segments_need_neither_area_nor_crowd_nor_box(self, data, key):
+        drawings = [drawing.replace("x", ".") for drawing in DRAWINGS]
+        with data.edit("val") as content:
+            for annotation in content["annotations"]:
+                for segment in annotation["segments_info"]:
+                    del segment[key]
+        small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+        results = fed(PanopticQualityEvaluator("tiny_val"), drawings)["panoptic_seg"]
+        assert results["PQ_st"] == 100
+
+    def test_a_wrong_area_in_the_json_changes_nothing(self, data):
+        small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+        right = fed(PanopticQualityEvaluator("tiny_val"))
+        with data.edit("val") as content:
+            for annotation in content["annotations"]:
+                for segment in annotation["segments_info"]:
+                    segment["area"] = 1
+        small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+        assert fed(PanopticQualityEvaluator("tiny_val")) == right
+
+    def test_an_image_without_ground_truth(self, cfg):
+        evaluator = PanopticQualityEvaluator("tiny_val")
+        with pytest.raises(InputError, match="has no annotation of image 999"):
+            evaluator.process([{"image_id": 999}], [prediction(PREDICTED[0])])
+
+    def test_the_log_has_a_table_of_the_classes(self, cfg, caplog):
+        with caplog.at_level("INFO"):
+            fed(PanopticQualityEvaluator("tiny_val"))
+        (line,) = [line for line in caplog.text.splitlines() if line.startswith("grass")]
+        assert "stuff" in line
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda folder: PanopticQualityEvaluator("tiny_val"), lambda folder: PanopticPredictionWriter("tiny_val", folder)],
+    ids=["quality", "writer"],
+)
+def test_what_the_model_returned_is_not_changed(cfg, tmp_path, make):
     record = DatasetCatalog.get("tiny_val")[0]
     before_record, output, expected = dict(record), prediction(PREDICTED[0]), prediction(PREDICTED[0])
     panoptic_seg, segments = output["panoptic_seg"]
-    each = evaluator("tiny_val", str(tmp_path / "out"))
+    each = make(str(tmp_path / "out"))
     each.reset()
     each.process([record], [output])
     assert output["panoptic_seg"][0] is panoptic_seg and output["panoptic_seg"][1] is segments
@@ -182,7 +233,7 @@ class TestChoice:
     def test_ap_miou_and_pq(self, cfg, tmp_path):
         ap, miou, pq = self.kinds(cfg, "tiny_val", tmp_path / "out")
         assert issubclass(ap, COCOEvaluator)
-        assert (miou, pq) == (SemSegEvaluator, UnchangingPanopticEvaluator)
+        assert (miou, pq) == (SemSegEvaluator, PanopticQualityEvaluator)
 
     def test_predictions_are_kept_when_asked(self, cfg, tmp_path):
         cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = True

@@ -11,7 +11,7 @@ from detectron2.structures import BitMasks, Boxes, Instances
 from detectron2.utils.events import EventStorage
 
 from panoptic_heuristic.detectron import PanopticHeuristicFPN
-from panoptic_heuristic.detectron.meta_arch import contiguous_ids, pipeline_from_config
+from panoptic_heuristic.detectron.meta_arch import ids_and_divisor, pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import decode_label_divisor
 from panoptic_heuristic.fusion import Greedy, PerPixel
@@ -173,7 +173,7 @@ class TestConfig:
             build_model(cfg)
 
     def test_a_threshold_out_of_its_interval(self):
-        with pytest.raises(InputError, match=r"overlap_threshold must be .* in \[0, 1\], got 1.5"):
+        with pytest.raises(InputError, match=r"COMBINE.OVERLAP_THRESH must be .* in \[0, 1\], got 1.5"):
             build_model(small_config({f"{COMBINE}OVERLAP_THRESH": 1.5}))
 
     def test_without_masks_there_is_nothing_to_merge(self):
@@ -183,21 +183,21 @@ class TestConfig:
 
 class TestIds:
     def test_without_a_registered_data_set_they_are_made_up(self):
-        ids = contiguous_ids(small_config())
+        ids = ids_and_divisor(small_config())[0]
         assert not ids.from_dataset
         assert (len(ids.things), len(ids.labels)) == (NUM_THINGS, NUM_LABELS)
 
     def test_a_name_that_nobody_registered_counts_as_none(self):
-        assert not contiguous_ids(small_config({"DATASETS.TEST": "('nobody_registered_this',)"})).from_dataset
+        assert not ids_and_divisor(small_config({"DATASETS.TEST": "('nobody_registered_this',)"}))[0].from_dataset
 
     def test_the_test_data_set_comes_first(self, tmp_path):
         data = write_tiny_panoptic(tmp_path)
         cfg = small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
         cfg.DATASETS.TRAIN = ("coco_2017_train_panoptic_separated",)
-        assert contiguous_ids(cfg).things == (7, 90)
+        assert ids_and_divisor(cfg)[0].things == (7, 90)
         cfg.DATASETS.TEST = ()
         cfg.MODEL.ROI_HEADS.NUM_CLASSES, cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES = 80, 54
-        assert len(contiguous_ids(cfg).things) == 80
+        assert len(ids_and_divisor(cfg)[0].things) == 80
 
     @pytest.mark.parametrize(
         "key, number, needed",

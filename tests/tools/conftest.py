@@ -12,9 +12,7 @@ def trained(tmp_path_factory) -> Trained:
         patch.setenv("PANOPTIC_HEURISTIC_CACHE", str(folder / "cache"))
         made = run_command("datasets/generate_shapes.py", ["--output", str(data), "--train", "4", "--val", "3"])
         assert made.returncode == 0, made.stderr
-        done = run_command(
-            "tools/train_net.py",
-            ["--config-file", str(SMALL_MODEL), "DATASETS.PANOPTIC_YAML", str(data / "shapes.yaml"), "OUTPUT_DIR", str(run)],
-        )
+        overrides = ["DATASETS.PANOPTIC_YAML", str(data / "shapes.yaml"), "OUTPUT_DIR", str(run)]
+        done = run_command("tools/train_net.py", ["--config-file", str(SMALL_MODEL), *overrides])
         assert done.returncode == 0, done.stderr
     return Trained(run, data)

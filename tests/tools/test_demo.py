@@ -28,7 +28,7 @@ def test_fusing_the_kept_outputs_gives_the_pq_of_the_model_itself(demo, kept, tr
     _, content, outputs = kept
     pipeline = Pipeline(Greedy(0.5), instances_score_thresh=0, stuff_area_thresh=30)
     results = [demo.fuse_one(output, content.categories, pipeline) for output in outputs]
-    counts = add_counts(demo.count(*pair, content.categories) for pair in zip(outputs, results))
+    counts = add_counts(demo.count(*pair, content.categories) for pair in zip(outputs, results, strict=True))
     model = json.loads((trained.folder / "inference" / "results.json").read_text())["panoptic_seg"]
     summary = summarize(counts, content.categories)
     assert 100 * summary.all.pq == pytest.approx(model["PQ"], abs=1e-9)

@@ -38,7 +38,7 @@ def test_training_writes_what_detectron2_users_expect(trained):
     assert (trained.folder / "last_checkpoint").read_text() == "model_final.pth"
     log = (trained.folder / "log.txt").read_text()
     assert "8 thing categories, 8 stuff categories; MODEL.ROI_HEADS.NUM_CLASSES = 8" in log
-    assert "score cutoff 0.05 (the larger of SCORE_THRESH_TEST 0.05 and INSTANCES_CONFIDENCE_THRESH 0" in log
+    assert "score cutoff 0 (the larger of SCORE_THRESH_TEST 0 and INSTANCES_CONFIDENCE_THRESH 0" in log
 
 
 def test_results_hold_every_metric_and_are_valid_json(trained):
@@ -87,9 +87,9 @@ def test_an_error_in_one_of_two_processes_is_one_sentence(trained, tmp_path):
 def test_resuming_goes_on_where_training_stopped(trained, train_net, tmp_path):
     run = shutil.copytree(trained.folder, tmp_path / "run")
     options = ["--resume", "--config-file", str(SMALL_MODEL)]
-    assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(run), "SOLVER.MAX_ITER", "32"]) == 0
-    assert torch.load(run / "model_final.pth", map_location="cpu")["iteration"] == 31
-    assert "Starting training from iteration 30" in (run / "log.txt").read_text()
+    assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(run), "SOLVER.MAX_ITER", "42"]) == 0
+    assert torch.load(run / "model_final.pth", map_location="cpu")["iteration"] == 41
+    assert "Starting training from iteration 40" in (run / "log.txt").read_text()
 
 
 def test_a_saved_config_reproduces_the_evaluation(trained, train_net, tmp_path):
@@ -142,7 +142,8 @@ def missing_checkpoint(trained, tmp_path):
 
 
 def typo_in_a_key(trained, tmp_path):
-    return ["MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_TRESH", "0.4"], "did you mean MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH?"
+    prefix = "MODEL.PANOPTIC_FPN.COMBINE."
+    return [f"{prefix}OVERLAP_TRESH", "0.4"], f"did you mean {prefix}OVERLAP_THRESH?"
 
 
 def contradicting_class_count(trained, tmp_path):
@@ -158,7 +159,8 @@ def unknown_rule(trained, tmp_path):
 
 
 def threshold_out_of_range(trained, tmp_path):
-    return ["MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH", "1.5"], "overlap_threshold must be a finite number in [0, 1], got 1.5"
+    key = "MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH"
+    return [key, "1.5"], f"{key} must be a finite number in [0, 1], got 1.5"
 
 
 def map_format_without_evaluation(trained, tmp_path):
