@@ -19,7 +19,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from PIL import Image
@@ -159,7 +159,7 @@ def sweep(outputs: Sequence[HeadOutputs], categories: Categories, path: Path) ->
         if [row["setting"] for row in table] == settings:
             return table
     table = []
-    for pipeline, setting in zip(tqdm(grid, desc="fuse and score", unit="setting"), settings):
+    for pipeline, setting in zip(tqdm(grid, desc="fuse and score", unit="setting"), settings, strict=True):
         counts = add_counts(count(output, fuse_one(output, categories, pipeline), categories) for output in outputs)
         quality = asdict(summarize(counts, categories))
         table.append({"setting": setting, "quality": quality})

@@ -27,7 +27,7 @@ Evaluate a checkpoint with other thresholds, and keep the predictions as PNGs an
 
 def build_parser() -> argparse.ArgumentParser:
     """Detectron2's options, and the number of CPU processes."""
-    from panoptic_heuristic import detectron  # noqa: F401  makes Detectron2 importable
+    import panoptic_heuristic.detectron  # noqa: F401, I001  first: it makes Detectron2 importable
     from detectron2.engine import default_argument_parser
 
     parser = default_argument_parser(epilog=_EXAMPLES)
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
     from detectron2.utils import comm
 
     from panoptic_heuristic.detectron import trainer
+    from panoptic_heuristic.detectron.config import reference_schedule
 
     cfg = set_up_config(args, distributed_rank=comm.get_rank())
     default_setup(cfg, args)
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> None:
         if comm.is_main_process():
             verify_results(cfg, results)
     else:
+        trainer.warn_about_learning_rate(cfg, reference_schedule(args.config_file, args.opts))
         trainer.train(cfg, resume=args.resume)
 
 
@@ -79,7 +81,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = build_parser().parse_args(argv)
     if args.num_cpu_processes > 1 and not args.eval_only:
-        raise InputError("--num-cpu-processes shares an evaluation; training on several processes needs GPUs (--num-gpus)")
+        raise InputError("--num-cpu-processes shares an evaluation; training in several processes needs --num-gpus")
 
     from detectron2.engine import launch
 

@@ -109,6 +109,39 @@ def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNod
     return cfg, set(_leaf_keys(content)) | set(overrides[0::2])
 
 
+def reference_schedule(config_file: str, overrides: Sequence[str] = ()) -> Tuple[float, int]:
+    """A learning rate and the batch size it was chosen for.
+
+    Whoever sets both keys at once knows what they do; whoever sets one of them may forget the
+    other. So this is the pair of the last file, going up from the ``_BASE_`` files, or of the
+    overrides, that sets both; Detectron2's 0.02 at 16 images if none does.
+
+    Args:
+        config_file: a YAML file that :func:`load_config` has accepted.
+        overrides: ``KEY VALUE`` pairs.
+
+    Returns:
+        ``SOLVER.BASE_LR`` and ``SOLVER.IMS_PER_BATCH``.
+    """
+    reference = (0.02, 16)
+    given = {key: yaml.safe_load(value) for key, value in zip(overrides[0::2], overrides[1::2], strict=True)}
+    for keys in (*_chain(config_file), given):
+        if "SOLVER.BASE_LR" in keys and "SOLVER.IMS_PER_BATCH" in keys:
+            reference = (float(keys["SOLVER.BASE_LR"]), int(keys["SOLVER.IMS_PER_BATCH"]))
+    return reference
+
+
+def _chain(config_file: str) -> List[Mapping[str, Any]]:
+    """The keys that each file sets itself, from the lowest ``_BASE_`` file up."""
+    with open(config_file, encoding="utf-8") as file:
+        content = yaml.safe_load(file)
+    base = content.pop("_BASE_", None)
+    own = {key: _descend(content, key)[0][key.rsplit(".", 1)[-1]] for key in _leaf_keys(content)}
+    if base is None:
+        return [own]
+    return [*_chain(os.path.join(os.path.dirname(config_file), os.path.expanduser(base))), own]
+
+
 def _load_yaml(config_file: str) -> Mapping:
     """The keys of a file and of its ``_BASE_`` files."""
     try:

@@ -5,7 +5,7 @@ import logging
 import math
 import os
 import pickle
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
@@ -22,10 +22,6 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import write_json
 
 _logger = logging.getLogger(__name__)
-
-# Detectron2's published schedules: 0.02 at 16 images per step, scaled linearly with the batch
-# (Goyal et al., "Accurate, Large Minibatch SGD", 2017).
-_REFERENCE_LR, _REFERENCE_BATCH = 0.02, 16
 
 # What torch and pickle raise on a file that is missing, cut, or something else.
 _LOADING_ERRORS = (
@@ -86,7 +82,6 @@ def train(cfg: CfgNode, *, resume: bool) -> Optional[Dict[str, Any]]:
     """
     if not cfg.DATASETS.TRAIN:
         raise InputError("DATASETS.TRAIN names no data set to train on")
-    _warn_about_learning_rate(cfg)
     trainer = Trainer(cfg)
     with _told_plainly(cfg, trainer.checkpointer, resume):
         trainer.resume_or_load(resume=resume)
@@ -147,15 +142,25 @@ def log_fusion(cfg: CfgNode) -> None:
     )
 
 
-def _warn_about_learning_rate(cfg: CfgNode) -> None:
-    fitting = _REFERENCE_LR * cfg.SOLVER.IMS_PER_BATCH / _REFERENCE_BATCH
+def warn_about_learning_rate(cfg: CfgNode, reference: Tuple[float, int]) -> None:
+    """Warns if the learning rate does not grow linearly with the batch, give or take a factor of two.
+
+    The rule is that of Goyal et al., "Accurate, Large Minibatch SGD", 2017.
+
+    Args:
+        cfg: a config.
+        reference: a learning rate and the number of images per step that it is known to fit, from
+            :func:`panoptic_heuristic.detectron.config.reference_schedule`.
+    """
+    rate, batch = reference
+    fitting = rate * cfg.SOLVER.IMS_PER_BATCH / batch
     if not fitting / 2 <= cfg.SOLVER.BASE_LR <= fitting * 2:
         _logger.warning(
             "SOLVER.BASE_LR %g does not fit SOLVER.IMS_PER_BATCH %d: %g at %d images scales to %g",
             cfg.SOLVER.BASE_LR,
             cfg.SOLVER.IMS_PER_BATCH,
-            _REFERENCE_LR,
-            _REFERENCE_BATCH,
+            rate,
+            batch,
             fitting,
         )
 

@@ -2,14 +2,18 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import pytest
+import yaml
 from detectron2.config import CfgNode, get_cfg
 
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config, load_config
+from panoptic_heuristic.detectron.config import reference_schedule
 from panoptic_heuristic.errors import InputError
 from tests.detectron.small_models import SHAPES_CONFIG
 
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
 # key, Detectron2's type
 THRESHOLDS = {
@@ -251,3 +255,33 @@ class TestLoadConfig:
     def test_an_unknown_map_format(self):
         with pytest.raises(InputError, match="MAP_FORMAT must be one of segments, label_divisor, got 'segment'"):
             load_config(str(SHAPES_CONFIG), ["MODEL.PANOPTIC_FUSION.MAP_FORMAT", "segment"])
+
+
+class TestReferenceSchedule:
+    @pytest.fixture
+    def files(self, tmp_path):
+        """base sets both keys, middle one of them, top both again."""
+        for name, content in {
+            "base": {"SOLVER": {"BASE_LR": 0.04, "IMS_PER_BATCH": 8}},
+            "middle": {"_BASE_": "base.yaml", "SOLVER": {"IMS_PER_BATCH": 2}},
+            "top": {"_BASE_": "middle.yaml", "SOLVER": {"BASE_LR": 0.001, "IMS_PER_BATCH": 1}},
+            "other": {"MODEL": {"DEVICE": "cpu"}},
+        }.items():
+            (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+        return lambda name: str(tmp_path / f"{name}.yaml")
+
+    @pytest.mark.parametrize(
+        "name, pair", [("base", (0.04, 8)), ("middle", (0.04, 8)), ("top", (0.001, 1)), ("other", (0.02, 16))]
+    )
+    def test_the_last_file_that_sets_both_decides(self, files, name, pair):
+        assert reference_schedule(files(name)) == pair
+
+    def test_the_command_line_counts_if_it_sets_both(self, files):
+        assert reference_schedule(files("top"), ["SOLVER.IMS_PER_BATCH", "4"]) == (0.001, 1)
+        both = ["SOLVER.IMS_PER_BATCH", "4", "SOLVER.BASE_LR", "0.5"]
+        assert reference_schedule(files("top"), both) == (0.5, 4)
+
+    @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+    def test_the_projects_own_configs_fit(self, path):
+        cfg, _ = load_config(str(path))
+        assert reference_schedule(str(path)) == (cfg.SOLVER.BASE_LR, cfg.SOLVER.IMS_PER_BATCH)

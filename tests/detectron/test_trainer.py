@@ -27,12 +27,14 @@ class TestLearningRate:
         "rate, fits", [(0.0024, False), (0.0025, True), (0.005, True), (0.01, True), (0.0101, False)]
     )
     def test_it_may_differ_by_a_factor_of_two(self, logged, rate, fits):
-        trainer._warn_about_learning_rate(small_config({"SOLVER.BASE_LR": rate, "SOLVER.IMS_PER_BATCH": 4}))
+        cfg = small_config({"SOLVER.BASE_LR": rate, "SOLVER.IMS_PER_BATCH": 4})
+        trainer.warn_about_learning_rate(cfg, (0.02, 16))
         assert ("WARNING" not in logged()) == fits
 
     @pytest.mark.parametrize("batch, scaled", [(1, "0.00125"), (2, "0.0025"), (64, "0.08")])
     def test_the_warning_says_what_would_fit(self, logged, batch, scaled):
-        trainer._warn_about_learning_rate(small_config({"SOLVER.BASE_LR": 0.02, "SOLVER.IMS_PER_BATCH": batch}))
+        cfg = small_config({"SOLVER.BASE_LR": 0.02, "SOLVER.IMS_PER_BATCH": batch})
+        trainer.warn_about_learning_rate(cfg, (0.02, 16))
         rates = f"0.02 at 16 images scales to {scaled}"
         assert f"SOLVER.BASE_LR 0.02 does not fit SOLVER.IMS_PER_BATCH {batch}: {rates}" in logged()
 

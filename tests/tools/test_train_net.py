@@ -219,7 +219,7 @@ def test_a_wrong_png_in_training_is_told_from_the_loader_process(trained, train_
 
 def test_training_on_several_cpu_processes_is_refused(train_net, capsys):
     assert train_net(["--config-file", str(SMALL_MODEL), "--num-cpu-processes", "2"]) == 2
-    assert "needs GPUs" in capsys.readouterr().err
+    assert "needs --num-gpus" in capsys.readouterr().err
 
 
 def test_help_shows_examples(train_net, capsys):
