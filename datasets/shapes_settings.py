@@ -10,7 +10,7 @@ REFERENCE_AREA = 128 * 160
 THINGS_PER_IMAGE = (3, 7)
 # Radius, log-uniform. The small end is at the limit of what a stride-4 feature map resolves, and small things
 # are what a detector gives medium scores; the large end hides other things.
-THING_RADIUS = (9.0, 32.0)
+THING_RADIUS = (9.5, 32.0)
 # Share of things put beside or over another thing. This is what makes the overlap threshold matter.
 OVERLAP_CHANCE = 0.45
 # A thing is drawn only if at least this many pixels, and this share of it, can be seen: a sliver cannot be

@@ -12,7 +12,6 @@ Example:
 import argparse
 import itertools
 import json
-import os
 import re
 import subprocess
 import sys
@@ -217,7 +216,7 @@ def draw(
                 color_panoptic(tuned.panoptic_seg.numpy(), tuned.segments_info, categories),
             ]
         )
-    titles = ["image", "ground truth", f"default {_short(DEFAULT)}", f"best {_short(best)}"]
+    titles = ["image", "ground truth", f"default: {_short(DEFAULT)}", f"best: {_short(best)}"]
     save_comparison(path, rows, titles, categories)
 
 
@@ -235,7 +234,8 @@ def _setting(pipeline: Pipeline) -> Dict[str, float]:
 
 
 def _short(pipeline: Pipeline) -> str:
-    return " / ".join(f"{value:g}" for value in _setting(pipeline).values())
+    score, overlap, stuff_area = _setting(pipeline).values()
+    return f"score {score:g}, overlap {overlap:g}, stuff area {stuff_area:g}"
 
 
 def _step(number: int, title: str) -> None:
@@ -281,10 +281,9 @@ def _run(arguments: Sequence[str], log: Path, progress: Optional[_TrainingProgre
     Raises:
         InputError: the command failed; its last line is told.
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     with open(log, "a", encoding="utf-8") as file:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / arguments[0]), *arguments[1:]], stdout=file, stderr=file, env=environment
+            [sys.executable, str(ROOT / arguments[0]), *arguments[1:]], stdout=file, stderr=file
         )
         try:
             while process.poll() is None:

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Set
 
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
+from tabulate import tabulate
 
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
@@ -78,6 +79,17 @@ def _derive_class_counts(cfg: CfgNode, ids: ContiguousIds, explicit: Set[str], w
         _NUM_LABELS,
         cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES,
     )
+    _logger.info("the categories and their contiguous ids:\n%s", _id_table(ids))
+
+
+def _id_table(ids: ContiguousIds) -> str:
+    rows = []
+    for kind, numbering in (("thing", ids.things), ("stuff", ids.labels)):
+        for contiguous, dataset_id in enumerate(numbering):
+            if dataset_id is not None:
+                category = ids.categories[dataset_id]
+                rows.append([dataset_id, category.name, kind, contiguous, "#%02x%02x%02x" % category.color])
+    return tabulate(rows, headers=["dataset id", "name", "", "contiguous id", "colour"])
 
 
 def _register(split: DatasetSplit, content: PanopticJson, label_divisor: int) -> None:

@@ -9,6 +9,7 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config
 from panoptic_heuristic.detectron.datasets import use_dataset_yaml
 from panoptic_heuristic.errors import InputError
+from tests.detectron.small_models import small_config
 from tests.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
 
 NUM_THINGS, NUM_LABELS = "MODEL.ROI_HEADS.NUM_CLASSES", "MODEL.SEM_SEG_HEAD.NUM_CLASSES"
@@ -201,3 +202,13 @@ def test_an_image_outside_its_folder(data):
     configured(data)
     with pytest.raises(InputError, match="leads out of its folder"):
         DatasetCatalog.get("tiny_val")
+
+
+def test_ids_and_colours_are_told(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("panoptic_heuristic"), "propagate", True)
+    caplog.set_level(logging.INFO, "panoptic_heuristic")
+    small_config({"DATASETS.PANOPTIC_YAML": str(write_tiny_panoptic(tmp_path).yaml)})
+    rows = [line.split() for line in caplog.text.splitlines()]
+    # Dog is the second thing, grass the second stuff after the label of all things.
+    assert ["90", "dog", "thing", "1", "#00008e"] in rows
+    assert ["9", "grass", "stuff", "2", "#00c800"] in rows
