@@ -216,7 +216,7 @@ def draw(
                 color_panoptic(tuned.panoptic_seg.numpy(), tuned.segments_info, categories),
             ]
         )
-    titles = ["image", "ground truth", f"default: {_short(DEFAULT)}", f"best: {_short(best)}"]
+    titles = ["image", "ground truth", f"default\n{_short(DEFAULT)}", f"best\n{_short(best)}"]
     save_comparison(path, rows, titles, categories)
 
 

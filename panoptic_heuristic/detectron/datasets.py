@@ -1,7 +1,7 @@
 """Data sets of one's own, from a YAML file into Detectron2's catalogs."""
 
 import logging
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List, Set, Tuple
 
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
@@ -53,12 +53,16 @@ def use_dataset_yaml(cfg: CfgNode, explicit: Set[str]) -> None:
         )
     contents = [split.read() for split in used]
     for split, content in zip(used, contents, strict=True):
-        # As lists: contiguous ids follow the order.
-        if list(content.categories.values()) != list(contents[0].categories.values()):
+        # As lists: semantic labels follow the order.
+        if _without_colors(content) != _without_colors(contents[0]):
             raise InputError(f"{content.path} and {contents[0].path} have different categories")
         _register(split, content, data.label_divisor)
     ids = ContiguousIds.of_categories(contents[0].categories)
     _derive_class_counts(cfg, ids, explicit, str(data.path))
+
+
+def _without_colors(content: PanopticJson) -> List[Tuple[int, str, bool]]:
+    return [(category.id, category.name, category.isthing) for category in content.categories.values()]
 
 
 def _derive_class_counts(cfg: CfgNode, ids: ContiguousIds, explicit: Set[str], where: str) -> None:

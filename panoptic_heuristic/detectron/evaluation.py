@@ -33,7 +33,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
     metadata = MetadataCatalog.get(dataset_name)
     kind = getattr(metadata, "evaluator_type", None)
     if kind == "coco":
-        return NamedCOCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops())
+        return COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops())
     if kind == "sem_seg":
         return SemSegEvaluator(dataset_name, output_dir=output_dir)
     if kind != "coco_panoptic_seg":
@@ -54,25 +54,11 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         if hasattr(metadata, "panoptic_categories"):
             prepare_evaluation(dataset_name)
         evaluators += [
-            NamedCOCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()),
+            COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()),
             SemSegEvaluator(dataset_name, output_dir=output_dir),
             PanopticQualityEvaluator(dataset_name),
         ]
     return DatasetEvaluators(evaluators)
-
-
-class NamedCOCOEvaluator(COCOEvaluator):
-    """Detectron2's AP evaluator, with the AP of each class under its own name.
-
-    pycocotools numbers classes by their dataset ids, Detectron2 names them by their contiguous
-    ids: on a data set that does not list its categories by id the names would be mixed up.
-    """
-
-    def _derive_coco_results(self, coco_eval, iou_type, class_names=None):
-        index_of = self._metadata.get("thing_dataset_id_to_contiguous_id")
-        if class_names and index_of:
-            class_names = [class_names[index_of[dataset_id]] for dataset_id in sorted(index_of)]
-        return super()._derive_coco_results(coco_eval, iou_type, class_names)
 
 
 class PanopticPredictionWriter(DatasetEvaluator):

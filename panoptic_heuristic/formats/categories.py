@@ -77,12 +77,13 @@ class Categories(Mapping):
 
     @property
     def things(self) -> Tuple[Category, ...]:
-        """The thing categories, in order."""
-        return tuple(category for category in self.values() if category.isthing)
+        """The thing categories by ascending id: pycocotools, which computes AP, takes them in that order."""
+        things = (category for category in self.values() if category.isthing)
+        return tuple(sorted(things, key=lambda category: category.id))
 
     @property
     def stuff(self) -> Tuple[Category, ...]:
-        """The stuff categories, in order."""
+        """The stuff categories, in the order of the list, which Detectron2's semantic labels follow."""
         return tuple(category for category in self.values() if not category.isthing)
 
     def to_coco(self) -> list:

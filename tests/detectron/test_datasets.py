@@ -139,7 +139,7 @@ class TestCategories:
         "other",
         [
             [SKY, CAT, GRASS],
-            [SKY, DOG, GRASS, CAT],
+            [GRASS, CAT, SKY, DOG],
             [SKY, {**CAT, "name": "lynx"}, GRASS, DOG],
             [SKY, CAT, {**GRASS, "isthing": 1}, DOG],
         ],
@@ -151,6 +151,12 @@ class TestCategories:
             content["annotations"], content["images"] = [], []
         with pytest.raises(InputError, match="panoptic_train.json and .*panoptic_val.json have different categories"):
             configured(data)
+
+    def test_colours_may_differ(self, data):
+        with data.edit("train") as content:
+            content["categories"] = [{**category, "color": [1, 2, 3]} for category in CATEGORIES]
+        configured(data)
+        assert MetadataCatalog.get("tiny_train").thing_colors == [[1, 2, 3], [1, 2, 3]]
 
     def test_without_things_there_is_nothing_for_the_instance_head(self, tmp_path):
         drawing = "ssgg ssgg"

@@ -219,7 +219,7 @@ class TestDetectron2sEvaluators:
         assert miou.evaluate()["sem_seg"]["mIoU"] < 90
 
     def test_each_class_has_its_own_ap_whatever_the_order_of_the_ids(self, tmp_path):
-        # pycocotools sorts the ids, Detectron2 takes the names in their order in the data set.
+        # pycocotools sorts the ids, Detectron2 takes the names in the order of the classes.
         data = write_tiny_panoptic(tmp_path, splits=("val",), categories=[DOG, SKY, CAT, GRASS])
         cfg = get_cfg()
         add_panoptic_heuristic_config(cfg)
@@ -228,9 +228,9 @@ class TestDetectron2sEvaluators:
         ap, _ = evaluators(cfg, tmp_path)
         ap.reset()
         for record, drawing in zip(DatasetCatalog.get("tiny_val"), DRAWINGS, strict=True):
-            output = perfect(drawing, {90: 0, 7: 1})
+            output = perfect(drawing, {7: 0, 90: 1})
             # Only dogs are found.
-            output["instances"] = output["instances"][output["instances"].pred_classes == 0]
+            output["instances"] = output["instances"][output["instances"].pred_classes == 1]
             ap.process([record], [output])
         results = ap.evaluate()["segm"]
         assert (results["AP-dog"], results["AP-cat"]) == (pytest.approx(100), 0)

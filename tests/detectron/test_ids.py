@@ -54,16 +54,16 @@ class TestCoco:
 
 
 class TestOfCategories:
-    def test_things_in_order_and_stuff_in_order_after_the_things_label(self):
+    def test_things_by_id_and_stuff_by_the_list_after_the_things_label(self):
         ids = ContiguousIds.of_categories(CATEGORIES)
-        assert ids.things == (CAT, DOG)
+        assert ids.things == (DOG, CAT)
         assert ids.labels == (None, GRASS, SKY)
         assert ids.from_dataset
 
     def test_there_and_back(self):
         ids = ContiguousIds.of_categories(CATEGORIES)
         contiguous = [segment(True, 0), segment(True, 1), segment(False, 1), segment(False, 2)]
-        dataset = [segment(True, CAT), segment(True, DOG), segment(False, GRASS), segment(False, SKY)]
+        dataset = [segment(True, DOG), segment(True, CAT), segment(False, GRASS), segment(False, SKY)]
         assert ids.to_dataset(contiguous) == dataset
         assert ids.to_contiguous(dataset) == contiguous
 
@@ -71,18 +71,18 @@ class TestOfCategories:
         ids = ContiguousIds.of_categories(CATEGORIES)
         given = [segment(True, 1, score=0.5, area=9)]
         result = ids.to_dataset(given)
-        assert result == [segment(True, DOG, score=0.5, area=9)]
+        assert result == [segment(True, CAT, score=0.5, area=9)]
         assert given == [segment(True, 1, score=0.5, area=9)]
         assert ids.to_contiguous(result) == given
 
     def test_metadata_and_back(self):
         ids = ContiguousIds.of_categories(CATEGORIES)
         metadata = ids.to_metadata()
-        assert metadata["thing_classes"] == ["cat", "dog"]
+        assert metadata["thing_classes"] == ["dog", "cat"]
         assert metadata["stuff_classes"] == ["things", "grass", "sky"]
-        assert metadata["thing_dataset_id_to_contiguous_id"] == {CAT: 0, DOG: 1}
+        assert metadata["thing_dataset_id_to_contiguous_id"] == {DOG: 0, CAT: 1}
         assert metadata["stuff_dataset_id_to_contiguous_id"] == {-1: 0, GRASS: 1, SKY: 2}
-        assert metadata["thing_colors"] == [[220, 20, 60], [0, 0, 142]]
+        assert metadata["thing_colors"] == [[0, 0, 142], [220, 20, 60]]
         assert metadata["stuff_colors"][1:] == [[0, 200, 0], [70, 130, 180]]
         back = ContiguousIds.of_metadata(SimpleNamespace(**metadata))
         assert (back.things, back.labels, back.from_dataset) == (ids.things, ids.labels, True)

@@ -22,6 +22,12 @@ def test_order_is_the_files_not_the_ids():
     assert list(Categories.from_coco(CATEGORIES[::-1])) == [90, 9, 7, 0]
 
 
+def test_stuff_follows_the_list_and_things_the_ids():
+    categories = Categories.from_coco(CATEGORIES[::-1])
+    assert [category.id for category in categories.stuff] == [9, 0]
+    assert [category.id for category in categories.things] == [7, 90]
+
+
 def test_round_trip_through_json():
     categories = Categories.from_coco(CATEGORIES)
     assert dict(Categories.from_coco(categories.to_coco())) == dict(categories)
