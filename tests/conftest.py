@@ -10,6 +10,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Before anything imports torch: maps of a few pixels gain nothing from threads, and pay for starting
+# them. The processes that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 @pytest.fixture(scope="session")
 def coco_sample() -> Path:

@@ -1,18 +1,8 @@
 import pytest
-import torch
 
 import panoptic_heuristic.detectron  # noqa: F401  makes Detectron2 importable
 
 from detectron2.data import DatasetCatalog, MetadataCatalog  # isort: skip
-
-
-@pytest.fixture(autouse=True, scope="package")
-def one_thread():
-    """Maps of a few pixels gain nothing from threads, and pay for starting them."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -30,8 +30,8 @@ class Trained(NamedTuple):
 
 
 def run_command(path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess:
-    """Runs a command of the project as a user would, with one thread per process."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    """Runs a command of the project as a user would."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [sys.executable, str(ROOT / path), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
     )  # fmt: skip
