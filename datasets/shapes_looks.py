@@ -180,7 +180,7 @@ def _craters(u, v, rng):
 
 
 def _stone(u, v, rng):
-    # The pattern of the stuff `rubble`, on purpose: only outline and shading tell a boulder from it.
+    # The pattern of the stuff `rubble`, on purpose: outline, shading and a warmer grey tell a boulder from it.
     return _rubble(rng, *u.shape, max(0.6, u.shape[0] / 40)) + 0.15
 
 
@@ -193,7 +193,7 @@ THING_LOOK: dict[str, tuple[Callable, Callable, tuple, tuple]] = {
     "cross": (_cross, _dots, (0.34, 0.16, 0.58), (0.76, 0.64, 0.92)),
     "cone": (_cone, _stripes, (0.92, 0.42, 0.05), (0.96, 0.93, 0.88)),
     "moon": (_moon, _craters, (0.10, 0.42, 0.44), (0.55, 0.90, 0.84)),
-    "boulder": (_boulder, _stone, *STUFF_LOOK["rubble"][1:]),
+    "boulder": (_boulder, _stone, (0.34, 0.26, 0.20), (0.74, 0.65, 0.55)),
 }
 
 

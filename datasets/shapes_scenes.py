@@ -179,6 +179,14 @@ def _crowd_region(sprites: list[Sprite], size: tuple[int, int], scale: float) ->
     return cv2.morphologyEx(region, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))) > 0
 
 
+def _radius(rng: np.random.Generator, scale: float) -> float:
+    low, high = settings.THING_RADIUS
+    if rng.random() < settings.SMALL_THING_CHANCE:
+        low, high = settings.SMALL_THING_RADIUS
+    # In pictures below the reference size, things shrink no further than they can be recognised.
+    return max(low * max(1.0, scale), scale * _log_uniform(rng, low, high))
+
+
 def _place_things(rng: np.random.Generator, hidden: np.ndarray, scale: float) -> tuple[list[Sprite], list[np.ndarray]]:
     """Things from front to back, with the pixels (H, W) bool of each that can be seen.
 
@@ -187,9 +195,7 @@ def _place_things(rng: np.random.Generator, hidden: np.ndarray, scale: float) ->
     """
     size = hidden.shape
     wanted = int(rng.integers(settings.THINGS_PER_IMAGE[0], settings.THINGS_PER_IMAGE[1] + 1))
-    # In pictures below the reference size, things shrink no further than they can be recognised.
-    smallest = settings.THING_RADIUS[0] * max(1.0, scale)
-    radii = [max(smallest, scale * _log_uniform(rng, *settings.THING_RADIUS)) for _ in range(wanted)]
+    radii = [_radius(rng, scale) for _ in range(wanted)]
     # The front is mostly, not always, small: a large thing in front would hide all the rest.
     radii.sort(key=lambda radius: radius * np.exp(rng.normal(0, 0.7)))
     names: list[str | None] = [_pick(rng, list(settings.THINGS)) for _ in radii]

@@ -8,15 +8,18 @@ REFERENCE_AREA = 128 * 160
 
 # Few enough that a small network learns them in minutes, enough that they overlap in most pictures.
 THINGS_PER_IMAGE = (3, 7)
-# Radius, log-uniform. The small end is at the limit of what a stride-4 feature map resolves, and small things
-# are what a detector gives medium scores; the large end hides other things.
+# Radius, log-uniform: most things are large enough to be learnt in minutes, the large end hides others.
 THING_RADIUS = (9.5, 32.0)
+# Share and radius of small things, at the limit of what a stride-4 feature map resolves: a detector gives them
+# medium scores.
+SMALL_THING_CHANCE = 0.08
+SMALL_THING_RADIUS = (5.0, 8.0)
 # Share of things put beside or over another thing. This is what makes the overlap threshold matter.
-OVERLAP_CHANCE = 0.45
+OVERLAP_CHANCE = 0.35
 # A thing is drawn only if at least this many pixels, and this share of it, can be seen: a sliver cannot be
 # recognised.
 MIN_THING_PIXELS = 12
-MIN_VISIBLE_SHARE = 0.45
+MIN_VISIBLE_SHARE = 0.5
 # Noise on outlines, as a share of the radius. Without it masks are learnt too easily, and no real border is
 # smooth.
 THING_ROUGHNESS = 0.06
@@ -38,17 +41,17 @@ CROWD_MEMBER_RADIUS = (2.6, 4.0)
 # Small patches of stuff (area, log-uniform). COCO's usual stuff limit, 4096 of 640 x 480 pixels, is 273
 # pixels here and deletes all of them: the reason why that limit has to be tuned.
 SMALL_PATCHES_PER_IMAGE = (1, 3)
-SMALL_PATCH_AREA = (70.0, 250.0)
+SMALL_PATCH_AREA = (100.0, 260.0)
 # Large patches of the same classes, so that neither size nor class gives the other away.
-LARGE_PATCH_CHANCE = 0.5
-LARGE_PATCH_AREA = (400.0, 2200.0)
+LARGE_PATCH_CHANCE = 0.8
+LARGE_PATCH_AREA = (500.0, 2600.0)
 # Thin stuff: paths, streams and hedgerows. Sometimes they end inside the picture and stay below the limit,
 # too.
 RIBBON_CHANCE = 0.65
-RIBBON_WIDTH = (4.0, 8.0)
+RIBBON_WIDTH = (6.0, 10.0)
 RIBBON_SHORT_CHANCE = 0.4
 # Less stuff than this that can be seen is left unlabelled, as an annotator would.
-MIN_STUFF_PIXELS = 30
+MIN_STUFF_PIXELS = 40
 
 # Void. Nothing is wrong there, whatever is predicted; a metric that counts it fails on this data set.
 VOID_BORDER_CHANCE = 0.15
