@@ -227,7 +227,7 @@ def _place_things(rng: np.random.Generator, hidden: np.ndarray, scale: float) ->
                 break
             # What does not fit is tried elsewhere and smaller, so that the number of things is the wanted
             # one.
-            radius = max(smallest, 0.9 * radius)
+            radius = max(min(radius, settings.THING_RADIUS[0] * max(1.0, scale)), 0.9 * radius)
     return sprites, visible
 
 
