@@ -9,7 +9,7 @@ REFERENCE_AREA = 128 * 160
 # Few enough that a small network learns them in minutes, enough that they overlap in most pictures.
 THINGS_PER_IMAGE = (3, 7)
 # Radius, log-uniform: most things are large enough to be learnt in minutes, the large end hides others.
-THING_RADIUS = (9.5, 32.0)
+THING_RADIUS = (11.0, 32.0)
 # Share and radius of small things, at the limit of what a stride-4 feature map resolves: a detector gives them
 # medium scores.
 SMALL_THING_CHANCE = 0.08
