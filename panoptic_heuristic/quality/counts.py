@@ -7,19 +7,21 @@ half on void and on the crowd of its category is no false positive.
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
+from fractions import Fraction
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID
+from panoptic_heuristic.quality.comparison import Comparison, compare
 
 IOU_UNIT = 2**40
 """IoUs are summed as integers in units of 1 / IOU_UNIT, so that sums do not depend on their order."""
 
+HALF = Fraction(1, 2)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class CategoryCounts:
     """What PQ, SQ and RQ of one category are computed from.
 
@@ -47,9 +49,14 @@ def add_counts(counts: Iterable[PQCounts]) -> PQCounts:
     """Adds the counts of several images, shards or processes."""
     total: PQCounts = {}
     for one in counts:
-        for category_id, value in one.items():
-            total[category_id] = total.get(category_id, CategoryCounts()) + value
+        add_into(total, one)
     return total
+
+
+def add_into(total: PQCounts, counts: PQCounts) -> None:
+    """Adds counts to a total that the caller owns: copying it for each of thousands of images is slow."""
+    for category_id, value in counts.items():
+        total[category_id] = total[category_id] + value if category_id in total else value
 
 
 def count_image(
@@ -58,6 +65,8 @@ def count_image(
     pred_ids: np.ndarray,
     pred_segments: Sequence[Mapping[str, Any]],
     categories: Categories,
+    *,
+    all_crowds: bool = False,
 ) -> PQCounts:
     """Counts one image.
 
@@ -70,95 +79,78 @@ def count_image(
         gt_segments: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
         pred_segments: dicts with ``id`` and ``category_id``.
         categories: the data set's categories.
+        all_crowds: of several crowd segments of a category all count. If False, only the last one
+            listed does, as in panopticapi; :func:`repeated_crowds` tells where that matters.
 
     Raises:
-        InputError: the maps differ in size, or the predicted map and segments, or the categories, do
-            not agree.
+        InputError: the maps differ in size or are not of integers, a segment has void's id, or the
+            predicted map and segments, or the categories, do not agree.
     """
-    gt_ids, pred_ids = np.asarray(gt_ids), np.asarray(pred_ids)
-    if gt_ids.shape != pred_ids.shape:
-        raise InputError(f"the prediction is {pred_ids.shape} pixels, the ground truth {gt_ids.shape}")
-    overlap = _Overlap.of_maps(gt_ids, pred_ids)
-    category_of_gt = {segment["id"]: segment["category_id"] for segment in gt_segments}
-    category_of_pred = {segment["id"]: segment["category_id"] for segment in pred_segments}
-    _check_prediction(overlap.pred_area, category_of_pred, categories)
-    crowds = {segment["id"] for segment in gt_segments if segment.get("iscrowd", 0)}
-    # The last crowd of a category stands for all of them, as in panopticapi.
-    crowd_of = {category_of_gt[segment["id"]]: segment["id"] for segment in gt_segments if segment["id"] in crowds}
-
-    tally = _Tally()
-    gt_matched, pred_matched = set(), set()
-    for (gt_id, pred_id), intersection in overlap.pixels.items():
-        category_id = category_of_gt.get(gt_id)
-        if category_id is None or gt_id in crowds or category_id != category_of_pred.get(pred_id):
-            continue
-        on_void = overlap.pixels.get((VOID_ID, pred_id), 0)
-        union = overlap.pred_area[pred_id] + overlap.gt_area[gt_id] - intersection - on_void
-        if 2 * intersection > union:
-            tally.add(category_id, iou_sum=_in_units(intersection, union), tp=1)
-            gt_matched.add(gt_id)
-            pred_matched.add(pred_id)
-    for gt_id, category_id in category_of_gt.items():
-        if gt_id not in gt_matched and gt_id not in crowds:
-            tally.add(category_id, fn=1)
-    for pred_id, category_id in category_of_pred.items():
-        if pred_id in pred_matched:
-            continue
-        ignored = overlap.pixels.get((VOID_ID, pred_id), 0)
-        if category_id in crowd_of:
-            ignored += overlap.pixels.get((crowd_of[category_id], pred_id), 0)
-        if 2 * ignored <= overlap.pred_area[pred_id]:
-            tally.add(category_id, fp=1)
-    return tally.counts
+    comparison = compare(gt_ids, gt_segments, pred_ids, pred_segments, categories, all_crowds=all_crowds)
+    return total_of(outcomes_of(comparison))
 
 
-@dataclass(frozen=True)
-class _Overlap:
-    """How many pixels each pair of segments shares, and each segment's area."""
+def repeated_crowds(gt_segments: Sequence[Mapping[str, Any]]) -> Tuple[int, ...]:
+    """The categories of which an image has several crowd segments.
 
-    pixels: Dict[Tuple[int, int], int]
-    gt_area: Dict[int, int]
-    pred_area: Dict[int, int]
+    panopticapi lets the last one listed stand for all of them, and so do we unless told to count
+    all; whoever prints a PQ should say how many images that concerns.
 
-    @classmethod
-    def of_maps(cls, gt_ids: np.ndarray, pred_ids: np.ndarray) -> "_Overlap":
-        gt, pred = gt_ids.reshape(-1), pred_ids.reshape(-1)
-        # Segments are long runs of equal pixels: sorting runs is many times cheaper than sorting pixels.
-        starts = np.flatnonzero(np.r_[True, (gt[1:] != gt[:-1]) | (pred[1:] != pred[:-1])][: gt.size])
-        lengths = np.diff(np.r_[starts, gt.size])
-        keys, place = np.unique(gt[starts].astype(np.int64) << 32 | pred[starts].astype(np.int64), return_inverse=True)
-        # Sums of floats below 2**53 are exact.
-        pixels = np.bincount(place.reshape(-1), weights=lengths).astype(np.int64).tolist()
-        overlap = cls({}, {}, {})
-        for key, area in zip(keys.tolist(), pixels, strict=True):
-            gt_id, pred_id = key >> 32, key & 0xFFFFFFFF
-            overlap.pixels[gt_id, pred_id] = area
-            overlap.gt_area[gt_id] = overlap.gt_area.get(gt_id, 0) + area
-            overlap.pred_area[pred_id] = overlap.pred_area.get(pred_id, 0) + area
-        return overlap
+    Returns:
+        Dataset category ids in order of appearance.
+    """
+    crowds = [segment["category_id"] for segment in gt_segments if segment.get("iscrowd", 0)]
+    return tuple(category_id for category_id in dict.fromkeys(crowds) if crowds.count(category_id) > 1)
 
 
-class _Tally:
-    def __init__(self):
-        self.counts: PQCounts = {}
+class Outcome(NamedTuple):
+    """What became of one segment, or of two that match.
 
-    def add(self, category_id: int, **one: int) -> None:
-        self.counts[category_id] = self.counts.get(category_id, CategoryCounts()) + CategoryCounts(**one)
+    Attributes:
+        category_id: dataset category id.
+        area: pixels of the ground-truth segment; those of the prediction if there is none.
+        counts: one match, one miss or one false positive.
+    """
+
+    category_id: int
+    area: int
+    counts: CategoryCounts
 
 
-def _in_units(intersection: int, union: int) -> int:
-    """intersection / union in units of 1 / IOU_UNIT, rounded half up, without floating point."""
+_MISS, _FALSE_POSITIVE = CategoryCounts(fn=1), CategoryCounts(fp=1)
+
+
+def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[Outcome]:
+    """The matches, misses and false positives of an image.
+
+    Args:
+        comparison: the image.
+        iou_threshold: a pair matches if its IoU exceeds this; at least one half, below which a
+            segment could match twice.
+    """
+    part, whole = iou_threshold.numerator, iou_threshold.denominator
+    outcomes, matched_truths, matched_predictions = [], set(), set()
+    for pair in comparison.pairs:
+        if pair.intersection * whole > pair.union * part:
+            truth = comparison.truths[pair.truth]
+            counts = CategoryCounts(in_units(pair.intersection, pair.union), 1)
+            outcomes.append(Outcome(truth.category_id, truth.area, counts))
+            matched_truths.add(pair.truth)
+            matched_predictions.add(pair.predicted)
+    for index, truth in enumerate(comparison.truths):
+        if index not in matched_truths and not truth.iscrowd:
+            outcomes.append(Outcome(truth.category_id, truth.area, _MISS))
+    for index, predicted in enumerate(comparison.predictions):
+        if index not in matched_predictions and not predicted.ignored:
+            outcomes.append(Outcome(predicted.category_id, predicted.area, _FALSE_POSITIVE))
+    return outcomes
+
+
+def total_of(outcomes: Iterable[Outcome]) -> PQCounts:
+    """The counts of some outcomes."""
+    return add_counts({outcome.category_id: outcome.counts} for outcome in outcomes)
+
+
+def in_units(intersection: int, union: int) -> int:
+    """intersection / union in units of 1 / :data:`IOU_UNIT`, rounded half up, without floating point."""
     return (2 * intersection * IOU_UNIT + union) // (2 * union)
-
-
-def _check_prediction(area: Mapping[int, int], category_of: Mapping[int, int], categories: Categories) -> None:
-    unlisted: List[int] = [i for i in area if i != VOID_ID and i not in category_of]
-    if unlisted:
-        raise InputError(f"the predicted map holds segment {unlisted[0]}, which its segments do not list")
-    for segment_id, category_id in category_of.items():
-        if segment_id not in area:
-            raise InputError(f"predicted segment {segment_id} has no pixel in the map")
-        if category_id not in categories:
-            raise InputError(
-                f"predicted segment {segment_id} has category {category_id}, which is not among the categories"
-            )

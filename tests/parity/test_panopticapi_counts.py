@@ -12,55 +12,20 @@ from panopticapi.evaluation import PQStat, pq_compute_single_core
 from panopticapi.utils import id2rgb
 from PIL import Image
 
-from panoptic_heuristic.formats import Categories, Category
-from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, add_counts, count_image, summarize
+from panoptic_heuristic.quality import (
+    IOU_UNIT,
+    CategoryCounts,
+    add_counts,
+    count_image,
+    measure_image,
+    repeated_crowds,
+    summarize,
+)
+from tests.quality.drawings import CATEGORIES, random_pair
 
 pytestmark = pytest.mark.parity
 
 PAIRS = 1000 if os.environ.get("PARITY") == "full" else 60
-THINGS, STUFF = (7, 3, 90), (0, 12, 200)
-CATEGORIES = Categories(Category(i, str(i), i in THINGS, (1, 1, 1)) for i in THINGS + STUFF)
-
-
-def random_pair(seed):
-    """Ground truth and a prediction that resembles it: maps, and the segments of both.
-
-    Rectangles over each other, so that IoUs are fractions of small numbers, one half among them.
-    The prediction loses, adds, moves and renames some. Ground truth has void, crowds, and now and
-    then an id that is not listed and a segment without a pixel.
-    """
-    rng = np.random.default_rng(seed)
-    height, width = rng.integers(4, 24, 2)
-
-    def rectangle():
-        y, x = rng.integers(height), rng.integers(width)
-        return y, x, y + rng.integers(1, height + 1), x + rng.integers(1, width + 1)
-
-    gt_ids, pred_ids = np.zeros((height, width), int), np.zeros((height, width), int)
-    gt_segments, pred_segments = [], []
-    for number in range(rng.integers(0, 12)):
-        gt_id, pred_id = (int(i) + 400 * number for i in rng.integers(1, 400, 2) * (1, 3))
-        category_id = int(rng.choice(THINGS + STUFF))
-        crowd = int(category_id in THINGS and rng.random() < 0.25)
-        y0, x0, y1, x1 = rectangle()
-        if rng.random() < 0.9:
-            gt_ids[y0:y1, x0:x1] = gt_id
-            if rng.random() < 0.93:
-                gt_segments.append({"id": gt_id, "category_id": category_id, "iscrowd": crowd})
-        if rng.random() < 0.85:
-            if rng.random() < 0.3:
-                y0, x0, y1, x1 = rectangle()
-            elif rng.random() < 0.5:
-                x1 = x0 + max(1, (min(x1, width) - x0) // 2)
-            pred_ids[y0:y1, x0:x1] = pred_id
-            category_id = int(rng.choice(THINGS + STUFF)) if rng.random() < 0.15 else category_id
-            pred_segments.append({"id": pred_id, "category_id": category_id})
-    for segment in gt_segments:
-        segment["area"] = int((gt_ids == segment["id"]).sum())
-    # panopticapi refuses predicted segments without a pixel.
-    pred_segments = [segment for segment in pred_segments if (pred_ids == segment["id"]).any()]
-    return gt_ids, gt_segments, pred_ids, pred_segments
-
 
 def of_panopticapi(pairs, folder):
     """panopticapi's counts of all pairs, read from files as it does."""
@@ -87,10 +52,9 @@ def test_counts_are_panopticapis(tmp_path, capsys):
         (tmp_path / str(place)).mkdir()
         stat, _ = of_panopticapi([pair], tmp_path / str(place))
         counts = count_image(*pair, CATEGORIES)
-        for category_id in CATEGORIES:
-            our, their = counts.get(category_id, CategoryCounts()), stat[category_id]
-            assert (our.tp, our.fp, our.fn) == (their.tp, their.fp, their.fn), f"seed {place}, category {category_id}"
-            assert our.iou_sum / IOU_UNIT == pytest.approx(their.iou, abs=1e-9), f"seed {place}, category {category_id}"
+        assert_equal(counts, stat, place)
+        assert measure_image(*pair, CATEGORIES).counts["pq"] == counts
+        for our in counts.values():
             met.update(tp=our.tp, fp=our.fp, fn=our.fn)
         met += what_it_exercises(*pair)
         ours.append(counts)
@@ -99,6 +63,7 @@ def test_counts_are_panopticapis(tmp_path, capsys):
     # Else the pairs would not exercise what they are for.
     for name in ("tp", "fp", "fn", "crowds", "on void", "not listed", "without a pixel", "IoU of one half"):
         assert met[name] > PAIRS / 20, name
+    assert met["several crowds matter"] > PAIRS / 60
 
     (tmp_path / "all").mkdir()
     stat, categories = of_panopticapi(pairs, tmp_path / "all")
@@ -110,10 +75,42 @@ def test_counts_are_panopticapis(tmp_path, capsys):
     assert isinstance(stat, PQStat)
 
 
+def test_all_crowds_are_panopticapis_with_the_crowds_of_a_category_made_one(tmp_path):
+    """panopticapi itself counts all of them if they share an id."""
+    differed = 0
+    for seed in range(PAIRS, 2 * PAIRS):
+        gt_ids, gt_segments, pred_ids, pred_segments = random_pair(seed)
+        if not repeated_crowds(gt_segments):
+            continue
+        crowd_of = {segment["category_id"]: segment["id"] for segment in gt_segments if segment["iscrowd"]}
+        joined_ids, joined = gt_ids.copy(), []
+        for segment in gt_segments:
+            if not segment["iscrowd"] or segment["id"] == crowd_of[segment["category_id"]]:
+                joined.append(segment)
+            else:
+                joined_ids[gt_ids == segment["id"]] = crowd_of[segment["category_id"]]
+        (tmp_path / str(seed)).mkdir()
+        stat, _ = of_panopticapi([(joined_ids, joined, pred_ids, pred_segments)], tmp_path / str(seed))
+        counts = count_image(gt_ids, gt_segments, pred_ids, pred_segments, CATEGORIES, all_crowds=True)
+        assert_equal(counts, stat, seed)
+        differed += counts != count_image(gt_ids, gt_segments, pred_ids, pred_segments, CATEGORIES)
+    assert differed > PAIRS / 60
+
+
+def assert_equal(counts, stat, seed):
+    """Our counts of one pair, and panopticapi's."""
+    for category_id in CATEGORIES:
+        our, their = counts.get(category_id, CategoryCounts()), stat[category_id]
+        assert (our.tp, our.fp, our.fn) == (their.tp, their.fp, their.fn), f"seed {seed}, category {category_id}"
+        assert our.iou_sum / IOU_UNIT == pytest.approx(their.iou, abs=1e-9), f"seed {seed}, category {category_id}"
+
+
 def what_it_exercises(gt_ids, gt_segments, pred_ids, pred_segments):
     """How often a pair meets the rules that are easy to get wrong."""
     met = Counter()
     listed = {segment["id"] for segment in gt_segments}
+    all_crowds = count_image(gt_ids, gt_segments, pred_ids, pred_segments, CATEGORIES, all_crowds=True)
+    met["several crowds matter"] = all_crowds != count_image(gt_ids, gt_segments, pred_ids, pred_segments, CATEGORIES)
     met["crowds"] = sum(segment["iscrowd"] for segment in gt_segments)
     met["without a pixel"] = sum(segment["area"] == 0 for segment in gt_segments)
     met["not listed"] = len(set(np.unique(gt_ids).tolist()) - listed - {0})

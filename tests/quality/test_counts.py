@@ -1,8 +1,4 @@
-"""Panoptic quality counted on drawings of a few pixels.
-
-Ground truth and prediction are drawn with one character per segment; "." is void. In the ground
-truth "?" is an id that its segments do not list.
-"""
+"""Panoptic quality counted on drawings of a few pixels (see :mod:`tests.quality.drawings`)."""
 
 import itertools
 
@@ -10,45 +6,15 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats import Categories, Category
-from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, add_counts, count_image
-
-SKY, CAT, DOG, GRASS = 0, 7, 3, 200
-CATEGORIES = Categories(
-    [
-        Category(CAT, "cat", True, (1, 1, 1)),
-        Category(SKY, "sky", False, (2, 2, 2)),
-        Category(GRASS, "grass", False, (3, 3, 3)),
-        Category(DOG, "dog", True, (4, 4, 4)),
-    ]
-)
-# Letters by category; capitals of c and d are crowds in the ground truth, and z is a second crowd of cats.
-CATEGORY_OF = {"s": SKY, "g": GRASS, **dict.fromkeys("cabCz", CAT), **dict.fromkeys("dD", DOG)}
-CROWDS = "CDz"
+from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, add_counts, count_image, repeated_crowds
+from tests.quality.drawings import CAT, CATEGORIES, DOG, GRASS, SKY, beside, iou, random_pair, read
 
 
-def read(drawing, first_id):
-    """The map of a drawing, and its segments; each letter is an id of its own, in order of appearance."""
-    rows = drawing.split()
-    letters = list(dict.fromkeys(letter for row in rows for letter in row if letter != "."))
-    id_of = {".": 0, **{letter: first_id + 251 * place for place, letter in enumerate(letters)}}
-    segments = [
-        {"id": id_of[letter], "category_id": CATEGORY_OF[letter], "iscrowd": int(letter in CROWDS)}
-        for letter in letters
-        if letter != "?"
-    ]
-    return np.array([[id_of[letter] for letter in row] for row in rows]), segments
-
-
-def counted(truth, prediction, more_truth=()):
-    """Counts of a pair of drawings as (IoU as a pair of pixel numbers or 0, tp, fp, fn)."""
+def counted(truth, prediction, more_truth=(), **arguments):
+    """Counts of a pair of drawings."""
     gt_ids, gt_segments = read(truth, first_id=300)
-    return count_image(gt_ids, [*gt_segments, *more_truth], *read(prediction, first_id=1), CATEGORIES)
-
-
-def iou(*fractions):
-    """The sum of intersection / union, in the counts' units."""
-    return sum(round(a * IOU_UNIT / b) for a, b in fractions)
+    prediction = read(prediction, first_id=1)
+    return count_image(gt_ids, [*gt_segments, *more_truth], *prediction, CATEGORIES, **arguments)
 
 
 class TestMatch:
@@ -171,6 +137,26 @@ class TestCrowd:
         assert CAT not in counted("CCzzz", "ccccc")
         assert counted("CCCzz", "ccccc") == {CAT: CategoryCounts(fp=1)}
 
+    def test_all_crowds_of_a_category_count_if_asked(self):
+        # Three of five and four of seven, but no more than half of either crowd alone in the second.
+        assert counted("CCCzz", "ccccc", all_crowds=True) == {}
+        truth = "CCzzsss"
+        assert counted(truth, "ccccccc")[CAT] == CategoryCounts(fp=1)
+        assert CAT not in counted(truth, "ccccccc", all_crowds=True)
+        assert counted("CDDDsss", "ccccccc", all_crowds=True)[CAT] == CategoryCounts(fp=1)
+
+    def test_the_last_one_is_the_last_listed(self):
+        # Not the one of the greater id, nor the lower one in the picture.
+        ids, segments = read("CCCzz", first_id=300)
+        prediction = read("ccccc", first_id=1)
+        assert count_image(ids, segments, *prediction, CATEGORIES) == {CAT: CategoryCounts(fp=1)}
+        assert count_image(ids, segments[::-1], *prediction, CATEGORIES) == {}
+
+    def test_the_categories_of_several_crowds_are_told(self):
+        assert repeated_crowds(read("Czc Dds", first_id=1)[1]) == (CAT,)
+        assert repeated_crowds(read("Ccd Dds", first_id=1)[1]) == ()
+        assert repeated_crowds([{"id": 1, "category_id": CAT}, {"id": 2, "category_id": CAT}]) == ()
+
 
 class TestEmpty:
     def test_both_maps_are_void(self):
@@ -207,6 +193,16 @@ class TestInputs:
         ids = self.TRUTH.astype(dtype)
         assert count_image(ids, self.SEGMENTS, ids, self.SEGMENTS, CATEGORIES) == {CAT: CategoryCounts(IOU_UNIT, 1)}
 
+    def test_an_image_without_pixels(self):
+        empty = np.zeros((0, 4), int)
+        assert count_image(empty, self.SEGMENTS, empty, [], CATEGORIES) == {CAT: CategoryCounts(fn=1)}
+
+    def test_views_count_like_copies(self):
+        truth, prediction = (read(drawing, 1) for drawing in ("cs cs cs", "cs sc cc"))
+        views = [np.repeat(np.repeat(ids, 2, axis=0), 3, axis=1)[::2, ::3] for ids, _ in (truth, prediction)]
+        expected = count_image(*truth, *prediction, CATEGORIES)
+        assert count_image(views[0], truth[1], views[1], prediction[1], CATEGORIES) == expected
+
     def test_large_ids_do_not_run_into_each_other(self):
         top = 2**24 - 1
         truth, prediction = np.array([[top, top - 1]]), np.array([[1, top]])
@@ -230,6 +226,38 @@ class TestInputs:
     def test_a_predicted_id_that_is_not_listed(self):
         with pytest.raises(InputError, match="the predicted map holds segment 5, which its segments do not list"):
             count_image(self.TRUTH, self.SEGMENTS, self.TRUTH, [], CATEGORIES)
+
+    @pytest.mark.parametrize("unlisted", [-3, -1, 2**24, 2**31 - 1])
+    def test_any_id_that_is_not_listed_is_told_as_it_is(self, unlisted):
+        prediction = np.array([[5, unlisted], [0, 5]])
+        for dtype in (np.int32, np.int64):
+            with pytest.raises(InputError, match=f"holds segment {unlisted}, which"):
+                count_image(self.TRUTH, self.SEGMENTS, prediction.astype(dtype), self.SEGMENTS, CATEGORIES)
+
+    @pytest.mark.parametrize("ids", [TRUTH.astype(float), TRUTH > 0])
+    def test_maps_that_are_not_of_integers(self, ids):
+        with pytest.raises(InputError, match="the ids of the prediction must be integers, got an array of"):
+            count_image(self.TRUTH, self.SEGMENTS, ids, self.SEGMENTS, CATEGORIES)
+        with pytest.raises(InputError, match="the ids of the ground truth must be integers"):
+            count_image(ids, self.SEGMENTS, self.TRUTH, self.SEGMENTS, CATEGORIES)
+
+    @pytest.mark.parametrize(
+        "change, problem",
+        [
+            ({"id": 0}, "segment has id 0, which stands for void"),
+            ({"id": 5.0}, "segment has id 5.0; expected an integer"),
+            ({"id": True}, "segment has id True; expected an integer"),
+            ({"category_id": "7"}, "segment has category_id '7'; expected an integer"),
+            ({"category_id": 7.5}, "segment has category_id 7.5; expected an integer"),
+            ({"category_id": -2}, "segment 5 has category -2; expected >= 0"),
+        ],
+    )
+    def test_segments_that_are_none(self, change, problem):
+        wrong = [{**self.SEGMENTS[0], **change}]
+        with pytest.raises(InputError, match=f"ground-truth {problem}"):
+            count_image(self.TRUTH, wrong, self.TRUTH, self.SEGMENTS, CATEGORIES)
+        with pytest.raises(InputError, match=f"predicted {problem}"):
+            count_image(self.TRUTH, self.SEGMENTS, self.TRUTH, wrong, CATEGORIES)
 
     def test_a_predicted_segment_without_a_pixel(self):
         with pytest.raises(InputError, match="predicted segment 6 has no pixel in the map"):
@@ -269,3 +297,18 @@ class TestAdding:
         parts = [dict(part) for part in self.PARTS]
         add_counts(parts)
         assert tuple(parts) == self.PARTS
+
+    @pytest.mark.parametrize("all_crowds", [False, True])
+    def test_two_images_count_like_one_of_both(self, all_crowds):
+        """Side by side, nothing of an image touches a segment of the other."""
+        counted = 0
+        for seed in range(40):
+            pairs = random_pair(seed, shape=(12, 15)), random_pair(seed + 1000, shape=(12, 9))
+            crowds = [repeated_crowds(pair[1]) for pair in pairs]
+            both = beside(*pairs)
+            # The last crowd of a category is one for the whole picture.
+            if all_crowds or not repeated_crowds(both[1]):
+                counted += any(crowds)
+                parts = [count_image(*pair, CATEGORIES, all_crowds=all_crowds) for pair in pairs]
+                assert count_image(*both, CATEGORIES, all_crowds=all_crowds) == add_counts(parts), seed
+        assert counted > 3 or not all_crowds

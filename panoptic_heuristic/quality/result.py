@@ -1,0 +1,240 @@
+"""The result of an evaluation as one value and one file: counts of all images, and of each.
+
+The file says what was counted and nothing of when or where, so equal work gives equal bytes::
+
+    {"params": {...}, "coverage": {"empty": 0, "ground_truth": 2, "scored": 2},
+     "counts": {measure: {category id: [iou_sum, tp, fp, fn]}},
+     "images": {image id: {"counts": {measure: {...}}, "pixels": 1, "void_pixels": 0}}}
+"""
+
+from dataclasses import asdict, astuple, dataclass
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import is_integer
+from panoptic_heuristic.quality.counts import IOU_UNIT, CategoryCounts, PQCounts, add_counts, add_into
+from panoptic_heuristic.quality.measures import ImageMeasures
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which part of the ground truth was scored, in images.
+
+    Attributes:
+        ground_truth: annotated images.
+        scored: those that are in the counts; the others were skipped.
+        empty: those among the scored that have no prediction and count as all void.
+
+    Raises:
+        InputError: not 0 <= empty <= scored <= ground_truth.
+    """
+
+    ground_truth: int
+    scored: int
+    empty: int = 0
+
+    def __post_init__(self):
+        numbers = (self.empty, self.scored, self.ground_truth)
+        if not all(map(is_integer, numbers)) or not 0 <= self.empty <= self.scored <= self.ground_truth:
+            raise InputError(f"coverage must be integers 0 <= empty <= scored <= ground_truth, got {asdict(self)}")
+
+    def __add__(self, other: "Coverage") -> "Coverage":
+        return Coverage(
+            self.ground_truth + other.ground_truth, self.scored + other.scored, self.empty + other.empty
+        )
+
+    @property
+    def skipped(self) -> int:
+        """Annotated images that are not in the counts."""
+        return self.ground_truth - self.scored
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an evaluation, or a shard of one, has counted.
+
+    Attributes:
+        params: JSON values that say what was counted and how.
+        coverage: which part of the ground truth was scored.
+        counts: by measure, then dataset category id, over all images.
+        images: by image id; the measures of each that were asked to be kept.
+    """
+
+    params: Mapping[str, Any]
+    coverage: Coverage
+    counts: Mapping[str, PQCounts]
+    images: Mapping[int, ImageMeasures]
+
+    @classmethod
+    def of_images(
+        cls,
+        images: Iterable[Tuple[int, ImageMeasures]],
+        *,
+        params: Mapping[str, Any],
+        coverage: Optional[Coverage] = None,
+        keep: Sequence[str] = ("pq",),
+    ) -> "Result":
+        """Adds up images as they come, in any order.
+
+        Args:
+            images: (image id, its measures); all of the same settings.
+            params: JSON values that say what was counted and how.
+            coverage: None if the images are all there is.
+            keep: the measures whose counts are kept per image, which intervals and rankings need.
+
+        Raises:
+            InputError: an image comes twice or lacks a measure of the others, or ``coverage`` is of
+                another number of images.
+        """
+        total: Dict[str, PQCounts] = {}
+        kept: Dict[int, ImageMeasures] = {}
+        for image_id, measures in images:
+            if image_id in kept:
+                raise InputError(f"image {image_id} was counted twice")
+            if kept and measures.counts.keys() != total.keys():
+                expected, got = ", ".join(total), ", ".join(measures.counts)
+                raise InputError(f"image {image_id} has the measures {got}; those before it have {expected}")
+            for name, counts in measures.counts.items():
+                add_into(total.setdefault(name, {}), counts)
+            counts = {name: measures.counts[name] for name in keep if name in measures.counts}
+            kept[image_id] = ImageMeasures(counts, measures.pixels, measures.void_pixels)
+        coverage = coverage or Coverage(len(kept), len(kept))
+        _check_number_of_images(coverage, len(kept), "the result")
+        return cls(dict(params), coverage, total, kept)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all images."""
+        return sum(image.pixels for image in self.images.values())
+
+    @property
+    def void_pixels(self) -> int:
+        """Those the predictions leave void."""
+        return sum(image.void_pixels for image in self.images.values())
+
+    def add(self, other: "Result") -> "Result":
+        """Merges two shards of one evaluation.
+
+        Raises:
+            InputError: they were counted differently, or share an image.
+        """
+        for key in sorted({*self.params, *other.params}):
+            if key not in self.params or key not in other.params or self.params[key] != other.params[key]:
+                both = f"{self.params.get(key)!r} and {other.params.get(key)!r}"
+                raise InputError(f"the results cannot be merged: their params differ in {key!r}, {both}")
+        # A shard without an image knows no measures.
+        if self.images and other.images and self.counts.keys() != other.counts.keys():
+            both = f"{', '.join(sorted(self.counts))} and {', '.join(sorted(other.counts))}"
+            raise InputError(f"the results cannot be merged: their measures differ, {both}")
+        shared = self.images.keys() & other.images.keys()
+        if shared:
+            raise InputError(f"the results cannot be merged: image {min(shared)} is in both")
+        names = dict.fromkeys([*self.counts, *other.counts])
+        counts = {name: add_counts([self.counts.get(name, {}), other.counts.get(name, {})]) for name in names}
+        return Result(self.params, self.coverage + other.coverage, counts, {**self.images, **other.images})
+
+    def to_json(self) -> Dict[str, Any]:
+        """The file's content; :func:`panoptic_heuristic.formats.files.write_json` sorts the keys."""
+        return {
+            "params": dict(self.params),
+            "coverage": asdict(self.coverage),
+            "counts": _counts_to_json(self.counts),
+            "images": {
+                str(image_id): {
+                    "counts": _counts_to_json(image.counts),
+                    "pixels": image.pixels,
+                    "void_pixels": image.void_pixels,
+                }
+                for image_id, image in self.images.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, where: str) -> "Result":
+        """Reads what :meth:`to_json` gave.
+
+        Args:
+            data: the parsed file.
+            where: the file, for error messages.
+
+        Raises:
+            InputError: a key is missing or of the wrong type, or the numbers contradict each other.
+        """
+        data = _mapping(data, ("params", "coverage", "counts", "images"), where)
+        coverage = _mapping(data["coverage"], ("ground_truth", "scored", "empty"), f"{where}, coverage")
+        images = {
+            _whole(image_id, f"{where}, images"): _image_from_json(image, f"{where}, image {image_id}")
+            for image_id, image in _mapping(data["images"], (), f"{where}, images").items()
+        }
+        try:
+            coverage = Coverage(*(coverage[key] for key in ("ground_truth", "scored", "empty")))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        _check_number_of_images(coverage, len(images), where)
+        counts = _counts_from_json(data["counts"], f"{where}, counts")
+        _check_sums(counts, images, where)
+        return cls(_mapping(data["params"], (), f"{where}, params"), coverage, counts, images)
+
+
+def _counts_to_json(counts: Mapping[str, PQCounts]) -> Dict[str, Dict[str, List[int]]]:
+    return {
+        measure: {str(category_id): list(astuple(value)) for category_id, value in of_measure.items()}
+        for measure, of_measure in counts.items()
+    }
+
+
+def _counts_from_json(data: Any, where: str) -> Dict[str, PQCounts]:
+    return {
+        measure: {
+            _whole(category_id, f"{where}, {measure}"): _category_counts(value, f"{where}, {measure}, {category_id}")
+            for category_id, value in _mapping(of_measure, (), f"{where}, {measure}").items()
+        }
+        for measure, of_measure in _mapping(data, (), where).items()
+    }
+
+
+def _category_counts(value: Any, where: str) -> CategoryCounts:
+    sound = isinstance(value, list) and len(value) == 4 and all(is_integer(n) and n >= 0 for n in value)
+    # Each match has an IoU of at most 1.
+    if not sound or value[0] > value[1] * IOU_UNIT:
+        raise InputError(
+            f"{where}: expected [iou_sum, tp, fp, fn], whole numbers with iou_sum up to tp * 2**40; got {value!r}"
+        )
+    return CategoryCounts(*value)
+
+
+def _image_from_json(data: Any, where: str) -> ImageMeasures:
+    data = _mapping(data, ("counts", "pixels", "void_pixels"), where)
+    pixels, void = data["pixels"], data["void_pixels"]
+    if not (is_integer(pixels) and is_integer(void) and 0 <= void <= pixels):
+        raise InputError(f"{where}: expected integers 0 <= void_pixels <= pixels, got {void!r} and {pixels!r}")
+    return ImageMeasures(_counts_from_json(data["counts"], f"{where}, counts"), pixels, void)
+
+
+def _check_number_of_images(coverage: Coverage, images: int, where: str) -> None:
+    if coverage.scored != images:
+        raise InputError(f"{where}: the coverage is {coverage.scored} scored images, but there are {images}")
+
+
+def _check_sums(counts: Mapping[str, PQCounts], images: Mapping[int, ImageMeasures], where: str) -> None:
+    """The images must add up to the total, for each measure that all of them have."""
+    for measure, total in counts.items():
+        if all(measure in image.counts for image in images.values()):
+            if add_counts(image.counts[measure] for image in images.values()) != total:
+                raise InputError(f"{where}: the images' counts of {measure} do not add up to those of all images")
+
+
+def _mapping(data: Any, keys: Sequence[str], where: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise InputError(f"{where}: expected an object, got {type(data).__name__}")
+    for key in keys:
+        if key not in data:
+            raise InputError(f"{where} has no {key!r}")
+    return data
+
+
+def _whole(key: Any, where: str) -> int:
+    # int() also takes " 7", "7_0" and "+7", which would give two keys for one id.
+    if isinstance(key, str) and key.lstrip("-").isdecimal() and str(int(key)) == key:
+        return int(key)
+    raise InputError(f"{where}: expected ids, whole numbers, as keys; got {key!r}")

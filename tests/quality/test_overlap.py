@@ -1,0 +1,48 @@
+"""Counting shared pixels: the law, and both ways of counting."""
+
+import numpy as np
+import pytest
+
+from panoptic_heuristic.quality import overlap
+from panoptic_heuristic.quality.overlap import Overlap, Runs, places_of
+
+
+class TestRuns:
+    def test_they_end_where_either_map_changes(self):
+        runs = Runs.of_maps(np.array([[1, 1, 1], [1, 2, 2]]), np.array([[5, 5, 6], [6, 6, 6]]))
+        assert (runs.gt.tolist(), runs.pred.tolist(), runs.lengths.tolist()) == ([1, 1, 2], [5, 6, 6], [2, 2, 2])
+
+    def test_one_pixel_and_none(self):
+        assert Runs.of_maps(np.array([[3]]), np.array([[4]])).lengths.tolist() == [1]
+        assert Runs.of_maps(np.zeros((0, 5), int), np.zeros((0, 5), int)).lengths.tolist() == []
+
+
+class TestPlaces:
+    def test_they_follow_the_list_and_not_the_ids(self):
+        values = np.array([0, 9, 4, 7, 5, 10, -1])
+        # Void, the first, second and third listed, and three that are neither.
+        assert places_of(values, [9, 4, 7]).tolist() == [0, 1, 2, 3, 4, 4, 4]
+
+    def test_nothing_listed(self):
+        assert places_of(np.array([0, 1, -1, 2**24]), []).tolist() == [0, 1, 1, 1]
+
+    def test_no_values(self):
+        assert places_of(np.zeros(0, np.int32), [5]).tolist() == []
+
+
+@pytest.mark.parametrize("largest_table", [0, 2**20], ids=["sorted", "table"])
+def test_pairs_are_those_of_the_masks(monkeypatch, largest_table):
+    monkeypatch.setattr(overlap, "_LARGEST_TABLE", largest_table)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        height, width, n_gt, n_pred = rng.integers(1, 9, 4)
+        gt, pred = rng.integers(n_gt, size=(height, width)), rng.integers(n_pred, size=(height, width))
+        found = Overlap.of_places(Runs.of_maps(gt, pred), (n_gt, n_pred))
+        pixels = {(g, p): np.count_nonzero((gt == g) & (pred == p)) for g in range(n_gt) for p in range(n_pred)}
+        expected = {pair: count for pair, count in pixels.items() if count}
+        pairs = zip(found.gt.tolist(), found.pred.tolist(), strict=True)
+        assert dict(zip(pairs, found.pixels.tolist(), strict=True)) == expected
+        assert found.gt_area(n_gt).tolist() == np.bincount(gt.reshape(-1), minlength=n_gt).tolist()
+        assert found.pred_area(n_pred).tolist() == np.bincount(pred.reshape(-1), minlength=n_pred).tolist()
+        on_void = np.bincount(pred[gt == 0], minlength=n_pred)
+        assert found.pred_area(n_pred, found.gt == 0).tolist() == on_void.tolist()
