@@ -2,9 +2,6 @@
 
 import argparse
 import os
-import signal
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
@@ -15,13 +12,11 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png
 from panoptic_heuristic.formats.files import read_json, write_json
 from panoptic_heuristic.formats.panoptic_writer import segment_entries
+from panoptic_heuristic.formats.workers import ordered_map
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-# Jobs a worker takes at a time: few, so that the progress bar is smooth and Ctrl-C is soon obeyed (workers
-# finish what they were handed).
-_CHUNK = 2
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -54,17 +49,8 @@ def run_jobs(function: Callable[[Job], Result], jobs: Sequence[Job], *, workers:
     Raises:
         InputError: what a job raised first, or a worker was killed.
     """
-    with tqdm(total=len(jobs), desc=title, unit="image") as bar:
-        if workers == 1 or len(jobs) < 2:
-            return [_counted(bar, function(job)) for job in jobs]
-        try:
-            with ProcessPoolExecutor(max_workers=min(workers, len(jobs)), initializer=_leave_ctrl_c_to_parent) as pool:
-                return [_counted(bar, result) for result in pool.map(function, jobs, chunksize=_CHUNK)]
-        except BrokenProcessPool as error:
-            raise InputError(
-                "a worker process was killed, perhaps for want of memory; run this again with fewer "
-                "--workers: it goes on where it stopped"
-            ) from error
+    with ordered_map(function, jobs, workers=max(1, min(workers, len(jobs)))) as results:
+        return list(tqdm(results, total=len(jobs), desc=title, unit="image"))
 
 
 def image_size(path: Path) -> Tuple[int, int]:
@@ -128,16 +114,6 @@ def write_last(path: Path, content: Dict[str, Any], *, overwrite: bool) -> None:
         raise InputError(f"{path} is there already and holds something else; move it away and run this again")
     write_json(path, content)
     print(f"wrote {path}")
-
-
-def _counted(bar: tqdm, result: Result) -> Result:
-    bar.update()
-    return result
-
-
-def _leave_ctrl_c_to_parent() -> None:
-    # Otherwise every worker prints a traceback of its own.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _at_least_one(text: str) -> int:

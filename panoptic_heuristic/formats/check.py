@@ -4,9 +4,7 @@ Everything is looked at and every problem is told, not the first one only. This 
 JSONs and adds up; :mod:`panoptic_heuristic.formats.check_image` reads images and PNGs, each once.
 """
 
-import signal
 from collections import Counter, defaultdict
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -19,6 +17,7 @@ from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, jso
 from panoptic_heuristic.formats.dataset_yaml import DatasetSplit, DatasetYaml
 from panoptic_heuristic.formats.files import read_json
 from panoptic_heuristic.formats.panoptic_ids import MAX_ID
+from panoptic_heuristic.formats.workers import ordered_map
 
 DEFAULT_STUFF_AREA_THRESH = 4096
 # The default limit was chosen for COCO, whose images are 640x480; there it is 1.3 % of the image.
@@ -320,19 +319,10 @@ def _repeated(what: str, names: Sequence[str], where: str) -> Iterator[Tuple[str
 def _check_files(
     tasks: Sequence[ImageTask], workers: int, progress: Callable[[Iterable, int], Iterable]
 ) -> List[ImageResult]:
-    if workers == 1 or len(tasks) <= workers * _IMAGES_PER_TASK:
-        return list(progress(map(check_image, tasks), len(tasks)))
-    # No multiprocessing.Pool: it waits for ever when a worker is killed, for want of memory say.
-    executor = ProcessPoolExecutor(workers, initializer=_leave_interrupts_to_parent)
-    try:
-        return list(progress(executor.map(check_image, tasks, chunksize=_IMAGES_PER_TASK), len(tasks)))
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts_to_parent() -> None:
-    """Ctrl-C reaches every process of the terminal; the parent ends the workers, without tracebacks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if len(tasks) <= workers * _IMAGES_PER_TASK:
+        workers = 1
+    with ordered_map(check_image, tasks, workers=workers, chunk=_IMAGES_PER_TASK) as results:
+        return list(progress(results, len(tasks)))
 
 
 def _summarize(split: _OpenSplit, results: Sequence[ImageResult]) -> SplitSummary:

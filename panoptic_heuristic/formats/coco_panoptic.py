@@ -3,18 +3,17 @@
 The format is described at https://cocodataset.org/#format-data, "Panoptic Segmentation".
 """
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Container, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
-from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
-from panoptic_heuristic.formats.panoptic_ids import MAX_ID, rgb_to_ids
+from panoptic_heuristic.formats.panoptic_ids import MAX_ID
+from panoptic_heuristic.formats.png import read_id_png
 
 VOID_ID = 0
 
@@ -108,6 +107,23 @@ def json_problems(data: Any, where: str, categories: Optional[Categories] = None
     if not isinstance(annotations, list):
         yield f"{where}: 'annotations' must be a list, got {type(annotations).__name__}"
         return
+    yield from annotation_problems(annotations, where, categories, image_ids)
+
+
+def annotation_problems(
+    annotations: List[Any],
+    where: str,
+    categories: Optional[Categories],
+    image_ids: Optional[Container[int]] = None,
+) -> Iterator[str]:
+    """Yields one sentence for each thing that is wrong with the annotations of a panoptic JSON.
+
+    Args:
+        annotations: the list in the JSON.
+        where: the file, for the sentences.
+        categories: the data set's; None leaves the segments' categories unchecked.
+        image_ids: the images that the file has; None for predictions, which have no list of images.
+    """
     seen = set()
     for place, annotation in enumerate(annotations):
         image_id = annotation.get("image_id") if isinstance(annotation, Mapping) else None
@@ -116,7 +132,7 @@ def json_problems(data: Any, where: str, categories: Optional[Categories] = None
             yield f"{at}: expected an object with an integer 'image_id', got {image_id!r}"
             continue
         at = f"{where}, annotation of image {image_id}"
-        if image_id not in image_ids:
+        if image_ids is not None and image_id not in image_ids:
             yield f"{at}: 'images' has no image {image_id}"
         elif image_id in seen:
             yield f"{at}: the image is annotated twice"
@@ -142,24 +158,7 @@ def read_panoptic_png(path: PathLike, *, height: int, width: int) -> np.ndarray:
     Raises:
         InputError: the file is missing, damaged, no 8-bit RGB PNG, or of another size.
     """
-    depth, color_type = _png_header(path)
-    if (depth, color_type) != (8, 2):
-        kind = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}.get(color_type, "unknown")
-        raise InputError(
-            f"{path} is a PNG of {depth}-bit {kind}; panoptic PNGs are 8-bit RGB (id = R + 256 G + 65536 B)"
-        )
-    try:
-        with Image.open(path) as image:
-            if image.size != (width, height):
-                raise InputError(
-                    f"{path} is {image.size[0]}x{image.size[1]} pixels, "
-                    f"but the JSON says {width}x{height} for this image"
-                )
-            return rgb_to_ids(np.asarray(image))
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+    return read_id_png(path, height=height, width=width)
 
 
 def read_annotation(image: PanopticImage, panoptic_root: PathLike) -> np.ndarray:
@@ -227,15 +226,3 @@ def _segment_problems(segments: List[Any], categories: Optional[Categories], at:
             yield f"{at}, segment {segment_id}: category {category_id!r} is not among the categories"
         if segment.get("iscrowd", 0) not in (0, 1):
             yield f"{at}, segment {segment_id}: iscrowd must be 0 or 1, got {segment['iscrowd']!r}"
-
-
-def _png_header(path: PathLike) -> Tuple[int, int]:
-    """Bit depth and colour type, from the file itself: Pillow reads 16-bit RGB as 8-bit in silence."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(26)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    if len(start) < 26 or start[:8] != b"\x89PNG\r\n\x1a\n":
-        raise InputError(f"{path} is not a PNG")
-    return struct.unpack("BB", start[24:26])

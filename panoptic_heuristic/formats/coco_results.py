@@ -5,16 +5,49 @@ Detectron2 writes both when it evaluates: ``coco_instances_results.json`` and
 """
 
 from collections import defaultdict
-from typing import Any, Dict, List, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
-from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories, is_integer
+from panoptic_heuristic.formats.coco_panoptic import PanopticImage
 from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.formats.rle import OverlapError, check_size, paint_masks, run_ends
 
 NO_LABEL = -1
 """The value of pixels that no semantic mask covers."""
+
+
+class InstanceEntry(NamedTuple):
+    """One entry of an instance result file.
+
+    Attributes:
+        place: its place in the file, from 0.
+        category_id: dataset id of a thing category.
+        score: may be NaN or infinite; JSON as Python writes it has words for both.
+        segmentation: RLE or polygons. Of an RLE only the size has been checked.
+    """
+
+    place: int
+    category_id: int
+    score: float
+    segmentation: Any
+
+
+class MaskEntry(NamedTuple):
+    """One entry of a semantic result file.
+
+    Attributes:
+        place: its place in the file, from 0.
+        label: its ``category_id``, which some heads fill with a label of their own.
+        segmentation: RLE or polygons. Of an RLE only the size has been checked.
+    """
+
+    place: int
+    label: int
+    segmentation: Any
 
 
 def read_results(path: PathLike, group_by: str) -> Dict[Any, List[Mapping[str, Any]]]:
@@ -31,15 +64,77 @@ def read_results(path: PathLike, group_by: str) -> Dict[Any, List[Mapping[str, A
     Raises:
         InputError: the file is missing or no result file; the entry is named.
     """
-    entries = read_json(path)
-    if not isinstance(entries, list):
-        raise InputError(f"{path} is no COCO result file: expected a list, got {type(entries).__name__}")
     grouped: Dict[Any, List[Mapping[str, Any]]] = defaultdict(list)
-    for place, entry in enumerate(entries):
-        for key in (group_by, "category_id", "segmentation"):
-            if not isinstance(entry, Mapping) or key not in entry:
-                raise InputError(f"{path}, entry {place}: expected an object with {key!r}")
+    for place, entry in enumerate(_entries(path)):
+        _check_entry(path, place, entry, group_by)
         grouped[entry[group_by]].append(entry)
+    return dict(grouped)
+
+
+def read_instances(
+    path: PathLike, images: Sequence[PanopticImage], categories: Categories
+) -> Dict[int, List[InstanceEntry]]:
+    """Reads the results of an instance head and holds them against images and categories.
+
+    Args:
+        path: a JSON list of dicts with ``image_id``, ``category_id``, ``score`` and ``segmentation``.
+        images: the images that results may be about.
+        categories: the data set's categories.
+
+    Returns:
+        image id -> its entries, in file order; images without any are left out.
+
+    Raises:
+        InputError: an entry lacks a key, is about an unknown image, of an unknown or a stuff
+            category, has a score that is no number, or an RLE of another size than its image.
+    """
+    image_of = {image.image_id: image for image in images}
+    grouped: Dict[int, List[InstanceEntry]] = defaultdict(list)
+    for place, entry in enumerate(_entries(path)):
+        _check_entry(path, place, entry, "image_id")
+        category_id, score = entry["category_id"], entry.get("score")
+        image = _known_image(path, place, entry["image_id"], image_of)
+        if category_id not in categories:
+            raise InputError(f"{path}, entry {place}: category {category_id} is not among the categories")
+        if not categories[category_id].isthing:
+            raise InputError(f"{path}, entry {place}: category {category_id} is stuff; instances are things")
+        if not isinstance(score, (int, float)) or isinstance(score, bool):
+            raise InputError(f"{path}, entry {place}: 'score' must be a number, got {score!r}")
+        segmentation = entry["segmentation"]
+        check_size(segmentation, image.height, image.width, f"{path}, entry {place}")
+        grouped[image.image_id].append(InstanceEntry(place, category_id, float(score), segmentation))
+    return dict(grouped)
+
+
+def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[int, List[MaskEntry]]:
+    """Reads the results of a semantic head and holds them against the images.
+
+    Args:
+        path: a JSON list of dicts with ``category_id``, ``segmentation``, and ``image_id`` as COCO
+            has it or ``file_name`` as Detectron2 has it. A file name belongs to the image whose
+            name it is or ends in, folder by folder.
+        images: the images that results may be about.
+
+    Returns:
+        image id -> its entries, in file order; images without any are left out.
+
+    Raises:
+        InputError: an entry lacks a key, is about an unknown image, or has an RLE of another size
+            than its image; or two file names belong to one image.
+    """
+    entries = _entries(path)
+    by_name = bool(entries) and isinstance(entries[0], dict) and "image_id" not in entries[0]
+    group_by = "file_name" if by_name else "image_id"
+    image_of: Mapping[Any, PanopticImage] = {image.image_id: image for image in images}
+    if by_name:
+        names = (entry.get("file_name") for entry in entries if isinstance(entry, dict))
+        image_of = _images_by_name(path, names, images)
+    grouped: Dict[int, List[MaskEntry]] = defaultdict(list)
+    for place, entry in enumerate(entries):
+        _check_entry(path, place, entry, group_by)
+        image = _known_image(path, place, entry[group_by], image_of)
+        check_size(entry["segmentation"], image.height, image.width, f"{path}, entry {place}")
+        grouped[image.image_id].append(MaskEntry(place, entry["category_id"], entry["segmentation"]))
     return dict(grouped)
 
 
@@ -47,7 +142,8 @@ def categories_of_masks(entries: Sequence[Mapping[str, Any]], height: int, width
     """The category per pixel that the disjoint semantic masks of one image say.
 
     Args:
-        entries: dicts with ``category_id`` and an RLE ``segmentation``.
+        entries: dicts with ``category_id`` and an RLE ``segmentation``. Several masks of one
+            category are one.
         height, width: of the image, in pixels.
 
     Returns:
@@ -56,17 +152,86 @@ def categories_of_masks(entries: Sequence[Mapping[str, Any]], height: int, width
     Raises:
         InputError: a mask has another size, or two masks overlap.
     """
-    labels = np.full((height, width), NO_LABEL, dtype=np.int64)
-    covered = np.zeros((height, width), dtype=bool)
-    for entry in entries:
-        if list(entry["segmentation"]["size"]) != [height, width]:
-            raise InputError(
-                f"the semantic mask of category {entry['category_id']} is {entry['segmentation']['size']} "
-                f"pixels, but the image is {[height, width]}"
-            )
-        mask = rle_codec.decode(entry["segmentation"]).astype(bool)
-        if (mask & covered).any():
-            raise InputError(f"the semantic mask of category {entry['category_id']} overlaps another one")
-        covered |= mask
-        labels[mask] = entry["category_id"]
-    return labels
+    masks = [
+        MaskEntry(place, entry["category_id"], entry["segmentation"]) for place, entry in enumerate(entries)
+    ]
+    painted = paint(masks, height, width)
+    return np.array([NO_LABEL, *(mask.label for mask in masks)], dtype=np.int64)[painted]
+
+
+def paint(masks: Sequence[MaskEntry], height: int, width: int, where: Optional[str] = None) -> np.ndarray:
+    """The map of the disjoint semantic masks of one image.
+
+    Args:
+        masks: the masks.
+        height, width: of the image, in pixels.
+        where: file and image, for error messages.
+
+    Returns:
+        (height, width) integers: k where ``masks[k - 1]`` is, and 0 where none is.
+
+    Raises:
+        InputError: a mask has another size or cannot be read, or two masks overlap.
+    """
+    at = f"{where}: " if where else ""
+    ends = run_ends(
+        [mask.segmentation for mask in masks],
+        height,
+        width,
+        lambda place: f"{at}the semantic mask of category {masks[place].label}",
+    )
+    try:
+        return paint_masks(ends, height, width)
+    except OverlapError as error:
+        first, second = masks[error.first].label, masks[error.second].label
+        raise InputError(
+            f"{at}the semantic masks of categories {first} and {second} overlap; "
+            "a pixel must have one category, so give every pixel to one of them first"
+        ) from None
+
+
+def _entries(path: PathLike) -> List[Any]:
+    entries = read_json(path)
+    if not isinstance(entries, list):
+        raise InputError(f"{path} is no COCO result file: expected a list, got {type(entries).__name__}")
+    return entries
+
+
+def _check_entry(path: PathLike, place: int, entry: Any, image_key: str) -> None:
+    for key in (image_key, "category_id", "segmentation"):
+        if not isinstance(entry, dict) or key not in entry:
+            raise InputError(f"{path}, entry {place}: expected an object with {key!r}")
+    if not isinstance(entry[image_key], (int, str)):
+        raise InputError(f"{path}, entry {place}: {image_key!r} must name an image, got {entry[image_key]!r}")
+    if not is_integer(entry["category_id"]):
+        raise InputError(
+            f"{path}, entry {place}: 'category_id' must be an integer, got {entry['category_id']!r}"
+        )
+
+
+def _known_image(path: PathLike, place: int, name: Any, image_of: Mapping[Any, PanopticImage]) -> PanopticImage:
+    # True and 1.0 would find image 1.
+    if name not in image_of or isinstance(name, bool):
+        raise InputError(f"{path}, entry {place}: {name!r} is not among the images")
+    return image_of[name]
+
+
+def _images_by_name(
+    path: PathLike, names: Iterable[Any], images: Sequence[PanopticImage]
+) -> Dict[str, PanopticImage]:
+    """The image that each file name means; names that mean none are left out."""
+    image_of_parts = {PurePath(image.file_name).parts: image for image in images}
+    image_of_name: Dict[str, PanopticImage] = {}
+    name_of_image: Dict[int, str] = {}
+    for name in names:
+        if not isinstance(name, str) or name in image_of_name:
+            continue
+        parts = PurePath(name).parts
+        image = next((image_of_parts[p] for k in range(len(parts)) if (p := parts[k:]) in image_of_parts), None)
+        if image is None:
+            continue
+        other = name_of_image.setdefault(image.image_id, name)
+        if other != name:
+            raise InputError(f"{path}: {other!r} and {name!r} both mean image {image.image_id}, {image.file_name!r}")
+        image_of_name[name] = image
+    return image_of_name

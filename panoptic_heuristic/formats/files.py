@@ -22,7 +22,8 @@ def read_json(path: PathLike) -> Any:
             return json.load(file)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    # A number of five thousand digits is a plain ValueError, brackets nested that deep a RecursionError.
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 
 
@@ -58,10 +59,19 @@ def inside(folder: PathLike, file_name: str) -> Path:
         InputError: the name is absolute, leads out of the folder, or names no file.
     """
     relative = Path(file_name)
-    if not relative.parts or "\0" in file_name:
+    if not relative.parts or "\0" in file_name or not _is_encodable(file_name):
         raise InputError(f"file_name {file_name!r} is no name of a file in {folder}")
     if relative.is_absolute() or ".." in relative.parts:
         raise InputError(
             f"file_name {file_name!r} leads out of its folder {folder}; expected a name relative to it"
         )
     return Path(folder) / relative
+
+
+def _is_encodable(name: str) -> bool:
+    """JSON can spell halves of characters, which no file system takes."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return True

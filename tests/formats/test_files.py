@@ -44,6 +44,14 @@ def test_binary_is_no_json(tmp_path):
         read_json(path)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000], ids=["deep", "long number"])
+def test_json_that_python_cannot_hold_is_told_plainly(tmp_path, text):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(f"{path} is not valid JSON")):
+        read_json(path)
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, [1])
@@ -81,7 +89,7 @@ def test_names_that_lead_out_are_refused(name):
         inside("/data", name)
 
 
-@pytest.mark.parametrize("name", ["", ".", "a\0.png"])
+@pytest.mark.parametrize("name", ["", ".", "a\0.png", "a\ud800.png"])
 def test_names_of_no_file_are_refused(name):
     with pytest.raises(InputError, match=re.escape(f"file_name {name!r} is no name of a file in /data")):
         inside("/data", name)

@@ -1,0 +1,293 @@
+"""Panoptic maps as COCO instance annotations and semantic labels, and back.
+
+Things become instance annotations with an RLE each, crowds included. Semantic labels say the
+category of every pixel, thing or stuff, numbered in one of two ways:
+
+    numbering     a thing of category c    stuff of category c
+    category-ids  c                        c
+    separated     0                        1 + the place of c among the stuff categories
+
+The first is that of panopticapi's converter, the second that of Detectron2's Panoptic FPN.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+from pycocotools import mask as rle_codec
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories, is_integer
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, json_problems
+from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.formats.panoptic_writer import segment_entries
+from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
+from panoptic_heuristic.formats.semantic_targets import semantic_label_of
+
+OVERLAPS = ("fail", "skip", "overwrite")
+NUMBERINGS = ("category-ids", "separated")
+
+
+@dataclass(frozen=True)
+class InstancesJson:
+    """A COCO instances JSON that was read and found sound.
+
+    Attributes:
+        images: its images, in file order, without annotations of their own.
+        annotations_of: image id -> its annotations, in file order.
+    """
+
+    images: Tuple[PanopticImage, ...]
+    annotations_of: Mapping[int, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class MergedImage:
+    """A panoptic map made from instances and semantic labels.
+
+    Attributes:
+        ids: (H, W) int32 segment ids, 1 to n without gaps; 0 is void.
+        segments_info: as :func:`panoptic_heuristic.formats.panoptic_writer.segment_entries` gives it.
+        contested_pixels: pixels that more than one instance claims.
+        lost_instances: instances no pixel of which is left.
+        bare_pixels: pixels labelled as a thing that no instance covers; they are void.
+    """
+
+    ids: np.ndarray
+    segments_info: Tuple[Mapping[str, Any], ...]
+    contested_pixels: int
+    lost_instances: int
+    bare_pixels: int
+
+
+def semantic_numbering(categories: Categories, numbering: str) -> Dict[int, int]:
+    """The semantic label of each category, by dataset category id.
+
+    Raises:
+        InputError: ``numbering`` is unknown, or there are too many stuff categories for "separated".
+    """
+    if numbering not in NUMBERINGS:
+        raise InputError(f"numbering must be one of {', '.join(NUMBERINGS)}, got {numbering!r}")
+    if numbering == "separated":
+        return semantic_label_of(categories)
+    return {category_id: category_id for category_id in categories}
+
+
+def panoptic_to_instances(
+    ids: np.ndarray, segments_info: Sequence[Mapping[str, Any]], categories: Categories
+) -> List[Dict[str, Any]]:
+    """The things of a panoptic map as COCO annotations, without ``id`` and ``image_id``.
+
+    Args:
+        ids: (H, W) integers.
+        segments_info: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
+        categories: the data set's categories.
+
+    Returns:
+        dicts with ``category_id``, ``iscrowd``, ``area``, ``bbox`` and ``segmentation``, a
+        compressed RLE, in the order of ``segments_info``.
+    """
+    annotations = []
+    for segment in segments_info:
+        if not categories[segment["category_id"]].isthing:
+            continue
+        rle = rle_codec.encode(np.asfortranarray(ids == segment["id"], dtype=np.uint8))
+        annotations.append(
+            {
+                "category_id": segment["category_id"],
+                "iscrowd": int(segment.get("iscrowd", 0)),
+                "area": int(rle_codec.area(rle)),
+                "bbox": [int(value) for value in rle_codec.toBbox(rle)],
+                "segmentation": {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")},
+            }
+        )
+    return annotations
+
+
+def panoptic_to_semantic(
+    ids: np.ndarray,
+    segments_info: Sequence[Mapping[str, Any]],
+    categories: Categories,
+    *,
+    label_of: Mapping[int, int],
+    void: int,
+) -> np.ndarray:
+    """The semantic label of every pixel of a panoptic map.
+
+    Args:
+        ids: (H, W) integers; 0 is void, every other id is listed in ``segments_info``.
+        segments_info: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
+        categories: the data set's categories.
+        label_of: label by category id, as :func:`semantic_numbering` gives it.
+        void: the label of void pixels.
+
+    Returns:
+        (H, W) int64.
+
+    Raises:
+        InputError: labels cannot tell the segments apart: two stuff segments of one category or a
+            stuff crowd; or ``void`` is a category's label.
+    """
+    _check_void(label_of, categories, void)
+    label_of_id = {VOID_ID: void}
+    stuff = set()
+    for segment in segments_info:
+        category_id = segment["category_id"]
+        if not categories[category_id].isthing:
+            if segment.get("iscrowd", 0):
+                raise InputError(
+                    f"segment {segment['id']} of stuff category {category_id} is a crowd; only things can be"
+                )
+            if category_id in stuff:
+                raise InputError(f"stuff category {category_id} has several segments; semantic labels hold one")
+            stuff.add(category_id)
+        label_of_id[segment["id"]] = label_of[category_id]
+    present, inverse = np.unique(ids, return_inverse=True)
+    return np.array([label_of_id[i] for i in present.tolist()], dtype=np.int64)[inverse.reshape(ids.shape)]
+
+
+def merge_instances(
+    annotations: Sequence[Mapping[str, Any]],
+    labels: np.ndarray,
+    categories: Categories,
+    *,
+    label_of: Mapping[int, int],
+    void: int,
+    overlap: str = "fail",
+) -> MergedImage:
+    """Puts instances and semantic labels of one image together; instances come first.
+
+    This is a conversion of annotations: nothing is weighed or dropped by score. To merge the
+    outputs of a model's heads, use :func:`panoptic_heuristic.fusion.fuse`.
+
+    Args:
+        annotations: dicts with ``category_id``, ``segmentation`` (RLE or polygons) and ``iscrowd``.
+        labels: (H, W) integers, the semantic labels.
+        categories: the data set's categories.
+        label_of: label by category id, as :func:`semantic_numbering` gives it.
+        void: the label of void pixels.
+        overlap: a pixel that several instances claim is an error ("fail"), stays with the one
+            listed first ("skip") or goes to the one listed last ("overwrite").
+
+    Raises:
+        InputError: instances overlap and ``overlap`` is "fail", a mask is malformed or has another
+            size than ``labels``, or a label means no category.
+    """
+    if overlap not in OVERLAPS:
+        raise InputError(f"overlap must be one of {', '.join(OVERLAPS)}, got {overlap!r}")
+    _check_void(label_of, categories, void)
+    ids = np.zeros(labels.shape, dtype=np.int32)
+    claims = np.zeros(labels.shape, dtype=bool)
+    segmentations = [annotation["segmentation"] for annotation in annotations]
+    masks = run_ends(segmentations, *labels.shape, lambda place: _name(annotations, place + 1))
+    for number, ends in enumerate(masks, start=1):
+        x0, y0, mask = crop_of_runs(ends, labels.shape[0])
+        crop = (slice(y0, y0 + mask.shape[0]), slice(x0, x0 + mask.shape[1]))
+        contested = mask & (ids[crop] > 0)
+        if overlap == "fail" and contested.any():
+            raise InputError(
+                f"{_name(annotations, number)} overlaps {_name(annotations, int(ids[crop][contested][0]))} in "
+                f"{contested.sum()} pixels; choose whether a later instance is to skip taken pixels or overwrite them"
+            )
+        claims[crop] |= contested
+        ids[crop][mask & ~contested if overlap == "skip" else mask] = number
+    category_of = {number: annotation["category_id"] for number, annotation in enumerate(annotations, start=1)}
+    crowds = [number for number, annotation in enumerate(annotations, start=1) if annotation.get("iscrowd", 0)]
+    lost = len(set(category_of) - set(np.unique(ids).tolist()))
+    bare = _add_stuff(ids, category_of, labels, categories, label_of, void)
+    ids, old_ids = _without_gaps(ids)
+    segments = segment_entries(
+        ids,
+        {new: category_of[old] for new, old in enumerate(old_ids) if new},
+        {new for new, old in enumerate(old_ids) if old in crowds},
+    )
+    return MergedImage(ids, tuple(segments), int(claims.sum()), lost, bare)
+
+
+def read_instances_json(path: PathLike, categories: Optional[Categories] = None) -> InstancesJson:
+    """Reads a COCO instances JSON (https://cocodataset.org/#format-data, "Object Detection").
+
+    Args:
+        path: the JSON.
+        categories: if given, every annotation must be of one of its thing categories.
+
+    Raises:
+        InputError: the first thing that is wrong with it. Masks are looked at when they are used.
+    """
+    data = read_json(path)
+    if not isinstance(data, Mapping) or not isinstance(data.get("annotations"), list):
+        raise InputError(f"{path} is no COCO instances JSON: expected an object with the list 'annotations'")
+    for problem in json_problems({"images": data.get("images")}, str(path), categories or _NO_CATEGORIES):
+        raise InputError(problem)
+    images = tuple(
+        PanopticImage(image["id"], image["file_name"], image["height"], image["width"], None, ())
+        for image in data["images"]
+    )
+    annotations_of: Dict[int, List[Mapping[str, Any]]] = {image.image_id: [] for image in images}
+    for place, annotation in enumerate(data["annotations"]):
+        at = f"{Path(path)}, annotation {place}"
+        for key in ("image_id", "category_id", "segmentation"):
+            if not isinstance(annotation, Mapping) or key not in annotation:
+                raise InputError(f"{at}: expected an object with {key!r}")
+        image_id, category_id = annotation["image_id"], annotation["category_id"]
+        if not is_integer(image_id) or image_id not in annotations_of:
+            raise InputError(f"{at}: 'images' has no image {image_id!r}")
+        if categories is not None:
+            if not is_integer(category_id) or category_id not in categories:
+                raise InputError(f"{at}: category {category_id!r} is not among the categories")
+            if not categories[category_id].isthing:
+                raise InputError(f"{at}: category {category_id} is stuff; instances are things")
+        if annotation.get("iscrowd", 0) not in (0, 1):
+            raise InputError(f"{at}: iscrowd must be 0 or 1, got {annotation['iscrowd']!r}")
+        annotations_of[image_id].append(annotation)
+    return InstancesJson(images, annotations_of)
+
+
+# Only whether an image list is sound is asked; it has no categories.
+_NO_CATEGORIES = Categories.from_lists([], ["none"])
+
+
+def _check_void(label_of: Mapping[int, int], categories: Categories, void: int) -> None:
+    for category_id, label in label_of.items():
+        if label == void:
+            name = categories[category_id].name
+            raise InputError(f"void is {void}, which is also the label of category {category_id} ({name})")
+
+
+def _name(annotations: Sequence[Mapping[str, Any]], number: int) -> str:
+    """An annotation, counted from 1, by its own id if it has one."""
+    return f"annotation {annotations[number - 1].get('id', f'{number} of the image')}"
+
+
+def _add_stuff(
+    ids: np.ndarray,
+    category_of: Dict[int, int],
+    labels: np.ndarray,
+    categories: Categories,
+    label_of: Mapping[int, int],
+    void: int,
+) -> int:
+    """Gives free pixels to stuff, one segment per category; returns how many say "thing"."""
+    stuff_of_label = {label_of[category.id]: category.id for category in categories.stuff}
+    thing_labels = {label_of[category.id] for category in categories.things}
+    number_of = {}
+    present, inverse = np.unique(labels, return_inverse=True)
+    for label in present.tolist():
+        if label in stuff_of_label:
+            number_of[label] = len(category_of) + 1
+            category_of[number_of[label]] = stuff_of_label[label]
+        elif label != void and label not in thing_labels:
+            raise InputError(f"the semantic labels hold {label}, which is neither a category nor void ({void})")
+    new_ids = np.array([number_of.get(label, VOID_ID) for label in present.tolist()], dtype=ids.dtype)
+    is_thing = np.isin(present, list(thing_labels))
+    free = ids == VOID_ID
+    inverse = inverse.reshape(labels.shape)
+    ids[free] = new_ids[inverse][free]
+    return int((is_thing[inverse] & free).sum())
+
+
+def _without_gaps(ids: np.ndarray) -> Tuple[np.ndarray, List[int]]:
+    """Numbers segments 1 to n in the order of their ids; also the old id of each, with 0 for void."""
+    old_ids = np.unique(np.append(ids, VOID_ID))
+    return np.searchsorted(old_ids, ids).astype(np.int32), old_ids.tolist()

@@ -1,0 +1,114 @@
+"""PNGs whose pixels are whole numbers: semantic labels and label-divisor values.
+
+One rule says how a number lies in a pixel: its bytes, most significant first, are the channels.
+
+    bits  PNG              known as
+       8  8-bit grey       semantic labels
+      16  16-bit grey      Cityscapes' instanceIds
+      24  8-bit RGB        KITTI-STEP: R category, 256 G + B instance, which is label divisor 65536
+      32  8-bit RGBA       the same rule with one byte more, since no PNG has 32-bit grey
+
+COCO's panoptic PNGs are RGB too, but with the least significant byte first; they are read by
+:func:`panoptic_heuristic.formats.read_panoptic_png`.
+"""
+
+import io
+from typing import Dict, Optional, Tuple
+
+import numpy as np
+from PIL import Image
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import PathLike, written_whole
+from panoptic_heuristic.formats.png import MAX_PIXELS, PngHeader, png_header
+
+BITS = (8, 16, 24, 32)
+
+_BITS_OF_KIND: Dict[str, int] = {"8-bit grey": 8, "16-bit grey": 16, "8-bit RGB": 24, "8-bit RGBA": 32}
+# Fixed, so that equal labels give equal files whatever Pillow's default is.
+_COMPRESS_LEVEL = 6
+
+
+def read_label_png(path: PathLike, *, size: Optional[Tuple[int, int]] = None) -> Tuple[np.ndarray, int]:
+    """Reads a PNG of whole numbers; the file itself says how many bits they have.
+
+    Args:
+        path: the PNG.
+        size: the height and width it must have, in pixels; None to take any.
+
+    Returns:
+        (H, W) int64, and the number of bits, one of :data:`BITS`.
+
+    Raises:
+        InputError: the file is missing, damaged, not such a PNG, of another size, or of more than
+            :data:`panoptic_heuristic.formats.png.MAX_PIXELS`.
+    """
+    content = _read(path)
+    header = png_header(content[:64], path)
+    if header.kind not in _BITS_OF_KIND:
+        raise InputError(
+            f"{path} is a PNG of {header.kind}; label PNGs are 8-bit grey, 16-bit grey, 8-bit RGB or 8-bit RGBA"
+        )
+    if size is not None and (header.height, header.width) != tuple(size):
+        raise InputError(f"{path} is {header.width}x{header.height} pixels, but its image is {size[1]}x{size[0]}")
+    if header.height * header.width > MAX_PIXELS:
+        raise InputError(
+            f"{path} is {header.width}x{header.height} pixels; at most {MAX_PIXELS} pixels are decoded"
+        )
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            pixels = np.asarray(image)
+    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
+    except Exception as error:
+        raise InputError(f"{path} is damaged: {str(error) or type(error).__name__}") from error
+    if pixels.ndim == 2:
+        return pixels.astype(np.int64), _BITS_OF_KIND[header.kind]
+    values = np.zeros(pixels.shape[:2], dtype=np.int64)
+    for channel in np.moveaxis(pixels, 2, 0):
+        values = values << 8 | channel
+    return values, _BITS_OF_KIND[header.kind]
+
+
+def read_png_header(path: PathLike) -> PngHeader:
+    """What a PNG says of itself, without its pixels.
+
+    Raises:
+        InputError: the file is missing or no PNG.
+    """
+    return png_header(_read(path, 64), path)
+
+
+def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:
+    """Writes whole numbers as a PNG, whole or not at all; missing folders are made.
+
+    Args:
+        path: the PNG.
+        values: (H, W) integers, each 0 to 2**bits - 1.
+        bits: one of :data:`BITS`.
+
+    Raises:
+        InputError: a value does not fit.
+    """
+    if bits not in BITS:
+        raise InputError(f"bits must be one of {', '.join(map(str, BITS))}, got {bits!r}")
+    values = np.asarray(values)
+    if values.size and (values.min() < 0 or values.max() >= 2**bits):
+        raise InputError(
+            f"{path}: values from {values.min()} to {values.max()} do not fit a PNG of {bits} bits, "
+            f"which holds 0 to {2**bits - 1}; take more bits"
+        )
+    if bits <= 16:
+        image = Image.fromarray(values.astype(np.uint8 if bits == 8 else np.uint16))
+    else:
+        shifts = np.arange(bits - 8, -1, -8)
+        image = Image.fromarray((values[:, :, None] >> shifts & 255).astype(np.uint8))
+    with written_whole(path) as temporary:
+        image.save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+
+
+def _read(path: PathLike, size: int = -1) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error

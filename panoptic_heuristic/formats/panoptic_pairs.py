@@ -1,0 +1,235 @@
+"""Ground truth and predictions on disk, paired image by image; nothing is decoded before it is asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png
+from panoptic_heuristic.formats.files import PathLike, inside, read_json
+from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm, labels_to_panoptic
+from panoptic_heuristic.formats.label_png import read_label_png
+from panoptic_heuristic.formats.panoptic_predictions import read_predictions
+
+MISSING = ("error", "empty", "skip")
+
+
+@dataclass(frozen=True)
+class MapFile:
+    """One panoptic map on disk.
+
+    Attributes:
+        path: the PNG.
+        segments_info: the JSON's segments; None for a PNG of label-divisor values, which needs none.
+    """
+
+    path: Path
+    segments_info: Optional[Sequence[Mapping[str, Any]]] = None
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """One image.
+
+    Attributes:
+        image_id: the image's id in the JSON, or its place from 1 among the sorted PNGs.
+        name: the ground truth's PNG, relative to its folder.
+        size: (height, width) in pixels; None if only the PNG knows it.
+        truth: the ground truth.
+        prediction: the prediction; None for an empty one.
+    """
+
+    image_id: int
+    name: str
+    size: Optional[Tuple[int, int]]
+    truth: MapFile
+    prediction: Optional[MapFile]
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """A data set's ground truth, with no predictions yet.
+
+    Attributes:
+        categories: its categories.
+        images: annotated images, with ``prediction`` None.
+        unannotated: images in the JSON without an annotation.
+    """
+
+    categories: Categories
+    images: Tuple[ImagePair, ...]
+    unannotated: int = 0
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What there is to score.
+
+    Attributes:
+        images: the images, in the order of the ground truth.
+        skipped: annotated images left out since they have no prediction.
+        surplus: predictions of images that have no ground truth.
+    """
+
+    images: Tuple[ImagePair, ...]
+    skipped: int
+    surplus: int
+
+
+def coco_ground_truth(gt_json: PathLike, gt_folder: PathLike) -> GroundTruth:
+    """Ground truth in COCO panoptic format.
+
+    Raises:
+        InputError: what is wrong with the JSON first, or the folder is missing.
+    """
+    content, folder = read_panoptic_json(gt_json), _folder(gt_folder, "ground truth")
+    annotated = tuple(
+        ImagePair(
+            image.image_id,
+            image.png_name,
+            (image.height, image.width),
+            MapFile(inside(folder, image.png_name), image.segments_info),
+            None,
+        )
+        for image in content.images
+        if image.png_name is not None
+    )
+    if not annotated:
+        raise InputError(f"{gt_json} has no annotations; there is nothing to compare with")
+    return GroundTruth(content.categories, annotated, len(content.images) - len(annotated))
+
+
+def label_divisor_ground_truth(gt_folder: PathLike, categories_json: PathLike, suffix: str) -> GroundTruth:
+    """Ground truth as label-divisor PNGs.
+
+    Args:
+        gt_folder: searched with its sub-folders for files that end in ``suffix``.
+        categories_json: COCO's list of categories, or a JSON with that list under ``categories``.
+        suffix: such as "_gtFine_instanceIds.png".
+
+    Raises:
+        InputError: there is no such file, or the categories are wrong.
+    """
+    folder = _folder(gt_folder, "ground truth")
+    data = read_json(categories_json)
+    categories = Categories.from_coco(
+        data.get("categories") if isinstance(data, Mapping) else data, str(categories_json)
+    )
+    names = sorted(_names(folder, suffix))
+    if not names:
+        raise InputError(f"{folder} holds no file whose name ends in {suffix!r}")
+    return GroundTruth(
+        categories,
+        tuple(ImagePair(place, name, None, MapFile(folder / name), None) for place, name in enumerate(names, start=1)),
+    )
+
+
+def with_coco_predictions(truth: GroundTruth, pred_json: PathLike, pred_folder: PathLike, missing: str) -> Pairs:
+    """Pairs images with the predictions of a COCO panoptic result file, by image id.
+
+    Args:
+        truth: the ground truth.
+        pred_json, pred_folder: the predictions.
+        missing: what an image without a prediction means; one of :data:`MISSING`.
+
+    Raises:
+        InputError: the JSON is wrong, or a prediction is missing and ``missing`` is "error".
+    """
+    predicted, folder = read_predictions(pred_json, truth.categories), _folder(pred_folder, "predictions")
+    files = {
+        image_id: MapFile(inside(folder, one.png_name), one.segments_info) for image_id, one in predicted.items()
+    }
+    surplus = len(files.keys() - {image.image_id for image in truth.images})
+    return _paired(truth, lambda image: files.get(image.image_id), surplus, missing, str(pred_json))
+
+
+def with_label_divisor_predictions(
+    truth: GroundTruth, pred_folder: PathLike, suffixes: Tuple[str, str], missing: str
+) -> Pairs:
+    """Pairs images with label-divisor PNGs, by name.
+
+    Args:
+        truth: the ground truth.
+        pred_folder: searched with its sub-folders.
+        suffixes: the end of the ground truth's names and what stands in its place in the predictions'.
+        missing: what an image without a prediction means; one of :data:`MISSING`.
+
+    Raises:
+        InputError: a name of the ground truth ends otherwise, or a prediction is missing and
+            ``missing`` is "error".
+    """
+    folder = _folder(pred_folder, "predictions")
+    expected: Dict[int, str] = {}
+    for image in truth.images:
+        if not image.name.endswith(suffixes[0]):
+            raise InputError(f"the ground truth {image.name} does not end in {suffixes[0]!r}; set --gt-suffix")
+        expected[image.image_id] = image.name[: len(image.name) - len(suffixes[0])] + suffixes[1]
+    there = _names(folder, suffixes[1])
+
+    def find(image: ImagePair) -> Optional[MapFile]:
+        name = expected[image.image_id]
+        return MapFile(folder / name) if name in there else None
+
+    return _paired(truth, find, len(there - set(expected.values())), missing, str(folder))
+
+
+def read_map(
+    file: MapFile, size: Optional[Tuple[int, int]], categories: Categories, form: Optional[LabelDivisorForm]
+) -> Tuple[np.ndarray, Sequence[Mapping[str, Any]]]:
+    """Reads a map and its segments.
+
+    Args:
+        file: the map.
+        size: (height, width) it must have, in pixels; None takes any, for label-divisor PNGs.
+        categories: the data set's categories.
+        form: how label-divisor values are made; None if ``file`` has its segments.
+
+    Returns:
+        (H, W) int32 segment ids, 0 for void, and the segments: dicts with ``id`` and
+        ``category_id``, in ground truth ``iscrowd``, too.
+
+    Raises:
+        InputError: the PNG is missing, damaged, of another size, or holds a value that means nothing.
+    """
+    if file.segments_info is not None:
+        return read_panoptic_png(file.path, height=size[0], width=size[1]), file.segments_info
+    labels, _ = read_label_png(file.path, size=size)
+    try:
+        return labels_to_panoptic(labels, categories, form)
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from error
+
+
+def _paired(
+    truth: GroundTruth, find: Callable[[ImagePair], Optional[MapFile]], surplus: int, missing: str, where: str
+) -> Pairs:
+    images: List[ImagePair] = []
+    without: List[ImagePair] = []
+    for image in truth.images:
+        prediction = find(image)
+        if prediction is None:
+            without.append(image)
+        if prediction is not None or missing != "skip":
+            images.append(ImagePair(image.image_id, image.name, image.size, image.truth, prediction))
+    if without and missing == "error":
+        raise InputError(
+            f"{where} has no prediction for {len(without)} of {len(truth.images)} images, such as image "
+            f"{without[0].image_id} ({without[0].name}); --missing empty counts them as all void, --missing skip "
+            "leaves them out"
+        )
+    return Pairs(tuple(images), len(without) if missing == "skip" else 0, surplus)
+
+
+def _names(folder: Path, suffix: str) -> Set[str]:
+    """The files in a folder and its sub-folders whose names end so, relative to it."""
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {name for name in files if name.endswith(suffix)}
+
+
+def _folder(path: PathLike, what: str) -> Path:
+    if not Path(path).is_dir():
+        raise InputError(f"expected the folder of the {what}, but {path} is none")
+    return Path(path)

@@ -1,0 +1,163 @@
+"""Scores maps on disk against ground truth on disk: reads each pair once, counts, and adds.
+
+Nothing of an image but its counts outlives it, so that memory does not depend on the number of images.
+"""
+
+import functools
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm
+from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
+from panoptic_heuristic.formats.workers import ordered_map
+from panoptic_heuristic.quality import ImageMeasures, MeasureSettings, measure_image, repeated_crowds
+from panoptic_heuristic.quality.overlap import places_of
+
+# Images a worker takes at a time: few, so that Ctrl-C, which waits for them, is soon obeyed.
+_IMAGES_PER_TASK = 4
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How images are read and measured.
+
+    Attributes:
+        categories: the data set's categories.
+        settings: what to measure.
+        truth_form: how label-divisor values of the ground truth are made; None if it has a JSON.
+        prediction_form: the same of the predictions.
+    """
+
+    categories: Categories
+    settings: MeasureSettings
+    truth_form: Optional[LabelDivisorForm] = None
+    prediction_form: Optional[LabelDivisorForm] = None
+
+
+@dataclass(frozen=True)
+class ScoredImage:
+    """One image's counts, and what is odd about its ground truth.
+
+    Attributes:
+        image_id: the image.
+        measures: its counts.
+        warnings: pairs of a kind and a sentence.
+    """
+
+    image_id: int
+    measures: ImageMeasures
+    warnings: Tuple[Tuple[str, str], ...]
+
+
+class Warnings:
+    """Collects warnings: of each kind how many there are, and the first few sentences."""
+
+    def __init__(self):
+        self._number: Counter = Counter()
+        self._images: Counter = Counter()
+        self._first: Dict[str, List[str]] = {}
+
+    def add(self, warnings: Iterable[Tuple[str, str]]) -> None:
+        """Adds those of one image."""
+        kinds = set()
+        for kind, text in warnings:
+            kinds.add(kind)
+            self._number[kind] += 1
+            first = self._first.setdefault(kind, [])
+            if len(first) < _FEW:
+                first.append(text)
+        self._images.update(kinds)
+
+    def lines(self) -> List[str]:
+        """One line per sentence kept, and one for the rest of its kind."""
+        lines = []
+        for kind, first in self._first.items():
+            lines += [f"warning ({kind}): {text}" for text in first]
+            if self._number[kind] > len(first):
+                more = self._number[kind] - len(first)
+                lines.append(f"warning ({kind}): {more} more, in {self._images[kind]} images altogether")
+        return lines
+
+
+def score_images(
+    images: Sequence[ImagePair],
+    scorer: Scorer,
+    *,
+    workers: int = 1,
+    progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
+) -> Iterator[ScoredImage]:
+    """Scores images one after the other.
+
+    Args:
+        images: what to score.
+        scorer: how.
+        workers: number of processes; 1 works in this one. The results do not depend on it.
+        progress: wraps the iterable of results, given their number; tqdm fits.
+
+    Yields:
+        one result per image, in order.
+
+    Raises:
+        InputError: a file is missing or wrong, or a map and its segments disagree; the image is named.
+    """
+    if len(images) <= workers * _IMAGES_PER_TASK:
+        workers = min(workers, 1)
+    score = functools.partial(score_image, scorer=scorer)
+    with ordered_map(score, images, workers=workers, chunk=_IMAGES_PER_TASK) as results:
+        yield from progress(results, len(images))
+
+
+def score_image(pair: ImagePair, scorer: Scorer) -> ScoredImage:
+    """Reads and measures one image; errors are those of :func:`score_images`."""
+    gt_ids, gt_segments = read_map(pair.truth, pair.size, scorer.categories, scorer.truth_form)
+    if pair.prediction is None:
+        pred_ids, pred_segments = np.zeros_like(gt_ids), ()
+    else:
+        pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, scorer.categories, scorer.prediction_form)
+    try:
+        measures = measure_image(gt_ids, gt_segments, pred_ids, pred_segments, scorer.categories, scorer.settings)
+    except InputError as error:
+        where = pair.truth.path if pair.prediction is None else pair.prediction.path
+        raise InputError(f"{where}, image {pair.image_id}: {error}") from error
+    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_ids, gt_segments, scorer)))
+
+
+def _warnings(
+    pair: ImagePair, gt_ids: np.ndarray, gt_segments: Sequence[Mapping[str, Any]], scorer: Scorer
+) -> Iterator[Tuple[str, str]]:
+    listed = [segment["id"] for segment in gt_segments]
+    areas, unlisted = _areas(gt_ids, listed)
+    for segment, area in zip(gt_segments, areas, strict=True):
+        where = f"{pair.truth.path}, segment {segment['id']}"
+        if not area:
+            counted = "a crowd, so nothing is missed" if segment.get("iscrowd", 0) else "counted as missed"
+            yield "no pixel", f"{where}: the JSON lists it, but it has no pixel in the PNG; {counted}"
+        elif segment.get("area", area) != area:
+            yield "area", f"{where}: the JSON says area {segment['area']!r}; counted are the PNG's {area} pixels"
+    if unlisted:
+        some = ", ".join(map(str, unlisted[:_FEW]))
+        text = f"the JSON does not list {len(unlisted)} of its segments ({some}); they are neither void nor a segment"
+        yield "unlisted", f"{pair.truth.path}: {text}"
+    for category_id in repeated_crowds(gt_segments):
+        name = scorer.categories[category_id].name
+        rule = "all of them count" if scorer.settings.all_crowds else "only the last one counts, as in panopticapi"
+        yield "several crowds", f"{pair.truth.path}: category {category_id} ({name}) has several crowd segments; {rule}"
+
+
+def _areas(ids: np.ndarray, listed: Sequence[int]) -> Tuple[List[int], List[int]]:
+    """Pixels of each listed segment, and the ids that are neither listed nor void."""
+    flat = ids.reshape(-1)
+    # Runs of equal pixels, since sorting all pixels takes longer than decoding their PNG.
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    values = flat[starts]
+    places = places_of(values, listed)
+    # Sums of floats below 2**53 are exact.
+    areas = np.bincount(places, weights=np.diff(starts, append=flat.size), minlength=len(listed) + 2)
+    others = np.unique(values[places > len(listed)]).tolist() if areas[-1] else []
+    return areas[1:-1].astype(np.int64).tolist(), others

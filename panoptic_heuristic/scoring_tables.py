@@ -1,0 +1,155 @@
+"""What an evaluation found: tables for people, and its CSV and JSON files."""
+
+import csv
+from pathlib import Path
+from typing import Any, Iterable, Iterator, List, Mapping, Optional
+
+from tabulate import tabulate
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.files import write_json, written_whole
+from panoptic_heuristic.quality import (
+    CategoryCounts,
+    Interval,
+    Intervals,
+    Result,
+    category_quality,
+    summarize,
+    worst_images,
+)
+
+RESULT_FILES = ("per_class.csv", "images.csv", "quality.json")
+"""What :func:`write_result` writes, in this order."""
+
+_GROUPS = ("all", "things", "stuff")
+_KEYS = ("pq", "sq", "rq")
+_COUNTS = ("TP", "FP", "FN")
+_INTERVAL = "95 % interval of PQ"
+
+
+def group_table(result: Result, categories: Categories, intervals: Optional[Intervals] = None) -> str:
+    """PQ, SQ and RQ in percent of all classes, of things and of stuff, and how many classes occur."""
+    summary = summarize(result.counts["pq"], categories)
+    rows = []
+    for group in _GROUPS:
+        quality = getattr(summary, group)
+        row = [group, *(_percent(quality and getattr(quality, key)) for key in _KEYS)]
+        row.append(quality.categories if quality else 0)
+        rows.append(row + ([_interval(getattr(intervals, group))] if intervals else []))
+    return _table(rows, ["", "PQ", "SQ", "RQ", "n"] + ([_INTERVAL] if intervals else []), left=1)
+
+
+def measure_table(result: Result, categories: Categories) -> str:
+    """PQ in percent by the other measures; empty without any."""
+    rows = []
+    for name, counts in result.counts.items():
+        if name != "pq":
+            summary = summarize(counts, categories)
+            groups = [getattr(summary, group) for group in _GROUPS]
+            rows.append([name, *(_percent(quality and quality.pq) for quality in groups)])
+    return _table(rows, ["measure", *_GROUPS], left=1) if rows else ""
+
+
+def class_table(result: Result, categories: Categories, intervals: Optional[Intervals] = None) -> str:
+    """PQ, SQ and RQ in percent, and the counts, of each class that has any, and how many have none."""
+    rows = []
+    for category in categories.values():
+        counts = result.counts["pq"].get(category.id, CategoryCounts())
+        quality = category_quality(counts)
+        if quality is None:
+            continue
+        row = [category.id, category.name, "thing" if category.isthing else "stuff"]
+        row += [_percent(quality and getattr(quality, key)) for key in _KEYS]
+        row += [counts.tp, counts.fp, counts.fn]
+        rows.append(row + ([_interval(intervals.by_category.get(category.id))] if intervals else []))
+    headers = ["id", "class", "kind", "PQ", "SQ", "RQ", *_COUNTS]
+    table = _table(rows, headers + ([_INTERVAL] if intervals else []), left=3)
+    absent = len(categories) - len(rows)
+    return f"{table}\n{absent} of {len(categories)} classes have no segment that counts" if absent else table
+
+
+def worst_table(result: Result, name_of: Mapping[int, str], number: int) -> str:
+    """The images of the lowest PQ, worst first; empty without any."""
+    worst = worst_images(result, number)
+    rows = [[one.image_id, name_of[one.image_id], _percent(one.pq), one.errors] for one in worst]
+    return _table(rows, ["worst image", "PNG", "PQ", "errors"], left=2) if rows else ""
+
+
+def class_rows(result: Result, categories: Categories, intervals: Optional[Intervals] = None) -> Iterator[List[Any]]:
+    """A header, and one row per class with every measure; percent, empty where there is no value."""
+    others = [name for name in result.counts if name != "pq"]
+    header = ["id", "class", "isthing", "PQ", "SQ", "RQ", *_COUNTS, "PQ_low", "PQ_high"]
+    yield header + [f"PQ of {name}" for name in others]
+    for category in categories.values():
+        counts = result.counts["pq"].get(category.id, CategoryCounts())
+        quality = category_quality(counts)
+        row = [category.id, category.name, int(category.isthing)]
+        row += [100 * getattr(quality, key) if quality else "" for key in _KEYS]
+        row += [counts.tp, counts.fp, counts.fn]
+        interval = intervals.by_category.get(category.id) if intervals else None
+        row += [100 * interval.low, 100 * interval.high] if interval else ["", ""]
+        for name in others:
+            quality = category_quality(result.counts[name].get(category.id, CategoryCounts()))
+            row.append(100 * quality.pq if quality else "")
+        yield row
+
+
+def image_rows(result: Result, name_of: Mapping[int, str]) -> Iterator[List[Any]]:
+    """A header, and one row per image that has segments, worst first; percent."""
+    yield ["image_id", "png", "PQ", "errors"]
+    for one in worst_images(result):
+        yield [one.image_id, name_of[one.image_id], 100 * one.pq, one.errors]
+
+
+def write_result(
+    folder: Path,
+    result: Result,
+    categories: Categories,
+    name_of: Mapping[int, str],
+    intervals: Optional[Intervals] = None,
+) -> List[Path]:
+    """Writes the result file and its tables; the files of a result before are replaced.
+
+    The JSON goes first and comes last: where it is, all is there and belongs together.
+
+    Args:
+        folder: made if it is missing.
+        result: what was counted.
+        categories: the data set's categories.
+        name_of: the PNG of each image id.
+        intervals: of the classes' PQ.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    per_class, images, quality = (folder / name for name in RESULT_FILES)
+    try:
+        quality.unlink(missing_ok=True)
+        _write_csv(per_class, class_rows(result, categories, intervals))
+        _write_csv(images, image_rows(result, name_of))
+        write_json(quality, result.to_json())
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
+    return [per_class, images, quality]
+
+
+def _write_csv(path: Path, rows: Iterable[List[Any]]) -> None:
+    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _table(rows: List[List[Any]], headers: List[str], left: int) -> str:
+    align = ["left"] * left + ["right"] * (len(headers) - left)
+    return tabulate(rows, headers, colalign=align, disable_numparse=True)
+
+
+def _percent(share: Optional[float]) -> str:
+    return "n/a" if share is None else f"{100 * share:.2f}"
+
+
+def _interval(interval: Optional[Interval]) -> str:
+    return "n/a" if interval is None else f"{100 * interval.low:.2f} to {100 * interval.high:.2f}"
