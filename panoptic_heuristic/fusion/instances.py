@@ -3,15 +3,15 @@
 Shape legend: N instances, an image of H x W pixels, RoI masks of M x M, crops of h x w.
 """
 
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pycocotools import mask as rle_codec
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
 
 MASK_THRESHOLD = 0.5
 """A pixel belongs to a RoI mask if its probability is at least this, as in Mask R-CNN."""
@@ -151,28 +151,34 @@ class InstanceSet:
 
     @classmethod
     def from_rle(
-        cls, rles: Sequence[Mapping[str, Any]], scores: Any, category_ids: Any, image_size: Tuple[int, int]
+        cls,
+        rles: Sequence[Any],
+        scores: Any,
+        category_ids: Any,
+        image_size: Tuple[int, int],
+        *,
+        where: Callable[[int], str] = "rles[{}]".format,
     ) -> "InstanceSet":
-        """Instances from COCO run-length encodings, compressed or not.
+        """Instances from COCO run-length encodings, compressed or not, or COCO polygons.
 
         Args:
-            rles: N dicts with ``size`` [H, W] and ``counts``.
+            rles: N dicts with ``size`` [H, W] and ``counts``, or lists of polygons.
             scores: N numbers.
             category_ids: N dataset category ids.
             image_size: (H, W).
+            where: gives a mask's name for error messages by its index.
 
         Raises:
             InputError: an encoding has another size, or cannot be read.
         """
         height, width = _check_image_size(image_size)
-        encoded = [_compressed(rle, index, height, width) for index, rle in enumerate(rles)]
+        masks = run_ends(rles, height, width, where)
 
         def make_crop(index: int) -> Crop:
-            return _tight_crop(torch.from_numpy(rle_codec.decode(encoded[index])) != 0)
+            x0, y0, mask = crop_of_runs(masks[index], height)
+            return Crop(x0, y0, torch.from_numpy(mask))
 
-        return cls(
-            make_crop, scores, category_ids, (height, width), count=len(encoded), device=torch.device("cpu")
-        )  # fmt: skip
+        return cls(make_crop, scores, category_ids, (height, width), count=len(masks), device=torch.device("cpu"))
 
     def crop(self, index: int) -> Crop:
         """The mask of one instance.
@@ -256,43 +262,3 @@ def _paste(probabilities: Tensor, box: Tensor, height: int, width: int) -> Crop:
     grid = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
     values = F.grid_sample(probabilities[None, None], grid[None].to(probabilities.dtype), align_corners=False)
     return Crop(left, top, values[0, 0] >= MASK_THRESHOLD)
-
-
-def _compressed(rle: Mapping[str, Any], index: int, height: int, width: int) -> Mapping[str, Any]:
-    if not isinstance(rle, Mapping) or "counts" not in rle or "size" not in rle:
-        raise InputError(f"rles[{index}] must be a dict with 'size' and 'counts'")
-    if list(rle["size"]) != [height, width]:
-        raise InputError(f"rles[{index}] is {list(rle['size'])}, but image_size is {[height, width]}")
-    compressed = isinstance(rle["counts"], (str, bytes))
-    runs = _run_lengths(rle["counts"]) if compressed else as_tensor(rle["counts"]).numpy()
-    # pycocotools hands out uninitialised memory where the runs do not fill the image.
-    if runs.ndim != 1 or runs.dtype.kind not in "iu" or runs.min(initial=0) < 0 or runs.sum() != height * width:
-        raise InputError(
-            f"rles[{index}]: counts must be run lengths >= 0 that add up to the {height * width} pixels of the image, "
-            f"got a sum of {runs.sum()}"
-        )
-    return rle if compressed else rle_codec.frPyObjects(dict(rle), height, width)
-
-
-def _run_lengths(counts: Union[str, bytes]) -> np.ndarray:
-    """The runs of a compressed encoding, int64; whatever cannot be read gives a negative run.
-
-    A run is a little-endian sequence of 5-bit digits, one per character, 0x20 marking those that
-    are followed by another; from the fourth run on, the difference to the run before the last.
-    """
-    text = counts.encode() if isinstance(counts, str) else counts
-    digits = np.frombuffer(text, np.uint8).astype(np.int64) - 48
-    is_last = (digits & 0x20) == 0
-    if not digits.size or digits.min() < 0 or digits.max() > 63 or not is_last[-1]:
-        return np.array([-1])
-    starts = np.concatenate([[0], np.flatnonzero(is_last)[:-1] + 1])
-    lengths = np.diff(np.append(starts, digits.size))
-    if lengths.max() > 7:
-        return np.array([-1])
-    place = np.arange(digits.size) - np.repeat(starts, lengths)
-    runs = np.add.reduceat((digits & 0x1F) << (5 * place), starts)
-    # The highest bit of the last digit is the sign.
-    runs -= (digits[is_last] >> 4 & 1) << (5 * lengths)
-    runs[1::2] = np.cumsum(runs[1::2])
-    runs[2::2] = np.cumsum(runs[2::2])
-    return runs

@@ -1,0 +1,228 @@
+#!/usr/bin/env python
+"""Merges the results of an instance head and a semantic head into COCO panoptic PNGs and one JSON.
+
+The heads may be anyone's, and neither a model nor Detectron2 is needed. Instances take pixels by
+score, stuff takes what they leave free, and the rest is void. With the default settings that is what
+panopticapi's combine_semantic_and_instance_predictions.py does.
+"""
+
+import argparse
+import functools
+import math
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from tqdm import tqdm
+
+from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats import Categories
+from panoptic_heuristic.formats.coco_results import InstanceEntry, read_instances
+from panoptic_heuristic.formats.files import read_json, write_json
+from panoptic_heuristic.formats.workers import default_workers, ordered_map
+from panoptic_heuristic.fusing import (
+    Fuser,
+    HeadOutputs,
+    LabelMeaning,
+    find_semantics,
+    fuse_image,
+    read_images,
+    read_meaning,
+)
+from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
+
+NAME = "panoptic_predictions"
+
+_EXAMPLE = """\
+example:
+  python tools/fuse_predictions.py --images panoptic_val2017.json \\
+      --instances inference/coco_instances_results.json \\
+      --semantics inference/sem_seg_predictions.json --no-label 0 --output fused
+
+--instances is a JSON list of {image_id, category_id, score, segmentation}. A segmentation is an RLE,
+compressed or not, or polygons. An instance whose score is NaN or infinite is dropped and counted.
+
+--semantics is one of
+  a JSON list of {image_id or file_name, category_id, segmentation}: masks of thing categories are
+      left out; several masks of one category are one segment; masks that share a pixel are an error,
+      for nothing but their order in the file could say whose it is.
+  a folder of PNGs, 8- or 16-bit grey, named as the images are: a pixel is a label.
+  a folder of .npz files, named as the images are, each with one array (C, H, W) of logits at the
+      size of the image: a pixel's label is the channel with the largest logit.
+A label is a dataset category id, unless --label-to-category says what it is; for logits it must.
+
+An image without instances gets stuff only, one without semantics things only, and one without
+either is void. How many there are is printed.
+"""
+
+
+@command
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command; see ``--help``."""
+    args = _parser().parse_args(argv)
+    pipeline = _pipeline(args)
+    if args.instances is None and args.semantics is None:
+        raise InputError("there is nothing to fuse: give --instances, --semantics or both")
+    _check_output(args.output, args.overwrite)
+    image_entries, images = read_images(args.images)
+    categories, category_entries = _read_categories(args.categories or args.images)
+    meaning = _meaning(args, categories)
+
+    found = read_instances(args.instances, images, categories) if args.instances else {}
+    seen = find_semantics(args.semantics, images, meaning) if args.semantics else {}
+    _check_logits(seen.values(), args.label_to_category, meaning)
+    outputs = [
+        HeadOutputs(image, _candidates(found.get(image.image_id, ()), pipeline), seen.get(image.image_id))
+        for image in images
+    ]
+    without = [len(images) - len(images_with) for images_with in (found, seen)]
+    not_finite = sum(not math.isfinite(entry.score) for entries in found.values() for entry in entries)
+    # The entries below the cutoff are most of the memory.
+    del found, seen
+    make_fuser = functools.partial(Fuser, categories, pipeline, meaning)
+    annotations = _fuse_into(args.output, outputs, make_fuser, args.workers)
+    json_path = args.output / f"{NAME}.json"
+    write_json(json_path, {"images": image_entries, "annotations": annotations, "categories": category_entries})
+
+    segments = Counter(categories[s["category_id"]].isthing for one in annotations for s in one["segments_info"])
+    print(f"{len(images)} images, {without[0]} of them without instances and {without[1]} without semantics")
+    if not_finite:
+        print(f"{not_finite} instances dropped, for their score is NaN or infinite")
+    print(f"{segments[True]} thing segments, {segments[False]} stuff segments")
+    print(f"written: {json_path}, {args.output / NAME}")
+    return 0
+
+
+def _fuse_into(
+    output: Path, outputs: Sequence[HeadOutputs], make_fuser: Callable[[Path], Fuser], workers: int
+) -> List[Dict[str, Any]]:
+    """Fuses all images; the folder of PNGs appears, or is replaced, when all of them are done."""
+    folder, temporary = output / NAME, output / f".{NAME}.partial"
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        work = functools.partial(fuse_image, make_fuser(temporary))
+        with ordered_map(work, outputs, workers=workers if len(outputs) > 1 else min(workers, 1)) as annotations:
+            # disable=None: silent when stderr is no terminal.
+            done = list(tqdm(annotations, total=len(outputs), desc="fuse", unit="image", disable=None))
+        # The JSON goes first and comes last, so that it never describes PNGs of another run.
+        (output / f"{NAME}.json").unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except OSError as error:
+        raise InputError(f"cannot write to --output {output}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return done
+
+
+def _check_output(output: Path, overwrite: bool) -> None:
+    json_path, folder = output / f"{NAME}.json", output / NAME
+    for path in (json_path, folder):
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} exists; give another --output, or --overwrite to replace it")
+    if folder.exists():
+        # It is replaced as a whole, so nothing else may be in it.
+        strange = [path for path in sorted(folder.rglob("*")) if path.suffix != ".png" and not path.is_dir()]
+        if strange or not folder.is_dir():
+            raise InputError(f"{(strange or [folder])[0]} was not written by this command; move it away first")
+
+
+def _read_categories(path: Path) -> Tuple[Categories, List[Any]]:
+    """Panoptic categories and the list they were read from, of a file that is it or has it."""
+    data = read_json(path)
+    entries = data.get("categories") if isinstance(data, Mapping) else data
+    try:
+        return Categories.from_coco(entries, str(path)), entries
+    except InputError as error:
+        raise InputError(f"{error}; name a file that has them with --categories") from error
+
+
+def _meaning(args: argparse.Namespace, categories: Categories) -> LabelMeaning:
+    meaning: Dict[int, Optional[int]] = {category_id: category_id for category_id in categories}
+    if args.label_to_category is not None:
+        meaning = dict(read_meaning(args.label_to_category, categories))
+    for label in args.no_label:
+        if meaning.get(label) is not None:
+            raise InputError(
+                f"--no-label {label} is the label of category {meaning[label]}; "
+                "say what every label means with --label-to-category"
+            )
+        meaning[label] = None
+    return meaning
+
+
+def _check_logits(semantics: Any, label_file: Optional[Path], meaning: LabelMeaning) -> None:
+    logits = any(isinstance(one, Path) and one.suffix == ".npz" for one in semantics)
+    if logits and (label_file is None or sorted(meaning) != list(range(len(meaning)))):
+        raise InputError("logits need --label-to-category: a list with a category id or null for each channel")
+
+
+def _candidates(entries: Sequence[InstanceEntry], pipeline: Pipeline) -> Tuple[InstanceEntry, ...]:
+    """Without those that fusing drops for their score: they are most, and reading an RLE has its price."""
+    cutoff = pipeline.instances_score_thresh
+    return tuple(entry for entry in entries if math.isfinite(entry.score) and entry.score >= cutoff)
+
+
+def _pipeline(args: argparse.Namespace) -> Pipeline:
+    if args.claim == "per_pixel" and args.overlap_threshold is not None:
+        raise InputError("--overlap-threshold means nothing to --claim per_pixel, which drops nothing for overlap")
+    greedy = Greedy() if args.overlap_threshold is None else Greedy(args.overlap_threshold)
+    return Pipeline(
+        PerPixel() if args.claim == "per_pixel" else greedy,
+        instances_score_thresh=args.instances_score_thresh,
+        stuff_area_thresh=args.stuff_area_thresh,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Pipeline()
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--images", type=Path, required=True, help="a panoptic, instances or image-info JSON: which images, what size"
+    )
+    files.add_argument(
+        "--categories", type=Path, help="a JSON with panoptic categories, or a list of them (default: --images)"
+    )
+    files.add_argument("--instances", type=Path, help="results of the instance head, see below")
+    files.add_argument("--semantics", type=Path, help="results of the semantic head, see below")
+    files.add_argument(
+        "--label-to-category", type=Path, help="a JSON list or object: the category id a label means, null for none"
+    )
+    files.add_argument(
+        "--no-label", type=int, action="append", default=[], metavar="LABEL",
+        help="a label that is no stuff, such as 0 in Detectron2's results for COCO; may be given several times",
+    )  # fmt: skip
+    files.add_argument("--output", type=Path, required=True, help=f"a folder for {NAME}.json and {NAME}/*.png")
+    files.add_argument("--overwrite", action="store_true", help="replace the JSON and the PNGs that are there")
+    rules = parser.add_argument_group("rules")
+    rules.add_argument(
+        "--claim", choices=("greedy", "per_pixel"), default="greedy",
+        help="greedy: an instance mostly covered by better ones is dropped, as in Panoptic FPN; "
+        "per_pixel: every pixel goes to its best instance and none is dropped (default: %(default)s)",
+    )  # fmt: skip
+    rules.add_argument(
+        "--instances-score-thresh", type=float, default=default.instances_score_thresh,
+        help="an instance is kept if score >= it (default: %(default)s)",
+    )  # fmt: skip
+    rules.add_argument(
+        "--overlap-threshold", type=float,
+        help=f"an instance is dropped if its already claimed fraction > it (default: {Greedy().overlap_threshold})",
+    )  # fmt: skip
+    rules.add_argument(
+        "--stuff-area-thresh", type=float, default=default.stuff_area_thresh,
+        help="a stuff segment is dropped if its free area, in pixels, < it (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", type=int, default=default_workers(), help="processes (default: up to 4, here %(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
