@@ -30,11 +30,16 @@ def color_panoptic(
     picture[:] = VOID_COLOR
     for segment in segments_info:
         picture[ids == segment["id"]] = categories[segment["category_id"]].color
+    picture[segment_borders(ids)] = _BORDER_COLOR
+    return picture
+
+
+def segment_borders(ids: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels whose left or upper neighbour belongs to another segment."""
     border = np.zeros(ids.shape, dtype=bool)
     border[:, 1:] |= ids[:, 1:] != ids[:, :-1]
     border[1:] |= ids[1:] != ids[:-1]
-    picture[border] = _BORDER_COLOR
-    return picture
+    return border
 
 
 def save_comparison(

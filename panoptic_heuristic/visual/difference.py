@@ -1,0 +1,106 @@
+"""What prediction and ground truth say of each pixel, as a picture."""
+
+from typing import Collection, Iterable, Optional, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.visual.picture import segment_borders
+
+VOID, MATCHED, ELSEWHERE, MISSED, FALSE, MISSED_AND_FALSE = range(6)
+
+NAMES = (
+    "void or crowd, not counted",
+    "matched",
+    "matched, but not in this place",
+    "missed",
+    "false",
+    "missed and false",
+)
+
+# Told apart by people who confuse red and green, too (after Okabe and Ito, "Color Universal Design").
+COLORS = ((90, 90, 90), (0, 158, 115), (240, 228, 66), (213, 50, 0), (100, 70, 230), None)
+# Matches are most of a picture; errors are to stand out.
+_OPACITY = np.array([0.75, 0.4, 0.7, 0.75, 0.75, 0.75])
+_STRIPE = 7
+
+# By what the ground truth's segment is (void, crowd, matched, missed) and what the prediction's is (void or
+# not counted, matched, false).
+_MEANING = np.array(
+    [
+        [VOID, VOID, VOID],
+        [VOID, VOID, FALSE],
+        [ELSEWHERE, ELSEWHERE, FALSE],
+        [MISSED, MISSED, MISSED_AND_FALSE],
+    ],
+    dtype=np.uint8,
+)
+
+
+def difference_map(
+    gt_ids: np.ndarray,
+    pred_ids: np.ndarray,
+    *,
+    matched: Iterable[Tuple[int, int]],
+    missed: Collection[int],
+    false: Collection[int],
+    crowds: Collection[int] = (),
+) -> np.ndarray:
+    """Says of each pixel what became of its two segments.
+
+    Args:
+        gt_ids, pred_ids: (H, W) integers; 0 is void.
+        matched: pairs of a ground-truth and a predicted segment id.
+        missed: ground-truth segment ids without a match.
+        false: predicted segment ids that are false positives.
+        crowds: ground-truth segment ids that are crowds.
+
+    Returns:
+        (H, W) uint8: VOID, where the ground truth is void, or a crowd under no false positive;
+        MATCHED, where both segments match each other; ELSEWHERE, where the ground truth's segment
+        has a match, but not the one predicted here; MISSED; FALSE; or MISSED_AND_FALSE, where a missed
+        segment lies under a false one.
+    """
+    matched = list(matched)
+    truth = np.zeros(gt_ids.shape, dtype=np.intp)
+    for kind, ids in ((1, crowds), (2, [gt for gt, _ in matched]), (3, missed)):
+        truth[np.isin(gt_ids, list(ids))] = kind
+    prediction = np.zeros(pred_ids.shape, dtype=np.intp)
+    for kind, ids in ((1, [pred for _, pred in matched]), (2, false)):
+        prediction[np.isin(pred_ids, list(ids))] = kind
+    meaning = _MEANING[truth, prediction]
+    for gt, pred in matched:
+        meaning[(gt_ids == gt) & (pred_ids == pred)] = MATCHED
+    return meaning
+
+
+def paint_difference(
+    meaning: np.ndarray,
+    gt_ids: np.ndarray,
+    false_ids: np.ndarray,
+    photo: Optional[np.ndarray] = None,
+) -> np.ndarray:
+    """Paints a difference over the grey image, with white borders around the segments it is about.
+
+    Args:
+        meaning: (H, W), as :func:`difference_map` gives it.
+        gt_ids: (H, W) integers, the ground truth.
+        false_ids: (H, W) integers, the prediction with false positives only.
+        photo: (H, W, 3) uint8 RGB; None for a plain background.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    grey = np.full(meaning.shape, 128.0) if photo is None else photo.astype(float) @ (0.299, 0.587, 0.114)
+    color = colors_of(meaning)
+    opacity = _OPACITY[meaning][:, :, None]
+    picture = (1 - opacity) * grey[:, :, None] + opacity * color
+    picture[segment_borders(gt_ids) | segment_borders(false_ids)] = 255
+    return picture.round().astype(np.uint8)
+
+
+def colors_of(meaning: np.ndarray) -> np.ndarray:
+    """The legend's colour of each pixel, (H, W, 3); MISSED_AND_FALSE is striped in both colours."""
+    height, width = meaning.shape
+    stripes = (np.arange(height)[:, None] + np.arange(width)) // _STRIPE % 2
+    striped = np.where(meaning == MISSED_AND_FALSE, np.where(stripes, MISSED, FALSE), meaning)
+    return np.array(COLORS[:MISSED_AND_FALSE], dtype=np.uint8)[striped]
