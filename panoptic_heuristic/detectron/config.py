@@ -72,6 +72,8 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     cfg.DATASETS.PANOPTIC_YAML = ""
     # Keep the predictions as COCO panoptic PNGs and JSON under OUTPUT_DIR/inference.
     cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = False
+    # "quality": our counts. "detectron2": its own evaluator, which runs panopticapi, for comparison.
+    cfg.TEST.PANOPTIC_EVALUATOR = "quality"
     # yacs has no hook for a key's type, and nodes refuse to have attributes set the usual way.
     object.__setattr__(cfg, "__class__", PanopticHeuristicCfgNode)
 

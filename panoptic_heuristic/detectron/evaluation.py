@@ -1,22 +1,34 @@
 """Which evaluators a data set gets, and what this project adds around Detectron2's."""
 
+import copy
 import itertools
 import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
-from detectron2.evaluation import COCOEvaluator, DatasetEvaluator, DatasetEvaluators, SemSegEvaluator
+from detectron2.evaluation import (
+    COCOEvaluator,
+    COCOPanopticEvaluator,
+    DatasetEvaluator,
+    DatasetEvaluators,
+    SemSegEvaluator,
+)
 from detectron2.utils import comm
 
 from panoptic_heuristic.detectron.compat import has_compiled_ops
 from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
-from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside, write_json
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
+
+# So many maps may wait for their PNG: more would only fill the memory of a disk that is too slow.
+_PENDING_PNGS = 8
 
 
 def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> DatasetEvaluator:
@@ -28,7 +40,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         output_dir: where evaluators put their files.
 
     Raises:
-        InputError: there is no evaluator for this data set or for label-divisor maps.
+        InputError: there is no evaluator for this data set.
     """
     metadata = MetadataCatalog.get(dataset_name)
     kind = getattr(metadata, "evaluator_type", None)
@@ -41,11 +53,6 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
             f"no evaluator is known for {dataset_name!r} (evaluator_type {kind!r}); "
             "is it registered, or named by DATASETS.PANOPTIC_YAML?"
         )
-    if cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT != "segments":
-        raise InputError(
-            "MODEL.PANOPTIC_FUSION.MAP_FORMAT is label_divisor, which cannot be evaluated; "
-            "set it to segments to evaluate"
-        )
     evaluators: List[DatasetEvaluator] = []
     has_ground_truth = hasattr(metadata, "panoptic_root")
     if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS or not has_ground_truth:
@@ -56,13 +63,41 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         evaluators += [
             COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()),
             SemSegEvaluator(dataset_name, output_dir=output_dir),
-            PanopticQualityEvaluator(dataset_name),
+            _panoptic_evaluator(cfg, dataset_name, output_dir),
         ]
     return DatasetEvaluators(evaluators)
 
 
+def _panoptic_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> DatasetEvaluator:
+    kind = cfg.TEST.PANOPTIC_EVALUATOR
+    if kind == "quality":
+        return PanopticQualityEvaluator(dataset_name, output_dir)
+    if kind != "detectron2":
+        raise InputError(f"TEST.PANOPTIC_EVALUATOR must be quality or detectron2, got {kind!r}")
+    if cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT != "segments":
+        raise InputError(
+            "TEST.PANOPTIC_EVALUATOR is detectron2, which misreads MODEL.PANOPTIC_FUSION.MAP_FORMAT label_divisor; "
+            "set one of them back"
+        )
+    return UnchangingPanopticEvaluator(dataset_name, output_dir)
+
+
+class UnchangingPanopticEvaluator(COCOPanopticEvaluator):
+    """Detectron2's PQ evaluator, kept from changing what the model returned and from mixing up images."""
+
+    def process(self, inputs: List[Dict[str, Any]], outputs: List[Dict[str, Any]]) -> None:
+        """See :meth:`COCOPanopticEvaluator.process`, which pops keys of the segments it is given.
+
+        It also names its PNGs by the image's name without folders, which two images may share.
+        """
+        super().process(
+            [{**record, "file_name": f"{record['image_id']}.png"} for record in inputs],
+            [{"panoptic_seg": copy.deepcopy(output["panoptic_seg"])} for output in outputs],
+        )
+
+
 class PanopticPredictionWriter(DatasetEvaluator):
-    """Writes predictions as COCO panoptic PNGs and one JSON, the form COCO's test server takes.
+    """Writes predictions, in the background, as COCO panoptic PNGs and one JSON, as COCO's server takes them.
 
     ``<output_dir>/panoptic_predictions/<image name>.png`` and
     ``<output_dir>/panoptic_predictions.json``. The JSON is written last.
@@ -76,36 +111,41 @@ class PanopticPredictionWriter(DatasetEvaluator):
         """
         metadata = MetadataCatalog.get(dataset_name)
         self._ids = ContiguousIds.of_metadata(metadata)
+        self._label_divisor = getattr(metadata, "label_divisor", DEFAULT_LABEL_DIVISOR)
         self._image_root = Path(metadata.image_root)
         self._folder = Path(output_dir) / "panoptic_predictions"
         self._json = Path(output_dir) / "panoptic_predictions.json"
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="panoptic predictions")
+        self._pending: Deque[Future] = deque()
         self.reset()
 
     def reset(self) -> None:
         """Forgets what was processed; files written stay until they are written again."""
+        self._wait(at_most=0)
         self._images: List[Dict[str, Any]] = []
         self._annotations: List[Dict[str, Any]] = []
 
     def process(self, inputs: List[Dict[str, Any]], outputs: List[Dict[str, Any]]) -> None:
         """Writes one PNG per image."""
         for record, output in zip(inputs, outputs, strict=True):
-            panoptic_seg, segments_info = output["panoptic_seg"]
+            pred_ids, segments = self._ids.read_prediction(*output["panoptic_seg"], self._label_divisor)
             # Relative to the image folder, since images of two folders may share a name.
             file_name = os.path.relpath(record["file_name"], self._image_root)
             png_name = os.path.splitext(file_name)[0] + ".png"
-            write_panoptic_png(inside(self._folder, png_name), panoptic_seg.cpu().numpy())
-            height, width = panoptic_seg.shape
+            self._pending.append(
+                self._writer.submit(write_panoptic_png, inside(self._folder, png_name), pred_ids.copy())
+            )
+            self._wait(at_most=_PENDING_PNGS)
+            height, width = pred_ids.shape
             self._images.append({"id": record["image_id"], "file_name": file_name, "height": height, "width": width})
-            segments = [
-                {"id": segment["id"], "category_id": segment["category_id"]}
-                for segment in self._ids.to_dataset(segments_info)
-            ]
+            segments = [{"id": segment["id"], "category_id": segment["category_id"]} for segment in segments]
             self._annotations.append(
                 {"image_id": record["image_id"], "file_name": png_name, "segments_info": segments}
             )
 
     def evaluate(self) -> Optional[Dict[str, Any]]:
-        """Gathers the segments of all processes and writes the JSON."""
+        """Waits for the PNGs, gathers the segments of all processes and writes the JSON."""
+        self._wait(at_most=0)
         images = list(itertools.chain(*comm.gather(self._images)))
         annotations = list(itertools.chain(*comm.gather(self._annotations)))
         if not comm.is_main_process():
@@ -119,3 +159,8 @@ class PanopticPredictionWriter(DatasetEvaluator):
             },
         )
         return {}
+
+    def _wait(self, *, at_most: int) -> None:
+        """Waits until no more than so many PNGs are left to write; raises what went wrong."""
+        while len(self._pending) > at_most:
+            self._pending.popleft().result()

@@ -7,10 +7,17 @@ Detectron2's heads number things from 0 and semantic labels from 0, so the two o
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
+from torch import Tensor
+
 from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.formats.label_divisor import decode_label_divisor
 
 THINGS_LABEL = 0
 """The semantic label of all things together in a Panoptic FPN ("separated" in Detectron2)."""
+
+DEFAULT_LABEL_DIVISOR = 1000
+"""Where a data set's metadata have none."""
 
 THINGS_LABEL_DATASET_ID = -1
 """Detectron2 wants a dataset id for that label too; -1 cannot be a category."""
@@ -110,6 +117,27 @@ class ContiguousIds:
             {**segment, "category_id": (class_of if segment["isthing"] else label_of)[segment["category_id"]]}
             for segment in segments_info
         ]
+
+    def read_prediction(
+        self, panoptic_seg: Tensor, segments_info: Optional[Sequence[Mapping[str, Any]]], label_divisor: int
+    ) -> Tuple[np.ndarray, List[Dict[str, Any]]]:
+        """A model's ``panoptic_seg`` in either map format, with dataset ids.
+
+        Args:
+            panoptic_seg: (H, W) integer tensor on any device. Not changed.
+            segments_info: its segments with contiguous ids, or None for a label-divisor map.
+            label_divisor: of a label-divisor map.
+
+        Returns:
+            (H, W) integers with 0 for void, and the segments.
+
+        Raises:
+            InputError: the label-divisor map holds a value that is no code.
+        """
+        panoptic_map = panoptic_seg.cpu().numpy()
+        if segments_info is None:
+            return decode_label_divisor(panoptic_map, label_divisor, self.things)
+        return panoptic_map, self.to_dataset(segments_info)
 
     def to_dataset(self, segments_info: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
         """Copies of a model's segments with dataset ids."""

@@ -11,12 +11,10 @@ from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_pos
 from detectron2.structures import Instances
 from torch import Tensor
 
-from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
 from panoptic_heuristic.fusion import CLAIM_REGISTRY, FusionResult, InstanceSet, Pipeline, SemanticMap, fuse
-
-DEFAULT_LABEL_DIVISOR = 1000
 
 # The keys, under MODEL.PANOPTIC_FPN.COMBINE, of the parameters of the rules.
 _KEY_OF = {

@@ -1,20 +1,22 @@
 """PQ, SQ and RQ of a model's panoptic maps, counted while they are made."""
 
+import functools
 import logging
 import math
 from collections import OrderedDict
-from typing import Any, Dict, List, Optional
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
 
 from detectron2.data import MetadataCatalog
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
-from tabulate import tabulate
 
-from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.quality import PQCounts, Quality, Summary, add_counts, category_quality, count_image, summarize
+from panoptic_heuristic.quality import ImageMeasures, MeasureSettings, Quality, Result, measure_image, summarize
+from panoptic_heuristic.scoring_tables import class_table, group_table, write_result
 
 _logger = logging.getLogger(__name__)
 
@@ -25,15 +27,17 @@ _GROUPS = {"all": "", "things": "_th", "stuff": "_st"}
 class PanopticQualityEvaluator(DatasetEvaluator):
     """Scores panoptic maps as panopticapi does, without writing or gathering any of them.
 
-    The results have the keys of Detectron2's ``COCOPanopticEvaluator``. A group of categories that
-    does not occur is NaN, where panopticapi divides by zero. Areas are those of the PNGs. What the
-    model returned is not changed.
+    Only counts are gathered between processes. The results have the keys of Detectron2's
+    ``COCOPanopticEvaluator``. A group of categories that does not occur is NaN, where panopticapi
+    divides by zero. Areas are those of the PNGs. What the model returned is not changed.
     """
 
-    def __init__(self, dataset_name: str):
+    def __init__(self, dataset_name: str, output_dir: Optional[str] = None):
         """
         Args:
             dataset_name: a registered panoptic data set with ``panoptic_json`` and ``panoptic_root``.
+            output_dir: gets the folder ``panoptic_quality`` with the result as JSON and CSV, in the
+                form of ``tools/evaluate_pq.py``; None for no files.
 
         Raises:
             InputError: the JSON is missing or wrong.
@@ -44,11 +48,14 @@ class PanopticQualityEvaluator(DatasetEvaluator):
         self._categories = content.categories
         self._image_of = {image.image_id: image for image in content.images if image.png_name is not None}
         self._ids = ContiguousIds.of_metadata(metadata)
+        self._label_divisor = getattr(metadata, "label_divisor", DEFAULT_LABEL_DIVISOR)
+        self._output_dir = output_dir
+        self._settings = MeasureSettings()
         self.reset()
 
     def reset(self) -> None:
         """Forgets what was counted."""
-        self._counts: PQCounts = {}
+        self._measured: List[Tuple[int, ImageMeasures]] = []
 
     def process(self, inputs: List[Dict[str, Any]], outputs: List[Dict[str, Any]]) -> None:
         """Counts one batch.
@@ -62,10 +69,11 @@ class PanopticQualityEvaluator(DatasetEvaluator):
                 raise InputError(f"{self._panoptic_json} has no annotation of image {record['image_id']}")
             path = inside(self._panoptic_root, image.png_name)
             gt_ids = read_panoptic_png(path, height=image.height, width=image.width)
-            panoptic_seg, segments_info = output["panoptic_seg"]
-            segments = self._ids.to_dataset(segments_info)
-            counts = count_image(gt_ids, image.segments_info, panoptic_seg.cpu().numpy(), segments, self._categories)
-            self._counts = add_counts([self._counts, counts])
+            pred_ids, segments = self._ids.read_prediction(*output["panoptic_seg"], self._label_divisor)
+            measures = measure_image(
+                gt_ids, image.segments_info, pred_ids, segments, self._categories, self._settings
+            )
+            self._measured.append((image.image_id, measures))
 
     def evaluate(self) -> Optional[Dict[str, Dict[str, float]]]:
         """Adds the counts of all processes.
@@ -74,34 +82,25 @@ class PanopticQualityEvaluator(DatasetEvaluator):
             ``{"panoptic_seg": {"PQ": ..., "SQ": ..., "RQ": ..., "PQ_th": ..., ...}}`` in percent;
             None on processes other than the main one.
         """
-        counts = comm.gather(self._counts)
+        shard = Result.of_images(self._measured, params={"measures": self._settings.to_params()})
+        shards = comm.gather(shard)
         if not comm.is_main_process():
             return None
-        total = add_counts(counts)
-        summary = summarize(total, self._categories)
-        _logger.info("panoptic quality:\n%s\n%s", _group_table(summary), self._class_table(total))
+        result = functools.reduce(Result.add, shards)
+        if not result.images:
+            raise InputError(f"{self._panoptic_json}: no image was evaluated")
+        _logger.info(
+            "panoptic quality:\n%s\n\n%s", group_table(result, self._categories), class_table(result, self._categories)
+        )
+        if self._output_dir is not None:
+            name_of = {image_id: self._image_of[image_id].png_name for image_id in result.images}
+            written = write_result(Path(self._output_dir) / "panoptic_quality", result, self._categories, name_of)
+            _logger.info("wrote %s", ", ".join(str(path) for path in written))
+        summary = summarize(result.counts["pq"], self._categories)
         results = {}
         for group, suffix in _GROUPS.items():
             results.update({name + suffix: value for name, value in _percent(getattr(summary, group)).items()})
         return OrderedDict(panoptic_seg=results)
-
-    def _class_table(self, counts: PQCounts) -> str:
-        rows = []
-        for category in self._categories.values():
-            if category.id in counts:
-                one = counts[category.id]
-                quality = _percent(category_quality(one)).values()
-                rows.append([category.name, "thing" if category.isthing else "stuff", *quality, one.tp, one.fp, one.fn])
-        headers = ["category", "", "PQ", "SQ", "RQ", "TP", "FP", "FN"]
-        return tabulate(rows, headers=headers, floatfmt=".2f")
-
-
-def _group_table(summary: Summary) -> str:
-    rows = []
-    for group in _GROUPS:
-        quality = getattr(summary, group)
-        rows.append([group, *_percent(quality).values(), quality.categories if quality else 0])
-    return tabulate(rows, headers=["", "PQ", "SQ", "RQ", "categories"], floatfmt=".3f")
 
 
 def _percent(quality: Optional[Quality]) -> Dict[str, float]:

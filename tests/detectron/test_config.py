@@ -70,6 +70,7 @@ def test_the_keys_that_are_added_and_their_defaults(cfg):
         "MODEL.PANOPTIC_FUSION.CLAIM.NAME": "greedy",
         "DATASETS.PANOPTIC_YAML": "",
         "TEST.KEEP_PANOPTIC_PREDICTIONS": False,
+        "TEST.PANOPTIC_EVALUATOR": "quality",
     }
 
 

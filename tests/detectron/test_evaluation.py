@@ -10,9 +10,12 @@ from detectron2.evaluation import COCOEvaluator, COCOPanopticEvaluator, SemSegEv
 from panopticapi.evaluation import PQStat, pq_compute_single_core
 from PIL import Image
 
+from panoptic_heuristic.detectron import evaluation
 from panoptic_heuristic.detectron.evaluation import PanopticPredictionWriter, build_evaluator
 from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats import encode_label_divisor
+from panoptic_heuristic.quality import Result
 from tests.detectron.small_models import small_config
 from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_tiny_panoptic
 
@@ -204,8 +207,8 @@ class TestQuality:
     def test_the_log_has_a_table_of_the_classes(self, cfg, caplog):
         with caplog.at_level("INFO"):
             fed(PanopticQualityEvaluator("tiny_val"))
-        (line,) = [line for line in caplog.text.splitlines() if line.startswith("grass")]
-        assert "stuff" in line
+        rows = [line.split()[:3] for line in caplog.text.splitlines()]
+        assert ["9", "grass", "stuff"] in rows and ["90", "dog", "thing"] in rows
 
 
 @pytest.mark.parametrize(
@@ -260,9 +263,71 @@ class TestChoice:
         with pytest.raises(InputError, match=rf"no evaluator is known for 'of_somebody' \(evaluator_type {kind!r}\)"):
             build_evaluator(cfg, "of_somebody", str(tmp_path / "out"))
 
-    def test_label_divisor_maps_cannot_be_evaluated(self, data, tmp_path):
-        cfg = small_config(
-            {"DATASETS.PANOPTIC_YAML": str(data.yaml), "MODEL.PANOPTIC_FUSION.MAP_FORMAT": "label_divisor"}
-        )
-        with pytest.raises(InputError, match="MAP_FORMAT is label_divisor, .*; set it to segments"):
+    def test_detectron2s_own_when_asked(self, cfg, tmp_path):
+        ours = build_evaluator(cfg, "tiny_val", str(tmp_path / "ours"))
+        cfg.TEST.PANOPTIC_EVALUATOR = "detectron2"
+        theirs = build_evaluator(cfg, "tiny_val", str(tmp_path / "theirs"))
+        assert isinstance(theirs._evaluators[-1], COCOPanopticEvaluator)
+        pairs = [(fed(each._evaluators[-1])["panoptic_seg"]) for each in (ours, theirs)]
+        assert pairs[0] == pytest.approx(pairs[1], abs=1e-9)
+
+    def test_an_unknown_evaluator(self, cfg, tmp_path):
+        cfg.TEST.PANOPTIC_EVALUATOR = "panopticapi"
+        with pytest.raises(InputError, match="PANOPTIC_EVALUATOR must be quality or detectron2, got 'panopticapi'"):
             build_evaluator(cfg, "tiny_val", str(tmp_path / "out"))
+
+    def test_detectron2s_own_does_not_read_label_divisor_maps(self, cfg, tmp_path):
+        cfg.TEST.PANOPTIC_EVALUATOR = "detectron2"
+        cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT = "label_divisor"
+        with pytest.raises(InputError, match="misreads MODEL.PANOPTIC_FUSION.MAP_FORMAT label_divisor"):
+            build_evaluator(cfg, "tiny_val", str(tmp_path / "out"))
+
+
+def in_label_divisor_form(output):
+    """The same prediction as one map of dataset category id * 1000 + instance, void -1."""
+    panoptic_seg, segments = output["panoptic_seg"]
+    to_dataset = {True: {v: k for k, v in THINGS.items()}, False: {v: k for k, v in LABELS.items()}}
+    named = [{**s, "category_id": to_dataset[s["isthing"]][s["category_id"]]} for s in segments]
+    return {"panoptic_seg": (torch.from_numpy(encode_label_divisor(panoptic_seg.numpy(), named, 1000)), None)}
+
+
+def test_label_divisor_maps_score_and_are_written_as_their_segments_would_be(cfg, tmp_path):
+    evaluators = {
+        name: [PanopticQualityEvaluator("tiny_val"), PanopticPredictionWriter("tiny_val", str(tmp_path / name))]
+        for name in ("segments", "label_divisor")
+    }
+    results = {}
+    for name, each in evaluators.items():
+        for record, drawing in zip(DatasetCatalog.get("tiny_val"), PREDICTED, strict=True):
+            output = prediction(drawing)
+            output = in_label_divisor_form(output) if name == "label_divisor" else output
+            for evaluator in each:
+                evaluator.process([record], [output])
+        results[name] = [evaluator.evaluate() for evaluator in each]
+    assert results["segments"] == results["label_divisor"]
+    assert 10 < results["segments"][0]["panoptic_seg"]["PQ"] < 90
+    for path in (tmp_path / "segments" / "panoptic_predictions").iterdir():
+        there = tmp_path / "label_divisor" / "panoptic_predictions" / path.name
+        one, other = (np.asarray(Image.open(each))[..., 0].ravel().tolist() for each in (path, there))
+        # The same segments, perhaps under other numbers.
+        assert len(set(zip(one, other, strict=True))) == len(set(one)) == len(set(other))
+
+
+def test_quality_files_are_those_of_the_command(cfg, tmp_path):
+    fed(PanopticQualityEvaluator("tiny_val", str(tmp_path)))
+    folder = tmp_path / "panoptic_quality"
+    assert sorted(path.name for path in folder.iterdir()) == ["images.csv", "per_class.csv", "quality.json"]
+    result = Result.from_json(json.loads((folder / "quality.json").read_text()), "quality.json")
+    assert sorted(result.images) == [101, 102, 103]
+    rows = (folder / "per_class.csv").read_text().splitlines()
+    assert rows[0].startswith("id,class,isthing,PQ,SQ,RQ,TP,FP,FN") and len(rows) == 5
+
+
+def test_what_goes_wrong_in_the_background_is_raised(cfg, tmp_path, monkeypatch):
+    def full(path, ids):
+        raise InputError("the disk is full")
+
+    monkeypatch.setattr(evaluation, "write_panoptic_png", full)
+    with pytest.raises(InputError, match="the disk is full"):
+        fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")))
+    assert not (tmp_path / "out" / "panoptic_predictions.json").exists()

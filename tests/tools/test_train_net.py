@@ -98,6 +98,14 @@ def test_a_saved_config_reproduces_the_evaluation(trained, train_net, tmp_path):
     assert results_in(tmp_path) == results_in(trained.folder)
 
 
+@pytest.mark.parametrize(
+    "overrides", [("MODEL.PANOPTIC_FUSION.MAP_FORMAT", "label_divisor"), ("TEST.PANOPTIC_EVALUATOR", "detectron2")]
+)
+def test_neither_the_map_format_nor_the_evaluator_changes_a_number(trained, train_net, tmp_path, overrides):
+    results = evaluate(train_net, trained, tmp_path, *overrides)
+    assert results["panoptic_seg"] == pytest.approx(results_in(trained.folder)["panoptic_seg"], abs=1e-9)
+
+
 def test_thresholds_change_the_map_but_not_the_heads(trained, train_net, tmp_path):
     """Fusion is the last step: AP and mIoU do not know it, PQ does."""
     limit = "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT"
@@ -163,8 +171,9 @@ def threshold_out_of_range(trained, tmp_path):
     return [key, "1.5"], f"{key} must be a finite number in [0, 1], got 1.5"
 
 
-def map_format_without_evaluation(trained, tmp_path):
-    return ["MODEL.PANOPTIC_FUSION.MAP_FORMAT", "label_divisor"], "cannot be evaluated"
+def map_format_that_detectron2_misreads(trained, tmp_path):
+    overrides = ["MODEL.PANOPTIC_FUSION.MAP_FORMAT", "label_divisor", "TEST.PANOPTIC_EVALUATOR", "detectron2"]
+    return overrides, "which misreads MODEL.PANOPTIC_FUSION.MAP_FORMAT label_divisor"
 
 
 def png_of_another_size(trained, tmp_path):
@@ -194,7 +203,7 @@ def id_that_the_json_lacks(trained, tmp_path):
         missing_data_set,
         unknown_rule,
         threshold_out_of_range,
-        map_format_without_evaluation,
+        map_format_that_detectron2_misreads,
         png_of_another_size,
         id_that_the_json_lacks,
     ],
