@@ -12,11 +12,18 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID
 from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.quality import ImageMeasures, MeasureSettings, measure_image, repeated_crowds
-from panoptic_heuristic.quality.overlap import places_of
+from panoptic_heuristic.quality import (
+    Comparison,
+    ImageMeasures,
+    MeasureSettings,
+    compare,
+    measure_comparison,
+    repeated_crowds,
+)
 
 # Images a worker takes at a time: few, so that Ctrl-C, which waits for them, is soon obeyed.
 _IMAGES_PER_TASK = 4
@@ -121,26 +128,34 @@ def score_image(pair: ImagePair, scorer: Scorer) -> ScoredImage:
     else:
         pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, scorer.categories, scorer.prediction_form)
     try:
-        measures = measure_image(gt_ids, gt_segments, pred_ids, pred_segments, scorer.categories, scorer.settings)
+        comparison = compare(
+            gt_ids, gt_segments, pred_ids, pred_segments, scorer.categories, all_crowds=scorer.settings.all_crowds
+        )
     except InputError as error:
         where = pair.truth.path if pair.prediction is None else pair.prediction.path
         raise InputError(f"{where}, image {pair.image_id}: {error}") from error
-    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_ids, gt_segments, scorer)))
+    measures = measure_comparison(comparison, scorer.categories, scorer.settings)
+    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_ids, gt_segments, comparison, scorer)))
 
 
 def _warnings(
-    pair: ImagePair, gt_ids: np.ndarray, gt_segments: Sequence[Mapping[str, Any]], scorer: Scorer
+    pair: ImagePair,
+    gt_ids: np.ndarray,
+    gt_segments: Sequence[Mapping[str, Any]],
+    comparison: Comparison,
+    scorer: Scorer,
 ) -> Iterator[Tuple[str, str]]:
-    listed = [segment["id"] for segment in gt_segments]
-    areas, unlisted = _areas(gt_ids, listed)
-    for segment, area in zip(gt_segments, areas, strict=True):
+    for segment, truth in zip(gt_segments, comparison.truths, strict=True):
+        area = truth.area
         where = f"{pair.truth.path}, segment {segment['id']}"
         if not area:
             counted = "a crowd, so nothing is missed" if segment.get("iscrowd", 0) else "counted as missed"
             yield "no pixel", f"{where}: the JSON lists it, but it has no pixel in the PNG; {counted}"
         elif segment.get("area", area) != area:
             yield "area", f"{where}: the JSON says area {segment['area']!r}; counted are the PNG's {area} pixels"
-    if unlisted:
+    if comparison.unlisted_pixels:
+        listed = {VOID_ID, *(segment["id"] for segment in gt_segments)}
+        unlisted = [value for value in np.unique(gt_ids).tolist() if value not in listed]
         some = ", ".join(map(str, unlisted[:_FEW]))
         text = f"the JSON does not list {len(unlisted)} of its segments ({some}); they are neither void nor a segment"
         yield "unlisted", f"{pair.truth.path}: {text}"
@@ -148,16 +163,3 @@ def _warnings(
         name = scorer.categories[category_id].name
         rule = "all of them count" if scorer.settings.all_crowds else "only the last one counts, as in panopticapi"
         yield "several crowds", f"{pair.truth.path}: category {category_id} ({name}) has several crowd segments; {rule}"
-
-
-def _areas(ids: np.ndarray, listed: Sequence[int]) -> Tuple[List[int], List[int]]:
-    """Pixels of each listed segment, and the ids that are neither listed nor void."""
-    flat = ids.reshape(-1)
-    # Runs of equal pixels, since sorting all pixels takes longer than decoding their PNG.
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    values = flat[starts]
-    places = places_of(values, listed)
-    # Sums of floats below 2**53 are exact.
-    areas = np.bincount(places, weights=np.diff(starts, append=flat.size), minlength=len(listed) + 2)
-    others = np.unique(values[places > len(listed)]).tolist() if areas[-1] else []
-    return areas[1:-1].astype(np.int64).tolist(), others

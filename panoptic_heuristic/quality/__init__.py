@@ -1,5 +1,6 @@
 """Panoptic quality: integer counts, the measures made of them, and what to say about them."""
 
+from panoptic_heuristic.quality.comparison import Comparison, compare
 from panoptic_heuristic.quality.counts import (
     IOU_UNIT,
     CategoryCounts,
@@ -16,13 +17,14 @@ from panoptic_heuristic.quality.intervals import (
     image_qualities,
     worst_images,
 )
-from panoptic_heuristic.quality.measures import ImageMeasures, MeasureSettings, measure_image
+from panoptic_heuristic.quality.measures import ImageMeasures, MeasureSettings, measure_comparison, measure_image
 from panoptic_heuristic.quality.result import Coverage, Result
 from panoptic_heuristic.quality.summary import Quality, Summary, category_quality, summarize
 
 __all__ = [
     "IOU_UNIT",
     "CategoryCounts",
+    "Comparison",
     "Coverage",
     "ImageMeasures",
     "ImageQuality",
@@ -36,8 +38,10 @@ __all__ = [
     "add_counts",
     "bootstrap_intervals",
     "category_quality",
+    "compare",
     "count_image",
     "image_qualities",
+    "measure_comparison",
     "measure_image",
     "repeated_crowds",
     "summarize",

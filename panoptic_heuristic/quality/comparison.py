@@ -65,6 +65,7 @@ class Comparison:
         runs: the two maps; the values are places (see :mod:`panoptic_heuristic.quality.overlap`).
         shape: (H, W).
         void_pixels: pixels the prediction leaves void.
+        unlisted_pixels: ground-truth pixels of ids that are neither listed nor void.
     """
 
     truths: Tuple[Truth, ...]
@@ -73,6 +74,7 @@ class Comparison:
     runs: Runs
     shape: Tuple[int, ...]
     void_pixels: int
+    unlisted_pixels: int
 
 
 def compare(
@@ -120,6 +122,7 @@ def compare(
         runs=runs,
         shape=gt_ids.shape,
         void_pixels=int(pred_area[0]),
+        unlisted_pixels=int(gt_area[-1]),
     )
 
 

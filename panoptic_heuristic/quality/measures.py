@@ -25,7 +25,7 @@ import numpy as np
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality.boundary import with_boundaries
-from panoptic_heuristic.quality.comparison import compare
+from panoptic_heuristic.quality.comparison import Comparison, compare
 from panoptic_heuristic.quality.counts import Outcome, PQCounts, outcomes_of, total_of
 from panoptic_heuristic.quality.dagger import dagger_counts
 
@@ -134,6 +134,13 @@ def measure_image(
         InputError: as :func:`panoptic_heuristic.quality.count_image`.
     """
     comparison = compare(gt_ids, gt_segments, pred_ids, pred_segments, categories, all_crowds=settings.all_crowds)
+    return measure_comparison(comparison, categories, settings)
+
+
+def measure_comparison(
+    comparison: Comparison, categories: Categories, settings: MeasureSettings = _DEFAULT
+) -> ImageMeasures:
+    """Measures one image that is compared already, by the same ``settings.all_crowds``."""
     outcomes = outcomes_of(comparison)
     counts = {"pq": total_of(outcomes)}
     for threshold in settings.iou_thresholds:
