@@ -1,5 +1,6 @@
 """Panoptic FPN with the merging of its two heads left to :func:`panoptic_heuristic.fusion.fuse`."""
 
+import dataclasses
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -134,9 +135,10 @@ def pipeline_from_config(cfg: CfgNode) -> Pipeline:
         raise InputError(f"MODEL.PANOPTIC_FUSION.CLAIM.NAME must be one of {known}, got {name!r}")
     combine = cfg.MODEL.PANOPTIC_FPN.COMBINE
     rule = CLAIM_REGISTRY.get(name)
+    parameters = {field.name for field in dataclasses.fields(rule)}
     try:
         return Pipeline(
-            claim=rule(overlap_threshold=combine.OVERLAP_THRESH) if name == "greedy" else rule(),
+            claim=rule(overlap_threshold=combine.OVERLAP_THRESH) if "overlap_threshold" in parameters else rule(),
             instances_score_thresh=combine.INSTANCES_CONFIDENCE_THRESH,
             stuff_area_thresh=combine.STUFF_AREA_LIMIT,
         )
