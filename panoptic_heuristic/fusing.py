@@ -16,8 +16,7 @@ from panoptic_heuristic.formats.coco_results import InstanceEntry, MaskEntry, pa
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
 from panoptic_heuristic.formats.label_png import read_label_png
 from panoptic_heuristic.formats.logits import labels_of_logits
-from panoptic_heuristic.formats.panoptic_ids import ids_to_rgb
-from panoptic_heuristic.formats.png_encoder import encode_rgb_png
+from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
 from panoptic_heuristic.formats.segment_ids import colored_ids
 from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
 
@@ -157,11 +156,9 @@ def fuse_image(fuser: Fuser, outputs: HeadOutputs) -> Dict[str, Any]:
     image = outputs.image
     result = fuse(_instances(outputs), _semantics(outputs, fuser), fuser.categories, fuser.pipeline)
     ids = colored_ids([segment["category_id"] for segment in result.segments_info], fuser.categories)
-    path = inside(fuser.folder, image.png_name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Four bytes per pixel, not eight: what is slow about large arrays is getting fresh memory for them.
     colors = np.array([VOID_ID, *ids], dtype=np.uint32).take(result.panoptic_seg.numpy())
-    path.write_bytes(encode_rgb_png(ids_to_rgb(colors)))
+    write_panoptic_png(inside(fuser.folder, image.png_name), colors)
     segments = [
         {"id": segment_id, **{key: segment[key] for key in ("category_id", "area", "score") if key in segment}}
         for segment_id, segment in zip(ids, result.segments_info, strict=True)

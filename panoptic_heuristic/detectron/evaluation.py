@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Deque, Dict, List, Optional
 
+import numpy as np
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 from detectron2.evaluation import (
@@ -26,6 +27,7 @@ from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvalua
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside, write_json
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
+from panoptic_heuristic.formats.segment_ids import colored_ids
 
 # So many maps may wait for their PNG: more would only fill the memory of a disk that is too slow.
 _PENDING_PNGS = 8
@@ -100,7 +102,8 @@ class PanopticPredictionWriter(DatasetEvaluator):
     """Writes predictions, in the background, as COCO panoptic PNGs and one JSON, as COCO's server takes them.
 
     ``<output_dir>/panoptic_predictions/<image name>.png`` and
-    ``<output_dir>/panoptic_predictions.json``. The JSON is written last.
+    ``<output_dir>/panoptic_predictions.json``. The JSON is written last. Segments look like their
+    category's colour; equal predictions give equal files.
     """
 
     def __init__(self, dataset_name: str, output_dir: str):
@@ -132,13 +135,18 @@ class PanopticPredictionWriter(DatasetEvaluator):
             # Relative to the image folder, since images of two folders may share a name.
             file_name = os.path.relpath(record["file_name"], self._image_root)
             png_name = os.path.splitext(file_name)[0] + ".png"
-            self._pending.append(
-                self._writer.submit(write_panoptic_png, inside(self._folder, png_name), pred_ids.copy())
-            )
+            ids = colored_ids([segment["category_id"] for segment in segments], self._ids.categories)
+            colors = np.zeros(len(ids) + 1, dtype=np.uint32)
+            colors[[segment["id"] for segment in segments]] = ids
+            path = inside(self._folder, png_name)
+            self._pending.append(self._writer.submit(write_panoptic_png, path, colors[pred_ids]))
             self._wait(at_most=_PENDING_PNGS)
             height, width = pred_ids.shape
             self._images.append({"id": record["image_id"], "file_name": file_name, "height": height, "width": width})
-            segments = [{"id": segment["id"], "category_id": segment["category_id"]} for segment in segments]
+            segments = [
+                {"id": segment_id, "category_id": segment["category_id"]}
+                for segment_id, segment in zip(ids, segments, strict=True)
+            ]
             self._annotations.append(
                 {"image_id": record["image_id"], "file_name": png_name, "segments_info": segments}
             )

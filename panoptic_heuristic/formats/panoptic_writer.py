@@ -2,15 +2,18 @@
 
 from typing import Any, Container, Dict, List, Mapping, Tuple
 
+import cv2
 import numpy as np
-from PIL import Image
 
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID
 from panoptic_heuristic.formats.files import PathLike, written_whole
 from panoptic_heuristic.formats.panoptic_ids import ids_to_rgb
 
-# Fixed, so that equal maps give equal files whatever Pillow's default is.
-_COMPRESS_LEVEL = 6
+# Flat colours need none of an image writer's usual care: "up" alone at this level gives files no larger than Pillow's
+# in half the time. OpenCV before 4.12 chooses the filter itself.
+_PNG_PARAMETERS = [cv2.IMWRITE_PNG_COMPRESSION, 4, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    _PNG_PARAMETERS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 
 def write_panoptic_png(path: PathLike, ids: np.ndarray) -> None:
@@ -18,14 +21,15 @@ def write_panoptic_png(path: PathLike, ids: np.ndarray) -> None:
 
     Args:
         path: the PNG.
-        ids: (H, W) integers, each 0 (void) to 2**24 - 1.
+        ids: (H, W) integers, each 0 (void) to 2**24 - 1. Equal ids give equal bytes.
 
     Raises:
         InputError: an id does not fit a PNG.
     """
-    image = Image.fromarray(ids_to_rgb(ids))
+    bgr = cv2.cvtColor(ids_to_rgb(ids), cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".png", bgr, _PNG_PARAMETERS)
     with written_whole(path) as temporary:
-        image.save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+        temporary.write_bytes(encoded.tobytes())
 
 
 def segment_entries(

@@ -17,10 +17,12 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import encode_label_divisor
 from panoptic_heuristic.quality import Result
 from tests.detectron.small_models import small_config
-from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_tiny_panoptic
+from tests.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info, write_tiny_panoptic
 
 # Contiguous ids of the tiny data set: things cat 0, dog 1; stuff sky 1, grass 2.
 THINGS, LABELS = {7: 0, 90: 1}, {0: 1, 9: 2}
+# A category's first segment is written under the id that has the category's colour.
+COLOR_ID = {entry["id"]: int(np.dot(entry["color"], [1, 256, 65536])) for entry in CATEGORIES}
 
 
 def prediction(drawing):
@@ -54,6 +56,16 @@ def data(tmp_path):
 @pytest.fixture
 def cfg(data):
     return small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+
+
+def png_ids(path):
+    return np.asarray(Image.open(path)).astype(int) @ [1, 256, 65536]
+
+
+def same_segments(one, other):
+    """Whether two maps hold the same segments, perhaps under other numbers."""
+    pairs = set(zip(one.ravel().tolist(), other.ravel().tolist(), strict=True))
+    return len(pairs) == len(np.unique(one)) == len(np.unique(other))
 
 
 def fed(evaluator, predicted=PREDICTED, name="tiny_val"):
@@ -99,20 +111,19 @@ class TestWriter:
             "image_id": 101,
             "file_name": "0000.png",
             "segments_info": [
-                {"id": 1, "category_id": 0},
-                {"id": 2, "category_id": 9},
-                {"id": 3, "category_id": 7},
-                {"id": 4, "category_id": 90},
+                {"id": COLOR_ID[category_id], "category_id": category_id} for category_id in (0, 9, 7, 90)
             ],
         }
         kinds = {category["id"]: (category["name"], category["isthing"]) for category in content["categories"]}
         assert kinds == {0: ("sky", 0), 7: ("cat", 1), 9: ("grass", 0), 90: ("dog", 1)}
 
-    def test_the_png_has_the_ids_of_the_json(self, cfg, tmp_path):
+    def test_the_png_has_the_colours_of_the_categories(self, cfg, tmp_path):
         fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")))
         rgb = np.asarray(Image.open(tmp_path / "out" / "panoptic_predictions" / "0000.png"))
-        np.testing.assert_array_equal(rgb[..., 0], prediction(PREDICTED[0])["panoptic_seg"][0].numpy())
-        assert not rgb[..., 1:].any()
+        color_of = {entry["id"]: entry["color"] for entry in CATEGORIES}
+        assert rgb[0, 0].tolist() == color_of[0] and rgb[1, 2].tolist() == color_of[7]
+        assert rgb[4, 4].tolist() == color_of[90] and rgb[7, 9].tolist() == color_of[9]
+        assert rgb[7, 0].tolist() == [0, 0, 0]
 
     def test_images_of_two_folders_may_share_a_name(self, data, tmp_path):
         folder = data.root / "val"
@@ -129,8 +140,8 @@ class TestWriter:
         names = [annotation["file_name"] for annotation in content["annotations"]]
         assert names == ["a/0.png", "b/0.png", "b/c/0.png"]
         for name, drawing in zip(names, PREDICTED, strict=True):
-            red = np.asarray(Image.open(out / "panoptic_predictions" / name))[..., 0]
-            np.testing.assert_array_equal(red, prediction(drawing)["panoptic_seg"][0].numpy())
+            written = png_ids(out / "panoptic_predictions" / name)
+            assert same_segments(written, prediction(drawing)["panoptic_seg"][0].numpy())
         # The PQ evaluator must not mix them up either.
         quality = panopticapi_quality(data, out)
         assert fed(PanopticQualityEvaluator("tiny_val"))["panoptic_seg"]["PQ"] == pytest.approx(quality)
@@ -308,9 +319,7 @@ def test_label_divisor_maps_score_and_are_written_as_their_segments_would_be(cfg
     assert 10 < results["segments"][0]["panoptic_seg"]["PQ"] < 90
     for path in (tmp_path / "segments" / "panoptic_predictions").iterdir():
         there = tmp_path / "label_divisor" / "panoptic_predictions" / path.name
-        one, other = (np.asarray(Image.open(each))[..., 0].ravel().tolist() for each in (path, there))
-        # The same segments, perhaps under other numbers.
-        assert len(set(zip(one, other, strict=True))) == len(set(one)) == len(set(other))
+        assert same_segments(png_ids(path), png_ids(there))
 
 
 def test_quality_files_are_those_of_the_command(cfg, tmp_path):
