@@ -11,13 +11,13 @@ import torch
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage
 from panoptic_heuristic.formats.categories import is_integer
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID, json_problems
+from panoptic_heuristic.formats.coco_panoptic import json_problems
 from panoptic_heuristic.formats.coco_results import InstanceEntry, MaskEntry, paint, read_masks
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
 from panoptic_heuristic.formats.label_png import read_label_png
 from panoptic_heuristic.formats.logits import labels_of_logits
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
-from panoptic_heuristic.formats.segment_ids import colored_ids
+from panoptic_heuristic.formats.segment_ids import colored
 from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
 
 LabelMeaning = Mapping[int, Optional[int]]
@@ -155,13 +155,10 @@ def fuse_image(fuser: Fuser, outputs: HeadOutputs) -> Dict[str, Any]:
         torch.set_num_threads(1)
     image = outputs.image
     result = fuse(_instances(outputs), _semantics(outputs, fuser), fuser.categories, fuser.pipeline)
-    ids = colored_ids([segment["category_id"] for segment in result.segments_info], fuser.categories)
-    # Four bytes per pixel, not eight: what is slow about large arrays is getting fresh memory for them.
-    colors = np.array([VOID_ID, *ids], dtype=np.uint32).take(result.panoptic_seg.numpy())
-    write_panoptic_png(inside(fuser.folder, image.png_name), colors)
+    ids, segments = colored(result.panoptic_seg.numpy(), result.segments_info, fuser.categories)
+    write_panoptic_png(inside(fuser.folder, image.png_name), ids)
     segments = [
-        {"id": segment_id, **{key: segment[key] for key in ("category_id", "area", "score") if key in segment}}
-        for segment_id, segment in zip(ids, result.segments_info, strict=True)
+        {key: segment[key] for key in ("id", "category_id", "area", "score") if key in segment} for segment in segments
     ]
     return {"image_id": image.image_id, "file_name": image.png_name, "segments_info": segments}
 

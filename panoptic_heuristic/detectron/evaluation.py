@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Deque, Dict, List, Optional
 
-import numpy as np
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
 from detectron2.evaluation import (
@@ -27,7 +26,7 @@ from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvalua
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside, write_json
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
-from panoptic_heuristic.formats.segment_ids import colored_ids
+from panoptic_heuristic.formats.segment_ids import colored
 
 # So many maps may wait for their PNG: more would only fill the memory of a disk that is too slow.
 _PENDING_PNGS = 8
@@ -135,18 +134,13 @@ class PanopticPredictionWriter(DatasetEvaluator):
             # Relative to the image folder, since images of two folders may share a name.
             file_name = os.path.relpath(record["file_name"], self._image_root)
             png_name = os.path.splitext(file_name)[0] + ".png"
-            ids = colored_ids([segment["category_id"] for segment in segments], self._ids.categories)
-            colors = np.zeros(len(ids) + 1, dtype=np.uint32)
-            colors[[segment["id"] for segment in segments]] = ids
+            colors, segments = colored(pred_ids, segments, self._ids.categories)
             path = inside(self._folder, png_name)
-            self._pending.append(self._writer.submit(write_panoptic_png, path, colors[pred_ids]))
+            self._pending.append(self._writer.submit(write_panoptic_png, path, colors))
             self._wait(at_most=_PENDING_PNGS)
             height, width = pred_ids.shape
             self._images.append({"id": record["image_id"], "file_name": file_name, "height": height, "width": width})
-            segments = [
-                {"id": segment_id, "category_id": segment["category_id"]}
-                for segment_id, segment in zip(ids, segments, strict=True)
-            ]
+            segments = [{"id": segment["id"], "category_id": segment["category_id"]} for segment in segments]
             self._annotations.append(
                 {"image_id": record["image_id"], "file_name": png_name, "segments_info": segments}
             )

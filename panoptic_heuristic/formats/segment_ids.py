@@ -1,6 +1,8 @@
 """Segment ids that look like their category's colour in a panoptic PNG, as panopticapi's do."""
 
-from typing import Iterator, List, Sequence, Set
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+
+import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
@@ -35,6 +37,27 @@ def colored_ids(category_ids: Sequence[int], categories: Categories) -> List[int
     taken = {VOID_ID}
     candidates = {category_id: _candidates(categories[category_id].color) for category_id in set(category_ids)}
     return [_first_free(candidates[category_id], taken) for category_id in category_ids]
+
+
+def colored(
+    ids: np.ndarray, segments: Sequence[Mapping[str, Any]], categories: Categories
+) -> Tuple[np.ndarray, List[Dict[str, Any]]]:
+    """Renumbers a panoptic map by :func:`colored_ids`.
+
+    Args:
+        ids: (H, W) integers, 0 for void; every other id is listed.
+        segments: dicts with ``id`` and ``category_id`` (dataset ids).
+        categories: the data set's categories.
+
+    Returns:
+        (H, W) uint32 ids, and copies of the segments with them.
+    """
+    new_ids = colored_ids([segment["category_id"] for segment in segments], categories)
+    # Four bytes per pixel, not eight: what is slow about large arrays is getting fresh memory for them.
+    table = np.full(max((segment["id"] for segment in segments), default=0) + 1, VOID_ID, dtype=np.uint32)
+    table[[segment["id"] for segment in segments]] = new_ids
+    renumbered = [{**segment, "id": new_id} for segment, new_id in zip(segments, new_ids, strict=True)]
+    return table.take(ids), renumbered
 
 
 def _first_free(candidates: Iterator[int], taken: Set[int]) -> int:
