@@ -1,0 +1,208 @@
+"""The folder that keeps predictions: a manifest, and one checked file per image.
+
+::
+
+    CACHE/manifest.json             what made the predictions, of which images, and what was left out
+    CACHE/predictions/<id>.arrays   one image, see :mod:`panoptic_heuristic.ablation.predictions`
+    CACHE/regions/                  made from them and ground truth; may be deleted
+
+The manifest comes first, so that a run that was stopped can tell whether it is the same that goes on.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from panoptic_heuristic.ablation.predictions import ImagePredictions
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
+from panoptic_heuristic.formats.categories import Categories, is_integer
+from panoptic_heuristic.formats.files import PathLike, read_json, write_json
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class CachedImage:
+    """An image the predictions are of.
+
+    Attributes:
+        image_id: its id in the data set.
+        file_name: relative to the folder of the images.
+        height, width: size in pixels.
+    """
+
+    image_id: int
+    file_name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Below what nothing was kept, so that no setting may ask for it.
+
+    Attributes:
+        instances_score_thresh: the lowest score an instance could have.
+        detections_per_image: the largest number of instances; None without a limit.
+        stuff_probability: what ``above_floor`` says of the best stuff label; None if it was not known.
+    """
+
+    instances_score_thresh: float
+    detections_per_image: Optional[int]
+    stuff_probability: Optional[float]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a cache holds and where it is from. Two runs whose manifests are equal may be one.
+
+    Attributes:
+        dataset_name: for people.
+        categories: the data set's.
+        label_to_category: the dataset category id of each semantic label, None if it is no stuff.
+        images: in ascending order of ids.
+        floors: what was left out.
+        has_logits: whether RoI probabilities and semantic logits were kept.
+        source: JSON values: config, hash of the weights, versions, or the files it was made from.
+    """
+
+    dataset_name: str
+    categories: Categories
+    label_to_category: Mapping[int, Optional[int]]
+    images: Tuple[CachedImage, ...]
+    floors: Floors
+    has_logits: bool
+    source: Mapping[str, Any]
+
+    def to_json(self) -> Dict[str, Any]:
+        """JSON values; :meth:`from_json` is the inverse."""
+        return {
+            "format": FORMAT,
+            "dataset_name": self.dataset_name,
+            "categories": self.categories.to_coco(),
+            "label_to_category": sorted([label, category] for label, category in self.label_to_category.items()),
+            "images": [[image.image_id, image.file_name, image.height, image.width] for image in self.images],
+            "floors": vars(self.floors).copy(),
+            "has_logits": self.has_logits,
+            "source": dict(self.source),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, where: str) -> "Manifest":
+        """Reads a manifest.
+
+        Args:
+            data: the parsed JSON.
+            where: the file, for the message.
+
+        Raises:
+            InputError: it is none, or of another version.
+        """
+        found = data.get("format") if isinstance(data, Mapping) else None
+        if found != FORMAT:
+            raise InputError(f"{where} is no manifest of format {FORMAT} (it says {found!r}); make the cache anew")
+        try:
+            images = tuple(CachedImage(*image) for image in data["images"])
+            if not all(is_integer(value) for image in images for value in (image.image_id, image.height, image.width)):
+                raise ValueError("an image has an id or a size that is no integer")
+            return cls(
+                str(data["dataset_name"]),
+                Categories.from_coco(data["categories"], f"{where}, categories"),
+                {label: category for label, category in data["label_to_category"]},
+                images,
+                Floors(**data["floors"]),
+                bool(data["has_logits"]),
+                dict(data["source"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{where} is no manifest of a prediction cache: {error}") from error
+
+
+class PredictionCache:
+    """A folder of predictions. Get one from :meth:`create` or :meth:`open`.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it says of itself.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest):
+        self.folder, self.manifest = folder, manifest
+
+    @classmethod
+    def create(cls, folder: PathLike, manifest: Manifest) -> "PredictionCache":
+        """Starts a cache, or goes on with the one of an equal manifest.
+
+        Raises:
+            InputError: the folder holds a cache of something else; what differs is named.
+        """
+        folder = Path(folder)
+        path = folder / "manifest.json"
+        # As read back from JSON, where tuples are lists.
+        if path.exists():
+            _check_same(Manifest.from_json(read_json(path), str(path)).to_json(), manifest.to_json(), folder)
+        else:
+            write_json(path, manifest.to_json())
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: PathLike) -> "PredictionCache":
+        """Opens a cache, complete or not.
+
+        Raises:
+            InputError: the folder holds none.
+        """
+        folder = Path(folder)
+        path = folder / "manifest.json"
+        if not path.is_file():
+            raise InputError(f"{folder} holds no manifest.json, so it is no prediction cache; "
+                             "make one with tools/cache_predictions.py")  # fmt: skip
+        return cls(folder, Manifest.from_json(read_json(path), str(path)))
+
+    def path_of(self, image_id: int) -> Path:
+        """The file of an image, whether it is there or not."""
+        return self.folder / "predictions" / f"{image_id}.arrays"
+
+    def missing(self) -> List[CachedImage]:
+        """The images whose file is not there or is damaged."""
+        return [image for image in self.manifest.images if not is_sound(self.path_of(image.image_id))]
+
+    def write(self, predictions: ImagePredictions) -> None:
+        """Keeps the predictions of one image."""
+        write_arrays(self.path_of(predictions.image_id), predictions.to_arrays())
+
+    def read(self, image_id: int) -> ImagePredictions:
+        """The predictions of one image.
+
+        Raises:
+            InputError: the file is missing, damaged, or of another image.
+        """
+        path = self.path_of(image_id)
+        if not path.exists():
+            raise InputError(f"{path} is missing: the cache is not complete; run again the command that makes it")
+        predictions = ImagePredictions.from_arrays(read_arrays(path), str(path))
+        if predictions.image_id != image_id:
+            raise InputError(f"{path} is of image {predictions.image_id}; delete it and run again what wrote it")
+        return predictions
+
+
+def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
+    for key, value in _flat(wanted).items():
+        found = _flat(there).get(key)
+        if found != value:
+            raise InputError(
+                f"{folder} is a cache of something else: its {key} is {_short(found)}, not {_short(value)}; "
+                "give another folder, or delete this one"
+            )
+
+
+def _flat(manifest: Mapping[str, Any]) -> Dict[str, Any]:
+    return {key: value for key, value in manifest.items() if key != "source"} | {
+        f"source {key}": value for key, value in manifest["source"].items()
+    }
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,158 @@
+"""PQ counts from regions, under many settings at once: the same integers as scoring pixel by pixel.
+
+Shape legend: S settings of who claims what, K score cutoffs, L stuff limits, M ranked instances,
+T ground-truth segments, C categories. Scored are "candidates": instances, or stuff categories.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.region_claims import RegionClaims
+from panoptic_heuristic.ablation.regions import Regions, Truth, sums
+from panoptic_heuristic.formats.categories import Categories
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What candidates with known pixels are worth. All arrays have the shape (..., candidates).
+
+    Attributes:
+        area: int64, pixels; 0 if the candidate is not there.
+        iou: int64, IoU with the segment it matches in units of 2**-40; 0 without a match.
+        matched: bool, a true positive.
+        false: bool, a false positive.
+        truth: int64, the place of the matched segment from 1; 0 without a match.
+    """
+
+    area: np.ndarray
+    iou: np.ndarray
+    matched: np.ndarray
+    false: np.ndarray
+    truth: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Scores candidates of one image; follows :func:`panoptic_heuristic.quality.compare`.
+
+    Attributes:
+        truth: the ground truth.
+        truth_areas: (T + 2,), see :class:`panoptic_heuristic.ablation.regions.Regions`.
+        all_crowds: of several crowds of a category all count, not the last one listed only.
+    """
+
+    truth: Truth
+    truth_areas: np.ndarray
+    all_crowds: bool = False
+
+    @cached_property
+    def _excusing(self) -> np.ndarray:
+        """(T,) bool: the crowds on which predictions of their category are no false positives."""
+        if self.all_crowds:
+            return self.truth.iscrowd
+        last = {int(self.truth.category_ids[k]): k for k in np.flatnonzero(self.truth.iscrowd)}
+        excusing = np.zeros(len(self.truth.ids), dtype=bool)
+        excusing[list(last.values())] = True
+        return excusing
+
+    def score(self, shared: np.ndarray, category_ids: np.ndarray) -> Outcomes:
+        """Scores candidates by the pixels they share with the ground truth.
+
+        Args:
+            shared: (..., candidates, T + 2) int64, pixels per place of the ground truth.
+            category_ids: (candidates,) dataset ids.
+        """
+        area, on_void = shared.sum(axis=-1), shared[..., 0]
+        same = category_ids[:, None] == self.truth.category_ids
+        candidates, truths = (same & ~self.truth.iscrowd).nonzero()
+        iou = np.zeros(area.shape, dtype=np.int64)
+        truth = np.zeros(area.shape, dtype=np.int64)
+        intersection = shared[..., candidates, truths + 1]
+        counted = (area - on_void)[..., candidates]
+        union = self.truth_areas[truths + 1] + counted - intersection
+        # At most one pair of a candidate exceeds one half.
+        *where, pair = (2 * intersection > union).nonzero()
+        at = (*where, candidates[pair])
+        iou[at] = in_units(intersection[(*where, pair)], union[(*where, pair)])
+        truth[at] = truths[pair] + 1
+        matched = truth > 0
+        excused = on_void
+        if self._excusing.any():
+            candidates, truths = (same & self._excusing).nonzero()
+            excused = on_void.copy()
+            for candidate, place in zip(candidates.tolist(), truths.tolist(), strict=True):
+                excused[..., candidate] += shared[..., candidate, place + 1]
+        false = (area > 0) & ~matched & (2 * excused <= area)
+        return Outcomes(area, iou, matched, false, truth)
+
+
+def in_units(intersection: np.ndarray, union: np.ndarray) -> np.ndarray:
+    """intersection / union in units of 2**-40, rounded half up, as :func:`panoptic_heuristic.quality.counts.in_units`.
+
+    Twenty bits at a time, so that nothing exceeds 64 bits in images of up to 2**42 pixels.
+    """
+    high, rest = np.divmod(intersection << 20, union)
+    low, rest = np.divmod(rest << 20, union)
+    return (high << 20) + low + (2 * rest >= union)
+
+
+def shared_by_instances(regions: Regions, claims: RegionClaims) -> np.ndarray:
+    """(S, M, T + 2) int64: the pixels each ranked instance took, per place of the ground truth."""
+    settings, ranks, places = claims.kept.shape[1], len(claims.ranked), len(regions.truth.ids) + 2
+    keys = (np.arange(settings) * (ranks + 1) + claims.owner) * places + regions.truth_place[:, None]
+    weights = np.broadcast_to(regions.pixels[:, None], keys.shape)
+    table = sums(keys.reshape(-1), weights.reshape(-1), settings * (ranks + 1) * places)
+    return table.reshape(settings, ranks + 1, places)[:, :ranks]
+
+
+def stuff_of(regions: Regions, categories: Categories) -> Tuple[np.ndarray, np.ndarray]:
+    """The stuff that the semantic labels of an image hold.
+
+    Returns:
+        (C,) dataset ids, and (G,) the place of each region's stuff category among them; C for none.
+    """
+    ids = np.array([-1, *categories], dtype=np.int64)
+    is_stuff = np.array([False, *(not category.isthing for category in categories.values())])
+    present = np.zeros(len(ids), dtype=bool)
+    present[regions.semantic] = True
+    chosen = np.flatnonzero(present & is_stuff)
+    place_of = np.full(len(ids), len(chosen), dtype=np.int64)
+    place_of[chosen] = np.arange(len(chosen))
+    return ids[chosen], place_of[regions.semantic]
+
+
+def shared_by_stuff(
+    regions: Regions, claims: RegionClaims, prefixes: np.ndarray, stuff: np.ndarray, stuff_place: np.ndarray
+) -> np.ndarray:
+    """The free pixels of stuff after the instances of the first ranks only.
+
+    With one cutoff on what ranks the instances, those kept at a cutoff are the first of those kept
+    without it, and keep the same pixels. So one pass answers every cutoff.
+
+    Args:
+        regions: of one image.
+        claims: of all instances that any cutoff lets in.
+        prefixes: (K,) the number of ranks each cutoff lets in.
+        stuff, stuff_place: of :func:`stuff_of`.
+
+    Returns:
+        (S, K, C, T + 2) int64, pixels per place of the ground truth.
+    """
+    settings, count, places = claims.kept.shape[1], len(stuff), len(regions.truth.ids) + 2
+    ascending, place_of = np.unique(prefixes, return_inverse=True)
+    levels = len(ascending)
+    # A region is free for as many of the ascending prefixes as end before its owner.
+    free_for = np.searchsorted(ascending, np.arange(len(claims.ranked) + 1), side="right")
+    chosen = np.flatnonzero(stuff_place < count)
+    base = stuff_place[chosen] * places + regions.truth_place[chosen]
+    level = free_for[claims.owner[chosen]] + np.arange(settings) * (levels + 1)
+    keys = level * (count * places) + base[:, None]
+    weights = np.broadcast_to(regions.pixels[chosen, None], keys.shape)
+    table = sums(keys.reshape(-1), weights.reshape(-1), settings * (levels + 1) * count * places)
+    table = table.reshape(settings, levels + 1, count, places)
+    # Free for prefix j are the regions that are free for more than j of them.
+    table = table[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+    return table[:, place_of.reshape(-1)]

@@ -1,0 +1,238 @@
+"""The pixels of an image, grouped by all that fusing and scoring can tell of them.
+
+Pixels with the same semantic category, ground-truth segment and set of covering instances fare alike
+under every setting, so they are counted once and then stand for each other: some thousand regions
+instead of some hundred thousand pixels. Masks, labels and ground truth are taken as runs in column
+order and merged; no map of all pixels per instance is ever made.
+
+Shape legend: G regions, N instances, T ground-truth segments, W = ceil(N / 64) words.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from panoptic_heuristic.ablation.predictions import ImagePredictions
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.quality.overlap import places_of
+
+_WORD = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The ground truth of an image, without its pixels.
+
+    Attributes:
+        ids: (T,) int64, the segments' ids in the map.
+        category_ids: (T,) int64 dataset ids.
+        iscrowd: (T,) bool.
+    """
+
+    ids: np.ndarray
+    category_ids: np.ndarray
+    iscrowd: np.ndarray
+
+    @classmethod
+    def of_segments(cls, segments: Sequence[Mapping[str, Any]]) -> "Truth":
+        """Of the ``segments_info`` of a panoptic JSON."""
+        # As panopticapi and quality.compare have it, of two segments with one id the last one counts.
+        by_id = {segment["id"]: segment for segment in segments}
+        return cls(
+            np.array(list(by_id), dtype=np.int64),
+            np.array([segment["category_id"] for segment in by_id.values()], dtype=np.int64),
+            np.array([bool(segment.get("iscrowd", 0)) for segment in by_id.values()], dtype=bool),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """The regions of an image, and what is needed of its instances to fuse them.
+
+    Attributes:
+        image_id: the image.
+        image_size: (H, W) in pixels.
+        pixels: (G,) int64, at least 1 each; they add up to H * W.
+        semantic: (G,) int64, the place of the semantic label's category in the data set's list,
+            counted from 1; 0 where the label means none.
+        truth_place: (G,) int64: 0 is void, k the k-th segment of ``truth``, T + 1 a pixel of an id that
+            the ground truth does not list.
+        cover: (G, W) uint64, bit i % 64 of word i // 64 set where instance i covers the region.
+        truth: the ground truth's segments.
+        scores: (N,) float64.
+        category_ids: (N,) int64 dataset ids.
+        mask_quality: (N,) float64, NaN where it is not known.
+        semantic_agreement: (N,) float64.
+    """
+
+    image_id: int
+    image_size: Tuple[int, int]
+    pixels: np.ndarray
+    semantic: np.ndarray
+    truth_place: np.ndarray
+    cover: np.ndarray
+    truth: Truth
+    scores: np.ndarray
+    category_ids: np.ndarray
+    mask_quality: np.ndarray
+    semantic_agreement: np.ndarray
+
+    @cached_property
+    def covered(self) -> np.ndarray:
+        """(N, G) bool: which regions each instance covers."""
+        bits = np.unpackbits(self.cover.view(np.uint8), axis=1, bitorder="little", count=len(self.scores))
+        return np.ascontiguousarray(bits.T).view(bool)
+
+    @cached_property
+    def members(self) -> List[np.ndarray]:
+        """Of each instance the regions it covers, ascending."""
+        instances, regions = self.covered.nonzero()
+        borders = np.searchsorted(instances, np.arange(1, len(self.scores)))
+        return np.split(regions, borders) if len(self.scores) else []
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        """(N,) int64, pixels of each instance's mask."""
+        return np.array([self.pixels[regions].sum() for regions in self.members], dtype=np.int64)
+
+    @cached_property
+    def truth_areas(self) -> np.ndarray:
+        """(T + 2,) int64, pixels of void, of each segment, and of what is not listed."""
+        return sums(self.truth_place, self.pixels, len(self.truth.ids) + 2)
+
+    @property
+    def area(self) -> int:
+        """H * W."""
+        return self.image_size[0] * self.image_size[1]
+
+
+def build_regions(
+    predictions: ImagePredictions,
+    label_to_category: Mapping[int, Optional[int]],
+    categories: Categories,
+    truth_ids: np.ndarray,
+    truth_segments: Sequence[Mapping[str, Any]],
+) -> Regions:
+    """Groups the pixels of one image.
+
+    Args:
+        predictions: of the image.
+        label_to_category: what its semantic labels mean.
+        categories: the data set's; their order numbers :attr:`Regions.semantic`.
+        truth_ids: (H, W) integers, 0 is void.
+        truth_segments: dicts with ``id``, ``category_id`` and perhaps ``iscrowd``.
+
+    Raises:
+        InputError: the ground truth is of another size, or a mask cannot be read.
+    """
+    height, width = predictions.image_size
+    if truth_ids.shape != (height, width):
+        raise InputError(
+            f"image {predictions.image_id}: the predictions are {height}x{width} pixels, "
+            f"the ground truth {truth_ids.shape[0]}x{truth_ids.shape[1]}"
+        )
+    truth = Truth.of_segments(truth_segments)
+    truth_starts, ids = _runs(truth_ids)
+    semantic_starts, semantic = _semantic_runs(predictions, label_to_category, categories)
+    starts, stops, owners = _spans(predictions.mask_runs)
+
+    marks = np.zeros(height * width + 1, dtype=bool)
+    for borders in (truth_starts, semantic_starts, starts, stops):
+        marks[borders] = True
+    marks[-1] = False  # The last pixel's end starts nothing.
+    pieces = np.flatnonzero(marks)
+    keys = [
+        _spread(places_of(ids, truth.ids.tolist()), truth_starts, pieces),
+        _spread(semantic, semantic_starts, pieces),
+        *_covers(starts, stops, owners, pieces, len(predictions.scores)).T,
+    ]
+    group, first = _group(keys)
+    lengths = np.diff(pieces, append=height * width)
+    return Regions(
+        image_id=predictions.image_id,
+        image_size=(height, width),
+        pixels=sums(group, lengths, len(first)),
+        truth_place=keys[0][first],
+        semantic=keys[1][first],
+        cover=np.stack([key[first] for key in keys[2:]], axis=1) if keys[2:] else np.zeros((len(first), 0), np.uint64),
+        truth=truth,
+        scores=predictions.scores,
+        category_ids=predictions.category_ids,
+        mask_quality=predictions.mask_quality,
+        semantic_agreement=predictions.semantic_agreement,
+    )
+
+
+def sums(index: np.ndarray, values: np.ndarray, length: int) -> np.ndarray:
+    """(length,) int64, the sum of the values of each index; exact, since pixels stay far below 2**53."""
+    return np.bincount(index, weights=values, minlength=length).astype(np.int64)
+
+
+def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Where the runs of an (H, W) map start in column order, and their values."""
+    columns = cv2.transpose(values.astype(np.int32, copy=False)).reshape(-1)
+    starts = np.concatenate([[0], np.flatnonzero(columns[1:] != columns[:-1]) + 1])
+    return starts, columns[starts]
+
+
+def _semantic_runs(
+    predictions: ImagePredictions, label_to_category: Mapping[int, Optional[int]], categories: Categories
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Where the semantic runs start, and the place of their category."""
+    runs = predictions.semantics
+    if runs is None:
+        return np.zeros(1, np.int64), np.zeros(1, np.int64)
+    place_of = {category_id: place for place, category_id in enumerate(categories, start=1)}
+    table = np.zeros(int(runs.labels.max()) + 1, dtype=np.int64)
+    for label, category_id in label_to_category.items():
+        if category_id is not None and label < len(table):
+            table[label] = place_of[category_id]
+    return runs.lengths.cumsum() - runs.lengths, table[runs.labels]
+
+
+def _spans(mask_runs: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First pixel, pixel after the last, and instance of all runs of all masks."""
+    starts = np.concatenate([np.empty(0, np.int64), *(ends[:-1:2] for ends in mask_runs)])
+    stops = np.concatenate([np.empty(0, np.int64), *(ends[1::2] for ends in mask_runs)])
+    owners = np.repeat(np.arange(len(mask_runs)), [len(ends) // 2 for ends in mask_runs])
+    return starts, stops, owners
+
+
+def _spread(values: np.ndarray, starts: np.ndarray, pieces: np.ndarray) -> np.ndarray:
+    """The values of runs, for each of the pieces that the runs are cut into."""
+    return values.repeat(np.diff(np.searchsorted(pieces, starts), append=len(pieces)))
+
+
+def _covers(
+    starts: np.ndarray, stops: np.ndarray, owners: np.ndarray, pieces: np.ndarray, instances: int
+) -> np.ndarray:
+    """(pieces, W) uint64, the instances that cover each piece."""
+    words = -(-instances // _WORD)
+    # A bit is added where a run of its mask starts and taken away where it ends. Sums modulo 2**64
+    # of these are sets, since no mask covers a pixel twice.
+    changes = np.zeros((len(pieces) + 1) * words, dtype=np.uint64)
+    word, bit = owners // _WORD, np.uint64(1) << (owners % _WORD).astype(np.uint64)
+    np.add.at(changes, np.searchsorted(pieces, starts) * words + word, bit)
+    np.subtract.at(changes, np.searchsorted(pieces, stops) * words + word, bit)
+    return changes.reshape(-1, words)[:-1].cumsum(axis=0, dtype=np.uint64)
+
+
+def _group(keys: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+    """Groups rows by all their keys, compared whole: no hash that could take two sets for one.
+
+    Returns:
+        The group of each row, and of each group a row.
+    """
+    order = np.lexsort(keys)
+    changes = np.zeros(len(order), dtype=bool)
+    changes[0] = True
+    for key in keys:
+        ordered = key[order]
+        changes[1:] |= ordered[1:] != ordered[:-1]
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = changes.cumsum() - 1
+    return group, order[changes]

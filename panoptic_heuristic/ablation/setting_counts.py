@@ -1,0 +1,113 @@
+"""PQ counts of many settings at once.
+
+Shape legend: C categories in the order of the data set's list, S settings.
+"""
+
+from dataclasses import dataclass
+from typing import Dict, Mapping
+
+import numpy as np
+
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
+
+
+@dataclass(frozen=True, eq=False)
+class SettingCounts:
+    """What PQ of every setting is computed from. Sums of two are sums of their arrays.
+
+    Attributes:
+        iou_sum: (C, S) int64, in units of 2**-40.
+        tp, fp: (C, S) int64.
+        segments: (C,) int64, ground-truth segments, crowds left out; FN is this less TP.
+        images: how many images were counted.
+    """
+
+    iou_sum: np.ndarray
+    tp: np.ndarray
+    fp: np.ndarray
+    segments: np.ndarray
+    images: int
+
+    @classmethod
+    def zeros(cls, categories: int, settings: int) -> "SettingCounts":
+        """The counts of no image."""
+        iou_sum, tp, fp = np.zeros((3, categories, settings), dtype=np.int64)
+        return cls(iou_sum, tp, fp, np.zeros(categories, dtype=np.int64), 0)
+
+    def __add__(self, other: "SettingCounts") -> "SettingCounts":
+        return SettingCounts(
+            self.iou_sum + other.iou_sum,
+            self.tp + other.tp,
+            self.fp + other.fp,
+            self.segments + other.segments,
+            self.images + other.images,
+        )
+
+    def of_setting(self, setting: int, categories: Categories) -> PQCounts:
+        """The counts of one setting, without categories that do not occur."""
+        counts = {}
+        for place, category_id in enumerate(categories):
+            tp = int(self.tp[place, setting])
+            value = CategoryCounts(
+                int(self.iou_sum[place, setting]), tp, int(self.fp[place, setting]), int(self.segments[place]) - tp
+            )
+            if value.tp or value.fp or value.fn:
+                counts[category_id] = value
+        return counts
+
+    def quality(self) -> "SettingQuality":
+        """PQ, SQ and RQ of every category and setting."""
+        segments = self.tp + self.fp / 2 + (self.segments[:, None] - self.tp) / 2
+        iou_sum = self.iou_sum / IOU_UNIT
+        with np.errstate(invalid="ignore"):
+            pq, rq = iou_sum / segments, self.tp / segments
+            sq = np.where(segments > 0, iou_sum / np.maximum(self.tp, 1), np.nan)
+        return SettingQuality(pq, sq, rq)
+
+    def to_arrays(self) -> Dict[str, np.ndarray]:
+        """Arrays for a file, as small as they go."""
+        return {
+            "iou_sum": self.iou_sum,
+            "tp": self.tp.astype(np.int32),
+            "fp": self.fp.astype(np.int32),
+            "segments": self.segments,
+            "images": np.array(self.images, dtype=np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "SettingCounts":
+        """The inverse of :meth:`to_arrays`."""
+        tp, fp = (arrays[name].astype(np.int64) for name in ("tp", "fp"))
+        return cls(arrays["iou_sum"], tp, fp, arrays["segments"], int(arrays["images"]))
+
+
+@dataclass(frozen=True, eq=False)
+class SettingQuality:
+    """Quality per category and setting; NaN where the category does not occur.
+
+    Attributes:
+        pq, sq, rq: (C, S) float64, 0 to 1.
+    """
+
+    pq: np.ndarray
+    sq: np.ndarray
+    rq: np.ndarray
+
+    def mean(self, measure: str, chosen: np.ndarray) -> np.ndarray:
+        """(S,) the mean over the chosen categories that occur; NaN where none does.
+
+        Args:
+            measure: ``pq``, ``sq`` or ``rq``.
+            chosen: (C,) bool.
+        """
+        values = getattr(self, measure)[chosen]
+        occurs = ~np.isnan(values)
+        with np.errstate(invalid="ignore"):
+            return np.where(occurs, values, 0).sum(axis=0) / occurs.sum(axis=0)
+
+
+def groups_of(categories: Categories) -> Dict[str, np.ndarray]:
+    """(C,) bool per group of a summary: ``all``, ``things`` and ``stuff``."""
+    things = np.array([category.isthing for category in categories.values()])
+    return {"all": np.ones(len(things), dtype=bool), "things": things, "stuff": ~things}

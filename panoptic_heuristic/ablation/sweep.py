@@ -1,0 +1,254 @@
+"""Counts of every setting of a grid over all images of a cache.
+
+The images are dealt out to a fixed number of buckets, and each bucket's counts are one file, so that
+a sweep can be stopped and go on, be shared by machines, and be resampled for intervals::
+
+    OUTPUT/sweep.json          what was swept: the grid, the predictions, the ground truth
+    OUTPUT/buckets/07.arrays   the counts of one bucket
+    OUTPUT/settings.csv        PQ, SQ and RQ of every setting, when all buckets are there
+    OUTPUT/classes.csv         the same per category
+"""
+
+import functools
+import hashlib
+import json
+import multiprocessing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
+
+import torch
+
+from panoptic_heuristic.ablation.grid import Grid
+from panoptic_heuristic.ablation.region_store import RegionStore
+from panoptic_heuristic.ablation.region_sweep import add_regions, is_exact_on_regions
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.files import PathLike, read_json, write_json
+from panoptic_heuristic.formats.workers import ordered_map
+from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.quality import count_image
+
+BUCKETS = 100
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """What to sweep.
+
+    Attributes:
+        store: predictions and ground truth.
+        grid: the settings.
+        folder: where the counts go.
+    """
+
+    store: RegionStore
+    grid: Grid
+    folder: Path
+
+    def __post_init__(self):
+        floor = self.store.cache.manifest.floors.instances_score_thresh
+        if min(self.grid.cutoffs) < floor:
+            raise InputError(
+                f"the grid asks for instances_score_thresh {min(self.grid.cutoffs):g}, but {self.store.cache.folder} "
+                f"holds no instance with a score below {floor:g}; leave out the lower cutoffs, or make another cache"
+            )
+
+    @property
+    def categories(self) -> Categories:
+        """Those of the cache, whose order the counts have."""
+        return self.store.cache.manifest.categories
+
+    def images_of(self, bucket: int) -> Tuple[int, ...]:
+        """The images of a bucket, by their place in the ascending list of all."""
+        return self.store.image_ids[bucket::BUCKETS]
+
+    def manifest(self) -> Dict[str, Any]:
+        """What the folder says of itself, as JSON values."""
+        cache = self.store.cache.manifest
+        truth = hashlib.sha256()
+        for image_id in self.store.image_ids:
+            truth.update(self.store.fingerprint(image_id).encode("ascii"))
+        return {
+            "format": FORMAT,
+            "buckets": BUCKETS,
+            "grid": self.grid.to_json(),
+            "dataset_name": cache.dataset_name,
+            "categories": cache.categories.to_coco(),
+            "images": len(self.store.image_ids),
+            "floors": vars(cache.floors).copy(),
+            "predictions": dict(cache.source),
+            "fingerprint": truth.hexdigest(),
+        }
+
+
+def run_sweep(
+    job: SweepJob,
+    buckets: Sequence[int],
+    *,
+    workers: int = 1,
+    progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
+) -> int:
+    """Counts the buckets that are not there yet.
+
+    Args:
+        job: what to sweep.
+        buckets: which, each in [0, 99].
+        workers: processes; the files do not depend on it.
+        progress: wraps the iterable of results, given their number; tqdm fits.
+
+    Returns:
+        How many buckets were counted now.
+
+    Raises:
+        InputError: the folder holds a sweep of something else, or a file is missing or damaged.
+    """
+    start_sweep(job.folder, job.manifest())
+    left = [bucket for bucket in buckets if not _is_there(job.folder, bucket)]
+    work = functools.partial(_count_bucket, job)
+    with ordered_map(work, left, workers=workers if len(left) > 1 else min(workers, 1), chunk=1) as results:
+        for _ in progress(results, len(left)):
+            pass
+    return len(left)
+
+
+def start_sweep(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Writes the manifest, or checks that the one there is the same.
+
+    Raises:
+        InputError: it is of something else; what differs is named.
+    """
+    path = folder / "sweep.json"
+    if not path.exists():
+        write_json(path, manifest)
+        return
+    there = read_json(path)
+    for key, value in json.loads(json.dumps(manifest)).items():
+        if not isinstance(there, dict) or there.get(key) != value:
+            raise InputError(
+                f"{folder} holds a sweep of something else: its {key} differs; give another --output or delete it"
+            )
+
+
+class SweepResult:
+    """A finished sweep on disk.
+
+    Attributes:
+        folder: where it is.
+        manifest: what ``sweep.json`` says.
+        grid: the settings.
+        categories: the data set's.
+    """
+
+    def __init__(self, folder: PathLike):
+        """
+        Raises:
+            InputError: the folder holds none, or a bucket of it is missing or damaged.
+        """
+        self.folder = Path(folder)
+        path = self.folder / "sweep.json"
+        if not path.is_file():
+            raise InputError(f"{self.folder} holds no sweep.json; make a sweep there with tools/sweep_fusion.py")
+        self.manifest = read_json(path)
+        found = self.manifest.get("format") if isinstance(self.manifest, dict) else None
+        if found != FORMAT:
+            raise InputError(f"{path} is no sweep of format {FORMAT} (it says {found!r}); sweep anew")
+        self.grid = Grid.from_json(self.manifest["grid"])
+        self.categories = Categories.from_coco(self.manifest["categories"], str(path))
+        missing = self.missing()
+        if missing:
+            raise InputError(
+                f"{self.folder} lacks {len(missing)} of {BUCKETS} buckets, such as {missing[0]:02d}; "
+                "run the sweep again to finish it, or merge its shards"
+            )
+
+    def missing(self) -> List[int]:
+        """The buckets that are not there."""
+        return [bucket for bucket in range(BUCKETS) if not bucket_path(self.folder, bucket).exists()]
+
+    def bucket(self, bucket: int) -> SettingCounts:
+        """The counts of one bucket.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        return SettingCounts.from_arrays(read_arrays(bucket_path(self.folder, bucket)))
+
+    def total(self) -> SettingCounts:
+        """The counts of all images."""
+        total = SettingCounts.zeros(len(self.categories), len(self.grid))
+        for bucket in range(BUCKETS):
+            total = total + self.bucket(bucket)
+        return total
+
+    def of_settings(self, settings: Sequence[int]) -> List[SettingCounts]:
+        """The counts of some settings only, bucket by bucket, for resampling."""
+        chosen = list(settings)
+        parts = []
+        for bucket in range(BUCKETS):
+            one = self.bucket(bucket)
+            parts.append(
+                SettingCounts(
+                    one.iou_sum[:, chosen], one.tp[:, chosen], one.fp[:, chosen], one.segments, one.images
+                )
+            )
+        return parts
+
+
+def bucket_path(folder: Path, bucket: int) -> Path:
+    """The file of a bucket."""
+    return folder / "buckets" / f"{bucket:02d}.arrays"
+
+
+def _is_there(folder: Path, bucket: int) -> bool:
+    path = bucket_path(folder, bucket)
+    if not path.exists():
+        return False
+    read_checksum(path)
+    return True
+
+
+def _count_bucket(job: SweepJob, bucket: int) -> int:
+    if multiprocessing.parent_process() is not None:
+        # Several processes share the cores already.
+        torch.set_num_threads(1)
+    images, categories, grid = job.images_of(bucket), job.categories, job.grid
+    exact = [place for place, claim in enumerate(grid.claims) if is_exact_on_regions(claim)]
+    by_pixels = [place for place in range(len(grid.claims)) if place not in exact]
+    total = SettingCounts.zeros(len(categories), len(grid))
+    place_of = {category_id: place for place, category_id in enumerate(categories)}
+    for image_id in images:
+        regions = job.store.read(image_id)
+        for category_id in regions.truth.category_ids[~regions.truth.iscrowd].tolist():
+            total.segments[place_of[category_id]] += 1
+        if exact:
+            add_regions(total, regions, categories, grid, exact)
+        if by_pixels:
+            _add_pixels(total, job, image_id, by_pixels)
+    counts = SettingCounts(total.iou_sum, total.tp, total.fp, total.segments, len(images))
+    write_arrays(bucket_path(job.folder, bucket), counts.to_arrays())
+    return len(images)
+
+
+def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int, claims: Sequence[int]) -> None:
+    """For rules that see more than regions: fuses and scores the image once per setting."""
+    manifest = job.store.cache.manifest
+    predictions = job.store.cache.read(image_id)
+    instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
+    truth_ids, truth_segments = job.store.truth_of(image_id)
+    place_of = {category_id: place for place, category_id in enumerate(job.categories)}
+    for number, setting in enumerate(job.grid.settings):
+        if number // (len(job.grid) // len(job.grid.claims)) not in claims:
+            continue
+        result = fuse(instances, semantics, job.categories, setting.pipeline())
+        counts = count_image(
+            truth_ids, truth_segments, result.panoptic_seg.numpy(), result.segments_info, job.categories
+        )
+        for category_id, value in counts.items():
+            at = place_of[category_id], number
+            total.iou_sum[at] += value.iou_sum
+            total.tp[at] += value.tp
+            total.fp[at] += value.fp
