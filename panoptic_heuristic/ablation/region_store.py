@@ -7,7 +7,7 @@ changed, it is made anew; predictions are never touched.
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -15,11 +15,18 @@ from panoptic_heuristic.ablation.cache import PredictionCache
 from panoptic_heuristic.ablation.regions import Regions, Truth, build_regions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
-from panoptic_heuristic.formats.coco_panoptic import PanopticImage, PanopticJson, read_panoptic_png
-from panoptic_heuristic.formats.files import PathLike, inside
+from panoptic_heuristic.formats.coco_panoptic import (
+    PanopticImage,
+    PanopticJson,
+    read_panoptic_json,
+    read_panoptic_png,
+)
+from panoptic_heuristic.formats.files import PathLike, inside, read_json, write_json
 
 # Changes when the same predictions and ground truth would give other files.
 _VERSION = "1"
+
+_TRUTH_FILE = "ground_truth.json"
 
 
 class RegionStore:
@@ -99,6 +106,38 @@ class RegionStore:
 
     def _path_of(self, image_id: int) -> Path:
         return self.cache.folder / "regions" / f"{image_id}.arrays"
+
+
+def remember_truth(cache: PredictionCache, panoptic_json: PathLike, panoptic_root: PathLike) -> None:
+    """Notes in a cache where its ground truth lies, for :func:`open_store`; the predictions do not depend on it."""
+    write_json(
+        cache.folder / _TRUTH_FILE, {"panoptic_json": str(panoptic_json), "panoptic_root": str(panoptic_root)}
+    )
+
+
+def open_store(
+    cache_folder: PathLike, panoptic_json: Optional[PathLike] = None, panoptic_root: Optional[PathLike] = None
+) -> RegionStore:
+    """Opens a cache and the ground truth of its images.
+
+    Args:
+        cache_folder: of the predictions.
+        panoptic_json: a COCO panoptic JSON; None for the one that was noted when the cache was made.
+        panoptic_root: the folder of its PNGs; None likewise.
+
+    Raises:
+        InputError: there is no cache or no ground truth, or they do not fit.
+    """
+    cache = PredictionCache.open(cache_folder)
+    if (panoptic_json is None) != (panoptic_root is None):
+        raise InputError("--gt-json and --gt-folder belong together: give both or none")
+    if panoptic_json is None:
+        path = cache.folder / _TRUTH_FILE
+        if not path.exists():
+            raise InputError(f"{cache.folder} does not say where its ground truth is; give --gt-json and --gt-folder")
+        noted = read_json(path)
+        panoptic_json, panoptic_root = noted["panoptic_json"], noted["panoptic_root"]
+    return RegionStore(cache, read_panoptic_json(panoptic_json), panoptic_root)
 
 
 def _check_categories(cache: PredictionCache, truth: PanopticJson) -> None:

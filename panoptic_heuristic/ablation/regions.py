@@ -218,7 +218,7 @@ def _covers(
     word, bit = owners // _WORD, np.uint64(1) << (owners % _WORD).astype(np.uint64)
     np.add.at(changes, np.searchsorted(pieces, starts) * words + word, bit)
     np.subtract.at(changes, np.searchsorted(pieces, stops) * words + word, bit)
-    return changes.reshape(-1, words)[:-1].cumsum(axis=0, dtype=np.uint64)
+    return changes.reshape(len(pieces) + 1, words)[:-1].cumsum(axis=0, dtype=np.uint64)
 
 
 def _group(keys: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:

@@ -133,6 +133,31 @@ def start_sweep(folder: Path, manifest: Mapping[str, Any]) -> None:
             )
 
 
+def merge_sweeps(folders: Sequence[PathLike], output: PathLike) -> None:
+    """Brings the buckets of several folders of one sweep together.
+
+    Args:
+        folders: what shards on machines without a common disk left.
+        output: gets a copy of each bucket; may be one of the folders.
+
+    Raises:
+        InputError: they are of different sweeps, a bucket is damaged, or two of one number differ.
+    """
+    output = Path(output)
+    for folder in map(Path, folders):
+        path = folder / "sweep.json"
+        if not path.is_file():
+            raise InputError(f"{folder} holds no sweep.json, so it is no shard of a sweep")
+        start_sweep(output, read_json(path))
+        for source in sorted((folder / "buckets").glob("*.arrays")):
+            target = output / "buckets" / source.name
+            arrays = read_arrays(source)
+            if target.exists() and read_checksum(target) != read_checksum(source):
+                raise InputError(f"{source} and {target} count the same images and differ; one is of other data")
+            if not target.exists():
+                write_arrays(target, arrays)
+
+
 class SweepResult:
     """A finished sweep on disk.
 
@@ -158,16 +183,12 @@ class SweepResult:
             raise InputError(f"{path} is no sweep of format {FORMAT} (it says {found!r}); sweep anew")
         self.grid = Grid.from_json(self.manifest["grid"])
         self.categories = Categories.from_coco(self.manifest["categories"], str(path))
-        missing = self.missing()
+        missing = missing_buckets(self.folder)
         if missing:
             raise InputError(
                 f"{self.folder} lacks {len(missing)} of {BUCKETS} buckets, such as {missing[0]:02d}; "
                 "run the sweep again to finish it, or merge its shards"
             )
-
-    def missing(self) -> List[int]:
-        """The buckets that are not there."""
-        return [bucket for bucket in range(BUCKETS) if not bucket_path(self.folder, bucket).exists()]
 
     def bucket(self, bucket: int) -> SettingCounts:
         """The counts of one bucket.
@@ -196,6 +217,11 @@ class SweepResult:
                 )
             )
         return parts
+
+
+def missing_buckets(folder: Path) -> List[int]:
+    """The buckets that are not there."""
+    return [bucket for bucket in range(BUCKETS) if not bucket_path(folder, bucket).exists()]
 
 
 def bucket_path(folder: Path, bucket: int) -> Path:

@@ -30,7 +30,7 @@ def write_arrays(path: PathLike, arrays: Mapping[str, np.ndarray]) -> None:
         arrays: by name. Numbers and bools only.
     """
     payload = io.BytesIO()
-    np.savez_compressed(payload, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    np.savez_compressed(payload, **{name: np.asarray(array, order="C") for name, array in arrays.items()})
     content = payload.getvalue()
     with written_whole(path) as temporary:
         temporary.write_bytes(_first_line(content) + content)

@@ -1,0 +1,150 @@
+"""Random images that hold what is hard to get right: edges of every threshold, and odd ground truth."""
+
+from typing import Any, Dict, List, NamedTuple, Optional
+
+import numpy as np
+from pycocotools import mask as rle_codec
+
+from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.quality import PQCounts, count_image
+
+# Ids mix things with stuff, have gaps and start at 0; the list is in no order.
+CATEGORIES = Categories(
+    Category(category_id, f"category {category_id}", isthing, (category_id, 1, 2))
+    for category_id, isthing in ((9, False), (0, True), (31, True), (4, False), (5, True), (2, False))
+)
+# 0 is the collapsed label of things, two labels mean one stuff category, and one means a thing.
+LABELS: Dict[int, Optional[int]] = {0: None, 1: 9, 2: 4, 3: 2, 4: 4, 7: 31}
+
+
+class RandomImage(NamedTuple):
+    """What the heads said about an image, and its ground truth."""
+
+    predictions: ImagePredictions
+    truth_ids: np.ndarray
+    truth_segments: List[Dict[str, Any]]
+
+
+def predictions_of(
+    image_id: int, masks: np.ndarray, scores: np.ndarray, category_ids: np.ndarray, labels: Optional[np.ndarray]
+) -> ImagePredictions:
+    """Predictions as they would be kept, from (N, H, W) bool masks and an (H, W) map of labels."""
+    unknown = np.full(len(masks), np.nan)
+    encoded = [rle_codec.encode(np.asfortranarray(mask, dtype=np.uint8)) for mask in masks]
+    size = masks.shape[1:] if labels is None else labels.shape
+    runs = None
+    if labels is not None:
+        runs = SemanticRuns.of_maps(labels, np.full_like(labels, NO_STUFF), np.zeros(labels.shape, dtype=bool))
+    return ImagePredictions(
+        image_id=image_id,
+        image_size=tuple(size),
+        scores=np.asarray(scores, dtype=np.float64),
+        category_ids=np.asarray(category_ids, dtype=np.int64),
+        boxes=np.full((len(masks), 4), np.nan, dtype=np.float32),
+        mask_quality=unknown,
+        semantic_agreement=np.zeros(len(masks)),
+        masks=encoded_masks(encoded),
+        semantics=runs,
+    )
+
+
+def random_image(seed: int) -> RandomImage:
+    """Equal seeds give equal images."""
+    rng = np.random.default_rng([seed, 7])
+    height, width = ((1, 1), (5, 8), (17, 12), (24, 32), (40, 30))[rng.integers(5)]
+    count = int(rng.choice([0, 1, 3, 12, 40, 64, 65, 130]))
+    masks = np.stack([_mask(rng, height, width) for _ in range(count)]) if count else np.zeros((0, height, width), bool)
+    scores = np.round(rng.random(count), rng.choice([1, 6]))
+    if count and rng.random() < 0.3:
+        scores[rng.integers(count)] = rng.choice([np.nan, np.inf, -np.inf, 0.0, 1.5])
+    things = [category.id for category in CATEGORIES.things]
+    labels = None if rng.random() < 0.1 else _patches(rng, height, width, list(LABELS))
+    category_ids = rng.choice(things, size=count)
+    truth_ids, truth_segments = _truth(rng, masks, category_ids, labels, (height, width))
+    return RandomImage(predictions_of(seed, masks, scores, category_ids, labels), truth_ids, truth_segments)
+
+
+def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
+    """A grid of about so many settings, some values exactly at what decides in the image."""
+    rng = np.random.default_rng([seed, 8])
+    scores = image.predictions.scores
+    finite = scores[np.isfinite(scores)]
+    cutoffs = [0.0, 0.5, 0.3, *rng.choice(finite, size=min(3, len(finite)), replace=False)]
+    overlaps = [0.0, 0.5, 1.0, 1 / 3, 0.25, round(float(rng.random()), 2)]
+    area = image.truth_ids.size
+    pixels = [0, 1, 4096, *rng.integers(1, max(area // 3, 2), size=4)]
+    limits = [StuffLimit(float(value), 0.0) for value in dict.fromkeys(map(int, pixels))]
+    limits += [StuffLimit(0.0, value) for value in (0.1, 0.25, float(rng.integers(1, area + 1)) / area)]
+    claims = [ClaimSetting("greedy", value) for value in dict.fromkeys(overlaps)] + [ClaimSetting("per_pixel", None)]
+    limits, claims = list(dict.fromkeys(limits)), claims
+    most = max(1, round(settings / (len(limits) * len(claims))))
+    return Grid(tuple(claims), tuple(dict.fromkeys(float(value) for value in cutoffs))[:most], tuple(limits))
+
+
+def counts_by_pixels(image: RandomImage, grid: Grid, number: int) -> PQCounts:
+    """What fusing and scoring an image pixel by pixel gives under one setting."""
+    result = fuse(
+        image.predictions.to_instances(),
+        image.predictions.to_semantics(LABELS),
+        CATEGORIES,
+        grid.settings[number].pipeline(),
+    )
+    return count_image(
+        image.truth_ids, image.truth_segments, result.panoptic_seg.numpy(), result.segments_info, CATEGORIES
+    )
+
+
+def without_truth(total: SettingCounts, image: RandomImage) -> SettingCounts:
+    """The counts with the image's ground-truth segments, which a sweep adds once."""
+    places = list(CATEGORIES)
+    for segment in image.truth_segments:
+        total.segments[places.index(segment["category_id"])] += not segment["iscrowd"]
+    return total
+
+
+def _mask(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    mask = np.zeros((height, width), dtype=bool)
+    kind = rng.random()
+    if kind < 0.08:
+        return mask
+    if kind < 0.12:
+        return ~mask
+    y, x = rng.integers(height), rng.integers(width)
+    mask[y : y + 1 + rng.integers(height), x : x + 1 + rng.integers(width)] = True
+    return mask & (rng.random((height, width)) < rng.choice([0.8, 1.0, 1.0]))
+
+
+def _patches(rng: np.random.Generator, height: int, width: int, values: List[int]) -> np.ndarray:
+    """(H, W) int64 of a few rectangles over each other."""
+    patches = np.full((height, width), rng.choice(values), dtype=np.int64)
+    for _ in range(rng.integers(8)):
+        y, x = rng.integers(height), rng.integers(width)
+        patches[y : y + 1 + rng.integers(height), x : x + 1 + rng.integers(width)] = rng.choice(values)
+    return patches
+
+
+def _truth(rng, masks, category_ids, labels, size):
+    """Ground truth that agrees with the predictions in part, so that there are matches."""
+    height, width = size
+    ids = _patches(rng, height, width, [0, 0, 101, 102, 103, 65536])
+    if labels is not None and rng.random() < 0.7:
+        chosen = rng.choice(list(LABELS))
+        ids[labels == chosen] = 200
+    segments = [(101, 0), (102, int(rng.choice([31, 9]))), (103, int(rng.choice(list(CATEGORIES)))), (65536, 4)]
+    segments.append((200, int(rng.choice([9, 4, 2]))))
+    for place in rng.permutation(len(masks))[:6].tolist():
+        ids[masks[place] & (rng.random(size) < rng.choice([0.5, 0.7, 1.0]))] = 300 + place
+        segments.append((300 + place, int(rng.choice([category_ids[place], 5]))))
+    if rng.random() < 0.2:
+        # An id that is not listed is neither void nor a segment.
+        segments.pop(int(rng.integers(len(segments))))
+    rng.shuffle(segments)
+    listed = [
+        {"id": segment_id, "category_id": category_id, "iscrowd": int(rng.random() < 0.15)}
+        for segment_id, category_id in segments
+    ]
+    return ids.astype(np.int32), listed

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from panoptic_heuristic.ablation.regions import Truth, build_regions
+from panoptic_heuristic.errors import InputError
+from tests.ablation.random_images import CATEGORIES, LABELS, predictions_of, random_image
+
+# Places in CATEGORIES, counted from 1.
+STUFF_9, STUFF_4, THING_31, NONE = 1, 4, 3, 0
+
+
+def draw(picture):
+    return np.array([[int(pixel) for pixel in row.replace(".", "0")] for row in picture.split()])
+
+
+def regions_of(masks, labels, truth, segments):
+    count = len(masks)
+    masks = np.stack([draw(mask) > 0 for mask in masks]) if count else np.zeros((0, *draw(labels).shape), bool)
+    predictions = predictions_of(5, masks, np.linspace(0.9, 0.1, count), [0] * count, draw(labels))
+    return build_regions(predictions, LABELS, CATEGORIES, draw(truth), segments)
+
+
+def as_rows(regions):
+    """pixels, semantic, truth place, covering instances of each region, sorted."""
+    covering = [tuple(np.flatnonzero(column).tolist()) for column in regions.covered.T]
+    columns = (regions.pixels.tolist(), regions.semantic.tolist(), regions.truth_place.tolist(), covering)
+    return sorted(zip(*columns, strict=True), key=lambda row: (row[1:], row[0]))
+
+
+def test_pixels_with_all_in_common_are_one_region_wherever_they_are():
+    regions = regions_of(
+        ["11..\n11.."],
+        "1122\n1122",
+        "5..5\n5..5",
+        [{"id": 5, "category_id": 9, "iscrowd": 0}],
+    )
+    assert as_rows(regions) == [
+        (2, STUFF_9, 0, (0,)),
+        (2, STUFF_9, 1, (0,)),
+        (2, STUFF_4, 0, ()),
+        (2, STUFF_4, 1, ()),
+    ]
+
+
+def test_labels_of_one_category_are_one_and_labels_of_none_are_none():
+    # 2 and 4 both mean stuff 4; 0 means nothing; 7 means a thing.
+    regions = regions_of([], "2407", "....", [])
+    assert as_rows(regions) == [(1, NONE, 0, ()), (1, THING_31, 0, ()), (2, STUFF_4, 0, ())]
+
+
+def test_pixels_of_an_unlisted_id_are_neither_void_nor_a_segment():
+    regions = regions_of([], "0000", ".556", [{"id": 5, "category_id": 0, "iscrowd": 0}])
+    assert as_rows(regions) == [(1, NONE, 0, ()), (2, NONE, 1, ()), (1, NONE, 2, ())]
+    assert regions.truth_areas.tolist() == [1, 2, 1]
+
+
+def test_a_segment_without_a_pixel_is_listed():
+    regions = regions_of([], "00", "..", [{"id": 5, "category_id": 0, "iscrowd": 1}])
+    assert (regions.truth.ids.tolist(), regions.truth.iscrowd.tolist()) == ([5], [True])
+    assert regions.truth_areas.tolist() == [2, 0, 0]
+
+
+def test_of_two_segments_with_one_id_the_last_one_counts():
+    truth = Truth.of_segments([{"id": 5, "category_id": 0}, {"id": 6, "category_id": 4}, {"id": 5, "category_id": 9}])
+    assert (truth.ids.tolist(), truth.category_ids.tolist()) == ([5, 6], [9, 4])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_regions_are_the_pixels_of_the_image(seed):
+    """Each region is a set of (label, truth, masks) that occurs, with as many pixels as it has."""
+    image = random_image(seed)
+    regions = build_regions(image.predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments)
+    assert regions.pixels.sum() == image.truth_ids.size
+    rows = as_rows(regions)
+    assert len({row[1:] for row in rows}) == len(rows)
+
+    instances, semantics = image.predictions.to_instances(), image.predictions.to_semantics(LABELS)
+    masks = np.zeros((len(instances), *image.truth_ids.shape), dtype=bool)
+    for index in range(len(instances)):
+        crop = instances.crop(index)
+        masks[index][crop.window] = crop.mask.numpy()
+    assert regions.areas.tolist() == masks.sum(axis=(1, 2)).tolist()
+    places = list(CATEGORIES)
+    listed = [segment["id"] for segment in image.truth_segments]
+    expected = {}
+    for y, x in np.ndindex(image.truth_ids.shape):
+        category_id = None if semantics is None else LABELS[int(semantics.labels[y, x])]
+        truth_id = int(image.truth_ids[y, x])
+        key = (
+            0 if category_id is None else places.index(category_id) + 1,
+            0 if truth_id == 0 else listed.index(truth_id) + 1 if truth_id in listed else len(listed) + 1,
+            tuple(np.flatnonzero(masks[:, y, x]).tolist()),
+        )
+        expected[key] = expected.get(key, 0) + 1
+    assert {row[1:]: row[0] for row in rows} == expected
+
+
+def test_ground_truth_of_another_size_is_told():
+    image = random_image(1)
+    with pytest.raises(InputError, match="image 1: the predictions are .* the ground truth 3x3"):
+        build_regions(image.predictions, LABELS, CATEGORIES, np.zeros((3, 3), np.int32), [])

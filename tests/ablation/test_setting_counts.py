@@ -1,0 +1,68 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from panoptic_heuristic.ablation.region_counts import in_units
+from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
+from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, counts, summarize
+from tests.ablation.random_images import CATEGORIES
+
+PLACES = len(CATEGORIES)
+
+
+def random_counts(seed, settings=5):
+    rng = np.random.default_rng(seed)
+    tp, fp = rng.integers(0, 4, size=(2, PLACES, settings))
+    segments = tp.max(axis=1) + rng.integers(0, 2, size=PLACES)
+    silent = rng.integers(PLACES)
+    tp[silent], fp[silent], segments[silent] = 0, 0, 0
+    iou_sum = (tp * rng.uniform(0.5, 1, size=tp.shape) * IOU_UNIT).astype(np.int64)
+    return SettingCounts(iou_sum, tp, fp, segments, int(rng.integers(9)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_quality_is_that_of_the_summary(seed):
+    counts = random_counts(seed)
+    quality = counts.quality()
+    for group, chosen in groups_of(CATEGORIES).items():
+        for setting in range(5):
+            expected = getattr(summarize(counts.of_setting(setting, CATEGORIES), CATEGORIES), group)
+            for measure in ("pq", "sq", "rq"):
+                found = quality.mean(measure, chosen)[setting]
+                assert found == pytest.approx(getattr(expected, measure), abs=1e-12)
+
+
+def test_a_group_without_a_segment_has_no_quality():
+    nothing = SettingCounts.zeros(PLACES, 2)
+    assert np.isnan(nothing.quality().mean("pq", groups_of(CATEGORIES)["all"])).all()
+    assert nothing.of_setting(0, CATEGORIES) == {}
+
+
+def test_a_false_positive_alone_makes_a_category_occur():
+    one = SettingCounts.zeros(PLACES, 1)
+    one.fp[2, 0] = 1
+    assert one.of_setting(0, CATEGORIES) == {list(CATEGORIES)[2]: CategoryCounts(fp=1)}
+    assert one.quality().pq[2, 0] == 0
+
+
+def test_counts_add_and_survive_a_file():
+    one, other = random_counts(1), random_counts(2)
+    both = SettingCounts.from_arrays((one + other).to_arrays())
+    assert both.tp.tolist() == (one.tp + other.tp).tolist()
+    assert both.iou_sum.tolist() == (one.iou_sum + other.iou_sum).tolist()
+    assert both.fp.tolist() == (one.fp + other.fp).tolist()
+    assert both.segments.tolist() == (one.segments + other.segments).tolist()
+    assert both.images == one.images + other.images
+
+
+def test_ious_are_rounded_as_in_quality():
+    rng = np.random.default_rng(0)
+    unions = np.concatenate([rng.integers(1, 10**6, size=500), rng.integers(1, 2**41, size=500), [1, 3, 2**40 + 1]])
+    shares = np.concatenate([rng.random(1000), [1, 1 / 3, 0.5]])
+    intersections = np.minimum((unions * shares).astype(np.int64), unions)
+    expected = [counts.in_units(int(i), int(u)) for i, u in zip(intersections, unions, strict=True)]
+    assert in_units(intersections, unions).tolist() == expected
+    # Half a unit is rounded up.
+    assert in_units(np.array([1]), np.array([2**41])).tolist() == [1]
+    assert Fraction(1, 2**41) * IOU_UNIT == Fraction(1, 2)

@@ -1,0 +1,203 @@
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.region_store import open_store
+from panoptic_heuristic.ablation.sweep import (
+    BUCKETS,
+    SweepJob,
+    SweepResult,
+    bucket_path,
+    merge_sweeps,
+    missing_buckets,
+    run_sweep,
+)
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import CLAIM_REGISTRY, Claim, fuse
+from panoptic_heuristic.quality import add_counts, count_image
+from tests.ablation.small_caches import small_scenes, write_cache, write_truth
+
+GRID = Grid(
+    (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.6), ClaimSetting("per_pixel", None)),
+    (0.05, 0.3, 0.6),
+    (StuffLimit(0.0, 0.0), StuffLimit(200.0, 0.0), StuffLimit(0.0, 0.1)),
+)
+ALL = range(BUCKETS)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return small_scenes(5)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, scenes):
+    folder = tmp_path_factory.mktemp("sweep")
+    return open_store(write_cache(folder / "cache", scenes, score_floor=0.05), *write_truth(folder / "truth", scenes))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, store):
+    folder = tmp_path_factory.mktemp("swept")
+    run_sweep(SweepJob(store, GRID, folder), ALL)
+    return folder
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def by_pixels(store, setting):
+    """The counts of all images as fusing and scoring gives them."""
+    manifest = store.cache.manifest
+    total = []
+    for image_id in store.image_ids:
+        predictions = store.cache.read(image_id)
+        instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
+        result = fuse(instances, semantics, manifest.categories, setting.pipeline())
+        ids, segments = store.truth_of(image_id)
+        total.append(
+            count_image(ids, segments, result.panoptic_seg.numpy(), result.segments_info, manifest.categories)
+        )
+    return add_counts(total)
+
+
+def test_each_setting_counts_what_its_pixels_count(store, swept):
+    result = SweepResult(swept)
+    counts = result.total()
+    assert counts.images == 5
+    for number, setting in enumerate(result.grid.settings):
+        assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+
+
+def test_workers_shards_and_merging_change_no_byte(store, swept, tmp_path):
+    expected = contents(swept)
+    run_sweep(SweepJob(store, GRID, tmp_path / "workers"), ALL, workers=2)
+    assert contents(tmp_path / "workers") == expected
+    for part in range(3):
+        run_sweep(SweepJob(store, GRID, tmp_path / f"part{part}"), ALL[part::3])
+        run_sweep(SweepJob(store, GRID, tmp_path / "together"), ALL[part::3])
+    assert contents(tmp_path / "together") == expected
+    merge_sweeps([tmp_path / f"part{part}" for part in (2, 0, 1)], tmp_path / "merged")
+    assert contents(tmp_path / "merged") == expected
+
+
+def test_a_stopped_sweep_goes_on_where_it_was(store, swept, tmp_path):
+    job = SweepJob(store, GRID, tmp_path)
+    assert run_sweep(job, ALL[:40]) == 40
+    assert missing_buckets(tmp_path) == list(range(40, BUCKETS))
+    assert run_sweep(job, ALL) == 60
+    assert contents(tmp_path) == contents(swept)
+
+
+def test_some_settings_come_bucket_by_bucket(swept):
+    result = SweepResult(swept)
+    parts = result.of_settings([7, 2])
+    assert len(parts) == BUCKETS
+    total = result.total()
+    assert sum(part.tp for part in parts).tolist() == total.tp[:, [7, 2]].tolist()
+    assert [part.images for part in parts[:6]] == [1, 1, 1, 1, 1, 0]
+
+
+@dataclass(frozen=True)
+class EveryOther:
+    """A rule no region can follow: each instance gets the even columns of its mask that are free."""
+
+    overlap_threshold: float = 0.5
+
+    def claim(self, instances, ranked):
+        panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32)
+        areas, dropped = {}, {}
+        for index in ranked:
+            crop = instances.crop(index)
+            window = panoptic_seg[crop.window]
+            free = crop.mask & (window == 0)
+            free[:, (crop.x0 + 1) % 2 :: 2] = False
+            area = int(free.count_nonzero())
+            if area:
+                areas[index] = area
+                window.masked_fill_(free, len(areas))
+            else:
+                dropped[index] = "covered"
+        return Claim(panoptic_seg, areas, dropped)
+
+
+def test_a_rule_of_ones_own_is_swept_pixel_by_pixel_beside_the_others(store, swept, tmp_path):
+    CLAIM_REGISTRY.register("every_other")(EveryOther)
+    try:
+        grid = Grid((ClaimSetting("every_other", 0.5), GRID.claims[1]), GRID.cutoffs[1:], GRID.stuff_limits[:2])
+        run_sweep(SweepJob(store, grid, tmp_path), ALL)
+        result = SweepResult(tmp_path)
+        counts = result.total()
+        for number, setting in enumerate(grid.settings):
+            assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+    finally:
+        del CLAIM_REGISTRY._obj_map["every_other"]
+
+
+def test_a_cutoff_below_what_the_cache_holds_is_refused(store, tmp_path):
+    grid = Grid(GRID.claims, (0.5, 0.04), GRID.stuff_limits)
+    with pytest.raises(InputError, match="instances_score_thresh 0.04, but .* below 0.05"):
+        SweepJob(store, grid, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_another_sweep_is_left_alone(store, swept, tmp_path):
+    grid = Grid(GRID.claims, (0.5,), GRID.stuff_limits)
+    before = contents(swept)
+    with pytest.raises(InputError, match="something else: its grid differs"):
+        run_sweep(SweepJob(store, grid, swept), ALL)
+    assert contents(swept) == before
+
+
+def test_shards_of_different_sweeps_do_not_merge(store, swept, tmp_path):
+    run_sweep(SweepJob(store, Grid(GRID.claims, (0.5,), GRID.stuff_limits), tmp_path / "other"), [0])
+    with pytest.raises(InputError, match="its grid differs"):
+        merge_sweeps([swept, tmp_path / "other"], tmp_path / "merged")
+    with pytest.raises(InputError, match="no shard of a sweep"):
+        merge_sweeps([tmp_path], tmp_path / "merged")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "other"])
+def test_a_damaged_shard_is_named(store, swept, tmp_path, damage):
+    merge_sweeps([swept], tmp_path / "part")
+    path = bucket_path(tmp_path / "part", 3)
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut": content[: len(content) // 2],
+            "flipped": content[:200] + bytes([content[200] ^ 1]) + content[201:],
+            "emptied": b"",
+            "other": b"hello\n" * 40,
+        }[damage]
+    )
+    with pytest.raises(InputError, match=r"buckets/03\.arrays is damaged"):
+        merge_sweeps([tmp_path / "part"], tmp_path / "merged")
+    with pytest.raises(InputError, match=r"buckets/03\.arrays is damaged"):
+        SweepResult(tmp_path / "part").total()
+
+
+def test_an_unfinished_sweep_says_what_it_lacks(store, tmp_path):
+    run_sweep(SweepJob(store, GRID, tmp_path), ALL[:97])
+    with pytest.raises(InputError, match="lacks 3 of 100 buckets, such as 97"):
+        SweepResult(tmp_path)
+
+
+def test_buckets_hold_every_image_once(store, tmp_path):
+    job = SweepJob(store, GRID, tmp_path)
+    images = list(itertools.chain.from_iterable(job.images_of(bucket) for bucket in ALL))
+    assert sorted(images) == list(store.image_ids)
+
+
+def test_counts_of_no_instances_at_all(tmp_path):
+    scenes = small_scenes(1, instances=0)
+    store = open_store(write_cache(tmp_path / "cache", scenes), *write_truth(tmp_path / "truth", scenes))
+    run_sweep(SweepJob(store, GRID, tmp_path / "swept"), ALL)
+    counts = SweepResult(tmp_path / "swept").total()
+    for number, setting in enumerate(GRID.settings):
+        assert counts.of_setting(number, store.cache.manifest.categories) == by_pixels(store, setting)
+    assert np.any(counts.tp)
