@@ -54,6 +54,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"{len(missing)} of {BUCKETS} buckets are missing; {args.output} is a shard")
         return 0
     result = SweepResult(args.output)
+    result.remove_leftovers()
     counts = result.total()
     print_best(result, counts)
     written = write_sweep_tables(args.output, result.grid, counts, result.categories)

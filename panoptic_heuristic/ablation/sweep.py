@@ -26,7 +26,7 @@ from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.files import PathLike, read_json, write_json
+from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import count_image
@@ -189,6 +189,11 @@ class SweepResult:
                 f"{self.folder} lacks {len(missing)} of {BUCKETS} buckets, such as {missing[0]:02d}; "
                 "run the sweep again to finish it, or merge its shards"
             )
+
+    def remove_leftovers(self) -> None:
+        """Deletes what processes that were killed left; nothing is written into a finished sweep."""
+        for folder in (self.folder, self.folder / "buckets"):
+            remove_leftovers(folder)
 
     def bucket(self, bucket: int) -> SettingCounts:
         """The counts of one bucket.

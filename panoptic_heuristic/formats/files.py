@@ -45,6 +45,12 @@ def written_whole(path: PathLike) -> Iterator[Path]:
             os.remove(temporary)
 
 
+def remove_leftovers(folder: PathLike) -> None:
+    """Deletes what :func:`written_whole` leaves in a folder when its process is killed; nobody may be writing there."""
+    for path in Path(folder).glob(".*.partial*"):
+        path.unlink(missing_ok=True)
+
+
 def write_json(path: PathLike, value: Any) -> None:
     """Writes JSON whole or not at all; equal values give equal bytes."""
     with written_whole(path) as temporary:
