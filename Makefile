@@ -28,7 +28,7 @@ lint: env
 	$(RUN) -m ruff check .
 
 parity: env
-	PARITY=full $(RUN) -m pytest tests/parity -q
+	PARITY=full $(RUN) -m pytest tests/parity tests/tools/test_sweep_fusion.py tests/tools/test_cache_predictions.py -q
 
 clean:
 	rm -rf .venv output datasets/shapes .pytest_cache .ruff_cache .hypothesis *.egg-info

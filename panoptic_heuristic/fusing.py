@@ -154,13 +154,24 @@ def fuse_image(fuser: Fuser, outputs: HeadOutputs) -> Dict[str, Any]:
         # Several processes share the cores already.
         torch.set_num_threads(1)
     image = outputs.image
-    result = fuse(_instances(outputs), _semantics(outputs, fuser), fuser.categories, fuser.pipeline)
+    result = fuse(*read_head_outputs(outputs, fuser.categories, fuser.meaning), fuser.categories, fuser.pipeline)
     ids, segments = colored(result.panoptic_seg.numpy(), result.segments_info, fuser.categories)
     write_panoptic_png(inside(fuser.folder, image.png_name), ids)
     segments = [
         {key: segment[key] for key in ("id", "category_id", "area", "score") if key in segment} for segment in segments
     ]
     return {"image_id": image.image_id, "file_name": image.png_name, "segments_info": segments}
+
+
+def read_head_outputs(
+    outputs: HeadOutputs, categories: Categories, meaning: LabelMeaning
+) -> Tuple[InstanceSet, Optional[SemanticMap]]:
+    """Reads what the heads said about one image, as :func:`panoptic_heuristic.fusion.fuse` takes it.
+
+    Raises:
+        InputError: an RLE cannot be read, stuff masks overlap, or a label map is wrong.
+    """
+    return _instances(outputs), _semantics(outputs, categories, meaning)
 
 
 def _instances(outputs: HeadOutputs) -> InstanceSet:
@@ -174,12 +185,12 @@ def _instances(outputs: HeadOutputs) -> InstanceSet:
     )
 
 
-def _semantics(outputs: HeadOutputs, fuser: Fuser) -> Optional[SemanticMap]:
-    image, semantics, meaning = outputs.image, outputs.semantics, fuser.meaning
+def _semantics(outputs: HeadOutputs, categories: Categories, meaning: LabelMeaning) -> Optional[SemanticMap]:
+    image, semantics = outputs.image, outputs.semantics
     if semantics is None:
         return None
     if not isinstance(semantics, Path):
-        stuff = [mask for mask in semantics if _is_stuff(meaning[mask.label], fuser.categories)]
+        stuff = [mask for mask in semantics if _is_stuff(meaning[mask.label], categories)]
         labels = paint(stuff, image.height, image.width, where=f"image {image.image_id}")
         return SemanticMap(labels, [None, *(meaning[mask.label] for mask in stuff)])
     if semantics.suffix == ".npz":

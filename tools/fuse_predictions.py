@@ -13,25 +13,17 @@ import shutil
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.formats import Categories
-from panoptic_heuristic.formats.coco_results import InstanceEntry, read_instances
-from panoptic_heuristic.formats.files import read_json, write_json
+from panoptic_heuristic.formats.coco_results import InstanceEntry
+from panoptic_heuristic.formats.files import write_json
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
-from panoptic_heuristic.fusing import (
-    Fuser,
-    HeadOutputs,
-    LabelMeaning,
-    find_semantics,
-    fuse_image,
-    read_images,
-    read_meaning,
-)
+from panoptic_heuristic.fusing import Fuser, HeadOutputs, fuse_image
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
+from panoptic_heuristic.head_files import add_file_arguments, read_heads
 
 NAME = "panoptic_predictions"
 
@@ -66,22 +58,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if args.instances is None and args.semantics is None:
         raise InputError("there is nothing to fuse: give --instances, --semantics or both")
     _check_output(args.output, args.overwrite)
-    image_entries, images = read_images(args.images)
-    categories, category_entries = _read_categories(args.categories or args.images)
-    meaning = _meaning(args, categories)
-
-    found = read_instances(args.instances, images, categories) if args.instances else {}
-    seen = find_semantics(args.semantics, images, meaning) if args.semantics else {}
-    _check_logits(seen.values(), args.label_to_category, meaning)
+    heads = read_heads(args)
+    images, found, seen = heads.images, heads.instances, heads.semantics
     outputs = [
         HeadOutputs(image, _candidates(found.get(image.image_id, ()), pipeline), seen.get(image.image_id))
         for image in images
     ]
     without = [len(images) - len(images_with) for images_with in (found, seen)]
     not_finite = sum(not math.isfinite(entry.score) for entries in found.values() for entry in entries)
+    image_entries, categories, category_entries = heads.image_entries, heads.categories, heads.category_entries
+    make_fuser = functools.partial(Fuser, categories, pipeline, heads.meaning)
     # The entries below the cutoff are most of the memory.
-    del found, seen
-    make_fuser = functools.partial(Fuser, categories, pipeline, meaning)
+    del heads, found, seen
     annotations = _fuse_into(args.output, outputs, make_fuser, args.workers)
     json_path = args.output / f"{NAME}.json"
     write_json(json_path, {"images": image_entries, "annotations": annotations, "categories": category_entries})
@@ -130,36 +118,6 @@ def _check_output(output: Path, overwrite: bool) -> None:
             raise InputError(f"{(strange or [folder])[0]} was not written by this command; move it away first")
 
 
-def _read_categories(path: Path) -> Tuple[Categories, List[Any]]:
-    """Panoptic categories and the list they were read from, of a file that is it or has it."""
-    data = read_json(path)
-    entries = data.get("categories") if isinstance(data, Mapping) else data
-    try:
-        return Categories.from_coco(entries, str(path)), entries
-    except InputError as error:
-        raise InputError(f"{error}; name a file that has them with --categories") from error
-
-
-def _meaning(args: argparse.Namespace, categories: Categories) -> LabelMeaning:
-    meaning: Dict[int, Optional[int]] = {category_id: category_id for category_id in categories}
-    if args.label_to_category is not None:
-        meaning = dict(read_meaning(args.label_to_category, categories))
-    for label in args.no_label:
-        if meaning.get(label) is not None:
-            raise InputError(
-                f"--no-label {label} is the label of category {meaning[label]}; "
-                "say what every label means with --label-to-category"
-            )
-        meaning[label] = None
-    return meaning
-
-
-def _check_logits(semantics: Any, label_file: Optional[Path], meaning: LabelMeaning) -> None:
-    logits = any(isinstance(one, Path) and one.suffix == ".npz" for one in semantics)
-    if logits and (label_file is None or sorted(meaning) != list(range(len(meaning)))):
-        raise InputError("logits need --label-to-category: a list with a category id or null for each channel")
-
-
 def _candidates(entries: Sequence[InstanceEntry], pipeline: Pipeline) -> Tuple[InstanceEntry, ...]:
     """Without those that fusing drops for their score: they are most, and reading an RLE has its price."""
     cutoff = pipeline.instances_score_thresh
@@ -182,22 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    files = parser.add_argument_group("files")
-    files.add_argument(
-        "--images", type=Path, required=True, help="a panoptic, instances or image-info JSON: which images, what size"
-    )
-    files.add_argument(
-        "--categories", type=Path, help="a JSON with panoptic categories, or a list of them (default: --images)"
-    )
-    files.add_argument("--instances", type=Path, help="results of the instance head, see below")
-    files.add_argument("--semantics", type=Path, help="results of the semantic head, see below")
-    files.add_argument(
-        "--label-to-category", type=Path, help="a JSON list or object: the category id a label means, null for none"
-    )
-    files.add_argument(
-        "--no-label", type=int, action="append", default=[], metavar="LABEL",
-        help="a label that is no stuff, such as 0 in Detectron2's results for COCO; may be given several times",
-    )  # fmt: skip
+    files = add_file_arguments(parser)
     files.add_argument("--output", type=Path, required=True, help=f"a folder for {NAME}.json and {NAME}/*.png")
     files.add_argument("--overwrite", action="store_true", help="replace the JSON and the PNGs that are there")
     rules = parser.add_argument_group("rules")

@@ -17,7 +17,7 @@ from panoptic_heuristic.ablation.predictions import ImagePredictions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
 from panoptic_heuristic.formats.categories import Categories, is_integer
-from panoptic_heuristic.formats.files import PathLike, read_json, write_json
+from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
 
 FORMAT = 1
 
@@ -168,6 +168,11 @@ class PredictionCache:
         """The images whose file is not there or is damaged."""
         return [image for image in self.manifest.images if not is_sound(self.path_of(image.image_id))]
 
+    def remove_leftovers(self) -> None:
+        """Deletes what processes that were killed left; nobody may be writing."""
+        for folder in (self.folder, self.folder / "predictions"):
+            remove_leftovers(folder)
+
     def write(self, predictions: ImagePredictions) -> None:
         """Keeps the predictions of one image."""
         write_arrays(self.path_of(predictions.image_id), predictions.to_arrays())
@@ -197,10 +202,12 @@ def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any], folder: Pat
             )
 
 
-def _flat(manifest: Mapping[str, Any]) -> Dict[str, Any]:
-    return {key: value for key, value in manifest.items() if key != "source"} | {
-        f"source {key}": value for key, value in manifest["source"].items()
-    }
+def _flat(values: Mapping[str, Any], before: str = "") -> Dict[str, Any]:
+    """Nested objects as one, so that what differs has a name: ``source.config.MODEL.MASK_ON``."""
+    flat: Dict[str, Any] = {}
+    for key, value in values.items():
+        flat.update(_flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value})
+    return flat
 
 
 def _short(value: Any) -> str:

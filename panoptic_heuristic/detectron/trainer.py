@@ -49,12 +49,12 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_train_loader(cls, cfg: CfgNode):
         """Detectron2's loader; data sets of a YAML are read from their panoptic PNGs."""
-        return build_detection_train_loader(cfg, mapper=_mapper(cfg, cfg.DATASETS.TRAIN[0], is_train=True))
+        return build_detection_train_loader(cfg, mapper=mapper_of(cfg, cfg.DATASETS.TRAIN[0], is_train=True))
 
     @classmethod
     def build_test_loader(cls, cfg: CfgNode, dataset_name: str):
         """Detectron2's loader; data sets of a YAML are read without any ground truth."""
-        return build_detection_test_loader(cfg, dataset_name, mapper=_mapper(cfg, dataset_name, is_train=False))
+        return build_detection_test_loader(cfg, dataset_name, mapper=mapper_of(cfg, dataset_name, is_train=False))
 
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
@@ -103,13 +103,22 @@ def evaluate(cfg: CfgNode, *, resume: bool) -> Dict[str, Any]:
     """
     if not cfg.DATASETS.TEST:
         raise InputError("DATASETS.TEST names no data set to evaluate on")
+    return Trainer.test(cfg, load_model(cfg, resume=resume))
+
+
+def load_model(cfg: CfgNode, *, resume: bool = False) -> torch.nn.Module:
+    """Builds the model of a config with ``MODEL.WEIGHTS``, or with the last checkpoint when resuming.
+
+    Raises:
+        InputError: the weights are missing or damaged.
+    """
     model = Trainer.build_model(cfg)
     checkpointer = DetectionCheckpointer(model, save_dir=cfg.OUTPUT_DIR)
     if not cfg.MODEL.WEIGHTS and not (resume and checkpointer.has_checkpoint()):
         _logger.warning("MODEL.WEIGHTS is empty: what is evaluated now is a model with random weights")
     with _told_plainly(cfg, checkpointer, resume):
         checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
-    return Trainer.test(cfg, model)
+    return model
 
 
 def check_device(cfg: CfgNode) -> None:
@@ -128,17 +137,25 @@ def effective_score_cutoff(cfg: CfgNode) -> float:
 
 
 def log_fusion(cfg: CfgNode) -> None:
-    """Logs the rule and the thresholds in force."""
-    combine = cfg.MODEL.PANOPTIC_FPN.COMBINE
+    """Logs the rules and the thresholds in force."""
+    combine, fusion = cfg.MODEL.PANOPTIC_FPN.COMBINE, cfg.MODEL.PANOPTIC_FUSION
+    others = []
+    if fusion.STUFF_AREA_FRACTION:
+        others.append(f"STUFF_AREA_FRACTION {fusion.STUFF_AREA_FRACTION:g} of the image")
+    if fusion.ORDER.NAME != "score":
+        others.append(f"order {fusion.ORDER.NAME}")
+    if fusion.PER_CLASS:
+        others.append(f"thresholds of their own for {len(fusion.PER_CLASS)} categories")
     _logger.info(
         "fusion: %s, score cutoff %g (the larger of SCORE_THRESH_TEST %g and INSTANCES_CONFIDENCE_THRESH %g), "
-        "OVERLAP_THRESH %g, STUFF_AREA_LIMIT %g pixels",
-        cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME,
+        "OVERLAP_THRESH %g, STUFF_AREA_LIMIT %g pixels%s",
+        fusion.CLAIM.NAME,
         effective_score_cutoff(cfg),
         cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST,
         combine.INSTANCES_CONFIDENCE_THRESH,
         combine.OVERLAP_THRESH,
         combine.STUFF_AREA_LIMIT,
+        "".join(f", {other}" for other in others),
     )
 
 
@@ -165,6 +182,14 @@ def warn_about_learning_rate(cfg: CfgNode, reference: Tuple[float, int]) -> None
         )
 
 
+def mapper_of(cfg: CfgNode, dataset_name: str, *, is_train: bool):
+    """The mapper of a data set: ours for one from a YAML, Detectron2's otherwise."""
+    metadata = MetadataCatalog.get(dataset_name)
+    if not hasattr(metadata, "panoptic_categories"):
+        return DatasetMapper(cfg, is_train)
+    return PanopticPngMapper(cfg, is_train, categories=metadata.panoptic_categories)
+
+
 @contextlib.contextmanager
 def _told_plainly(cfg: CfgNode, checkpointer: DetectionCheckpointer, resume: bool) -> Iterator[None]:
     """Turns what loading a missing or damaged checkpoint raises into one sentence."""
@@ -187,11 +212,3 @@ def _without_nan(results: Any) -> Any:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _mapper(cfg: CfgNode, dataset_name: str, *, is_train: bool):
-    """The mapper of a data set: ours for one from a YAML, Detectron2's otherwise."""
-    metadata = MetadataCatalog.get(dataset_name)
-    if not hasattr(metadata, "panoptic_categories"):
-        return DatasetMapper(cfg, is_train)
-    return PanopticPngMapper(cfg, is_train, categories=metadata.panoptic_categories)

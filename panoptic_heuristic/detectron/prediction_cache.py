@@ -1,0 +1,259 @@
+"""One pass of a model over a data set, to keep what its heads say."""
+
+import hashlib
+import math
+import os
+import time
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+import detectron2
+import numpy as np
+import torch
+import torch.nn.functional as F
+import yaml
+from detectron2.config import CfgNode
+from detectron2.data import DatasetCatalog, MetadataCatalog, build_detection_test_loader
+from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
+from detectron2.structures import Instances
+from detectron2.utils import comm
+from detectron2.utils.file_io import PathManager
+from pycocotools import mask as rle_codec
+from torch import Tensor
+
+from panoptic_heuristic import __version__
+from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
+from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.region_store import remember_truth
+from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.detectron.trainer import load_model, mapper_of
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import InstanceSet, SemanticMap
+from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
+
+LOGITS_STRIDE = 4
+"""Kept semantic logits have one value per so many output pixels, in both directions."""
+
+# What fusing does with the predictions, where the weights lie and what runs them changes no prediction.
+_NOT_OF_PREDICTIONS = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.PANOPTIC_FPN.COMBINE", "MODEL.PANOPTIC_FUSION")
+
+
+class CachingSettings(NamedTuple):
+    """What to keep.
+
+    Attributes:
+        score_floor: the score below which no instance is kept, in [0, 1].
+        stuff_probability: the floor that ``above_floor`` is about, in [0, 1].
+        store_logits: keep RoI probabilities and semantic logits, too.
+    """
+
+    score_floor: float = 0.01
+    stuff_probability: float = 0.25
+    store_logits: bool = False
+
+
+class CachingTimes(NamedTuple):
+    """Seconds that this process spent in the network, and with all the rest, over some images."""
+
+    images: int
+    network: float
+    rest: float
+
+
+def with_floor(cfg: CfgNode, settings: CachingSettings) -> CfgNode:
+    """The config whose detector cuts at the floor.
+
+    That changes nothing above the floor: Detectron2 suppresses duplicates per class in the order of
+    scores, and then keeps the best ``TEST.DETECTIONS_PER_IMAGE``.
+    """
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST = min(cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST, settings.score_floor)
+    cfg.freeze()
+    return cfg
+
+
+def cache_predictions(
+    cfg: CfgNode,
+    folder: str,
+    settings: CachingSettings,
+    progress: Callable[[Iterable, int], Iterable] = lambda batches, total: batches,
+) -> CachingTimes:
+    """Runs the model over the images that a cache lacks, and keeps its predictions.
+
+    Every process of a distributed run calls this; each takes its part of the images.
+
+    Args:
+        cfg: a frozen config; of ``DATASETS.TEST`` exactly one data set.
+        folder: of the cache.
+        settings: what to keep.
+        progress: wraps the batches, given how many there are.
+
+    Raises:
+        InputError: there is not one data set, it has no panoptic categories, the weights are missing
+            or damaged, or the folder holds a cache of something else.
+    """
+    if len(cfg.DATASETS.TEST) != 1:
+        raise InputError(f"DATASETS.TEST must name one data set to cache, got {list(cfg.DATASETS.TEST)}")
+    name = cfg.DATASETS.TEST[0]
+    metadata = MetadataCatalog.get(name)
+    ids = ContiguousIds.of_metadata(metadata)
+    if ids is None:
+        raise InputError(f"the data set {name} has no panoptic categories; see datasets/README.md")
+    cfg = with_floor(cfg, settings)
+    model = load_model(cfg).eval()
+    records = DatasetCatalog.get(name)
+    if comm.is_main_process():
+        cache = PredictionCache.create(folder, _manifest(cfg, name, ids, records, settings))
+        if getattr(metadata, "panoptic_root", None):
+            remember_truth(cache, metadata.panoptic_json, metadata.panoptic_root)
+    comm.synchronize()
+    cache = PredictionCache.open(folder)
+    missing = {image.image_id for image in cache.missing()}
+    # All have looked before anyone writes.
+    comm.synchronize()
+    left = [record for record in records if record["image_id"] in missing]
+    times = _run(cfg, model, left, cache, ids, settings, progress) if left else CachingTimes(0, 0.0, 0.0)
+    comm.synchronize()
+    if comm.is_main_process():
+        cache.remove_leftovers()
+    return times
+
+
+def _run(
+    cfg: CfgNode,
+    model: torch.nn.Module,
+    records: List[Dict[str, Any]],
+    cache: PredictionCache,
+    ids: ContiguousIds,
+    settings: CachingSettings,
+    progress: Callable[[Iterable, int], Iterable],
+) -> CachingTimes:
+    loader = build_detection_test_loader(
+        records, mapper=mapper_of(cfg, cfg.DATASETS.TEST[0], is_train=False), num_workers=cfg.DATALOADER.NUM_WORKERS
+    )
+    images, network, started = 0, 0.0, time.perf_counter()
+    with torch.no_grad():
+        for batch in progress(loader, len(loader)):
+            before = time.perf_counter()
+            detections, logits = model.inference(batch, do_postprocess=False)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            network += time.perf_counter() - before
+            for record, instances, sem_seg in zip(batch, detections, logits, strict=True):
+                cache.write(predictions_of(record, instances, sem_seg, ids, settings))
+                images += 1
+    return CachingTimes(images, network, time.perf_counter() - started - network)
+
+
+def predictions_of(
+    record: Dict[str, Any], instances: Instances, logits: Tensor, ids: ContiguousIds, settings: CachingSettings
+) -> ImagePredictions:
+    """What is kept of one image: exactly the masks and labels that the model itself would fuse.
+
+    Args:
+        record: of the data set, with ``image_id``, ``height`` and ``width`` of the output.
+        instances: of the network at its input's size. Not changed.
+        logits: (C, h, w), semantic, likewise.
+        ids: which category each channel means.
+        settings: what to keep.
+    """
+    image_size = instances.image_size
+    height, width = record["height"], record["width"]
+    sem_seg = sem_seg_postprocess(logits, image_size, height, width)
+    # Postprocessing scales boxes in place, and leaves out instances whose box has no area.
+    instances = Instances(image_size, **instances.get_fields())
+    instances.pred_boxes = instances.pred_boxes.clone()
+    instances.roi_probabilities = instances.pred_masks[:, 0]
+    instances = detector_postprocess(instances, height, width)
+    boxes, scores = instances.pred_boxes.tensor, instances.scores
+    category_ids = [ids.things[index] for index in instances.pred_classes.tolist()]
+    rois = InstanceSet.from_rois(instances.roi_probabilities, boxes, scores, category_ids, (height, width))
+    bitmaps = InstanceSet.from_bitmaps(instances.pred_masks, scores, category_ids, (height, width), boxes=boxes)
+    labels = sem_seg.argmax(dim=0)
+    masks = np.asfortranarray(instances.pred_masks.permute(1, 2, 0).cpu().numpy().astype(np.uint8))
+    return ImagePredictions(
+        image_id=record["image_id"],
+        image_size=(height, width),
+        scores=scores.double().cpu().numpy(),
+        category_ids=np.array(category_ids, dtype=np.int64),
+        boxes=boxes.float().cpu().numpy(),
+        mask_quality=mask_quality(rois),
+        semantic_agreement=semantic_agreement(bitmaps, SemanticMap(labels, ids.labels), ids.categories),
+        masks=encoded_masks(rle_codec.encode(masks)),
+        semantics=_semantic_runs(sem_seg, labels, ids, settings),
+        roi_probabilities=instances.roi_probabilities.float().cpu().numpy() if settings.store_logits else None,
+    )
+
+
+def _semantic_runs(sem_seg: Tensor, labels: Tensor, ids: ContiguousIds, settings: CachingSettings) -> SemanticRuns:
+    stuff = [
+        label
+        for label, category_id in enumerate(ids.labels)
+        if category_id is not None and not ids.categories[category_id].isthing
+    ]
+    best, above = np.full(labels.shape, NO_STUFF), np.zeros(labels.shape, dtype=bool)
+    if stuff:
+        values, places = sem_seg[stuff].max(dim=0)
+        best = torch.tensor(stuff, device=labels.device)[places].cpu().numpy()
+        # The softmax of one channel, without those of the others.
+        above = ((values - sem_seg.logsumexp(dim=0)).exp() >= settings.stuff_probability).cpu().numpy()
+    kept = None
+    if settings.store_logits:
+        size = [math.ceil(side / LOGITS_STRIDE) for side in labels.shape]
+        kept = F.interpolate(sem_seg[None].float(), size=size, mode="area")[0].cpu().numpy()
+    return SemanticRuns.of_maps(labels.cpu().numpy(), best, above, kept)
+
+
+def _manifest(
+    cfg: CfgNode, name: str, ids: ContiguousIds, records: List[Dict[str, Any]], settings: CachingSettings
+) -> Manifest:
+    root = MetadataCatalog.get(name).image_root
+    images = [
+        CachedImage(record["image_id"], os.path.relpath(record["file_name"], root), record["height"], record["width"])
+        for record in records
+    ]
+    return Manifest(
+        dataset_name=name,
+        categories=ids.categories,
+        label_to_category=dict(enumerate(ids.labels)),
+        images=tuple(sorted(images, key=lambda image: image.image_id)),
+        floors=Floors(
+            float(cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST),
+            cfg.TEST.DETECTIONS_PER_IMAGE if cfg.TEST.DETECTIONS_PER_IMAGE >= 0 else None,
+            settings.stuff_probability,
+        ),
+        has_logits=settings.store_logits,
+        source={"config": _config_of_predictions(cfg), **_weights(cfg), "versions": _versions()},
+    )
+
+
+def _config_of_predictions(cfg: CfgNode) -> Dict[str, Any]:
+    """The part of a config that decides what the heads say, as JSON values."""
+    values = yaml.safe_load(cfg.dump())
+    for key in _NOT_OF_PREDICTIONS:
+        *parents, last = key.split(".")
+        node = values
+        for parent in parents:
+            node = node[parent]
+        node.pop(last)
+    sizes = {key: value for key, value in values["INPUT"].items() if key.endswith("_TEST") or key == "FORMAT"}
+    return {"MODEL": values["MODEL"], "INPUT": sizes}
+
+
+def _weights(cfg: CfgNode) -> Dict[str, Optional[str]]:
+    if not cfg.MODEL.WEIGHTS:
+        return {"weights": None, "weights_sha256": None}
+    with open(PathManager.get_local_path(cfg.MODEL.WEIGHTS), "rb") as file:
+        return {"weights": os.path.basename(cfg.MODEL.WEIGHTS), "weights_sha256": _sha256(file)}
+
+
+def _sha256(file: Any) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(2**20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _versions() -> Dict[str, str]:
+    modules: Tuple[Any, ...] = (detectron2, torch, np)
+    return {"panoptic_heuristic": __version__, **{module.__name__: module.__version__ for module in modules}}

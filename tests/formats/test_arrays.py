@@ -1,0 +1,80 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arrays import DamagedFileError, is_sound, read_arrays, read_checksum, write_arrays
+
+ARRAYS = {
+    "numbers": np.arange(12, dtype=np.int64).reshape(3, 4),
+    "empty": np.zeros((0, 7), dtype=np.float32),
+    "one": np.array(5, dtype=np.uint16),
+    "nan": np.array([np.nan, np.inf]),
+    "bools": np.array([True, False]),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_arrays(tmp_path / "folder" / "some.arrays", ARRAYS)
+    return tmp_path / "folder" / "some.arrays"
+
+
+def test_arrays_come_back_as_they_were(path):
+    found = read_arrays(path)
+    assert list(found) == list(ARRAYS)
+    for name, array in ARRAYS.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_equal_arrays_give_equal_bytes_whatever_their_memory_order(path, tmp_path):
+    again = {**ARRAYS, "numbers": np.asfortranarray(ARRAYS["numbers"])}
+    write_arrays(tmp_path / "again.arrays", again)
+    assert (tmp_path / "again.arrays").read_bytes() == path.read_bytes()
+    write_arrays(tmp_path / "other.arrays", {**ARRAYS, "one": np.array(6, dtype=np.uint16)})
+    assert read_checksum(tmp_path / "other.arrays") != read_checksum(path)
+
+
+def test_nothing_but_the_file_is_left(path):
+    assert [one.name for one in path.parent.iterdir()] == ["some.arrays"]
+
+
+def test_every_flipped_byte_is_seen(path):
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x10]) + content[place + 1 :])
+        assert not is_sound(path)
+        with pytest.raises(DamagedFileError, match="some.arrays is damaged"):
+            read_arrays(path)
+    path.write_bytes(content)
+    assert is_sound(path)
+
+
+@pytest.mark.parametrize("length", [0, 1, 30, 95, 200, -1])
+def test_a_cut_file_is_seen(path, length):
+    path.write_bytes(path.read_bytes()[:length])
+    assert not is_sound(path)
+    with pytest.raises(DamagedFileError, match="delete it and run again"):
+        read_arrays(path)
+
+
+def test_a_file_of_something_else_is_seen(tmp_path):
+    (tmp_path / "x.arrays").write_bytes(pickle.dumps([1]))
+    for read in (read_arrays, read_checksum):
+        with pytest.raises(DamagedFileError):
+            read(tmp_path / "x.arrays")
+
+
+def test_a_missing_file_is_no_damage(tmp_path):
+    assert not is_sound(tmp_path / "none")
+    for read in (read_arrays, read_checksum):
+        with pytest.raises(InputError, match="cannot read .*none: No such file"):
+            read(tmp_path / "none")
+
+
+def test_objects_are_not_unpickled(tmp_path):
+    write_arrays(tmp_path / "x.arrays", {"x": np.array([{}], dtype=object)})
+    with pytest.raises(DamagedFileError, match="damaged"):
+        read_arrays(tmp_path / "x.arrays")

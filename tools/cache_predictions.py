@@ -1,0 +1,167 @@
+#!/usr/bin/env python
+"""Keeps what both heads say about a data set, so that fusion settings can be swept and tuned without the network.
+
+The predictions come from a model, in one pass, or from the result files of any other system. Stopped and started again,
+it goes on where it was; images that are there already are left alone.
+"""
+
+import argparse
+import functools
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+from tqdm import tqdm
+
+from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.workers import default_workers
+
+_EXAMPLE = """\
+examples:
+  python tools/cache_predictions.py --config-file output/config.yaml --num-gpus 8 --cache cache \\
+      MODEL.WEIGHTS output/model_best.pth
+
+  python tools/cache_predictions.py --images val.json --instances coco_instances_results.json \\
+      --semantics sem_seg_predictions.json --no-label 0 --cache cache
+
+The cache holds manifest.json and one checked file per image: final masks, boxes, scores, and semantic labels with the
+best stuff label underneath. The files of another system are those of tools/fuse_predictions.py; see its --help.
+"""
+
+
+@command
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs the command; see ``--help``."""
+    args = _parser().parse_args(argv)
+    if (args.config_file is None) == (args.images is None):
+        raise InputError("give --config-file to run a model, or --images to take the result files of another system")
+    for name in ("score_floor", "stuff_probability_floor"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise InputError(f"--{name.replace('_', '-')} must be in [0, 1], got {getattr(args, name):g}")
+    if args.cache.exists() and not args.cache.is_dir():
+        raise InputError(f"--cache {args.cache} is a file; expected a folder, new or with a cache")
+    if args.config_file is None:
+        _check_unused(args, ("store_logits", "opts"), "--images")
+        _from_files(args)
+    else:
+        _check_unused(args, ("instances", "semantics", "categories", "label_to_category", "no_label"), "--config-file")
+        _from_model(args)
+    _print_cache(args.cache)
+    return 0
+
+
+def _check_unused(args: argparse.Namespace, names, with_what: str) -> None:
+    for name in names:
+        if getattr(args, name):
+            flag = "KEY VALUE" if name == "opts" else f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} means nothing with {with_what}; leave it out")
+
+
+def _from_model(args: argparse.Namespace) -> None:
+    import panoptic_heuristic.detectron  # noqa: F401, I001  first: it makes Detectron2 importable
+    from detectron2.engine import launch
+
+    from panoptic_heuristic.detectron.compat import launch_on_cpu
+
+    if args.num_cpu_processes > 1:
+        launch_on_cpu(run_model, args.num_cpu_processes, (args,))
+    else:
+        launch(
+            run_model,
+            args.num_gpus,
+            num_machines=args.num_machines,
+            machine_rank=args.machine_rank,
+            dist_url=args.dist_url,
+            args=(args,),
+        )
+
+
+def run_model(args: argparse.Namespace) -> None:
+    """Runs the model in this process, one of possibly many."""
+    from detectron2.utils import comm
+    from detectron2.utils.logger import setup_logger
+
+    from panoptic_heuristic.detectron import load_config
+    from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions
+    from panoptic_heuristic.detectron.trainer import check_device
+
+    cfg, explicit = load_config(args.config_file, args.opts)
+    check_device(cfg)
+    for name in ("fvcore", "panoptic_heuristic"):
+        setup_logger(None, distributed_rank=comm.get_rank(), name=name)
+    use_dataset_yaml(cfg, explicit)
+    cfg.freeze()
+    settings = CachingSettings(args.score_floor, args.stuff_probability_floor, args.store_logits)
+    # disable=None: silent when stderr is no terminal.
+    bar = functools.partial(tqdm, desc="cache", unit="batch", disable=None if comm.is_main_process() else True)
+    times = cache_predictions(cfg, args.cache, settings, lambda batches, total: bar(batches, total=total))
+    if comm.is_main_process():
+        by_whom = " by the first process" if comm.get_world_size() > 1 else ""
+        print(f"{times.images} images run{by_whom}")
+        if times.images:
+            network, rest = (1000 * seconds / times.images for seconds in (times.network, times.rest))
+            print(f"{network:.0f} ms per image in the network, {rest:.0f} ms besides")
+
+
+def _from_files(args: argparse.Namespace) -> None:
+    from panoptic_heuristic.caching import cache_files
+    from panoptic_heuristic.head_files import read_heads
+
+    if args.instances is None and args.semantics is None:
+        raise InputError("there is nothing to keep: give --instances, --semantics or both")
+    done = cache_files(
+        args.cache,
+        read_heads(args),
+        score_floor=args.score_floor,
+        workers=args.workers,
+        progress=lambda results, total: tqdm(results, total=total, desc="cache", unit="image", disable=None),
+    )
+    print(f"{done} images converted")
+
+
+def _print_cache(folder: Path) -> None:
+    from panoptic_heuristic.ablation.cache import PredictionCache
+
+    cache = PredictionCache.open(folder)
+    images = cache.manifest.images
+    size = sum(cache.path_of(image.image_id).stat().st_size for image in images)
+    per_image = f", {size / 1e3 / len(images):.1f} KB each" if images else ""
+    print(f"{len(images)} images in {folder}, {size / 1e6:.1f} MB{per_image}")
+    print(f"instances down to a score of {cache.manifest.floors.instances_score_thresh:g}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    from panoptic_heuristic.head_files import add_file_arguments
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cache", type=Path, required=True, help="the folder to make or to go on with")
+    parser.add_argument(
+        "--score-floor", type=float, default=0.01,
+        help="keep no instance with a lower score: no sweep can go below it (default: %(default)s)",
+    )  # fmt: skip
+    model = parser.add_argument_group("from a model")
+    model.add_argument("--config-file", help="as for tools/train_net.py; KEY VALUE pairs may follow")
+    model.add_argument("--num-gpus", type=int, default=1, help="per machine")
+    model.add_argument("--num-machines", type=int, default=1)
+    model.add_argument("--machine-rank", type=int, default=0)
+    model.add_argument("--dist-url", default="auto", help="of the first machine, for several")
+    model.add_argument("--num-cpu-processes", type=int, default=1, help="processes that share the work on the CPU")
+    model.add_argument(
+        "--stuff-probability-floor", type=float, default=0.25,
+        help="note where the best stuff label is at least this probable (default: %(default)s)",
+    )  # fmt: skip
+    model.add_argument("--store-logits", action="store_true", help="for rules that need more than masks and labels")
+    model.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="changes of the config")
+    files = add_file_arguments(parser, required=False)
+    files.title = "from result files"
+    files.add_argument(
+        "--workers", type=int, default=default_workers(), help="processes (default: up to 4, here %(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
