@@ -2,18 +2,25 @@
 
 They have what decides how fusing behaves and what it costs: many detections of which most are
 duplicates or wrong, COCO's distribution of sizes, masks as smooth as 28 x 28 RoI masks are, few
-confident scores, and semantic labels with ragged borders. Shared by tests and benchmarks.
+confident scores, and semantic labels with ragged borders. The ground truth is what they were made
+from, before the heads' errors. Shared by tests and benchmarks.
 """
 
-from dataclasses import dataclass
-from typing import Optional, Tuple
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.formats.files import PathLike, write_json
+from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
 from panoptic_heuristic.fusion.instances import MASK_THRESHOLD, InstanceSet
 from panoptic_heuristic.fusion.semantics import SemanticMap
+from panoptic_heuristic.scene_truth import ground_truth
 
 ROI_SIZE = 28
 
@@ -25,7 +32,7 @@ _SMALLEST_SIDE = 6.0
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The outputs of both heads for one image, with N instances.
+    """The outputs of both heads for one image, with N instances, and its ground truth.
 
     Attributes:
         image_size: (H, W) in pixels.
@@ -38,6 +45,9 @@ class Scene:
         category_ids: (N,) int64, dataset ids of things.
         semantic_labels: (H, W) int64: 0 is things, k is ``categories.stuff[k - 1]``.
         label_to_category: the dataset id of each label, None for 0.
+        truth_ids: (H, W) int32, the ground truth's segments; 0 is void.
+        truth_segments: its segments as a COCO panoptic annotation lists them: ``id``, ``category_id``, ``area``,
+            ``bbox``, ``iscrowd``. Ids use all three bytes of a PNG; there are about ten of them.
     """
 
     image_size: Tuple[int, int]
@@ -49,6 +59,8 @@ class Scene:
     category_ids: np.ndarray
     semantic_labels: np.ndarray
     label_to_category: Tuple[Optional[int], ...]
+    truth_ids: np.ndarray
+    truth_segments: List[Dict[str, Any]]
 
     def instances(self) -> InstanceSet:
         """The instance head's output as :func:`panoptic_heuristic.fusion.fuse` takes it."""
@@ -102,6 +114,16 @@ def make_scene(
     classes = np.where(confused, rng.integers(things, size=instances), thing_of_object[owners])
     category_ids = np.array([category.id for category in categories.things])[classes]
     scores = _scores(rng, alone, tied_scores)
+    object_masks = _pasted(_probabilities(shapes[:objects]), true_boxes[:objects].astype(np.float32), image_size)
+    stuff_labels, true_fields, noise = _stuff_fields(rng, image_size, stuff)
+    category_of_label = np.array([-1, *(category.id for category in categories.stuff)])
+    truth_ids, truth_segments = ground_truth(
+        np.random.default_rng([seed, 1]),
+        object_masks,
+        np.array([category.id for category in categories.things])[thing_of_object[:objects]],
+        true_fields[1:],
+        category_of_label[stuff_labels],
+    )
     return Scene(
         image_size=tuple(image_size),
         categories=categories,
@@ -110,9 +132,49 @@ def make_scene(
         masks=_pasted(probabilities, boxes, image_size),
         scores=scores,
         category_ids=category_ids,
-        semantic_labels=_semantic_labels(rng, shapes[:objects], true_boxes[:objects], image_size, stuff),
+        semantic_labels=_semantic_labels(object_masks, stuff_labels, true_fields, noise),
         label_to_category=(None, *(category.id for category in categories.stuff)),
+        truth_ids=truth_ids,
+        truth_segments=truth_segments,
     )
+
+
+def fingerprint(scenes: Iterable[Scene]) -> str:
+    """SHA-256 of all that scenes hold, in hexadecimal: other scenes have another one.
+
+    Benchmarks print it, since the same seeds may give other pixels on another machine: resizing and
+    exponentials are not the same to the last bit everywhere.
+    """
+    digest = hashlib.sha256()
+    for scene in scenes:
+        for field in fields(scene):
+            value = getattr(scene, field.name)
+            if isinstance(value, Categories):
+                value = value.to_coco()
+            if isinstance(value, np.ndarray):
+                digest.update(f"{field.name} {value.dtype.str} {value.shape}\n".encode())
+                digest.update(np.ascontiguousarray(value))
+            else:
+                digest.update(f"{field.name} {json.dumps(value)}\n".encode())
+    return digest.hexdigest()
+
+
+def write_ground_truth(folder: PathLike, scenes: Sequence[Scene]) -> None:
+    """Writes ``folder/panoptic.json`` and ``folder/panoptic/<k>.png``: image k is the k-th scene's ground truth.
+
+    Args:
+        folder: made if it is missing.
+        scenes: at least one, all with the same categories.
+    """
+    folder = Path(folder)
+    images, annotations = [], []
+    for image_id, scene in enumerate(scenes):
+        (height, width), name = scene.image_size, f"{image_id}.png"
+        write_panoptic_png(folder / "panoptic" / name, scene.truth_ids)
+        images.append({"id": image_id, "file_name": f"{image_id}.jpg", "height": height, "width": width})
+        annotations.append({"image_id": image_id, "file_name": name, "segments_info": scene.truth_segments})
+    content = {"images": images, "annotations": annotations, "categories": scenes[0].categories.to_coco()}
+    write_json(folder / "panoptic.json", content)
 
 
 def _categories(things: int, stuff: int) -> Categories:
@@ -182,20 +244,30 @@ def _pasted(probabilities: np.ndarray, boxes: np.ndarray, image_size: Tuple[int,
     return masks
 
 
-def _semantic_labels(
-    rng: np.random.Generator, shapes: np.ndarray, boxes: np.ndarray, image_size: Tuple[int, int], stuff: int
-) -> np.ndarray:
-    """Stuff in a few large patches, things where the objects are, every border frayed."""
+def _stuff_fields(
+    rng: np.random.Generator, image_size: Tuple[int, int], stuff: int
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The F - 1 stuff labels of an image, and (F, H, W) float32 twice: fields whose largest one wins, and their noise.
+
+    Stuff comes in a few large patches. Field 0 belongs to the things.
+    """
     height, width = image_size
     present = min(stuff, int(rng.integers(4, 10)))
     labels = 1 + np.sort(rng.permutation(stuff)[:present])
     rough = (max(height // 12, 2), max(width // 12, 2))
-    fields = np.empty((1 + present, height, width), dtype=np.float32)
-    for field in fields:
-        field[:] = _enlarged(rng.normal(size=(4, 5)), image_size)
-        field += 0.25 * _enlarged(rng.normal(size=rough), image_size)
-    objects = _pasted(_probabilities(shapes), boxes.astype(np.float32), image_size).any(axis=0)
-    blurred = cv2.GaussianBlur(objects.astype(np.float32), (0, 0), 1.5)
+    smooth, noise = np.empty((2, 1 + present, height, width), dtype=np.float32)
+    for index in range(1 + present):
+        smooth[index] = _enlarged(rng.normal(size=(4, 5)), image_size)
+        noise[index] = 0.25 * _enlarged(rng.normal(size=rough), image_size)
+    return labels, smooth, noise
+
+
+def _semantic_labels(
+    object_masks: np.ndarray, stuff_labels: np.ndarray, smooth: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
+    """Stuff where its field wins, things where the objects are, every border frayed."""
+    head = smooth + noise
+    blurred = cv2.GaussianBlur(object_masks.any(axis=0).astype(np.float32), (0, 0), 1.5)
     # Alone among the fields, that of things knows where it is right.
-    fields[0] = 0.35 * fields[0] + 8 * (blurred - MASK_THRESHOLD)
-    return np.concatenate([[0], labels])[fields.argmax(axis=0)]
+    head[0] = 0.35 * head[0] + 8 * (blurred - MASK_THRESHOLD)
+    return np.concatenate([[0], stuff_labels])[head.argmax(axis=0)]

@@ -12,9 +12,9 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class SettingCounts:
-    """What PQ of every setting is computed from. Sums of two are sums of their arrays.
+    """What PQ of every setting is computed from. Sums of two are sums of their arrays, which may grow in place.
 
     Attributes:
         iou_sum: (C, S) int64, in units of 2**-40.
@@ -66,20 +66,23 @@ class SettingCounts:
         return SettingQuality(pq, sq, rq)
 
     def to_arrays(self) -> Dict[str, np.ndarray]:
-        """Arrays for a file, as small as they go."""
+        """Arrays for a file: the categories that occur, by their places; most buckets lack most categories."""
+        places = np.flatnonzero(self.segments + self.tp.any(axis=1) + self.fp.any(axis=1))
         return {
-            "iou_sum": self.iou_sum,
-            "tp": self.tp.astype(np.int32),
-            "fp": self.fp.astype(np.int32),
-            "segments": self.segments,
+            "places": places,
+            "iou_sum": self.iou_sum[places],
+            "tp": self.tp[places].astype(np.int32),
+            "fp": self.fp[places].astype(np.int32),
+            "segments": self.segments[places],
             "images": np.array(self.images, dtype=np.int64),
         }
 
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "SettingCounts":
-        """The inverse of :meth:`to_arrays`."""
-        tp, fp = (arrays[name].astype(np.int64) for name in ("tp", "fp"))
-        return cls(arrays["iou_sum"], tp, fp, arrays["segments"], int(arrays["images"]))
+    def add_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Adds what :meth:`to_arrays` of counts of the same categories and settings gave."""
+        places = arrays["places"]
+        for name in ("iou_sum", "tp", "fp", "segments"):
+            getattr(self, name)[places] += arrays[name]
+        self.images += int(arrays["images"])
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import hashlib
 import json
 import multiprocessing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
@@ -56,6 +57,17 @@ class SweepJob:
                 f"the grid asks for instances_score_thresh {min(self.grid.cutoffs):g}, but {self.store.cache.folder} "
                 f"holds no instance with a score below {floor:g}; leave out the lower cutoffs, or make another cache"
             )
+
+    @cached_property
+    def claims_by_regions(self) -> Tuple[int, ...]:
+        """The places of the claim rules that are exact on regions; the others need pixels."""
+        return tuple(place for place, claim in enumerate(self.grid.claims) if is_exact_on_regions(claim))
+
+    @cached_property
+    def claims_by_pixels(self) -> Tuple[int, ...]:
+        """The places of the other claim rules."""
+        by_regions = set(self.claims_by_regions)
+        return tuple(place for place in range(len(self.grid.claims)) if place not in by_regions)
 
     @property
     def categories(self) -> Categories:
@@ -201,13 +213,15 @@ class SweepResult:
         Raises:
             InputError: its file is damaged.
         """
-        return SettingCounts.from_arrays(read_arrays(bucket_path(self.folder, bucket)))
+        counts = SettingCounts.zeros(len(self.categories), len(self.grid))
+        counts.add_arrays(read_arrays(bucket_path(self.folder, bucket)))
+        return counts
 
     def total(self) -> SettingCounts:
         """The counts of all images."""
         total = SettingCounts.zeros(len(self.categories), len(self.grid))
         for bucket in range(BUCKETS):
-            total = total + self.bucket(bucket)
+            total.add_arrays(read_arrays(bucket_path(self.folder, bucket)))
         return total
 
     def of_settings(self, settings: Sequence[int]) -> List[SettingCounts]:
@@ -247,24 +261,22 @@ def _count_bucket(job: SweepJob, bucket: int) -> int:
         # Several processes share the cores already.
         torch.set_num_threads(1)
     images, categories, grid = job.images_of(bucket), job.categories, job.grid
-    exact = [place for place, claim in enumerate(grid.claims) if is_exact_on_regions(claim)]
-    by_pixels = [place for place in range(len(grid.claims)) if place not in exact]
     total = SettingCounts.zeros(len(categories), len(grid))
     place_of = {category_id: place for place, category_id in enumerate(categories)}
     for image_id in images:
         regions = job.store.read(image_id)
         for category_id in regions.truth.category_ids[~regions.truth.iscrowd].tolist():
             total.segments[place_of[category_id]] += 1
-        if exact:
-            add_regions(total, regions, categories, grid, exact)
-        if by_pixels:
-            _add_pixels(total, job, image_id, by_pixels)
-    counts = SettingCounts(total.iou_sum, total.tp, total.fp, total.segments, len(images))
-    write_arrays(bucket_path(job.folder, bucket), counts.to_arrays())
+        total.images += 1
+        if job.claims_by_regions:
+            add_regions(total, regions, categories, grid, job.claims_by_regions)
+        if job.claims_by_pixels:
+            _add_pixels(total, job, image_id)
+    write_arrays(bucket_path(job.folder, bucket), total.to_arrays())
     return len(images)
 
 
-def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int, claims: Sequence[int]) -> None:
+def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
     """For rules that see more than regions: fuses and scores the image once per setting."""
     manifest = job.store.cache.manifest
     predictions = job.store.cache.read(image_id)
@@ -272,7 +284,7 @@ def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int, claims: Sequ
     truth_ids, truth_segments = job.store.truth_of(image_id)
     place_of = {category_id: place for place, category_id in enumerate(job.categories)}
     for number, setting in enumerate(job.grid.settings):
-        if number // (len(job.grid) // len(job.grid.claims)) not in claims:
+        if is_exact_on_regions(setting.claim):
             continue
         result = fuse(instances, semantics, job.categories, setting.pipeline())
         counts = count_image(
