@@ -266,9 +266,8 @@ def _bytes(folder: Path) -> int:
 def _print_plan(measured: Dict[str, _Measured], images: int, predictions: float, regions: float) -> None:
     """What the measured time and disk of an image make for COCO val2017."""
     for title, one in measured.items():
-        settings = len(GRIDS[title])
-        minutes = 5000 * one.sweep * settings / images / 60
-        print(f"{title}: {1000 * one.sweep * settings / images:.1f} ms per image, {minutes:.1f} minutes for 5,000 images")
+        seconds = one.sweep * len(GRIDS[title]) / images
+        print(f"{title}: {1000 * seconds:.1f} ms per image, {5000 * seconds / 60:.1f} minutes for 5,000 images")
     print(
         f"on disk per image: {predictions / 1e3:.1f} KB of predictions and {regions / 1e3:.1f} KB of regions, "
         f"{5000 * predictions / 1e6:.0f} and {5000 * regions / 1e6:.0f} MB for 5,000 images"
