@@ -8,21 +8,24 @@ import yaml
 from detectron2.config import CfgNode, get_cfg
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import SCORE_WEIGHTS
 
-# Detectron2 has these as int or float, and yacs refuses the other one; people write 1 and 4096.0.
+# These are int or float, and yacs refuses the other one; people write 1 and 4096.0.
 _NUMBERS = (
     "MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH",
     "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT",
     "MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH",
+    "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION",
+    "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT",
 )
 MAP_FORMATS = ("segments", "label_divisor")
 
 
 class PanopticHeuristicCfgNode(CfgNode):
-    """A config root that takes any number for the three fusion thresholds."""
+    """A config root that takes any number for the fusion thresholds."""
 
     def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
-        """As in Detectron2, but the three thresholds may be int or float."""
+        """As in Detectron2, but the fusion thresholds may be int or float."""
         other = cfg_other.clone()
         for key in _NUMBERS:
             node, name = _descend(other, key)
@@ -31,7 +34,7 @@ class PanopticHeuristicCfgNode(CfgNode):
         super().merge_from_other_cfg(other)
 
     def merge_from_list(self, cfg_list: List[Any]) -> None:
-        """As in Detectron2, but the three thresholds may be int or float."""
+        """As in Detectron2, but the fusion thresholds may be int or float."""
         others = []
         for key, value in zip(cfg_list[0::2], cfg_list[1::2], strict=False):
             if key in _NUMBERS:
@@ -49,7 +52,7 @@ class PanopticHeuristicCfgNode(CfgNode):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InputError(f"{key} must be a number, got {value!r}")
         node, name = _descend(self, key)
-        # Whole numbers stay of the type Detectron2 gave the key, so that a saved config merges there.
+        # Whole numbers stay of the type the key has, so that a saved config merges in Detectron2.
         whole = isinstance(node[name], int) and float(value).is_integer()
         node[name] = int(value) if whole else float(value)
 
@@ -58,7 +61,8 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     """Adds this project's keys to a Detectron2 config.
 
     The three thresholds stay under ``MODEL.PANOPTIC_FPN.COMBINE``, where Detectron2 has them; any
-    number is accepted for them from now on.
+    number is accepted for them from now on. Values of single categories are lists of pairs with the
+    category's name, since nodes refuse new keys.
     """
     cfg.MODEL.PANOPTIC_FUSION = CfgNode()
     # "segments": (map of ids, segments_info), as Detectron2. "label_divisor": (map of dataset
@@ -67,6 +71,22 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     # Who gets a contested pixel: "greedy" or "per_pixel".
     cfg.MODEL.PANOPTIC_FUSION.CLAIM = CfgNode()
     cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME = "greedy"
+    # In which order instances claim: "score", or "calibrated", the probability of a true positive,
+    # 1 / (1 + exp(-x)), x = bias + the sum of weights times logit of the score, agreement with the
+    # semantic labels, log of the area, fraction covered by better instances.
+    cfg.MODEL.PANOPTIC_FUSION.ORDER = CfgNode()
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.NAME = "score"
+    # For "calibrated": [category name, [bias, four weights]], and for the other categories.
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.WEIGHTS = []
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_WEIGHTS = list(SCORE_WEIGHTS)
+    # For "calibrated": [category name, the probability it needs], and for the other categories.
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.CUT = []
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT = 0.0
+    # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
+    cfg.MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION = 0.0
+    # [category name, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 0.4}] of things, and
+    # [category name, {STUFF_AREA_LIMIT: 1000, STUFF_AREA_FRACTION: 0.01}] of stuff.
+    cfg.MODEL.PANOPTIC_FUSION.PER_CLASS = []
     # A data set of one's own as a YAML file, see datasets/README.md. Its splits are registered as
     # <name>_<split>; DATASETS.TRAIN and DATASETS.TEST default to its splits train and val.
     cfg.DATASETS.PANOPTIC_YAML = ""
@@ -126,7 +146,7 @@ def reference_schedule(config_file: str, overrides: Sequence[str] = ()) -> Tuple
         ``SOLVER.BASE_LR`` and ``SOLVER.IMS_PER_BATCH``.
     """
     reference = (0.02, 16)
-    given = {key: yaml.safe_load(value) for key, value in zip(overrides[0::2], overrides[1::2], strict=True)}
+    given = {key: CfgNode._decode_cfg_value(value) for key, value in zip(overrides[0::2], overrides[1::2], strict=True)}
     for keys in (*_chain(config_file), given):
         if "SOLVER.BASE_LR" in keys and "SOLVER.IMS_PER_BATCH" in keys:
             reference = (float(keys["SOLVER.BASE_LR"]), int(keys["SOLVER.IMS_PER_BATCH"]))

@@ -1,6 +1,5 @@
 """Panoptic FPN with the merging of its two heads left to :func:`panoptic_heuristic.fusion.fuse`."""
 
-import dataclasses
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -13,16 +12,10 @@ from detectron2.structures import Instances
 from torch import Tensor
 
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
+from panoptic_heuristic.detectron.pipeline import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, FusionResult, InstanceSet, Pipeline, SemanticMap, fuse
-
-# The keys, under MODEL.PANOPTIC_FPN.COMBINE, of the parameters of the rules.
-_KEY_OF = {
-    "overlap_threshold": "OVERLAP_THRESH",
-    "stuff_area_thresh": "STUFF_AREA_LIMIT",
-    "instances_score_thresh": "INSTANCES_CONFIDENCE_THRESH",
-}
+from panoptic_heuristic.fusion import FusionResult, InstanceSet, Pipeline, SemanticMap, fuse
 
 
 @META_ARCH_REGISTRY.register()
@@ -75,7 +68,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         arguments = super().from_config(cfg)
         ids, label_divisor = ids_and_divisor(cfg)
         arguments.update(
-            pipeline=pipeline_from_config(cfg),
+            pipeline=pipeline_from_config(cfg, ids.categories),
             ids=ids,
             map_format=cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT,
             label_divisor=label_divisor,
@@ -104,14 +97,17 @@ class PanopticHeuristicFPN(PanopticFPN):
         """Merges post-processed head outputs with the model's pipeline.
 
         Args:
-            instances: with ``pred_masks`` (N, H, W) bool, ``scores`` and contiguous ``pred_classes``.
+            instances: with ``pred_masks`` (N, H, W) bool, ``pred_boxes``, ``scores`` and contiguous
+                ``pred_classes``.
             semantic_labels: (H, W) contiguous labels.
 
         Returns:
             The result with dataset category ids.
         """
         category_ids = [self.ids.things[index] for index in instances.pred_classes.tolist()]
-        candidates = InstanceSet.from_bitmaps(instances.pred_masks, instances.scores, category_ids)
+        candidates = InstanceSet.from_bitmaps(
+            instances.pred_masks, instances.scores, category_ids, boxes=instances.pred_boxes.tensor
+        )
         semantics = SemanticMap(semantic_labels, self.ids.labels)
         return fuse(candidates, semantics, self.ids.categories, self.pipeline)
 
@@ -121,30 +117,6 @@ class PanopticHeuristicFPN(PanopticFPN):
         ids = np.arange(len(result.segments_info) + 1)
         codes = encode_label_divisor(ids, result.segments_info, self.label_divisor, dtype=np.int32)
         return torch.from_numpy(codes).to(result.panoptic_seg.device)[result.panoptic_seg.long()], None
-
-
-def pipeline_from_config(cfg: CfgNode) -> Pipeline:
-    """The rules and thresholds a config names.
-
-    Raises:
-        InputError: the claim rule is unknown, or a threshold is out of its interval; names the key.
-    """
-    name = cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME
-    if name not in CLAIM_REGISTRY:
-        known = ", ".join(sorted(key for key, _ in CLAIM_REGISTRY))
-        raise InputError(f"MODEL.PANOPTIC_FUSION.CLAIM.NAME must be one of {known}, got {name!r}")
-    combine = cfg.MODEL.PANOPTIC_FPN.COMBINE
-    rule = CLAIM_REGISTRY.get(name)
-    parameters = {field.name for field in dataclasses.fields(rule)}
-    try:
-        return Pipeline(
-            claim=rule(overlap_threshold=combine.OVERLAP_THRESH) if "overlap_threshold" in parameters else rule(),
-            instances_score_thresh=combine.INSTANCES_CONFIDENCE_THRESH,
-            stuff_area_thresh=combine.STUFF_AREA_LIMIT,
-        )
-    except InputError as error:
-        parameter, rest = str(error).split(" ", 1)
-        raise InputError(f"MODEL.PANOPTIC_FPN.COMBINE.{_KEY_OF[parameter]} {rest}") from error
 
 
 def ids_and_divisor(cfg: CfgNode) -> Tuple[ContiguousIds, int]:

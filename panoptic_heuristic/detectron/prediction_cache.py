@@ -13,6 +13,7 @@ import torch.nn.functional as F
 import yaml
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog, build_detection_test_loader
+from detectron2.modeling import PanopticFPN
 from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
 from detectron2.structures import Instances
 from detectron2.utils import comm
@@ -21,12 +22,15 @@ from pycocotools import mask as rle_codec
 from torch import Tensor
 
 from panoptic_heuristic import __version__
+from panoptic_heuristic.ablation.best_stuff import best_stuff
 from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
-from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.predictions import ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.region_store import remember_truth
 from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.detectron.meta_arch import check_class_counts
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
 from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
 
@@ -52,11 +56,19 @@ class CachingSettings(NamedTuple):
 
 
 class CachingTimes(NamedTuple):
-    """Seconds that this process spent in the network, and with all the rest, over some images."""
+    """What all processes together spent.
+
+    Attributes:
+        images: how many were run.
+        reading: seconds of waiting for images.
+        network: seconds in the network.
+        keeping: seconds of pasting, measuring, encoding and writing.
+    """
 
     images: int
+    reading: float
     network: float
-    rest: float
+    keeping: float
 
 
 def with_floor(cfg: CfgNode, settings: CachingSettings) -> CfgNode:
@@ -80,7 +92,9 @@ def cache_predictions(
 ) -> CachingTimes:
     """Runs the model over the images that a cache lacks, and keeps its predictions.
 
-    Every process of a distributed run calls this; each takes its part of the images.
+    Every process of a distributed run calls this; each takes its part of the images. How many there
+    are changes no byte, but on CPUs the number of threads of each does: PyTorch's sums then round
+    otherwise, in the last bits of scores and, rarely, at the edge of a mask.
 
     Args:
         cfg: a frozen config; of ``DATASETS.TEST`` exactly one data set.
@@ -89,19 +103,28 @@ def cache_predictions(
         progress: wraps the batches, given how many there are.
 
     Raises:
-        InputError: there is not one data set, it has no panoptic categories, the weights are missing
-            or damaged, or the folder holds a cache of something else.
+        InputError: there is not one data set, it is unknown, has no panoptic categories or cannot be
+            read, the model is no Panoptic FPN, the weights are missing or damaged, or the folder
+            holds a cache of something else.
     """
     if len(cfg.DATASETS.TEST) != 1:
         raise InputError(f"DATASETS.TEST must name one data set to cache, got {list(cfg.DATASETS.TEST)}")
     name = cfg.DATASETS.TEST[0]
+    if name not in DatasetCatalog.list():
+        raise InputError(f"DATASETS.TEST names {name!r}, which is not registered; name one with DATASETS.PANOPTIC_YAML")
     metadata = MetadataCatalog.get(name)
     ids = ContiguousIds.of_metadata(metadata)
     if ids is None:
         raise InputError(f"the data set {name} has no panoptic categories; see datasets/README.md")
+    check_class_counts(cfg, ids, name)
+    records = _records(name)
     cfg = with_floor(cfg, settings)
     model = load_model(cfg).eval()
-    records = DatasetCatalog.get(name)
+    if not (isinstance(model, PanopticFPN) and cfg.MODEL.MASK_ON):
+        raise InputError(
+            f"MODEL.META_ARCHITECTURE {cfg.MODEL.META_ARCHITECTURE} with MODEL.MASK_ON {cfg.MODEL.MASK_ON} does not "
+            "have the two heads that are fused; take PanopticHeuristicFPN with masks"
+        )
     if comm.is_main_process():
         cache = PredictionCache.create(folder, _manifest(cfg, name, ids, records, settings))
         if getattr(metadata, "panoptic_root", None):
@@ -112,11 +135,28 @@ def cache_predictions(
     # All have looked before anyone writes.
     comm.synchronize()
     left = [record for record in records if record["image_id"] in missing]
-    times = _run(cfg, model, left, cache, ids, settings, progress) if left else CachingTimes(0, 0.0, 0.0)
-    comm.synchronize()
+    times = _run(cfg, model, left, cache, ids, settings, progress) if left else CachingTimes(0, 0.0, 0.0, 0.0)
+    # Waits for all, too.
+    times = CachingTimes(*map(sum, zip(*comm.all_gather(times), strict=True)))
     if comm.is_main_process():
         cache.remove_leftovers()
     return times
+
+
+def _records(name: str) -> List[Dict[str, Any]]:
+    """The dataset dicts of a registered data set, whose ids name files."""
+    try:
+        records = DatasetCatalog.get(name)
+    except OSError as error:
+        raise InputError(f"cannot read the data set {name}: {error.filename}: {error.strerror}") from error
+    seen = set()
+    for record in records:
+        image_id = record["image_id"]
+        if not is_integer(image_id) or image_id in seen:
+            problem = "occurs twice" if image_id in seen else "is no integer"
+            raise InputError(f"the data set {name}: image_id {image_id!r} of {record['file_name']} {problem}")
+        seen.add(image_id)
+    return records
 
 
 def _run(
@@ -131,18 +171,20 @@ def _run(
     loader = build_detection_test_loader(
         records, mapper=mapper_of(cfg, cfg.DATASETS.TEST[0], is_train=False), num_workers=cfg.DATALOADER.NUM_WORKERS
     )
-    images, network, started = 0, 0.0, time.perf_counter()
+    images, network, keeping, started = 0, 0.0, 0.0, time.perf_counter()
     with torch.no_grad():
         for batch in progress(loader, len(loader)):
-            before = time.perf_counter()
+            read = time.perf_counter()
             detections, logits = model.inference(batch, do_postprocess=False)
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            network += time.perf_counter() - before
+            run = time.perf_counter()
             for record, instances, sem_seg in zip(batch, detections, logits, strict=True):
                 cache.write(predictions_of(record, instances, sem_seg, ids, settings))
                 images += 1
-    return CachingTimes(images, network, time.perf_counter() - started - network)
+            network += run - read
+            keeping += time.perf_counter() - run
+    return CachingTimes(images, time.perf_counter() - started - network - keeping, network, keeping)
 
 
 def predictions_of(
@@ -191,12 +233,7 @@ def _semantic_runs(sem_seg: Tensor, labels: Tensor, ids: ContiguousIds, settings
         for label, category_id in enumerate(ids.labels)
         if category_id is not None and not ids.categories[category_id].isthing
     ]
-    best, above = np.full(labels.shape, NO_STUFF), np.zeros(labels.shape, dtype=bool)
-    if stuff:
-        values, places = sem_seg[stuff].max(dim=0)
-        best = torch.tensor(stuff, device=labels.device)[places].cpu().numpy()
-        # The softmax of one channel, without those of the others.
-        above = ((values - sem_seg.logsumexp(dim=0)).exp() >= settings.stuff_probability).cpu().numpy()
+    best, above = best_stuff(sem_seg, stuff, settings.stuff_probability)
     kept = None
     if settings.store_logits:
         size = [math.ceil(side / LOGITS_STRIDE) for side in labels.shape]
@@ -207,9 +244,14 @@ def _semantic_runs(sem_seg: Tensor, labels: Tensor, ids: ContiguousIds, settings
 def _manifest(
     cfg: CfgNode, name: str, ids: ContiguousIds, records: List[Dict[str, Any]], settings: CachingSettings
 ) -> Manifest:
-    root = MetadataCatalog.get(name).image_root
+    root = getattr(MetadataCatalog.get(name), "image_root", None)
     images = [
-        CachedImage(record["image_id"], os.path.relpath(record["file_name"], root), record["height"], record["width"])
+        CachedImage(
+            record["image_id"],
+            os.path.relpath(record["file_name"], root) if root else os.path.basename(record["file_name"]),
+            record["height"],
+            record["width"],
+        )
         for record in records
     ]
     return Manifest(

@@ -3,24 +3,12 @@
 from dataclasses import dataclass
 from typing import Dict, Protocol, Sequence
 
-from fvcore.common.registry import Registry
 from torch import Tensor
 
 from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.registry import NamedRegistry
 
-
-class _NamedRegistry(Registry):
-    """A registry whose entries go by the names used in YAML, not by class names."""
-
-    def register(self, name: str):  # type: ignore[override]
-        def add(rule):
-            self._do_register(name, rule)
-            return rule
-
-        return add
-
-
-CLAIM_REGISTRY = _NamedRegistry("PANOPTIC_CLAIM")
+CLAIM_REGISTRY = NamedRegistry("PANOPTIC_CLAIM")
 CLAIM_REGISTRY.__doc__ = """
 Claim rules by the name they have in YAML. An entry is a :class:`ClaimRule` class.
 """

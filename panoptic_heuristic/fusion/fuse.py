@@ -1,53 +1,29 @@
 """Fusing: things by rank, then stuff on what they leave free, then void."""
 
 import math
-from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
 from torch import Tensor
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion.claim import ClaimRule
-from panoptic_heuristic.fusion.greedy import Greedy
+from panoptic_heuristic.fusion.inputs import check_inputs
 from panoptic_heuristic.fusion.instances import InstanceSet
-from panoptic_heuristic.fusion.parameters import check_number
+from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """The rules and thresholds of fusing. The default is Detectron2's.
-
-    Attributes:
-        claim: who gets a contested pixel.
-        instances_score_thresh: an instance is kept if its score >= it; compared in float64.
-        stuff_area_thresh: a stuff segment is dropped if its free area in pixels < it; >= 0.
-    """
-
-    claim: ClaimRule = field(default_factory=Greedy)
-    instances_score_thresh: float = 0.5
-    stuff_area_thresh: float = 4096
-
-    def __post_init__(self):
-        if not callable(getattr(self.claim, "claim", None)):
-            raise InputError(f"claim must be a claim rule such as Greedy(), got {self.claim!r}")
-        check_number("instances_score_thresh", self.instances_score_thresh)
-        check_number("stuff_area_thresh", self.stuff_area_thresh, 0)
 
 
 def fuse(
     instances: InstanceSet,
     semantics: Optional[SemanticMap],
     categories: Categories,
-    pipeline: Pipeline = Pipeline(),
+    pipeline: Pipeline = DEFAULT_PIPELINE,
 ) -> FusionResult:
     """Merges instances and semantic labels into one map where every pixel has one segment.
 
-    Instances are ranked by score, highest first; equal scores keep their input order. Each stuff
-    category takes the pixels still free unless they are fewer than ``stuff_area_thresh``. What is
-    left is void. No input is changed.
+    Instances whose score is high enough are ranked, by score unless the pipeline says otherwise;
+    equal ones keep their input order. They claim their pixels, and each stuff category takes those
+    still free unless they are too few. What is left is void. No input is changed.
 
     Args:
         instances: the things found. May be empty.
@@ -57,12 +33,15 @@ def fuse(
 
     Raises:
         InputError: instances and semantics differ in size or device, an instance's category is
-            unknown or stuff, or a label means a category that is unknown.
+            unknown or stuff, a label means a category that is unknown, or a value of the pipeline
+            is for a category that is unknown or of the wrong kind.
     """
-    _check_inputs(instances, semantics, categories)
-    ranked, dropped = _rank(instances, pipeline.instances_score_thresh)
-    claim = pipeline.claim.claim(instances, ranked)
-    dropped.update(claim.dropped)
+    check_inputs(instances, semantics, categories)
+    pipeline.check_categories(categories)
+    candidates, dropped = _candidates(instances, pipeline)
+    order = pipeline.order.order(instances, semantics, categories, candidates)
+    claim = pipeline.claim.claim(instances, order.ranked)
+    dropped = {**dropped, **order.dropped, **claim.dropped}
 
     scores = instances.scores.tolist()
     segments_info = [
@@ -83,52 +62,32 @@ def fuse(
     panoptic_seg = claim.panoptic_seg
     if semantics is not None:
         panoptic_seg, stuff, dropped_stuff = _add_stuff(
-            panoptic_seg, semantics, categories, pipeline.stuff_area_thresh, first_id=len(segments_info) + 1
+            panoptic_seg, semantics, categories, pipeline, first_id=len(segments_info) + 1
         )
         segments_info += stuff
         dropped_candidates += dropped_stuff
     return FusionResult(panoptic_seg, segments_info, tuple(dropped_candidates))
 
 
-def _check_inputs(instances: InstanceSet, semantics: Optional[SemanticMap], categories: Categories) -> None:
-    for index, category_id in enumerate(instances.category_ids):
-        if category_id not in categories:
-            raise InputError(f"instance {index} has category {category_id}, which is not among the categories")
-        if not categories[category_id].isthing:
-            raise InputError(f"instance {index} has category {category_id}, which is stuff; instances are things")
-    if semantics is None:
-        return
-    if semantics.image_size != instances.image_size:
-        raise InputError(
-            f"the instances are on {instances.image_size} pixels, the semantic labels on {semantics.image_size}"
-        )
-    if semantics.device != instances.device:
-        raise InputError(f"the instances are on {instances.device}, the semantic labels on {semantics.device}")
-    for label, category_id in semantics.label_to_category.items():
-        if category_id is not None and category_id not in categories:
-            raise InputError(f"label {label} means category {category_id}, which is not among the categories")
-
-
-def _rank(instances: InstanceSet, instances_score_thresh: float) -> Tuple[List[int], Dict[int, str]]:
-    """Indices of the instances that take part, best first, and the reason of the others."""
+def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], Dict[int, str]]:
+    """Indices of the instances that may take part, ascending, and the reason of the others."""
     dropped: Dict[int, str] = {}
     kept = []
-    scores = instances.scores.tolist()
-    for index, score in enumerate(scores):
+    for index, score in enumerate(instances.scores.tolist()):
         if not math.isfinite(score):
             dropped[index] = "not_finite"
-        elif score < instances_score_thresh:
+        elif score < pipeline.score_cutoff(instances.category_ids[index]):
             dropped[index] = "score"
         else:
             kept.append(index)
-    return sorted(kept, key=lambda index: -scores[index]), dropped
+    return kept, dropped
 
 
 def _add_stuff(
     panoptic_seg: Tensor,
     semantics: SemanticMap,
     categories: Categories,
-    stuff_area_thresh: float,
+    pipeline: Pipeline,
     *,
     first_id: int,
 ) -> Tuple[Tensor, List[Dict[str, Any]], List[DroppedCandidate]]:
@@ -151,7 +110,7 @@ def _add_stuff(
         area = sum(free_areas.get(label, 0) for label in labels)
         if area == 0:
             dropped.append(DroppedCandidate(False, category_id, "covered"))
-        elif area < stuff_area_thresh:
+        elif pipeline.is_too_small(category_id, area, free.numel()):
             dropped.append(DroppedCandidate(False, category_id, "stuff_area"))
         else:
             segment_id = first_id + len(segments_info)

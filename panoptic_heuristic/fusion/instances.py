@@ -7,14 +7,11 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
-
-MASK_THRESHOLD = 0.5
-"""A pixel belongs to a RoI mask if its probability is at least this, as in Mask R-CNN."""
+from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste
 
 
 class Crop(NamedTuple):
@@ -49,7 +46,12 @@ class InstanceSet:
         image_size: (H, W) in pixels.
         device: where the masks are.
         probabilities: (N, M, M) RoI mask probabilities, or None.
-        boxes: (N, 4) float32 boxes (x0, y0, x1, y1) of the RoI masks in pixels, or None.
+        boxes: (N, 4) float32 boxes (x0, y0, x1, y1) of the instance head in pixels, or None.
+        mask_quality: (N,) float64 array, see
+            :func:`panoptic_heuristic.fusion.instance_measures.mask_quality`, if it was computed
+            before, NaN where it is not known; else None.
+        semantic_agreement: likewise, see
+            :func:`panoptic_heuristic.fusion.instance_measures.semantic_agreement`.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class InstanceSet:
         count: int,
         device: torch.device,
         probabilities: Optional[Tensor] = None,
-        boxes: Optional[Tensor] = None,
+        boxes: Optional[Any] = None,
+        mask_quality: Optional[Any] = None,
+        semantic_agreement: Optional[Any] = None,
     ):
         scores, category_ids = as_tensor(scores), as_tensor(category_ids)
         for name, values in (("scores", scores), ("category_ids", category_ids)):
@@ -75,13 +79,23 @@ class InstanceSet:
         self.image_size = _check_image_size(image_size)
         self.device = device
         self.probabilities = probabilities
-        self.boxes = boxes
+        self.boxes = None if boxes is None else _check_boxes(boxes, count, device)
+        self.mask_quality = _check_measure("mask_quality", mask_quality, count)
+        self.semantic_agreement = _check_measure("semantic_agreement", semantic_agreement, count)
         self._make_crop = make_crop
         self._crops: List[Optional[Crop]] = [None] * count
 
     @classmethod
     def from_bitmaps(
-        cls, masks: Any, scores: Any, category_ids: Any, image_size: Optional[Tuple[int, int]] = None
+        cls,
+        masks: Any,
+        scores: Any,
+        category_ids: Any,
+        image_size: Optional[Tuple[int, int]] = None,
+        *,
+        boxes: Optional[Any] = None,
+        mask_quality: Optional[Any] = None,
+        semantic_agreement: Optional[Any] = None,
     ) -> "InstanceSet":
         """Instances from full-size binary masks.
 
@@ -90,9 +104,13 @@ class InstanceSet:
             scores: N numbers.
             category_ids: N dataset category ids.
             image_size: (H, W); if given, it must be that of the masks.
+            boxes: (N, 4) x0, y0, x1, y1 in pixels, of the instance head, or None.
+            mask_quality: (N,) in [0, 1], see the class, or None.
+            semantic_agreement: likewise.
 
         Raises:
-            InputError: shapes disagree, or the masks are floating point.
+            InputError: shapes disagree, the masks are floating point, a box is not finite, or a
+                measure is not in [0, 1].
         """
         masks = as_tensor(masks)
         if masks.ndim != 3:
@@ -107,11 +125,22 @@ class InstanceSet:
             mask = masks[index]
             return _tight_crop(mask if mask.dtype == torch.bool else mask != 0)
 
-        return cls(make_crop, scores, category_ids, size, count=len(masks), device=masks.device)
+        return cls(
+            make_crop, scores, category_ids, size, count=len(masks), device=masks.device,
+            boxes=boxes, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
+        )  # fmt: skip
 
     @classmethod
     def from_rois(
-        cls, probabilities: Any, boxes: Any, scores: Any, category_ids: Any, image_size: Tuple[int, int]
+        cls,
+        probabilities: Any,
+        boxes: Any,
+        scores: Any,
+        category_ids: Any,
+        image_size: Tuple[int, int],
+        *,
+        mask_quality: Optional[Any] = None,
+        semantic_agreement: Optional[Any] = None,
     ) -> "InstanceSet":
         """Instances from the M x M mask probabilities of a Mask R-CNN head and their boxes.
 
@@ -125,28 +154,28 @@ class InstanceSet:
             scores: N numbers.
             category_ids: N dataset category ids.
             image_size: (H, W) of the output.
+            mask_quality: (N,) in [0, 1], see the class, or None.
+            semantic_agreement: likewise.
 
         Raises:
-            InputError: shapes disagree, or a box is not finite.
+            InputError: shapes disagree, a box is not finite, or a measure is not in [0, 1].
         """
         probabilities = as_tensor(probabilities)
         if probabilities.ndim != 3 or probabilities.shape[1] != probabilities.shape[2] or not probabilities.shape[2]:
             raise InputError(f"probabilities must have the shape (N, M, M), got {tuple(probabilities.shape)}")
         if not probabilities.is_floating_point():
             raise InputError(f"probabilities must be floating point in [0, 1], got {probabilities.dtype}")
-        boxes = as_tensor(boxes).to(probabilities.device, torch.float32)
-        if tuple(boxes.shape) != (len(probabilities), 4):
-            raise InputError(f"boxes must have the shape ({len(probabilities)}, 4), got {tuple(boxes.shape)}")
-        for index in (~boxes.isfinite()).any(dim=1).nonzero().flatten().tolist():
-            raise InputError(f"boxes[{index}] is {boxes[index].tolist()}; box corners must be finite")
+        boxes = _check_boxes(boxes, len(probabilities), probabilities.device)
         height, width = _check_image_size(image_size)
 
         def make_crop(index: int) -> Crop:
-            return _paste(probabilities[index], boxes[index], height, width)
+            x0, y0, values = paste(probabilities[index], boxes[index], height, width)
+            return Crop(x0, y0, values >= MASK_THRESHOLD)
 
         return cls(
             make_crop, scores, category_ids, (height, width), count=len(probabilities),
             device=probabilities.device, probabilities=probabilities, boxes=boxes,
+            mask_quality=mask_quality, semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
     @classmethod
@@ -158,6 +187,9 @@ class InstanceSet:
         image_size: Tuple[int, int],
         *,
         where: Callable[[int], str] = "rles[{}]".format,
+        boxes: Optional[Any] = None,
+        mask_quality: Optional[Any] = None,
+        semantic_agreement: Optional[Any] = None,
     ) -> "InstanceSet":
         """Instances from COCO run-length encodings, compressed or not, or COCO polygons.
 
@@ -167,9 +199,13 @@ class InstanceSet:
             category_ids: N dataset category ids.
             image_size: (H, W).
             where: gives a mask's name for error messages by its index.
+            boxes: (N, 4) x0, y0, x1, y1 in pixels, of the instance head, or None.
+            mask_quality: (N,) in [0, 1], see the class, or None.
+            semantic_agreement: likewise.
 
         Raises:
-            InputError: an encoding has another size, or cannot be read.
+            InputError: an encoding has another size, or cannot be read, a box is not finite, or a
+                measure is not in [0, 1].
         """
         height, width = _check_image_size(image_size)
         masks = run_ends(rles, height, width, where)
@@ -178,7 +214,10 @@ class InstanceSet:
             x0, y0, mask = crop_of_runs(masks[index], height)
             return Crop(x0, y0, torch.from_numpy(mask))
 
-        return cls(make_crop, scores, category_ids, (height, width), count=len(masks), device=torch.device("cpu"))
+        return cls(
+            make_crop, scores, category_ids, (height, width), count=len(masks), device=torch.device("cpu"),
+            boxes=boxes, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
+        )  # fmt: skip
 
     def crop(self, index: int) -> Crop:
         """The mask of one instance.
@@ -232,6 +271,27 @@ def _check_image_size(image_size: Tuple[int, int]) -> Tuple[int, int]:
     return sides
 
 
+def _check_boxes(boxes: Any, count: int, device: torch.device) -> Tensor:
+    boxes = as_tensor(boxes).to(device, torch.float32)
+    if tuple(boxes.shape) != (count, 4):
+        raise InputError(f"boxes must have the shape ({count}, 4), got {tuple(boxes.shape)}")
+    for index in (~boxes.isfinite()).any(dim=1).nonzero().flatten().tolist():
+        raise InputError(f"boxes[{index}] is {boxes[index].tolist()}; box corners must be finite")
+    return boxes
+
+
+def _check_measure(name: str, values: Optional[Any], count: int) -> Optional[np.ndarray]:
+    if values is None:
+        return None
+    measure = as_tensor(values).to("cpu", torch.float64, copy=True).numpy()
+    if measure.shape != (count,):
+        raise InputError(f"{name} must have the shape ({count},), got {measure.shape}")
+    for index in np.flatnonzero((measure < 0) | (measure > 1)).tolist():
+        raise InputError(f"{name}[{index}] must be in [0, 1], or NaN where it is not known, got {measure[index]}")
+    measure.setflags(write=False)
+    return measure
+
+
 def _tight_crop(mask: Tensor) -> Crop:
     # On the CPU the maximum over bytes takes a tenth of the time of any() over bools.
     rows = mask.view(torch.uint8).amax(dim=1).nonzero()
@@ -242,23 +302,3 @@ def _tight_crop(mask: Tensor) -> Crop:
     x0, x1 = int(columns[0]), int(columns[-1]) + 1
     # A copy, so that one small crop does not keep the whole bitmap alive.
     return Crop(x0, y0, mask[y0:y1, x0:x1].clone())
-
-
-def _paste(probabilities: Tensor, box: Tensor, height: int, width: int) -> Crop:
-    # The order of these float32 operations decides the last bit, and so the pixel: it follows
-    # Detectron2's paste, including the margin of one pixel around the box.
-    x0, y0, x1, y1 = box.tolist()
-    # A mask over no area would divide by zero; Detectron2 drops such boxes before it pastes.
-    if not (x0 < x1 and y0 < y1):
-        return Crop(0, 0, torch.zeros((0, 0), dtype=torch.bool, device=box.device))
-    left, top = max(int(np.floor(x0)) - 1, 0), max(int(np.floor(y0)) - 1, 0)
-    right, bottom = min(int(np.ceil(x1)) + 1, width), min(int(np.ceil(y1)) + 1, height)
-    if right <= left or bottom <= top:
-        return Crop(0, 0, torch.zeros((0, 0), dtype=torch.bool, device=box.device))
-    x = torch.arange(left, right, device=box.device, dtype=torch.float32) + 0.5
-    y = torch.arange(top, bottom, device=box.device, dtype=torch.float32) + 0.5
-    x = (x - box[0]) / (box[2] - box[0]) * 2 - 1
-    y = (y - box[1]) / (box[3] - box[1]) * 2 - 1
-    grid = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
-    values = F.grid_sample(probabilities[None, None], grid[None].to(probabilities.dtype), align_corners=False)
-    return Crop(left, top, values[0, 0] >= MASK_THRESHOLD)

@@ -13,10 +13,11 @@ class DroppedCandidate:
     Attributes:
         isthing: True for an instance, False for a stuff category of the semantic map.
         category_id: dataset category id.
-        reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below the
-            cutoff), ``empty`` (no pixel), ``overlap`` (too much of it was claimed before),
-            ``covered`` (all of it was claimed before); for stuff ``stuff_area`` (too few free
-            pixels), ``covered`` (no free pixel).
+        reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below its
+            cutoff), ``probability`` (its calibrated probability is below its cut), ``empty`` (no
+            pixel), ``overlap`` (too much of it was claimed before), ``covered`` (all of it was
+            claimed before); for stuff ``stuff_area`` (too few free pixels, counted or as a fraction
+            of the image), ``covered`` (no free pixel).
         score: of an instance; None for stuff.
         instance_id: the instance's place in the input; None for stuff.
     """

@@ -14,6 +14,8 @@ from panoptic_heuristic.errors import InputError
 from tests.detectron.small_models import SHAPES_CONFIG
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# Those in sweeps are grids for tools/sweep_fusion.py.
+PROJECT_CONFIGS = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "sweeps")
 COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
 # key, Detectron2's type
 THRESHOLDS = {
@@ -68,6 +70,13 @@ def test_the_keys_that_are_added_and_their_defaults(cfg):
     assert added == {
         "MODEL.PANOPTIC_FUSION.MAP_FORMAT": "segments",
         "MODEL.PANOPTIC_FUSION.CLAIM.NAME": "greedy",
+        "MODEL.PANOPTIC_FUSION.ORDER.NAME": "score",
+        "MODEL.PANOPTIC_FUSION.ORDER.WEIGHTS": [],
+        "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_WEIGHTS": [0.0, 1.0, 0.0, 0.0, 0.0],
+        "MODEL.PANOPTIC_FUSION.ORDER.CUT": [],
+        "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT": 0.0,
+        "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION": 0.0,
+        "MODEL.PANOPTIC_FUSION.PER_CLASS": [],
         "DATASETS.PANOPTIC_YAML": "",
         "TEST.KEEP_PANOPTIC_PREDICTIONS": False,
         "TEST.PANOPTIC_EVALUATOR": "quality",
@@ -126,7 +135,9 @@ class TestThresholds:
 
     def test_along_a_chain_of_base_files_the_last_one_counts(self, write):
         one, two, three = THRESHOLDS
-        write(f"MODEL: {{PANOPTIC_FPN: {{COMBINE: {{{one[len(COMBINE):]}: 1, {two[len(COMBINE):]}: 9.0}}}}}}", "a.yaml")
+        write(
+            f"MODEL: {{PANOPTIC_FPN: {{COMBINE: {{{one[len(COMBINE) :]}: 1, {two[len(COMBINE) :]}: 9.0}}}}}}", "a.yaml"
+        )
         write(f"_BASE_: a.yaml\n{nested(two, 0.5)}", "b.yaml")
         cfg, explicit = load_config(write(f"_BASE_: b.yaml\n{nested(three, 0)}"))
         assert [value_of(cfg, key) for key in THRESHOLDS] == [1, 0.5, 0]
@@ -146,6 +157,89 @@ def test_other_keys_keep_the_check_of_their_type(cfg, write, key, value):
         cfg.merge_from_list([key, value])
     with pytest.raises(InputError, match=f"config.yaml: Type mismatch.*{key}"):
         load_config(write(nested(key, CfgNode._decode_cfg_value(value))))
+
+
+class TestOurNumbers:
+    KEYS = ("MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION", "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT")
+
+    @pytest.mark.parametrize("key", KEYS)
+    @pytest.mark.parametrize("value", [0, 1, 0.01])
+    def test_any_number_is_taken_as_a_float(self, cfg, write, key, value):
+        from_list, from_file = cfg.clone(), cfg.clone()
+        from_list.merge_from_list([key, str(value)])
+        from_file.merge_from_file(write(nested(key, value)))
+        assert value_of(from_list, key) == value_of(from_file, key) == value
+        assert type(value_of(from_list, key)) is type(value_of(from_file, key)) is float
+
+    @pytest.mark.parametrize("key", KEYS)
+    @pytest.mark.parametrize("value", ["True", "half", "[0.5]"])
+    def test_what_is_no_number_is_refused(self, cfg, key, value):
+        with pytest.raises(InputError, match=f"{key} must be a number, got "):
+            cfg.merge_from_list([key, value])
+
+
+class TestValuesOfCategories:
+    PER_CLASS = [["potted plant", {"OVERLAP_THRESH": 0.7, "INSTANCES_CONFIDENCE_THRESH": 1}], ["sky: 2", {}]]
+    KEY = "MODEL.PANOPTIC_FUSION.PER_CLASS"
+    TEXTS = (
+        '[["potted plant", {"OVERLAP_THRESH": 0.7, "INSTANCES_CONFIDENCE_THRESH": 1}], ["sky: 2", {}]]',
+        "[['potted plant', {'OVERLAP_THRESH': 0.7, 'INSTANCES_CONFIDENCE_THRESH': 1}], ['sky: 2', {}]]",
+    )
+
+    @pytest.mark.parametrize("text", TEXTS)
+    def test_they_are_taken_from_a_file_and_from_the_command_line(self, write, text):
+        from_list, _ = load_config(str(SHAPES_CONFIG), [self.KEY, text])
+        from_file, explicit = load_config(write(f"MODEL: {{PANOPTIC_FUSION: {{PER_CLASS: {text}}}}}"))
+        assert from_list.MODEL.PANOPTIC_FUSION.PER_CLASS == from_file.MODEL.PANOPTIC_FUSION.PER_CLASS == self.PER_CLASS
+        assert explicit == {self.KEY}
+
+    def test_a_yaml_block_will_do(self, write):
+        text = """
+        MODEL:
+          PANOPTIC_FUSION:
+            PER_CLASS:
+              - [potted plant, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 1}]
+              - ["sky: 2", {}]
+            ORDER: {WEIGHTS: [[potted plant, [0, 1, 2, 3, 4]]], CUT: [[potted plant, 0.5]]}
+        """
+        cfg, _ = load_config(write(text))
+        assert cfg.MODEL.PANOPTIC_FUSION.PER_CLASS == self.PER_CLASS
+        assert cfg.MODEL.PANOPTIC_FUSION.ORDER.WEIGHTS == [["potted plant", [0, 1, 2, 3, 4]]]
+        assert cfg.MODEL.PANOPTIC_FUSION.ORDER.CUT == [["potted plant", 0.5]]
+
+    def test_a_later_file_replaces_the_list(self, write):
+        write(f"MODEL: {{PANOPTIC_FUSION: {{PER_CLASS: {self.TEXTS[0]}}}}}", "base.yaml")
+        cfg, _ = load_config(write("_BASE_: base.yaml\nMODEL: {PANOPTIC_FUSION: {PER_CLASS: [[sky, {}]]}}"))
+        assert cfg.MODEL.PANOPTIC_FUSION.PER_CLASS == [["sky", {}]]
+
+    @pytest.mark.parametrize("pairs", ["[['a', [0, 1, 2, 3, 4]]]", "(('a', (0, 1, 2, 3, 4)),)"])
+    def test_lists_and_tuples_survive_a_dump(self, write, pairs):
+        keys = [f"MODEL.PANOPTIC_FUSION.ORDER.{name}" for name in ("WEIGHTS", "DEFAULT_WEIGHTS", "CUT")]
+        values = [pairs, "(1, 2, 3, 4, 5)", "(('a', 0.25),)"]
+        cfg, _ = load_config(
+            str(SHAPES_CONFIG),
+            [self.KEY, self.TEXTS[0], *(part for pair in zip(keys, values, strict=True) for part in pair)],
+        )
+        again, _ = load_config(write(cfg.dump()))
+        dumped, loaded = (json.dumps(one.MODEL.PANOPTIC_FUSION, sort_keys=True) for one in (cfg, again))
+        assert dumped == loaded
+        assert again.MODEL.PANOPTIC_FUSION.ORDER.WEIGHTS == [["a", [0, 1, 2, 3, 4]]]
+        assert again.MODEL.PANOPTIC_FUSION.PER_CLASS == self.PER_CLASS
+
+    def test_a_copy_does_not_share_them(self, cfg):
+        cfg.MODEL.PANOPTIC_FUSION.PER_CLASS = [["sky", {"STUFF_AREA_LIMIT": 5}]]
+        copy = cfg.clone()
+        copy.MODEL.PANOPTIC_FUSION.PER_CLASS[0][1]["STUFF_AREA_LIMIT"] = 9
+        assert cfg.MODEL.PANOPTIC_FUSION.PER_CLASS == [["sky", {"STUFF_AREA_LIMIT": 5}]]
+        # Nor do two configs share the default.
+        other = get_cfg()
+        add_panoptic_heuristic_config(other)
+        assert other.MODEL.PANOPTIC_FUSION.PER_CLASS == []
+
+    @pytest.mark.parametrize("text", ["{'sky': {}}", "sky", "0.5"])
+    def test_what_is_no_list_is_refused(self, text):
+        with pytest.raises(InputError, match=f"the command line: Type mismatch.*{self.KEY}"):
+            load_config(str(SHAPES_CONFIG), [self.KEY, text])
 
 
 class TestCopies:
@@ -282,7 +376,11 @@ class TestReferenceSchedule:
         both = ["SOLVER.IMS_PER_BATCH", "4", "SOLVER.BASE_LR", "0.5"]
         assert reference_schedule(files("top"), both) == (0.5, 4)
 
-    @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+    def test_values_that_are_no_yaml_do_not_matter(self, files):
+        pairs = ["MODEL.PANOPTIC_FUSION.PER_CLASS", "(('sky', {'STUFF_AREA_LIMIT': 5}),)"]
+        assert reference_schedule(files("top"), pairs) == (0.001, 1)
+
+    @pytest.mark.parametrize("path", PROJECT_CONFIGS, ids=lambda path: path.stem)
     def test_the_projects_own_configs_fit(self, path):
         cfg, _ = load_config(str(path))
         assert reference_schedule(str(path)) == (cfg.SOLVER.BASE_LR, cfg.SOLVER.IMS_PER_BATCH)

@@ -10,11 +10,11 @@ from detectron2.modeling import PanopticFPN, build_model
 from detectron2.structures import BitMasks, Boxes, Instances
 from detectron2.utils.events import EventStorage
 
-from panoptic_heuristic.detectron import PanopticHeuristicFPN
-from panoptic_heuristic.detectron.meta_arch import ids_and_divisor, pipeline_from_config
+from panoptic_heuristic.detectron import PanopticHeuristicFPN, meta_arch
+from panoptic_heuristic.detectron.meta_arch import ids_and_divisor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import decode_label_divisor
-from panoptic_heuristic.fusion import Greedy, PerPixel
+from panoptic_heuristic.fusion import Greedy, Pipeline
 from tests.detectron.small_models import NUM_LABELS, NUM_THINGS, records, small_config, small_model
 from tests.tiny_panoptic import write_tiny_panoptic
 
@@ -157,15 +157,40 @@ class TestSegments:
 
 
 class TestConfig:
-    def test_the_pipeline_has_the_configs_numbers(self):
+    def test_the_model_fuses_by_the_configs_pipeline(self):
         cfg = small_config({f"{COMBINE}OVERLAP_THRESH": 0.25, f"{COMBINE}STUFF_AREA_LIMIT": 77})
-        pipeline = pipeline_from_config(cfg)
-        assert pipeline.claim == Greedy(0.25)
-        assert (pipeline.instances_score_thresh, pipeline.stuff_area_thresh) == (0.35, 77)
+        assert build_model(cfg).pipeline == Pipeline(Greedy(0.25), 0.35, 77)
 
-    def test_per_pixel_has_no_overlap_threshold(self):
-        cfg = small_config({"MODEL.PANOPTIC_FUSION.CLAIM.NAME": "per_pixel"})
-        assert pipeline_from_config(cfg).claim == PerPixel()
+    def test_values_of_categories_go_by_the_data_sets_names(self, tmp_path):
+        per_class = [["dog", {"OVERLAP_THRESH": 0.25}], ["sky", {"STUFF_AREA_LIMIT": 7}]]
+        data = write_tiny_panoptic(tmp_path)
+        overrides = {"DATASETS.PANOPTIC_YAML": str(data.yaml), "MODEL.PANOPTIC_FUSION.PER_CLASS": per_class}
+        pipeline = build_model(small_config(overrides)).pipeline
+        # Dataset ids, not contiguous ones.
+        assert pipeline.claim == Greedy(0.5, {90: 0.25})
+        assert pipeline.stuff_area_thresh_of == {0: 7}
+
+    def test_the_calibrated_order_sees_the_heads_boxes(self, monkeypatch, model):
+        # Beside the mask the box has pixels of things, so the agreement is less than in the mask's own box.
+        seen = {}
+        monkeypatch.setattr(meta_arch, "fuse", lambda instances, *others: seen.setdefault("boxes", instances.boxes))
+        instances = Instances((6, 8))
+        instances.pred_masks = torch.zeros(1, 6, 8, dtype=torch.bool)
+        instances.pred_boxes, instances.scores = Boxes(torch.tensor([[1.0, 2.0, 5.5, 6.0]])), torch.tensor([0.9])
+        instances.pred_classes = torch.tensor([1])
+        model.fuse(instances, torch.zeros(6, 8, dtype=torch.int64))
+        assert seen["boxes"].tolist() == [[1.0, 2.0, 5.5, 6.0]]
+
+    def test_the_calibrated_order_by_config(self):
+        # Of the three instances of this noise with scores at the cutoff, the cut leaves those it says.
+        batch = records((64, 64, 64, 64))
+        key = "MODEL.PANOPTIC_FUSION.ORDER."
+        by_score = run(small_model(small_config()), batch)[0]["panoptic_seg"]
+        same = run(small_model(small_config({f"{key}NAME": "calibrated"})), batch)[0]["panoptic_seg"]
+        assert torch.equal(same[0], by_score[0]) and same[1] == by_score[1]
+        cut = small_config({f"{key}NAME": "calibrated", f"{key}CUT": [["thing 0", 1], ["thing 1", 1], ["thing 2", 1]]})
+        without_things = run(small_model(cut), batch)[0]["panoptic_seg"][1]
+        assert without_things and not any(segment["isthing"] for segment in without_things)
 
     def test_an_unknown_claim_rule(self):
         cfg = small_config({"MODEL.PANOPTIC_FUSION.CLAIM.NAME": "gredy"})

@@ -54,7 +54,24 @@ class TestScoreCutoff:
     def test_rule_and_thresholds_are_told(self, logged):
         log_fusion(small_config({"MODEL.PANOPTIC_FUSION.CLAIM.NAME": "per_pixel", f"{COMBINE}STUFF_AREA_LIMIT": 12.5}))
         assert "fusion: per_pixel, " in logged()
-        assert "OVERLAP_THRESH 0.5, STUFF_AREA_LIMIT 12.5 pixels" in logged()
+        assert logged().endswith("OVERLAP_THRESH 0.5, STUFF_AREA_LIMIT 12.5 pixels\n")
+
+    def test_what_is_not_the_default_is_told_too(self, logged):
+        fusion = "MODEL.PANOPTIC_FUSION."
+        per_class = [["thing 1", {"OVERLAP_THRESH": 0.7}], ["stuff 1", {"STUFF_AREA_LIMIT": 7}]]
+        log_fusion(
+            small_config(
+                {
+                    f"{fusion}STUFF_AREA_FRACTION": 0.01,
+                    f"{fusion}ORDER.NAME": "calibrated",
+                    f"{fusion}PER_CLASS": per_class,
+                }
+            )
+        )
+        expected = (
+            ", STUFF_AREA_FRACTION 0.01 of the image, order calibrated, thresholds of their own for 2 categories\n"
+        )
+        assert logged().endswith(expected)
 
 
 class TestDevice:

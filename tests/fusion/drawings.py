@@ -53,14 +53,18 @@ def fused(
     score: float = 0.5,
     stuff_area: float = 0,
     size=None,
+    **others,
 ):
-    """Fuses drawings. Instances are cats, there is no stuff and no stuff limit, unless told."""
+    """Fuses drawings. Instances are cats, there is no stuff and no stuff limit, unless told.
+
+    ``others`` are those of :class:`Pipeline`.
+    """
     shape = size or (masks[0].shape if len(masks) else labels.shape)
     bitmaps = np.array(masks, dtype=bool).reshape(-1, *shape)
     ids = [CAT] * len(bitmaps) if category_ids is None else category_ids
     instances = InstanceSet.from_bitmaps(bitmaps, scores, ids)
     semantics = None if labels is None else SemanticMap(labels, label_to_category or LABELS)
-    pipeline = Pipeline(claim or Greedy(), instances_score_thresh=score, stuff_area_thresh=stuff_area)
+    pipeline = Pipeline(claim or Greedy(), instances_score_thresh=score, stuff_area_thresh=stuff_area, **others)
     return fuse(instances, semantics, CATEGORIES, pipeline)
 
 

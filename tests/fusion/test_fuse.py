@@ -8,7 +8,7 @@ import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion import SCORE_WEIGHTS, Calibrated, Greedy, InstanceSet, Pipeline, SemanticMap, fuse
 from tests.fusion.drawings import (
     CAT,
     CATEGORIES,
@@ -144,6 +144,15 @@ class TestScores:
             result = fused([row((0, 2), width=4)], scores, score=cutoff)
             assert reasons(result) == ({} if kept else {0: "score"})
 
+    @pytest.mark.parametrize("cutoff", [0.3, 0.5, 0.8])
+    def test_a_category_may_have_a_cutoff_of_its_own(self, cutoff):
+        scores = [np.nextafter(cutoff, 0), cutoff, np.nextafter(cutoff, 1), 0.49, 0.5]
+        result = fused(
+            [row((k, k + 1), width=5) for k in range(5)], scores,
+            category_ids=[DOG, DOG, DOG, CAT, CAT], instances_score_thresh_of={DOG: cutoff},
+        )  # fmt: skip
+        assert reasons(result) == {0: "score", 3: "score"}
+
     def test_scores_that_differ_in_float64_only_are_ranked(self):
         scores = np.array([0.7, np.nextafter(0.7, 1)])
         assert instances_in(fused([row((0, 2), width=4), row((1, 3), width=4)], scores)) == [1, 0]
@@ -172,6 +181,43 @@ class TestStuff:
         result = fused([row((0, 4), width=9)], [0.9], draw("001111111"), stuff_area=limit)
         assert_map(result, "111122222" if kept else "1111.....")
         assert reasons(result) == ({} if kept else {("stuff", SKY): "stuff_area"})
+
+    @pytest.mark.parametrize("fraction, kept", [(0.4, True), (0.5, True), (np.nextafter(0.5, 1), False), (1, False)])
+    def test_a_fraction_of_the_image_is_a_limit_too(self, fraction, kept):
+        # Five of ten pixels are free sky.
+        result = fused([row((0, 4), width=10)], [0.9], draw("0011111110"), stuff_area_fraction=fraction)
+        assert_map(result, "111122222." if kept else "1111......")
+        assert reasons(result) == ({} if kept else {("stuff", SKY): "stuff_area"})
+
+    def test_the_fraction_is_compared_in_float64(self):
+        # 0.07 * 100 is 7.000000000000001 there, and 7 in float32.
+        labels = draw("1" * 7 + "0" * 93)
+        assert stuff_in(fused([], [], labels, stuff_area_fraction=0.07)) == []
+        assert stuff_in(fused([], [], labels, stuff_area_fraction=0.0699999999999)) == [SKY]
+
+    @pytest.mark.parametrize("pixels, fraction, kept", [(5, 0.5, True), (6, 0.5, False), (5, 0.6, False)])
+    def test_both_limits_must_be_met(self, pixels, fraction, kept):
+        result = fused([], [], draw("1111100000"), stuff_area=pixels, stuff_area_fraction=fraction)
+        assert stuff_in(result) == ([SKY] if kept else [])
+
+    @pytest.mark.parametrize("limit, kept", [(3, True), (4, True), (4.5, False)])
+    def test_a_category_may_have_a_limit_of_its_own(self, limit, kept):
+        # In place of the general one, be it higher or lower; grass keeps that.
+        for general in (0, 100):
+            result = fused([], [], draw("1111222222"), stuff_area=general, stuff_area_thresh_of={SKY: limit})
+            assert stuff_in(result) == ([SKY] if kept else []) + ([GRASS] if general == 0 else [])
+
+    @pytest.mark.parametrize("fraction, kept", [(0.3, True), (0.4, True), (0.41, False)])
+    def test_a_category_may_have_a_fraction_of_its_own(self, fraction, kept):
+        for general in (0, 1):
+            result = fused(
+                [], [], draw("1111222222"), stuff_area_fraction=general, stuff_area_fraction_of={SKY: fraction}
+            )  # fmt: skip
+            assert stuff_in(result) == ([SKY] if kept else []) + ([GRASS] if general == 0 else [])
+
+    def test_a_limit_of_its_own_leaves_the_fraction_in_force(self):
+        result = fused([], [], draw("1111222222"), stuff_area_fraction=0.5, stuff_area_thresh_of={SKY: 0})
+        assert stuff_in(result) == [GRASS]
 
     def test_stuff_without_a_free_pixel_is_never_a_segment(self):
         # At limit 0 Detectron2 would emit one without a pixel.
@@ -270,6 +316,29 @@ class TestErrors:
     def test_a_label_of_an_unknown_category_is_named(self):
         with pytest.raises(InputError, match="label 1 means category 99, which is not among the categories"):
             fuse(self.instances(), SemanticMap(draw("1111"), {1: 99}), CATEGORIES)
+
+    @pytest.mark.parametrize(
+        "values, message",
+        [
+            ({"instances_score_thresh_of": {99: 0.5}}, "instances_score_thresh_of names category 99, which is not"),
+            (
+                {"instances_score_thresh_of": {SKY: 0.5}},
+                "names category 3, which is stuff; it is a parameter of things",
+            ),
+            ({"stuff_area_thresh_of": {DOG: 5}}, "names category 0, which is a thing; it is a parameter of stuff"),
+            ({"stuff_area_fraction_of": {CAT: 0.5}}, "stuff_area_fraction_of names category 7, which is a thing"),
+            ({"claim": Greedy(0.5, {GRASS: 0.5})}, "overlap_threshold_of names category 12, which is stuff"),
+            (
+                {"order": Calibrated({98: SCORE_WEIGHTS})},
+                "weights names category 98, which is not among the categories",
+            ),
+            ({"order": Calibrated(cut={SKY: 0.5})}, "cut names category 3, which is stuff"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+    )
+    def test_values_of_unknown_categories_or_of_the_wrong_kind_are_refused(self, values, message):
+        with pytest.raises(InputError, match=message):
+            fuse(self.instances(), None, CATEGORIES, Pipeline(**values))
 
     def test_sizes_must_agree(self):
         with pytest.raises(InputError, match=r"on \(1, 4\) pixels, the semantic labels on \(1, 3\)"):

@@ -14,6 +14,15 @@ PIPELINES = {
     "greedy without limits": Pipeline(Greedy(1.0), 0.0, 0),
     "greedy without overlap": Pipeline(Greedy(0.0), 0.1, 0),
     "per_pixel": Pipeline(PerPixel(), 0.2, 60),
+    "greedy by category": Pipeline(
+        Greedy(0.5, {0: 0.1, 2: 0.9}),
+        0.3,
+        60,
+        0.03,
+        instances_score_thresh_of={2: 0.1, 4: 0.6},
+        stuff_area_thresh_of={1: 5, 3: 400},
+        stuff_area_fraction_of={5: 0.2, 7: 0.0},
+    ),  # fmt: skip
 }
 SCENES = [
     make_scene(seed, image_size=(48, 65), instances=count, empty=count // 10, things=5, stuff=12)
@@ -141,6 +150,29 @@ def test_void_grows_with_the_stuff_limit(scene, claim):
         at_limit = run(scene, Pipeline(claim, 0.3, limit)).panoptic_seg.numpy() == 0
         assert not (void & ~at_limit).any()
         void = at_limit
+
+
+def test_one_value_for_every_category_is_that_value_for_all(scene):
+    things = [category.id for category in scene.categories.things]
+    stuff = [category.id for category in scene.categories.stuff]
+    by_category = Pipeline(
+        Greedy(0.9, dict.fromkeys(things, 0.3)), 0.9, 0, 0.9,
+        instances_score_thresh_of=dict.fromkeys(things, 0.2),
+        stuff_area_thresh_of=dict.fromkeys(stuff, 300),
+        stuff_area_fraction_of=dict.fromkeys(stuff, 0.05),
+    )  # fmt: skip
+    expected, result = run(scene, Pipeline(Greedy(0.3), 0.2, 300, 0.05)), run(scene, by_category)
+    assert torch.equal(result.panoptic_seg, expected.panoptic_seg)
+    assert (result.segments_info, result.dropped) == (expected.segments_info, expected.dropped)
+
+
+def test_a_fraction_is_that_many_pixels(scene):
+    by_pixels, by_fraction = (
+        run(scene, Pipeline(Greedy(), 0.3, 0.125 * 48 * 65)),
+        run(scene, Pipeline(Greedy(), 0.3, 0, 0.125)),
+    )
+    assert torch.equal(by_pixels.panoptic_seg, by_fraction.panoptic_seg)
+    assert by_pixels.dropped == by_fraction.dropped
 
 
 def test_without_semantics_the_things_are_the_same(scene, pipeline):

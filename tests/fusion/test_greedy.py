@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from panoptic_heuristic.fusion import Greedy, InstanceSet, fuse
-from tests.fusion.drawings import CAT, CATEGORIES, assert_map, draw, fused, instances_in, mask, reasons, row
+from tests.fusion.drawings import CAT, CATEGORIES, DOG, assert_map, draw, fused, instances_in, mask, reasons, row
 
 LEFT = mask(
     """
@@ -80,6 +80,15 @@ def test_the_claimed_fraction_is_compared_in_float64(claimed, area):
     if claimed:
         below = fused([first, second], [0.9, 0.8], claim=Greedy(np.nextafter(claimed / area, 0)))
         assert reasons(below) == {1: "overlap"}
+
+
+@pytest.mark.parametrize("claimed, kept", [(1, True), (2, True), (3, False)], ids=["below", "at", "above"])
+def test_a_category_may_have_a_threshold_of_its_own(claimed, kept):
+    # A fifth may be claimed of a dog, however much of a cat.
+    first, second = row((0, 12), width=24), row((12 - claimed, 22 - claimed), width=24)
+    claim = Greedy(0.9, {DOG: 0.2})
+    assert instances_in(fused([first, second], [0.9, 0.8], category_ids=[CAT, DOG], claim=claim)) == [0, 1][: 1 + kept]
+    assert instances_in(fused([first, second], [0.9, 0.8], category_ids=[DOG, CAT], claim=claim)) == [0, 1]
 
 
 def test_at_overlap_0_one_claimed_pixel_is_too_much():

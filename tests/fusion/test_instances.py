@@ -227,6 +227,72 @@ class TestRois:
             from_rois(np.ones((2, 28, 28), np.float32), boxes)
 
 
+class TestValuesOfTheHead:
+    BUILDERS = {
+        "bitmaps": lambda n, **values: InstanceSet.from_bitmaps(BITMAPS[:n], np.ones(n), np.ones(n, int), **values),
+        "rle": lambda n, **values: InstanceSet.from_rle(
+            [compressed(bitmap) for bitmap in BITMAPS[:n]], np.ones(n), np.ones(n, int), SIZE, **values
+        ),
+        "rois": lambda n, boxes=None, **values: InstanceSet.from_rois(
+            np.ones((n, 28, 28), np.float32),
+            np.zeros((n, 4)) if boxes is None else boxes,
+            np.ones(n), np.ones(n, int), SIZE, **values,
+        ),
+    }  # fmt: skip
+
+    @pytest.fixture(params=BUILDERS)
+    def build(self, request):
+        return self.BUILDERS[request.param]
+
+    def test_there_are_none_unless_given(self, build):
+        instances = build(2)
+        assert (instances.mask_quality, instances.semantic_agreement) == (None, None)
+        assert (instances.boxes is None) == (instances.probabilities is None)
+
+    @pytest.mark.parametrize("of", [np.array, torch.tensor, list], ids=["array", "tensor", "list"])
+    def test_they_are_kept_in_float64_and_boxes_in_float32(self, build, of):
+        instances = build(
+            2, boxes=of([[0, 0, 2.5, 2], [1, 1, 4, 4]]), mask_quality=of([0.1, 1.0]), semantic_agreement=of([0.0, 0.7])
+        )  # fmt: skip
+        assert (instances.boxes.dtype, instances.boxes.tolist()) == (torch.float32, [[0, 0, 2.5, 2], [1, 1, 4, 4]])
+        for measure in (instances.mask_quality, instances.semantic_agreement):
+            assert (type(measure), measure.dtype) == (np.ndarray, np.float64)
+        np.testing.assert_allclose(instances.mask_quality, [0.1, 1], rtol=1e-7)
+        np.testing.assert_allclose(instances.semantic_agreement, [0, 0.7], rtol=1e-7)
+
+    def test_they_are_no_longer_those_outside(self, build):
+        given = np.array([0.25, 0.5])
+        instances = build(2, mask_quality=given)
+        given[:] = 1
+        assert instances.mask_quality.tolist() == [0.25, 0.5]
+        with pytest.raises(ValueError, match="read-only"):
+            instances.mask_quality[0] = 1
+
+    def test_none_of_none(self, build):
+        instances = build(0, boxes=np.zeros((0, 4)), mask_quality=[], semantic_agreement=[])
+        assert (len(instances), len(instances.boxes), len(instances.mask_quality)) == (0, 0, 0)
+
+    def test_nan_says_that_a_measure_is_not_known(self, build):
+        assert np.isnan(build(2, mask_quality=[np.nan, 0.5]).mask_quality).tolist() == [True, False]
+
+    @pytest.mark.parametrize("name", ["mask_quality", "semantic_agreement"])
+    @pytest.mark.parametrize("value", [-1e-9, 1.001, np.inf, -np.inf])
+    def test_a_measure_out_of_range_is_an_error(self, build, name, value):
+        with pytest.raises(InputError, match=rf"{name}\[1\] must be in \[0, 1\], or NaN .*, got {value}"):
+            build(2, **{name: [0.5, value]})
+
+    @pytest.mark.parametrize("values", [[0.5], [0.5] * 3, [[0.5, 0.5]], 0.5], ids=repr)
+    def test_a_measure_of_another_number_of_instances_is_an_error(self, build, values):
+        with pytest.raises(InputError, match=r"mask_quality must have the shape \(2,\), got"):
+            build(2, mask_quality=values)
+
+    def test_wrong_boxes_are_an_error(self, build):
+        with pytest.raises(InputError, match=r"boxes must have the shape \(2, 4\), got \(1, 4\)"):
+            build(2, boxes=[[0, 0, 1, 1]])
+        with pytest.raises(InputError, match=r"boxes\[1\] is .*must be finite"):
+            build(2, boxes=[[0, 0, 1, 1], [0, 0, np.nan, 1]])
+
+
 ROI, BOX = np.ones((1, 28, 28), np.float32), np.array([[0, 0, 4, 4]])
 LEFT, FULL = compressed(BITMAPS[0]), uncompressed(BITMAPS[5])
 given = InstanceSet.from_bitmaps

@@ -1,0 +1,67 @@
+"""What became of each candidate of a fusion, as a table for people."""
+
+from typing import List, Optional, Sequence
+
+from tabulate import tabulate
+
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.explain import Explanation, Loss
+
+FATES = {
+    "not_finite": "score not finite",
+    "score": "score below cutoff",
+    "probability": "probability below cut",
+    "empty": "no pixel",
+    "overlap": "overlap too large",
+    "covered": "wholly covered",
+    "stuff_area": "area too small",
+}
+"""The reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate`, for people."""
+
+_MOST_TAKERS = 3
+
+
+def explanation_table(explanations: Sequence[Explanation], categories: Categories) -> str:
+    """One line per candidate: its fate, its pixels, and who has those that it lost.
+
+    Things are named by their category and their place in the input.
+
+    Args:
+        explanations: of :func:`panoptic_heuristic.fusion.explain`; the lines keep their order.
+        categories: the data set's categories.
+
+    Returns:
+        The table; empty without any candidate.
+    """
+    if not explanations:
+        return ""
+    rows = [
+        [
+            _name(one.category_id, one.instance_id, categories),
+            "" if one.score is None else f"{one.score:.3f}",
+            "kept" if one.kept else FATES.get(one.reason, one.reason),
+            one.area_before,
+            one.area_kept,
+            _takers(one.lost_to, categories),
+        ]
+        for one in explanations
+    ]
+    headers = ["candidate", "score", "fate", "pixels before", "kept", "lost to (pixels)"]
+    align = ("left", "right", "left", "right", "right", "left")
+    return tabulate(rows, headers, colalign=align, disable_numparse=True)
+
+
+def _name(category_id: int, instance_id: Optional[int], categories: Categories) -> str:
+    name = categories[category_id].name
+    return name if instance_id is None else f"{name} #{instance_id}"
+
+
+def _takers(lost_to: Sequence[Loss], categories: Categories) -> str:
+    parts: List[str] = [
+        f"{'void' if loss.segment_id is None else _name(loss.category_id, loss.instance_id, categories)} {loss.pixels}"
+        for loss in lost_to[:_MOST_TAKERS]
+    ]
+    others = lost_to[_MOST_TAKERS:]
+    if others:
+        parts.append(f"{len(others)} more {sum(loss.pixels for loss in others)}")
+    return ", ".join(parts)

@@ -1,0 +1,150 @@
+"""What became of each candidate, read off the final map."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.result import FusionResult
+from panoptic_heuristic.fusion.semantics import SemanticMap
+
+
+class Loss(NamedTuple):
+    """Pixels of a candidate that another segment has, or nobody.
+
+    Attributes:
+        segment_id: who has them; None for void, and the next two with it.
+        category_id: of that segment, a dataset id.
+        instance_id: of that segment, its place in the input; None for stuff too.
+        pixels: how many, at least 1.
+    """
+
+    segment_id: Optional[int]
+    category_id: Optional[int]
+    instance_id: Optional[int]
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What became of one candidate. ``area_before`` is ``area_kept`` and all that was lost.
+
+    Attributes:
+        isthing: True for an instance, False for a stuff category of the semantic map.
+        category_id: dataset category id.
+        score: of an instance; None for stuff.
+        instance_id: the instance's place in the input; None for stuff.
+        kept: whether it is a segment of the map.
+        reason: why it is not, see :class:`panoptic_heuristic.fusion.DroppedCandidate`; None if it is.
+        area_before: pixels of the mask, or of the category in the semantic map.
+        area_kept: how many of them its segment has.
+        lost_to: where the others went, most pixels first, of equal ones the lower segment id, void last.
+    """
+
+    isthing: bool
+    category_id: int
+    score: Optional[float]
+    instance_id: Optional[int]
+    kept: bool
+    reason: Optional[str]
+    area_before: int
+    area_kept: int
+    lost_to: Tuple[Loss, ...]
+
+
+def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[SemanticMap]) -> Tuple[Explanation, ...]:
+    """Says of every candidate where its pixels went. Masks that fusing did not need are made for it.
+
+    Args:
+        result: of fusing ``instances`` and ``semantics``, by any rules. Not changed.
+        instances: what was fused.
+        semantics: what was fused.
+
+    Returns:
+        One per candidate: instances by place in the input, then stuff by label.
+
+    Raises:
+        InputError: the result is not one of these instances and semantics.
+    """
+    _check_belongs(result, instances, semantics)
+    # Who a candidate is -> its id in the map, 0 if it is not there, and why.
+    fates: Dict[Tuple[bool, int], Tuple[int, Optional[str]]] = {}
+    for segment in result.segments_info:
+        candidate = segment["instance_id"] if segment["isthing"] else segment["category_id"]
+        fates[segment["isthing"], candidate] = (segment["id"], None)
+    for dropped in result.dropped:
+        candidate = dropped.instance_id if dropped.isthing else dropped.category_id
+        fates[dropped.isthing, candidate] = (0, dropped.reason)
+
+    explanations = []
+    scores = instances.scores.tolist()
+    for index, category_id in enumerate(instances.category_ids):
+        crop = instances.crop(index)
+        ids = result.panoptic_seg[crop.window].masked_select(crop.mask)
+        who = {"isthing": True, "category_id": category_id, "score": scores[index], "instance_id": index}
+        explanations.append(_explanation(who, fates[True, index], ids, result.segments_info))
+    for category_id, labels in _labels_of(semantics).items():
+        # Labels may mean things too.
+        if (False, category_id) in fates:
+            ids = result.panoptic_seg.masked_select(semantics.look_up(dict.fromkeys(labels, 1)).bool())
+            who = {"isthing": False, "category_id": category_id, "score": None, "instance_id": None}
+            explanations.append(_explanation(who, fates[False, category_id], ids, result.segments_info))
+    return tuple(explanations)
+
+
+def _check_belongs(result: FusionResult, instances: InstanceSet, semantics: Optional[SemanticMap]) -> None:
+    size = tuple(result.panoptic_seg.shape)
+    for name, other in (("instances", instances), ("semantic labels", semantics)):
+        if other is not None and other.image_size != size:
+            raise InputError(f"the result is on {size} pixels, the {name} on {other.image_size}; give what was fused")
+    things = [segment["instance_id"] for segment in result.segments_info if segment["isthing"]]
+    things += [dropped.instance_id for dropped in result.dropped if dropped.isthing]
+    if sorted(things) != list(range(len(instances))):
+        raise InputError(f"the result is of {len(things)} instances, got {len(instances)}; give what was fused")
+    stuff = {segment["category_id"] for segment in result.segments_info if not segment["isthing"]}
+    stuff |= {dropped.category_id for dropped in result.dropped if not dropped.isthing}
+    for category_id in sorted(stuff - set(_labels_of(semantics))):
+        raise InputError(
+            f"the result has stuff of category {category_id}, the semantic labels not; give what was fused"
+        )
+
+
+def _labels_of(semantics: Optional[SemanticMap]) -> Dict[int, List[int]]:
+    """The labels in the semantic map of each category there, by its first label."""
+    labels_of: Dict[int, List[int]] = {}
+    for label in semantics.areas if semantics is not None else ():
+        category_id = semantics.label_to_category[label]
+        if category_id is not None:
+            labels_of.setdefault(category_id, []).append(label)
+    return labels_of
+
+
+def _explanation(
+    who: Dict[str, Any],
+    fate: Tuple[int, Optional[str]],
+    ids: Tensor,
+    segments_info: List[Dict[str, Any]],
+) -> Explanation:
+    """Counts who has a candidate's pixels, given the id of the segment on each of them."""
+    own_id, reason = fate
+    pixels = torch.bincount(ids, minlength=len(segments_info) + 1).tolist()
+    # Void comes last, and stays there among equals since sorting is stable.
+    takers = [*(segment_id for segment_id in range(1, len(pixels)) if segment_id != own_id), 0]
+    lost_to = []
+    for segment_id in sorted(takers, key=lambda segment_id: -pixels[segment_id]):
+        if pixels[segment_id]:
+            segment = segments_info[segment_id - 1] if segment_id else {}
+            lost_to.append(
+                Loss(segment_id or None, segment.get("category_id"), segment.get("instance_id"), pixels[segment_id])
+            )
+    return Explanation(
+        **who,
+        kept=own_id != 0,
+        reason=reason,
+        area_before=len(ids),
+        area_kept=pixels[own_id] if own_id else 0,
+        lost_to=tuple(lost_to),
+    )

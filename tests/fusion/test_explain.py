@@ -1,0 +1,272 @@
+"""What became of each candidate, drawn, and that no pixel is lost on the way."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import (
+    Calibrated,
+    Greedy,
+    InstanceSet,
+    Loss,
+    PerPixel,
+    Pipeline,
+    SemanticMap,
+    explain,
+    fuse,
+)
+from panoptic_heuristic.scenes import make_scene
+from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, LABELS, SKY, assert_map, draw, mask, row
+
+PIPELINES = {
+    "greedy": Pipeline(Greedy(), 0.3, 60),
+    "greedy at 0": Pipeline(Greedy(0), 0.1, 300),
+    "per_pixel": Pipeline(PerPixel(), 0.2, 0),
+    "calibrated": Pipeline(Greedy(), 0.1, 60, order=Calibrated(default_weights=(0, 1, 1, 0, -2), default_cut=0.3)),
+}
+SCENES = [
+    make_scene(seed, image_size=(48, 65), instances=count, empty=count // 10, things=5, stuff=12)
+    for seed, count in enumerate([0, 1, 7, 40, 100])
+]
+
+
+def explained(masks, scores, labels=None, *, category_ids=None, label_to_category=None, pipeline):
+    """Fuses drawings and explains the result."""
+    shape = labels.shape if labels is not None else masks[0].shape
+    bitmaps = np.array(masks, dtype=bool).reshape(-1, *shape)
+    instances = InstanceSet.from_bitmaps(
+        bitmaps, scores, [CAT] * len(bitmaps) if category_ids is None else category_ids
+    )
+    semantics = None if labels is None else SemanticMap(labels, label_to_category or LABELS)
+    result = fuse(instances, semantics, CATEGORIES, pipeline)
+    return result, explain(result, instances, semantics)
+
+
+class TestWholePicture:
+    MASKS = [
+        mask(
+            """
+            .....
+            ..###
+            ..###
+            .....
+            """
+        ),
+        mask(
+            """
+            .....
+            .##..
+            .##..
+            .##..
+            """
+        ),
+        mask(
+            """
+            .....
+            ..##.
+            .....
+            .....
+            """
+        ),
+        mask(
+            """
+            #....
+            ##...
+            .....
+            .....
+            """
+        ),
+    ]
+    SCENE = draw(
+        """
+        11111
+        11000
+        10000
+        22000
+        """
+    )
+
+    @pytest.fixture
+    def explanations(self):
+        result, explanations = explained(
+            self.MASKS, [0.9, 0.8, 0.7, 0.4], self.SCENE,
+            category_ids=[CAT, DOG, CAT, DOG], pipeline=Pipeline(stuff_area_thresh=2),
+        )  # fmt: skip
+        # The third goes for overlap, the fourth for its score, and of grass one pixel is too few.
+        assert_map(
+            result,
+            """
+            33333
+            32111
+            32111
+            .22..
+            """,
+        )
+        return explanations
+
+    def test_kept_instances(self, explanations):
+        cat, dog = explanations[:2]
+        assert (cat.isthing, cat.category_id, cat.score, cat.instance_id) == (True, CAT, 0.9, 0)
+        assert (cat.kept, cat.reason, cat.area_before, cat.area_kept, cat.lost_to) == (True, None, 6, 6, ())
+        assert (dog.kept, dog.reason, dog.area_before, dog.area_kept) == (True, None, 6, 4)
+        assert dog.lost_to == (Loss(1, CAT, 0, 2),)
+
+    def test_dropped_instances(self, explanations):
+        covered, unsure = explanations[2:4]
+        assert (covered.kept, covered.reason, covered.area_before, covered.area_kept) == (False, "overlap", 2, 0)
+        assert covered.lost_to == (Loss(1, CAT, 0, 2),)
+        # Its mask was not needed for fusing; stuff has more of it than the dog.
+        assert (unsure.kept, unsure.reason, unsure.area_before, unsure.area_kept) == (False, "score", 3, 0)
+        assert unsure.lost_to == (Loss(3, SKY, None, 2), Loss(2, DOG, 1, 1))
+
+    def test_stuff(self, explanations):
+        sky, grass = explanations[4:]
+        assert (sky.isthing, sky.category_id, sky.score, sky.instance_id) == (False, SKY, None, None)
+        assert (sky.kept, sky.area_before, sky.area_kept, sky.lost_to) == (True, 8, 7, (Loss(2, DOG, 1, 1),))
+        assert (grass.kept, grass.reason, grass.area_before, grass.area_kept) == (False, "stuff_area", 2, 0)
+        # One each: the segment comes before void.
+        assert grass.lost_to == (Loss(2, DOG, 1, 1), Loss(None, None, None, 1))
+
+
+def test_takers_come_by_pixels_then_by_id_and_void_last():
+    masks = [row((0, 1), width=9), row((1, 2), width=9), row((2, 5), width=9), row((0, 7), width=9)]
+    _, explanations = explained(masks, [0.9, 0.8, 0.7, 0.1], draw("000000111"), pipeline=Pipeline(stuff_area_thresh=9))
+    losses = [Loss(3, CAT, 2, 3), Loss(None, None, None, 2), Loss(1, CAT, 0, 1), Loss(2, CAT, 1, 1)]
+    assert explanations[3].lost_to == tuple(losses)
+
+
+def test_every_reason_is_told():
+    masks = [row((0, 4), width=9), row((1, 5), width=9), row((1, 3), width=9), row(width=9)]
+    masks += [row((6, 8), width=9)] * 3
+    pipeline = Pipeline(Greedy(1.0), stuff_area_thresh=2, order=Calibrated(cut={DOG: 0.7}))
+    _, explanations = explained(
+        masks, [0.9, 0.85, 0.8, 0.95, 0.6, 0.4, np.nan], draw("111100002"),
+        category_ids=[CAT, CAT, CAT, CAT, DOG, CAT, CAT], pipeline=pipeline,
+    )  # fmt: skip
+    assert [one.reason for one in explanations] == [
+        None, None, "covered", "empty", "probability", "score", "not_finite", "covered", "stuff_area",
+    ]  # fmt: skip
+    assert [one.area_before for one in explanations] == [4, 4, 2, 0, 2, 2, 2, 4, 1]
+
+
+def test_several_labels_of_one_category_are_one_candidate():
+    meaning = {1: SKY, 2: GRASS, 3: SKY, 0: None}
+    _, (sky, grass) = explained(
+        [], [], draw("113320"), label_to_category=meaning, pipeline=Pipeline(stuff_area_thresh=2)
+    )
+    assert (sky.category_id, sky.area_before, sky.area_kept) == (SKY, 4, 4)
+    assert (grass.category_id, grass.reason) == (GRASS, "stuff_area")
+
+
+def test_labels_of_things_are_no_candidates():
+    _, explanations = explained([], [], draw("0123"), label_to_category=[GRASS, CAT, None, SKY], pipeline=Pipeline())
+    assert [one.category_id for one in explanations] == [GRASS, SKY]
+
+
+class TestEmptyInputs:
+    def test_nothing_at_all(self):
+        assert explained([], [], draw("00"), pipeline=Pipeline())[1] == ()
+
+    def test_no_semantics(self):
+        _, (one,) = explained([row((0, 2), width=4)], [0.9], pipeline=Pipeline())
+        assert (one.kept, one.area_kept) == (True, 2)
+
+    def test_only_void(self):
+        _, (one,) = explained([row((0, 2), width=4)], [0.1], pipeline=Pipeline())
+        assert one.lost_to == (Loss(None, None, None, 2),)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+@pytest.mark.parametrize("scene", SCENES)
+class TestLaws:
+    @pytest.fixture
+    def explained(self, scene, pipeline):
+        instances, semantics = scene.instances(), scene.semantics()
+        result = fuse(instances, semantics, scene.categories, pipeline)
+        return result, explain(result, instances, semantics)
+
+    def test_every_pixel_is_kept_or_lost_to_someone(self, explained):
+        for one in explained[1]:
+            assert one.area_before == one.area_kept + sum(loss.pixels for loss in one.lost_to)
+            assert all(loss.pixels > 0 for loss in one.lost_to)
+            assert [loss.pixels for loss in one.lost_to] == sorted((loss.pixels for loss in one.lost_to), reverse=True)
+
+    def test_areas_are_those_of_masks_labels_and_segments(self, explained, scene, pipeline):
+        result, explanations = explained
+        things, stuff = [one for one in explanations if one.isthing], [one for one in explanations if not one.isthing]
+        assert [one.area_before for one in things] == scene.masks.sum(axis=(1, 2)).tolist()
+        assert [one.area_before for one in stuff] == [
+            area for label, area in scene.semantics().areas.items() if label
+        ]  # fmt: skip
+        kept = {(s["isthing"], s.get("instance_id", s["category_id"])): s["area"] for s in result.segments_info}
+        told = {
+            (one.isthing, one.instance_id if one.isthing else one.category_id): one.area_kept
+            for one in explanations
+            if one.kept
+        }
+        # A rule that gives a segment pixels its candidate did not have would differ here.
+        assert told == kept
+
+    def test_reasons_are_those_of_the_result(self, explained, scene, pipeline):
+        result, explanations = explained
+        told = [
+            (one.isthing, one.category_id, one.reason, one.score, one.instance_id)
+            for one in explanations
+            if not one.kept
+        ]
+        assert told == [dataclasses.astuple(dropped) for dropped in result.dropped]
+
+    def test_pixels_are_lost_to_segments_that_have_them(self, explained, scene, pipeline):
+        result, explanations = explained
+        panoptic_seg = result.panoptic_seg.numpy()
+        segments = {segment["id"]: segment for segment in result.segments_info}
+        for one in explanations[:20]:
+            pixels = scene.masks[one.instance_id] if one.isthing else scene.semantics().labels.numpy() == (
+                scene.label_to_category.index(one.category_id)
+            )  # fmt: skip
+            for loss in one.lost_to:
+                assert loss.pixels == (pixels & (panoptic_seg == (loss.segment_id or 0))).sum()
+                segment = segments.get(loss.segment_id, {})
+                assert (loss.category_id, loss.instance_id) == (segment.get("category_id"), segment.get("instance_id"))
+
+    def test_the_result_is_not_changed(self, scene, pipeline):
+        instances, semantics = scene.instances(), scene.semantics()
+        result = fuse(instances, semantics, scene.categories, pipeline)
+        before = (result.panoptic_seg.clone(), [dict(s) for s in result.segments_info], result.dropped)
+        assert explain(result, instances, semantics) == explain(result, instances, semantics)
+        assert torch.equal(result.panoptic_seg, before[0])
+        assert (result.segments_info, result.dropped) == before[1:]
+
+
+class TestErrors:
+    @pytest.fixture
+    def fused(self):
+        instances, semantics = (
+            InstanceSet.from_bitmaps([row((0, 2), width=4)], [0.9], [CAT]),
+            SemanticMap([[0, 1, 1, 2]], LABELS),
+        )
+        return fuse(instances, semantics, CATEGORIES), instances, semantics
+
+    def test_another_size(self, fused):
+        result, instances, semantics = fused
+        with pytest.raises(InputError, match=r"is on \(1, 4\) pixels, the instances on \(1, 5\); give what was fused"):
+            explain(result, InstanceSet.from_bitmaps([row((0, 2), width=5)], [0.9], [CAT]), semantics)
+        with pytest.raises(InputError, match=r"is on \(1, 4\) pixels, the semantic labels on \(1, 3\)"):
+            explain(result, instances, SemanticMap([[0, 1, 1]], LABELS))
+
+    def test_another_number_of_instances(self, fused):
+        result, _, semantics = fused
+        two = InstanceSet.from_bitmaps([row((0, 2), width=4)] * 2, [0.9, 0.8], [CAT, CAT])
+        with pytest.raises(InputError, match="the result is of 1 instances, got 2; give what was fused"):
+            explain(result, two, semantics)
+
+    def test_other_stuff(self, fused):
+        result, instances, _ = fused
+        for semantics in (None, SemanticMap([[0, 2, 2, 2]], LABELS)):
+            with pytest.raises(
+                InputError, match="has stuff of category 3, the semantic labels not; give what was fused"
+            ):
+                explain(result, instances, semantics)

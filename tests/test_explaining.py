@@ -1,0 +1,50 @@
+"""The table of what became of each candidate, as it is printed."""
+
+from panoptic_heuristic.explaining import FATES, explanation_table
+from panoptic_heuristic.fusion import Explanation, InstanceSet, Loss, Pipeline, SemanticMap, explain, fuse
+from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, LABELS, SKY, draw, row
+
+
+def test_a_table_as_it_is_printed():
+    masks = [row((0, 4), width=12), row((2, 5), width=12), row((4, 6), width=12)]
+    instances = InstanceSet.from_bitmaps(masks, [0.875, 0.8, 0.25], [CAT, DOG, CAT])
+    semantics = SemanticMap(draw("001111111122"), LABELS)
+    result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=3))
+    assert explanation_table(explain(result, instances, semantics), CATEGORIES) == "\n".join(
+        [
+            "candidate      score  fate                  pixels before    kept  lost to (pixels)",
+            "-----------  -------  ------------------  ---------------  ------  ------------------",
+            "cat #0         0.875  kept                              4       4",
+            "dog #1         0.800  overlap too large                 3       0  cat #0 2, sky 1",
+            "cat #2         0.250  score below cutoff                2       0  sky 2",
+            "sky                   kept                              8       6  cat #0 2",
+            "grass                 area too small                    2       0  void 2",
+        ]
+    )
+
+
+def test_the_smaller_takers_of_many_are_summed_up():
+    lost_to = (
+        Loss(4, SKY, None, 9),
+        Loss(1, CAT, 3, 8),
+        Loss(None, None, None, 7),
+        Loss(2, DOG, 0, 2),
+        Loss(3, CAT, 1, 1),
+    )
+    one = Explanation(False, GRASS, None, None, False, "stuff_area", 27, 0, lost_to)
+    assert explanation_table([one], CATEGORIES).endswith("0  sky 9, cat #3 8, void 7, 2 more 3")
+
+
+def test_without_a_candidate_there_is_no_table():
+    assert explanation_table((), CATEGORIES) == ""
+
+
+def test_scores_that_are_not_finite_are_shown():
+    one = Explanation(True, CAT, float("nan"), 0, False, "not_finite", 0, 0, ())
+    assert "nan  score not finite" in explanation_table([one], CATEGORIES)
+
+
+def test_a_reason_without_words_is_shown_as_it_is():
+    one = Explanation(True, CAT, 0.5, 0, False, "vetoed", 0, 0, ())
+    assert "vetoed" in explanation_table([one], CATEGORIES)
+    assert "vetoed" not in FATES
