@@ -26,7 +26,7 @@ def semantic_agreement(
     categories: Categories,
     indices: Optional[Sequence[int]] = None,
 ) -> np.ndarray:
-    """How far the semantic head agrees with each instance: g of OCFusion (Lazarow et al., CVPR 2020).
+    """How far the semantic head agrees with each instance.
 
     It is the IoU, inside the instance's box, of its mask with the pixels whose label means its
     category; if no label means it, with those whose label means none, the collapsed things. The
@@ -89,7 +89,7 @@ def covered_by_better(instances: InstanceSet, indices: Optional[Sequence[int]] =
 def mask_quality(instances: InstanceSet, indices: Optional[Sequence[int]] = None) -> np.ndarray:
     """How sure the mask head is of its mask: the mean probability over the mask's pixels.
 
-    This is q of Panoptic FCN and Panoptic SegFormer, and the mask score of SOLOv2.
+    SOLOv2 and Panoptic FCN multiply scores by it.
 
     Args:
         instances: the things found. Values they carry are returned as they are.

@@ -171,7 +171,7 @@ class TestConfig:
         assert pipeline.stuff_area_thresh_of == {0: 7}
 
     def test_the_calibrated_order_sees_the_heads_boxes(self, monkeypatch, model):
-        # Beside the mask the box has pixels of things, so the agreement is less than in the mask's own box.
+        # Agreement with the semantic labels is counted in them, not in the tight boxes of the masks.
         seen = {}
         monkeypatch.setattr(meta_arch, "fuse", lambda instances, *others: seen.setdefault("boxes", instances.boxes))
         instances = Instances((6, 8))
@@ -182,7 +182,7 @@ class TestConfig:
         assert seen["boxes"].tolist() == [[1.0, 2.0, 5.5, 6.0]]
 
     def test_the_calibrated_order_by_config(self):
-        # Of the three instances of this noise with scores at the cutoff, the cut leaves those it says.
+        # By default it is the order by score; no probability reaches 1.
         batch = records((64, 64, 64, 64))
         key = "MODEL.PANOPTIC_FUSION.ORDER."
         by_score = run(small_model(small_config()), batch)[0]["panoptic_seg"]
