@@ -1,0 +1,182 @@
+"""The report of one or several sweeps: Markdown, one HTML page, CSV files and figures.
+
+::
+
+    OUTPUT/report.md      with the figures beside it as PNGs
+    OUTPUT/report.html    the same on one page that needs no other file
+    OUTPUT/settings.csv   all settings, best first
+    OUTPUT/classes.csv    every class under the default and the best setting
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple
+
+from panoptic_heuristic.ablation import report_comparison, report_effects, report_figures, report_sections
+from panoptic_heuristic.ablation.region_store import RegionStore
+from panoptic_heuristic.ablation.report_changes import Pair, draw_change, find_changes
+from panoptic_heuristic.ablation.report_comparison import Compared, check_same_grid, setting_for_all
+from panoptic_heuristic.ablation.report_csv import write_classes, write_settings
+from panoptic_heuristic.ablation.report_document import Block, Document, Heading, Picture, Text
+from panoptic_heuristic.ablation.report_html import to_html
+from panoptic_heuristic.ablation.report_markdown import to_markdown
+from panoptic_heuristic.ablation.report_resampling import Resampled
+from panoptic_heuristic.ablation.report_sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report_tuning import Tuning
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweep import SweepResult
+from panoptic_heuristic.formats.files import written_whole
+
+
+@dataclass(frozen=True)
+class Images:
+    """What pictures are made of.
+
+    Attributes:
+        store: predictions and ground truth of a sweep.
+        image_root: the folder of the images; None to leave them out.
+        pictures: how many images to draw.
+    """
+
+    store: RegionStore
+    image_root: Optional[Path]
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One sweep with all that the report shall say of it.
+
+    Attributes:
+        name: what the report calls it.
+        result: the sweep.
+        images: None to compare no images.
+        attribution: where errors come from; may be empty.
+        tuning: gains on held-out images.
+    """
+
+    name: str
+    result: SweepResult
+    images: Optional[Images] = None
+    attribution: Tuple[Block, ...] = ()
+    tuning: Optional[Tuning] = None
+
+
+Progress = Callable[[Iterable, int], Iterable]
+
+
+def make_report(
+    reported: Sequence[Reported],
+    default: Default,
+    title: str,
+    *,
+    progress: Progress = lambda items, total: items,
+) -> Tuple[Document, List[ReportedSweep]]:
+    """Works out and draws everything.
+
+    Args:
+        reported: at least one; several must be of one grid.
+        default: what the best settings are compared with.
+        title: of the report.
+        progress: wraps an iterable of images, given their number; tqdm fits.
+
+    Returns:
+        The report, and the sweeps for its CSV files.
+
+    Raises:
+        InputError: a file is missing or damaged, sweeps do not fit each other, or images do not fit their sweep.
+    """
+    sweeps = [ReportedSweep.of(one.name, one.result, default) for one in reported]
+    several = len(sweeps) > 1
+    blocks: List[Block] = []
+    if several:
+        check_same_grid(sweeps)
+        for_all = setting_for_all(sweeps)
+        more = [for_all, *(sweep.best for sweep in sweeps)]
+        compared = Compared(sweeps, [sweep.resampled(more) for sweep in sweeps], for_all)
+        blocks += report_comparison.comparison(compared, 2)
+        resampled, summary = compared.resampled, report_comparison.summary(compared)
+    else:
+        resampled = [sweeps[0].resampled()]
+        summary = report_sections.summary(sweeps[0], resampled[0])
+    for one, sweep, draws in zip(reported, sweeps, resampled, strict=True):
+        if several:
+            blocks += [Heading(sweep.name), Text(report_sections.summary(sweep, draws))]
+        blocks += _sweep_blocks(one, sweep, draws, 3 if several else 2, progress)
+    return Document(title, summary, tuple(blocks)), sweeps
+
+
+def write_report(folder: Path, document: Document, sweeps: Sequence[ReportedSweep]) -> List[Path]:
+    """Writes all files of a report, each whole or not at all; equal sweeps give equal bytes.
+
+    Returns:
+        The files.
+    """
+    written = [folder / name for name in ("report.html", "report.md", "settings.csv", "classes.csv")]
+    for path, text in zip(written, (to_html(document), to_markdown(document)), strict=False):
+        _write(path, text.encode("utf-8"))
+    write_settings(written[2], sweeps)
+    write_classes(written[3], sweeps)
+    for picture in document.pictures:
+        written.append(folder / picture.name)
+        _write(written[-1], picture.png)
+    return written
+
+
+def _sweep_blocks(
+    one: Reported, sweep: ReportedSweep, resampled: Optional[Resampled], level: int, progress: Progress
+) -> List[Block]:
+    prefix = file_prefix(sweep.name)
+    blocks = report_sections.overview(sweep, resampled, None if one.tuning is None else one.tuning.fact)
+    blocks += report_sections.best_settings(sweep, resampled, level)
+    blocks += _at(() if one.tuning is None else one.tuning.blocks, level)
+    blocks += report_figures.heat_maps(sweep, prefix, level)
+    blocks += report_figures.curves(sweep, resampled, prefix, level)
+    blocks += report_figures.things_against_stuff(sweep, prefix, level)
+    blocks += report_effects.classes(sweep, resampled, level)
+    if one.images is not None:
+        blocks += _changes(one.images, sweep, prefix, level, progress)
+    blocks += _at(one.attribution, level)
+    return blocks + report_sections.provenance(sweep, level)
+
+
+def _changes(images: Images, sweep: ReportedSweep, prefix: str, level: int, progress: Progress) -> List[Block]:
+    if sweep.best == sweep.default:
+        return [
+            Heading("Images that change most", level),
+            Text("The default is the best setting, so no image changes."),
+        ]
+    settings, numbers = sweep.result.grid.settings, [sweep.default, sweep.best]
+    counts = sweep.counts
+    pair = Pair(
+        settings[sweep.default],
+        settings[sweep.best],
+        SettingCounts(
+            counts.iou_sum[:, numbers], counts.tp[:, numbers], counts.fp[:, numbers], counts.segments, counts.images
+        ),
+    )
+    found = find_changes(images.store, pair, progress=progress)
+    pictures = []
+    for place, change in enumerate(found[: images.pictures], start=1):
+        png = draw_change(images.store, pair, change, images.image_root)
+        alt = f"Image {change.image_id}: ground truth, default and best setting"
+        pictures.append(Picture(f"{prefix}_change_{place}.png", png, alt, density=1))
+    return report_effects.changes(found, pictures, level)
+
+
+def file_prefix(name: str) -> str:
+    """A sweep's name as it begins the names of its files."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_.") or "sweep"
+
+
+def _at(blocks: Sequence[Block], level: int) -> List[Block]:
+    """Blocks whose headings, made for level 2, stand at another."""
+    return [
+        Heading(block.text, block.level + level - 2) if isinstance(block, Heading) else block for block in blocks
+    ]
+
+
+def _write(path: Path, content: bytes) -> None:
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,247 @@
+"""The images that two settings treat most differently, from a cache and its ground truth."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from panoptic_heuristic.ablation.grid import Grid, Setting
+from panoptic_heuristic.ablation.region_store import RegionStore
+from panoptic_heuristic.ablation.region_sweep import add_regions, is_exact_on_regions
+from panoptic_heuristic.ablation.report_words import measure
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.quality import count_image
+from panoptic_heuristic.quality.matching import match_image
+from panoptic_heuristic.visual.panels import SegmentMap, class_legend, draw_panels
+from panoptic_heuristic.visual.sheet import Row, make_sheet
+
+# Four pictures of this side, and their captions, are legible on a page of usual width.
+_SIDE = 360
+
+
+@dataclass(frozen=True)
+class Score:
+    """One image under one setting.
+
+    Attributes:
+        pq: mean over the classes of this image alone, in percent; NaN if it has no segment at all.
+        missed, false: segments.
+    """
+
+    pq: float
+    missed: int
+    false: int
+
+    @property
+    def errors(self) -> int:
+        """Misses and false positives."""
+        return self.missed + self.false
+
+
+@dataclass(frozen=True)
+class Change:
+    """What two settings make of one image.
+
+    Attributes:
+        image_id: the image.
+        file_name: relative to the folder of the images.
+        default, best: how well it comes out.
+    """
+
+    image_id: int
+    file_name: str
+    default: Score
+    best: Score
+
+    @property
+    def errors(self) -> int:
+        """Errors of the best setting less those of the default."""
+        return self.best.errors - self.default.errors
+
+    @property
+    def pq(self) -> float:
+        """PQ of the best setting less that of the default."""
+        return self.best.pq - self.default.pq
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two settings that are compared image by image.
+
+    Attributes:
+        default, best: the settings.
+        counted: the counts of both over all images, in this order, as the sweep has them.
+    """
+
+    default: Setting
+    best: Setting
+    counted: SettingCounts
+
+
+def find_changes(
+    store: RegionStore, pair: Pair, *, progress: Callable[[Iterable, int], Iterable] = lambda items, total: items
+) -> List[Change]:
+    """Compares two settings on every image.
+
+    Args:
+        store: the predictions and the ground truth that were swept.
+        pair: the settings.
+        progress: wraps the iterable of images, given their number; tqdm fits.
+
+    Returns:
+        All images, those whose number of errors changes most first; equal ones by the change of PQ, and
+        then by their ids.
+
+    Raises:
+        InputError: the cache or the ground truth is not what was swept, or a file is missing or damaged.
+    """
+    name_of = {image.image_id: image.file_name for image in store.cache.manifest.images}
+    total = SettingCounts.zeros(len(store.cache.manifest.categories), 2)
+    changes = []
+    for image_id in progress(store.image_ids, len(store.image_ids)):
+        counts = _count(store, pair, image_id)
+        total = total + counts
+        changes.append(Change(image_id, name_of[image_id], *_scores(counts)))
+    _check_same(store, total, pair.counted)
+    return sorted(changes, key=lambda change: (-abs(change.errors), -np.nan_to_num(abs(change.pq)), change.image_id))
+
+
+def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Optional[Path]) -> bytes:
+    """A PNG of the image, its ground truth, and what both settings make of it.
+
+    Args:
+        store: the predictions and the ground truth.
+        pair: the settings.
+        change: the image.
+        image_root: the folder of the images; None to leave the image out.
+
+    Raises:
+        InputError: the image is missing, damaged or of another size.
+    """
+    categories = store.cache.manifest.categories
+    ids, segments = store.truth_of(change.image_id)
+    truth = SegmentMap(ids, segments)
+    photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape)
+    maps, pictures = [truth], []
+    for setting in (pair.default, pair.best):
+        prediction = SegmentMap(*_fused(store, change.image_id, setting))
+        matching = match_image(ids, segments, prediction.ids, prediction.segments_info, categories)
+        drawn, titles = draw_panels(
+            truth, categories, side=_SIDE, photo=photo, prediction=prediction, matching=matching
+        )
+        pictures = pictures or [drawn[titles.index(title)] for title in ("image", "ground truth") if title in titles]
+        pictures.append(drawn[titles.index("prediction")])
+        maps.append(prediction)
+    titles = ["image", "ground truth", "default", "best"][-len(pictures) :]
+    sheet = make_sheet([Row(_caption(change), tuple(pictures))], titles, [class_legend(maps, categories)])
+    content = io.BytesIO()
+    Image.fromarray(sheet).save(content, format="PNG", compress_level=9)
+    return content.getvalue()
+
+
+def read_photo(image_root: Path, file_name: str, size: Tuple[int, int]) -> np.ndarray:
+    """Reads an image as (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: it is missing or damaged, or not of the size (H, W).
+    """
+    path = inside(image_root, file_name)
+    try:
+        with Image.open(path) as photo:
+            # As Detectron2 turns it before it compares sizes.
+            pixels = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as an image: {error}") from error
+    if pixels.shape[:2] != tuple(size):
+        height, width = size
+        found = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        raise InputError(f"{path} is {found} pixels, but the cache says {width}x{height}")
+    return pixels
+
+
+def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
+    """The counts of one image under both settings."""
+    settings = (pair.default, pair.best)
+    if all(is_exact_on_regions(setting.claim) for setting in settings):
+        return _count_regions(store, settings, image_id)
+    categories = store.cache.manifest.categories
+    total = SettingCounts.zeros(len(categories), 2)
+    ids, segments = store.truth_of(image_id)
+    _add_segments(total, [s["category_id"] for s in segments if not s.get("iscrowd", 0)], list(categories))
+    for number, setting in enumerate(settings):
+        counts = count_image(ids, segments, *_fused(store, image_id, setting), categories)
+        for place, category_id in enumerate(categories):
+            if category_id in counts:
+                value = counts[category_id]
+                for into, one in ((total.iou_sum, value.iou_sum), (total.tp, value.tp), (total.fp, value.fp)):
+                    into[place, number] += one
+    return SettingCounts(total.iou_sum, total.tp, total.fp, total.segments, 1)
+
+
+def _count_regions(store: RegionStore, settings: Sequence[Setting], image_id: int) -> SettingCounts:
+    categories = store.cache.manifest.categories
+    # All combinations of their thresholds, of which two are wanted.
+    grid = Grid(
+        *(
+            tuple(dict.fromkeys(getattr(setting, name) for setting in settings))
+            for name in ("claim", "instances_score_thresh", "stuff_limit")
+        )
+    )
+    total = SettingCounts.zeros(len(categories), len(grid))
+    regions = store.read(image_id)
+    add_regions(total, regions, categories, grid, range(len(grid.claims)))
+    chosen = [grid.settings.index(setting) for setting in settings]
+    counted = [values[:, chosen] for values in (total.iou_sum, total.tp, total.fp)]
+    _add_segments(total, regions.truth.category_ids[~regions.truth.iscrowd].tolist(), list(categories))
+    return SettingCounts(*counted, total.segments, 1)
+
+
+def _add_segments(total: SettingCounts, category_ids: Sequence[int], categories: Sequence[int]) -> None:
+    for category_id in category_ids:
+        total.segments[categories.index(category_id)] += 1
+
+
+def _fused(store: RegionStore, image_id: int, setting: Setting) -> tuple:
+    """The map, (H, W) ids, and its segments."""
+    manifest = store.cache.manifest
+    predictions = store.cache.read(image_id)
+    result = fuse(
+        predictions.to_instances(),
+        predictions.to_semantics(manifest.label_to_category),
+        manifest.categories,
+        setting.pipeline(),
+    )
+    return result.panoptic_seg.numpy(), result.segments_info
+
+
+def _scores(counts: SettingCounts) -> List[Score]:
+    pq = counts.quality().mean("pq", np.ones(len(counts.segments), dtype=bool))
+    missed = (counts.segments[:, None] - counts.tp).sum(axis=0)
+    false = counts.fp.sum(axis=0)
+    return [Score(100 * float(pq[place]), int(missed[place]), int(false[place])) for place in range(2)]
+
+
+def _check_same(store: RegionStore, total: SettingCounts, counted: SettingCounts) -> None:
+    same = total.images == counted.images and all(
+        np.array_equal(getattr(total, name), getattr(counted, name)) for name in ("iou_sum", "tp", "fp", "segments")
+    )
+    if not same:
+        raise InputError(
+            f"{store.cache.folder} and {store.truth.path} give other counts than the sweep has: it was made from other "
+            "predictions or another ground truth; give those, or sweep anew"
+        )
+
+
+def _caption(change: Change) -> str:
+    def told(score: Score) -> str:
+        return f"PQ {measure(score.pq, 1)}, {score.missed} missed, {score.false} false"
+
+    default, best = told(change.default), told(change.best)
+    return f"image {change.image_id}, {change.file_name}: default {default}; best {best}"

@@ -1,0 +1,61 @@
+"""The CSV files of a report."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any, Iterable, Iterator, List, Sequence
+
+from panoptic_heuristic.ablation.report_sweep import ReportedSweep
+from panoptic_heuristic.ablation.sweep_tables import MEASURES
+from panoptic_heuristic.formats.files import written_whole
+
+
+def write_settings(path: Path, sweeps: Sequence[ReportedSweep]) -> None:
+    """Writes all settings of each sweep, best first, with PQ, SQ and RQ in percent."""
+    thresholds = list(sweeps[0].result.grid.settings[0].to_json())
+    header = ["sweep", "rank", "setting", *thresholds, *sweeps[0].columns]
+    _write(path, header, (row for sweep in sweeps for row in _settings(sweep)))
+
+
+def write_classes(path: Path, sweeps: Sequence[ReportedSweep]) -> None:
+    """Writes the classes of each sweep under the default and the best setting; those that never occur are left out."""
+    header = ["sweep", "category_id", "name", "isthing"]
+    header += [f"{measure}_{which}" for measure in MEASURES for which in ("default", "best", "difference")]
+    header += [f"{count}_{which}" for count in ("tp", "fp", "fn") for which in ("default", "best")]
+    _write(path, header, (row for sweep in sweeps for row in _classes(sweep)))
+
+
+def _settings(sweep: ReportedSweep) -> Iterator[List[Any]]:
+    settings = sweep.result.grid.settings
+    for rank, number in enumerate(sweep.order.tolist(), start=1):
+        qualities = [float(column[number]) for column in sweep.columns.values()]
+        yield [sweep.name, rank, number, *settings[number].to_json().values(), *qualities]
+
+
+def _classes(sweep: ReportedSweep) -> Iterator[List[Any]]:
+    quality, counts = sweep.counts.quality(), sweep.counts
+    pair = (sweep.default, sweep.best)
+    for place, category in enumerate(sweep.result.categories.values()):
+        row: List[Any] = [sweep.name, category.id, category.name, int(category.isthing)]
+        for measure in MEASURES:
+            default, best = (100 * float(getattr(quality, measure)[place, number]) for number in pair)
+            row += [default, best, best - default]
+        if math.isnan(row[4]) and math.isnan(row[5]):
+            continue
+        tp, fp = ([int(values[place, number]) for number in pair] for values in (counts.tp, counts.fp))
+        yield [*row, *tp, *fp, *(int(counts.segments[place]) - matched for matched in tp)]
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with written_whole(path) as temporary:
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows([_cell(value) for value in row] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    """Numbers as people write them; empty where there is none."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else value

@@ -1,0 +1,72 @@
+"""A report as Markdown, with its pictures as files beside it."""
+
+import re
+from typing import Iterator, List
+
+from panoptic_heuristic.ablation.report_document import (
+    Block,
+    Document,
+    Facts,
+    Figure,
+    Heading,
+    Notice,
+    Row,
+    Table,
+    Text,
+)
+
+# What Markdown would take for its own: not the underscore inside a word, nor a bracket that opens no link.
+_SPECIAL = re.compile(r"[\\`*<|&]|(?<!\w)_|_(?!\w)|(?<=\])[(\[]")
+
+
+def to_markdown(document: Document) -> str:
+    """The text of a Markdown file."""
+    lines = [f"# {_escaped(document.title)}", "", f"**{_escaped(document.summary)}**", ""]
+    for block in document.blocks:
+        lines += [*_block(block), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _block(block: Block) -> Iterator[str]:
+    if isinstance(block, Heading):
+        yield f"{'#' * block.level} {_escaped(block.text)}"
+    elif isinstance(block, Text):
+        yield _escaped(block.text)
+    elif isinstance(block, Notice):
+        yield f"> {_escaped(block.text)}"
+    elif isinstance(block, Facts):
+        for fact in block.facts:
+            note = f" ({_escaped(fact.note)})" if fact.note else ""
+            yield f"- {_escaped(fact.label)}: **{_escaped(fact.value)}**{note}"
+    elif isinstance(block, Figure):
+        for picture in block.pictures:
+            yield f"![{_escaped(picture.alt)}]({picture.name})"
+        yield ""
+        yield f"*{_escaped(block.caption)}*"
+    else:
+        yield from _table(block)
+
+
+def _table(table: Table) -> Iterator[str]:
+    if table.caption:
+        yield from (f"*{_escaped(table.caption)}*", "")
+    yield _row(table.header)
+    yield _row(["---" if place < table.words else "---:" for place in range(len(table.header))], escape=False)
+    for row in table.rows:
+        yield _row(_marked(row), escape=False)
+
+
+def _marked(row: Row) -> List[str]:
+    """A mark is told in words, a total in bold."""
+    cells = [_escaped(cell) for cell in row.cells]
+    if row.mark == "total":
+        return [f"**{cell}**" if cell else "" for cell in cells]
+    return [f"{cells[0]} ({row.mark})".lstrip(), *cells[1:]] if row.mark else cells
+
+
+def _row(cells, escape: bool = True) -> str:
+    return f"| {' | '.join(_escaped(cell) if escape else cell for cell in cells)} |"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))

@@ -1,0 +1,96 @@
+"""Scatter: PQ of things against PQ of stuff, of every setting."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from panoptic_heuristic.ablation.report_plots import (
+    COLORS,
+    FAINT,
+    INK,
+    best_marker,
+    default_marker,
+    legend_entries,
+    style,
+    to_png,
+)
+from panoptic_heuristic.ablation.report_sweep import ReportedSweep
+
+_MARGIN, _LEAST_SIDE = 0.12, 0.3
+
+
+def pareto_front(things: np.ndarray, stuff: np.ndarray) -> np.ndarray:
+    """The settings that no other beats in one without being beaten in the other, by ascending PQ of things.
+
+    Args:
+        things, stuff: (S,) PQ; settings with a NaN are on no front.
+    """
+    known = np.flatnonzero(~np.isnan(things) & ~np.isnan(stuff))
+    order = known[np.lexsort((-stuff[known], -things[known]))]
+    highest = np.maximum.accumulate(stuff[order])
+    # Of settings equal in both the first stands for all.
+    front = np.concatenate([[True], stuff[order][1:] > highest[:-1]]) if len(order) else np.zeros(0, dtype=bool)
+    return order[front][::-1]
+
+
+def draw_scatter(sweep: ReportedSweep) -> bytes:
+    """All settings on the left, what lies around the Pareto front on the right."""
+    things, stuff = sweep.columns["pq_things"], sweep.columns["pq_stuff"]
+    front = pareto_front(things, stuff)
+    near = np.unique([*front, sweep.best, sweep.default])
+    with style():
+        figure = Figure(figsize=(9.6, 4.3), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for axes in (left, right):
+            _draw_points(axes, sweep, front)
+        (x0, x1), (y0, y1) = (_limits(values[near]) for values in (things, stuff))
+        right.set_xlim(x0, x1)
+        right.set_ylim(y0, y1)
+        left.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=FAINT, linewidth=1, zorder=1))
+        left.set_title("all settings", loc="left")
+        right.set_title("what is in the rectangle", loc="left")
+        handles = _rule_handles(sweep)
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, label="Pareto front"))
+        handles += legend_entries()
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+        return to_png(figure)
+
+
+def _draw_points(axes: Axes, sweep: ReportedSweep, front: np.ndarray) -> None:
+    things, stuff = sweep.columns["pq_things"], sweep.columns["pq_stuff"]
+    for color, settings in zip(COLORS, _settings_by_rule(sweep).values(), strict=False):
+        axes.scatter(things[settings], stuff[settings], s=11, color=color, alpha=0.35, linewidth=0, zorder=2)
+    axes.plot(things[front], stuff[front], color=INK, linewidth=1.2, marker="o", markersize=2.6, zorder=3)
+    for setting, marker in ((sweep.default, default_marker()), (sweep.best, best_marker())):
+        axes.plot([things[setting]], [stuff[setting]], **marker)
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("PQ of things (percent)")
+    axes.set_ylabel("PQ of stuff (percent)")
+
+
+def _settings_by_rule(sweep: ReportedSweep) -> dict:
+    grid = sweep.result.grid
+    of_claim = np.arange(len(grid)).reshape(len(grid.claims), -1)
+    rules = dict.fromkeys(claim.name for claim in grid.claims)
+    return {
+        rule: of_claim[[claim.name == rule for claim in grid.claims]].ravel() for rule in rules
+    }
+
+
+def _rule_handles(sweep: ReportedSweep) -> list:
+    rules = list(_settings_by_rule(sweep))
+    names = rules if len(rules) > 1 else ["a setting"]
+    return [
+        Line2D([], [], marker="o", markersize=4.5, color=color, alpha=0.6, linestyle="none", label=name)
+        for color, name in zip(COLORS, names, strict=False)
+    ]
+
+
+def _limits(values: np.ndarray) -> tuple:
+    low, high = float(values.min()), float(values.max())
+    margin = max(_MARGIN * (high - low), (_LEAST_SIDE - (high - low)) / 2, 0.02)
+    return low - margin, high + margin

@@ -1,0 +1,156 @@
+"""The parts of a report that are about one sweep."""
+
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
+
+from panoptic_heuristic.ablation.report_document import (
+    Block,
+    Fact,
+    Facts,
+    Heading,
+    Notice,
+    Row,
+    Table,
+    Text,
+)
+from panoptic_heuristic.ablation.report_resampling import Resampled
+from panoptic_heuristic.ablation.report_sweep import GROUPS, SHOWN, ReportedSweep
+from panoptic_heuristic.ablation.report_words import (
+    between,
+    count,
+    describe,
+    measure,
+    plural,
+    setting_columns,
+    signed,
+    threshold,
+)
+
+
+def summary(sweep: ReportedSweep, resampled: Optional[Resampled]) -> str:
+    """The result in a sentence."""
+    settings = sweep.result.grid.settings
+    best = f"Best of {plural(len(settings), 'setting')}: PQ {measure(sweep.pq(sweep.best), 1)}"
+    if sweep.best == sweep.default:
+        return f"{best}, which the default has already ({describe(settings[sweep.best])})."
+    bounds = None if resampled is None else resampled.difference(sweep.best, sweep.default)
+    gain = " ".join(filter(None, (signed(sweep.gain(), 1), between(bounds, 1))))
+    return (
+        f"{best} with {describe(settings[sweep.best])}; default {measure(sweep.pq(sweep.default), 1)}, so {gain}"
+        f"{' (95 % interval)' if bounds else ''}."
+    )
+
+
+def overview(sweep: ReportedSweep, resampled: Optional[Resampled], held_out: Optional[Fact]) -> List[Block]:
+    """Best, default and gain, and what to mind about them.
+
+    Args:
+        sweep: the sweep.
+        resampled: its settings resampled; None if there are too few images.
+        held_out: the gain on images that were not tuned on, if it is known.
+    """
+    settings = sweep.result.grid.settings
+    bounds = None if resampled is None else resampled.difference(sweep.best, sweep.default)
+    how_sure = f"95 % interval {between(bounds)}" if bounds else "no interval: too few images to draw from"
+    facts = [
+        Fact("PQ of the best setting", measure(sweep.pq(sweep.best)), describe(settings[sweep.best])),
+        Fact("PQ of the default", measure(sweep.pq(sweep.default)), describe(settings[sweep.default])),
+        Fact("Gain", signed(sweep.gain()), how_sure),
+        *([] if held_out is None else [held_out]),
+        Fact("Counted", count(len(settings)), f"settings on {plural(sweep.counts.images, 'image')}"),
+    ]
+    blocks: List[Block] = [Facts(tuple(facts))]
+    where = "the held-out gain is that on images that were not tuned on"
+    if held_out is None:
+        where = "tools/tune_fusion.py gives held-out gains"
+    if sweep.best != sweep.default:
+        blocks.append(
+            Notice(
+                f"The best setting was chosen on the same {plural(sweep.counts.images, 'image')} that it is scored "
+                f"on, so its gain is on the high side, and the interval does not know that; {where}."
+            )
+        )
+    if not sweep.has_default:
+        blocks.append(
+            Text(
+                f"The grid does not hold the default that was asked for ({describe(sweep.wanted)}). "
+                f"The setting nearest to it stands for it: {describe(settings[sweep.default])}."
+            )
+        )
+    return blocks
+
+
+def best_settings(sweep: ReportedSweep, resampled: Optional[Resampled], level: int) -> List[Block]:
+    """The best settings and the default, in a table."""
+    shown = sweep.order[:SHOWN].tolist()
+    if sweep.default not in shown:
+        shown.append(sweep.default)
+    names, thresholds = setting_columns(sweep.result.grid, shown)
+    groups = [group for group in GROUPS if sweep.occurs(group)]
+    header = ("rank", *names, *("PQ" if group == "all" else f"PQ {group}" for group in groups))
+    header += ("SQ", "RQ", "to the best", "95 % interval")
+    rows = []
+    for number, values in zip(shown, thresholds, strict=True):
+        cells = [count(sweep.rank(number)), *values, *(measure(sweep.pq(number, group)) for group in groups)]
+        cells += [measure(float(sweep.columns[name][number])) for name in ("sq_all", "rq_all")]
+        if number == sweep.best:
+            cells += ["", ""]
+        else:
+            bounds = None if resampled is None else resampled.difference(number, sweep.best)
+            cells += [signed(sweep.pq(number) - sweep.pq(sweep.best)), between(bounds)]
+        rows.append(Row(tuple(cells), _mark(sweep, number)))
+    return [
+        Heading("Best settings", level),
+        Text(
+            "A setting whose interval reaches 0 cannot be told from the best on these images. "
+            "settings.csv has all settings."
+        ),
+        Table(header, tuple(rows), words=1 + (names[0] == "claim")),
+    ]
+
+
+def provenance(sweep: ReportedSweep, level: int) -> List[Block]:
+    """What was swept."""
+    manifest, grid = sweep.result.manifest, sweep.result.grid
+    overlaps = [claim.overlap_threshold for claim in grid.claims if claim.overlap_threshold is not None]
+    pixels = [limit.pixels for limit in grid.stuff_limits if not limit.fraction]
+    fractions = [limit.fraction for limit in grid.stuff_limits if limit.fraction]
+    facts = [
+        ("data set", str(manifest["dataset_name"])),
+        ("images", count(sweep.counts.images)),
+        ("settings", count(len(grid))),
+        ("claim", ", ".join(dict.fromkeys(claim.name for claim in grid.claims))),
+        ("instances_score_thresh", _values(grid.cutoffs)),
+        ("overlap_threshold", _values(overlaps)),
+        ("stuff_area_thresh", _values(pixels)),
+        ("stuff_area_fraction", _values(fractions)),
+        ("lowest score kept", threshold(manifest["floors"]["instances_score_thresh"])),
+    ]
+    made_from = tuple(Row((key, str(value))) for key, value in sorted(_flat(manifest["predictions"])))
+    return [
+        Heading("What was swept", level),
+        Text(
+            "An instance below the lowest score kept never reached the sweep: the effective cutoff is the larger "
+            "of the two."
+        ),
+        Table(("", "value"), tuple(Row(fact) for fact in facts if fact[1]), words=2),
+        Table(("key", "value"), made_from, words=2, folded="What made the predictions"),
+    ]
+
+
+def _mark(sweep: ReportedSweep, number: int) -> str:
+    return "best" if number == sweep.best else "default" if number == sweep.default else ""
+
+
+def _values(values: Sequence[float]) -> str:
+    ordered = sorted(values)
+    if len(ordered) <= 12:
+        return ", ".join(map(threshold, ordered))
+    return f"{len(ordered)} values from {threshold(ordered[0])} to {threshold(ordered[-1])}"
+
+
+def _flat(values: Mapping[str, Any], start: str = "") -> List[Tuple[str, Any]]:
+    """Nested mappings as pairs of dotted keys and values."""
+    pairs: List[Tuple[str, Any]] = []
+    for key, value in values.items():
+        pairs += _flat(value, f"{start}{key}.") if isinstance(value, Mapping) else [(f"{start}{key}", value)]
+    return pairs

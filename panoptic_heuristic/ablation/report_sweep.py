@@ -1,0 +1,159 @@
+"""What a report needs to know of a sweep: its best setting, the default, and how sure the gain is."""
+
+from dataclasses import dataclass
+from typing import Dict, Iterable, Optional, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.report_resampling import Resampled, resample
+from panoptic_heuristic.ablation.report_slices import Family, families_of
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweep import SweepResult
+from panoptic_heuristic.ablation.sweep_tables import quality_columns, ranking
+from panoptic_heuristic.errors import InputError
+
+GROUPS = ("all", "things", "stuff")
+SHOWN = 10
+"""How many of the best settings are listed."""
+
+_COCO_IMAGE = 640 * 480
+
+
+@dataclass(frozen=True)
+class Default:
+    """What the best setting is compared with.
+
+    Attributes:
+        instances_score_thresh, overlap_threshold, stuff_area_thresh: Detectron2's are 0.5, 0.5 and 4096.
+    """
+
+    instances_score_thresh: float = 0.5
+    overlap_threshold: float = 0.5
+    stuff_area_thresh: float = 4096
+
+    @property
+    def stuff_area_fraction(self) -> float:
+        """The stuff limit for grids that have none in pixels: its share of an image of COCO's usual size."""
+        return self.stuff_area_thresh / _COCO_IMAGE
+
+    def setting(self, grid: Grid) -> Setting:
+        """The default as one setting, its stuff limit of the kind that the grid has."""
+        limit = StuffLimit(float(self.stuff_area_thresh), 0.0)
+        if _has_fractions_only(grid):
+            limit = StuffLimit(0.0, self.stuff_area_fraction)
+        return Setting(ClaimSetting("greedy", self.overlap_threshold), self.instances_score_thresh, limit)
+
+    def nearest(self, grid: Grid) -> int:
+        """The number of the setting nearest to it, threshold by threshold; of two as near, the first in the grid.
+
+        A grid without the greedy rule has its first rule in its place.
+        """
+        wanted = self.setting(grid)
+        rule = "greedy" if any(claim.name == "greedy" for claim in grid.claims) else grid.claims[0].name
+
+        def claim_distance(claim: ClaimSetting) -> Tuple[bool, float]:
+            overlap = claim.overlap_threshold
+            return claim.name != rule, 0.0 if overlap is None else abs(overlap - self.overlap_threshold)
+
+        def limit_distance(limit: StuffLimit) -> Tuple[float, float]:
+            if wanted.stuff_limit.fraction:
+                return limit.pixels, abs(limit.fraction - wanted.stuff_limit.fraction)
+            return limit.fraction, abs(limit.pixels - wanted.stuff_limit.pixels)
+
+        cutoffs = [abs(cutoff - wanted.instances_score_thresh) for cutoff in grid.cutoffs]
+        claim = _first_least(map(claim_distance, grid.claims))
+        limit = _first_least(map(limit_distance, grid.stuff_limits))
+        return int(np.ravel_multi_index((claim, _first_least(cutoffs), limit), grid.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class ReportedSweep:
+    """A sweep with what follows from its counts. Get one from :meth:`of`.
+
+    Attributes:
+        name: what the report calls it.
+        result: the sweep.
+        counts: of all images.
+        columns: (S,) percent of each measure and group, such as ``pq_things``.
+        order: (S,) settings, best first.
+        families: the grid's.
+        wanted: the default as it was asked for.
+        default: the number of the setting that stands for it.
+    """
+
+    name: str
+    result: SweepResult
+    counts: SettingCounts
+    columns: Dict[str, np.ndarray]
+    order: np.ndarray
+    families: Tuple[Family, ...]
+    wanted: Setting
+    default: int
+
+    @classmethod
+    def of(cls, name: str, result: SweepResult, default: Default) -> "ReportedSweep":
+        """Adds up a sweep and finds its best setting.
+
+        Raises:
+            InputError: a bucket is damaged, or no setting has a PQ.
+        """
+        counts = result.total()
+        columns = quality_columns(counts, result.categories)
+        order = ranking(columns["pq_all"])
+        if np.isnan(columns["pq_all"][order[0]]):
+            raise InputError(f"{result.folder} counted no segment in {counts.images} images: nothing to report")
+        grid = result.grid
+        families, wanted = families_of(grid), default.setting(grid)
+        return cls(name, result, counts, columns, order, families, wanted, default.nearest(grid))
+
+    @property
+    def best(self) -> int:
+        """The setting of the highest PQ, the first of equal ones."""
+        return int(self.order[0])
+
+    @property
+    def has_default(self) -> bool:
+        """Whether the grid holds the default that was asked for."""
+        return self.result.grid.settings[self.default] == self.wanted
+
+    def pq(self, setting: int, group: str = "all") -> float:
+        """PQ in percent; NaN where nothing of the group occurs."""
+        return float(self.columns[f"pq_{group}"][setting])
+
+    def gain(self, group: str = "all") -> float:
+        """PQ of the best setting less that of the default."""
+        return self.pq(self.best, group) - self.pq(self.default, group)
+
+    def rank(self, setting: int) -> int:
+        """Its place among all, from 1."""
+        return int(np.flatnonzero(self.order == setting)[0]) + 1
+
+    def occurs(self, group: str) -> bool:
+        """Whether any setting has a PQ of a group."""
+        return not np.isnan(self.columns[f"pq_{group}"]).all()
+
+    def resampled(self, more: Iterable[int] = ()) -> Optional[Resampled]:
+        """The default, the best settings, all on the lines that curves follow, and some more, resampled."""
+        lines = [
+            family.line(axis, family.best(self.columns["pq_all"])).tolist()
+            for family in self.families
+            for axis in family.drawn
+        ]
+        best = self.order[:SHOWN].tolist()
+        settings = list(dict.fromkeys([self.default, *best, *(number for line in lines for number in line), *more]))
+        return resample(
+            self.result.of_settings(settings), settings, self.result.categories, pair=(self.default, self.best)
+        )
+
+
+def _first_least(distances: Iterable) -> int:
+    distances = list(distances)
+    return distances.index(min(distances))
+
+
+def _has_fractions_only(grid: Grid) -> bool:
+    limits = grid.stuff_limits
+    return any(limit.fraction for limit in limits) and not any(
+        limit.pixels and not limit.fraction for limit in limits
+    )

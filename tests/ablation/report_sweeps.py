@@ -1,0 +1,80 @@
+"""Small finished sweeps for the tests of reports."""
+
+from pathlib import Path
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.region_store import RegionStore, open_store
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweep import BUCKETS, SweepJob, SweepResult, bucket_path, run_sweep, start_sweep
+from panoptic_heuristic.formats.arrays import write_arrays
+from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.quality import IOU_UNIT
+from tests.ablation.small_caches import small_scenes, write_cache, write_truth
+
+GREEDY = Grid(
+    (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.5), ClaimSetting("greedy", 0.8)),
+    (0.05, 0.3, 0.5, 0.7),
+    (StuffLimit(0.0, 0.0), StuffLimit(100.0, 0.0), StuffLimit(400.0, 0.0), StuffLimit(4096.0, 0.0)),
+)
+MIXED = Grid(
+    (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.6), ClaimSetting("per_pixel", None)),
+    (0.05, 0.4, 0.7),
+    (StuffLimit(0.0, 0.0), StuffLimit(200.0, 0.0), StuffLimit(0.0, 0.1)),
+)
+
+CATEGORIES = Categories((Category(9, "sky", False, (70, 130, 180)), Category(0, "cat", True, (220, 20, 60))))
+
+
+def small_store(folder: Path, images: int = 6) -> RegionStore:
+    """A cache of scenes with its ground truth."""
+    scenes = small_scenes(images)
+    return open_store(write_cache(folder / "cache", scenes), *write_truth(folder / "truth", scenes))
+
+
+def swept(folder: Path, store: RegionStore, grid: Grid) -> SweepResult:
+    """The sweep of a grid over a store."""
+    run_sweep(SweepJob(store, grid, folder), range(BUCKETS))
+    return SweepResult(folder)
+
+
+def drawn_sweep(
+    folder: Path,
+    grid: Grid,
+    pq: Sequence[Tuple[float, float]],
+    *,
+    images: int = 4,
+    categories: Optional[Categories] = None,
+) -> SweepResult:
+    """A sweep whose settings have a given PQ of stuff and of things, the same in every image.
+
+    Each image has ten segments of each of two categories, of which so many match with an IoU of 1.
+
+    Args:
+        folder: where it goes.
+        grid: its settings.
+        pq: of stuff and of things for each setting, as multiples of 0.1 from 0 to 1.
+        images: one in each of the first buckets.
+        categories: one of stuff and one of things, in this order.
+    """
+    matched = np.array([[round(10 * value) for value in one] for one in pq]).T
+    # A match lost is a miss and, as a prediction that matches nothing, a false positive: PQ is TP / 10.
+    counts = SettingCounts(matched * IOU_UNIT, matched, 10 - matched, np.array([10, 10]), 1)
+    none = SettingCounts.zeros(2, len(grid))
+    manifest = {
+        "format": 1,
+        "buckets": BUCKETS,
+        "grid": grid.to_json(),
+        "dataset_name": "drawn",
+        "categories": (categories or CATEGORIES).to_coco(),
+        "images": images,
+        "floors": {"instances_score_thresh": 0.05, "detections_per_image": 100, "stuff_probability": None},
+        "predictions": {"made by": "hand"},
+        "fingerprint": "none",
+    }
+    start_sweep(folder, manifest)
+    for bucket in range(BUCKETS):
+        write_arrays(bucket_path(folder, bucket), (counts if bucket < images else none).to_arrays())
+    return SweepResult(folder)
