@@ -1,14 +1,17 @@
-"""tools/demo.py: what it reads, sweeps and draws, on a training of seconds."""
+"""tools/demo.py after its training: on a model that was trained for seconds."""
 
+import csv
 import json
+import shutil
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from panoptic_heuristic.formats import read_dataset_yaml
-from panoptic_heuristic.fusion import Greedy, Pipeline
-from panoptic_heuristic.quality import add_counts, summarize
+from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.region_store import open_store
+from panoptic_heuristic.ablation.sweep import BUCKETS, SweepJob, SweepResult, run_sweep
+from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.quality import summarize
+from tests.tools.small_training import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -17,51 +20,60 @@ def demo(load_tool):
 
 
 @pytest.fixture(scope="module")
-def kept(demo, trained):
-    """The demo's view of the trained model: its split, ground truth and head outputs."""
-    split = read_dataset_yaml(trained.data / "shapes.yaml").splits["val"]
-    content = split.read()
-    return split, content, demo.read_head_outputs(split, content, trained.folder / "inference" / "shapes_val")
+def ablated(demo, trained, tmp_path_factory):
+    """The demo's folder, with the small model in place of the one it trains."""
+    output = tmp_path_factory.mktemp("demo")
+    run = output / "run"
+    shutil.copytree(trained.folder, run)
+    shutil.copy(run / "model_final.pth", run / "model_best.pth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        demo.ablate(output, trained.data / "val" / "images", run, folds=3)
+    return output
 
 
-def test_fusing_the_kept_outputs_gives_the_pq_of_the_model_itself(demo, kept, trained):
-    _, content, outputs = kept
-    pipeline = Pipeline(Greedy(0.5), instances_score_thresh=0, stuff_area_thresh=30)
-    results = [demo.fuse_one(output, content.categories, pipeline) for output in outputs]
-    counts = add_counts(demo.count(*pair, content.categories) for pair in zip(outputs, results, strict=True))
-    model = json.loads((trained.folder / "inference" / "results.json").read_text())["panoptic_seg"]
-    summary = summarize(counts, content.categories)
-    assert 100 * summary.all.pq == pytest.approx(model["PQ"], abs=1e-9)
-    assert 100 * summary.stuff.pq == pytest.approx(model["PQ_st"], abs=1e-9)
+@pytest.mark.slow
+def test_every_step_leaves_its_files(ablated):
+    with open(ablated / "sweep" / "settings.csv") as file:
+        assert len(list(csv.DictReader(file))) > 1000
+    for name in ("tuned/tuned.yaml", "tuned/tuning.json", "errors/attribution.json", "report/report.html"):
+        assert (ablated / name).stat().st_size > 100
 
 
-def test_the_grid_is_swept_once_and_then_read(demo, kept, tmp_path, monkeypatch, capsys):
-    _, content, outputs = kept
-    monkeypatch.setattr(demo, "SCORES", (0.0, 0.5))
-    table = demo.sweep(outputs, content.categories, tmp_path / "grid.json")
-    assert len(table) == 2 * len(demo.OVERLAPS) * len(demo.STUFF_AREAS)
-    monkeypatch.setattr(demo, "count", None)
-    assert demo.sweep(outputs, content.categories, tmp_path / "grid.json") == table
-    best = demo.print_grid(table)
-    assert max(row["quality"]["all"]["pq"] for row in table) == next(
-        row["quality"]["all"]["pq"] for row in table if row["setting"] == demo._setting(best)
-    )
-    assert "(default)" in capsys.readouterr().out
+@pytest.mark.slow
+def test_the_sweep_gives_the_model_its_own_pq(ablated, trained, tmp_path):
+    """The small model was evaluated at the thresholds of its config; its cache has no floor above them."""
+    grid = Grid((ClaimSetting("greedy", 0.5),), (0.0,), (StuffLimit(30.0, 0.0),))
+    run_sweep(SweepJob(open_store(ablated / "cache"), grid, tmp_path), range(BUCKETS))
+    result = SweepResult(tmp_path)
+    summary = summarize(result.total().of_setting(0, result.categories), result.categories)
+    model = read_json(trained.folder / "inference" / "results.json")["panoptic_seg"]
+    for group, suffix in ((summary.all, ""), (summary.things, "_th"), (summary.stuff, "_st")):
+        for measure in ("pq", "sq", "rq"):
+            assert 100 * getattr(group, measure) == pytest.approx(model[measure.upper() + suffix], abs=1e-9)
 
 
-def test_a_sheet_of_pictures_is_written(demo, kept, tmp_path):
-    split, content, outputs = kept
-    best = Pipeline(instances_score_thresh=0, stuff_area_thresh=0)
-    demo.draw(tmp_path / "sheet.png", outputs, content.categories, split, best, number=2)
-    sheet = np.asarray(Image.open(tmp_path / "sheet.png").convert("RGB"))
-    assert sheet.shape[1] > 1000 and len(np.unique(sheet.reshape(-1, 3), axis=0)) > 100
+@pytest.mark.slow
+def test_run_again_it_goes_on_where_it_was(demo, ablated, trained, capfd, monkeypatch):
+    before = {path: path.read_bytes() for path in sorted((ablated / "sweep").rglob("*")) if path.is_file()}
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    demo.ablate(ablated, trained.data / "val" / "images", ablated / "run", folds=3)
+    printed = capfd.readouterr().out
+    assert "0 images run" in printed and "0 of 100 buckets counted now" in printed
+    assert {path: path.read_bytes() for path in sorted((ablated / "sweep").rglob("*")) if path.is_file()} == before
 
 
-def test_wrong_input_ends_in_one_sentence(demo, tmp_path, capsys):
-    assert demo.main(["--output", str(tmp_path), "--pictures", "0"]) == 2
-    assert "--pictures must be at least 1" in capsys.readouterr().err
+def test_what_fails_is_told_with_its_last_line(demo, tmp_path, capsys):
+    (tmp_path / "run" / "inference").mkdir(parents=True)
+    (tmp_path / "run" / "inference" / "results.json").write_text(json.dumps({"panoptic_seg": {}}))
+    (tmp_path / "shapes").write_text("a file where the data set should go")
+    assert demo.main(["--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: datasets/generate_shapes.py failed (generate_shapes.py: ")
+    assert "generate.log" in error
+
+
+def test_an_output_that_is_a_file_is_told(demo, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert demo.main(["--output", str(tmp_path / "file")]) == 2
-    assert capsys.readouterr().err.startswith("error: ")
-
-
+    assert capsys.readouterr().err.startswith("error: cannot write to --output")
