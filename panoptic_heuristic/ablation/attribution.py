@@ -1,0 +1,249 @@
+"""Which rule lost which segment: every error of a setting gets a cause, and each cause the PQ that fixing it brings.
+
+Segments are traced on regions, which know all that the rules see; errors near borders and the two
+heads' disagreements are counted pixel by pixel.
+"""
+
+import functools
+import hashlib
+import multiprocessing
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterable, List, Tuple
+
+import numpy as np
+import torch
+
+from panoptic_heuristic.ablation.category_maps import category_maps
+from panoptic_heuristic.ablation.causes import Error
+from panoptic_heuristic.ablation.disagreement import Disagreement, count_disagreement
+from panoptic_heuristic.ablation.false_positives import find_false_positives
+from panoptic_heuristic.ablation.fused_regions import NOBODY, FusedRegions, fuse_regions
+from panoptic_heuristic.ablation.grid import Setting
+from panoptic_heuristic.ablation.missed import find_missed
+from panoptic_heuristic.ablation.oracles import ORACLES
+from panoptic_heuristic.ablation.pixel_errors import count_pixel_errors
+from panoptic_heuristic.ablation.region_store import RegionStore
+from panoptic_heuristic.ablation.region_sweep import is_exact_on_regions
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.workers import ordered_map
+from panoptic_heuristic.fusion import FusionResult, InstanceSet, SemanticMap, fuse
+from panoptic_heuristic.quality import PQCounts
+from panoptic_heuristic.quality.counts import add_into
+
+AS_IT_IS = "none"
+"""In place of an oracle: the counts of the setting itself."""
+
+STUFF_PIXELS = ("truth", "right_labels", "lost_to_false_things", "lost_to_other_things")
+"""Pixels of ground-truth stuff; of them those with the right label; of these those that things took, false or not."""
+
+
+@dataclass(frozen=True)
+class AttributionJob:
+    """What to trace.
+
+    Attributes:
+        store: predictions and ground truth.
+        setting: what fuses.
+
+    Raises:
+        InputError: the setting asks for instances that the cache lacks, or its rule sees more than regions.
+    """
+
+    store: RegionStore
+    setting: Setting
+
+    def __post_init__(self):
+        if not is_exact_on_regions(self.setting.claim):
+            raise InputError(f"errors of the claim rule {self.setting.claim.name} cannot be traced; use greedy")
+        floor, cutoff = self.store.cache.manifest.floors.instances_score_thresh, self.setting.instances_score_thresh
+        if cutoff < floor:
+            raise InputError(
+                f"instances_score_thresh is {cutoff:g}, but {self.store.cache.folder} holds no instance with a score "
+                f"below {floor:g}; choose a higher one, or make another cache"
+            )
+
+    @property
+    def categories(self) -> Categories:
+        """Those of the cache."""
+        return self.store.cache.manifest.categories
+
+
+@dataclass(frozen=True, eq=False)
+class ImageAttribution:
+    """What became of one image.
+
+    Attributes:
+        image_id: the image.
+        fingerprint: of what it was worked out from, see :meth:`RegionStore.fingerprint`.
+        errors: missed segments in the order of the ground truth, then false positives in that of the map.
+        counts: by :data:`AS_IT_IS` and by oracle.
+        segments: ground-truth things and stuff, without crowds.
+        predicted: things and stuff of the fused map.
+        stuff_pixels: (C, 4) int64, see :data:`STUFF_PIXELS`, by the categories' order.
+        pixel_errors: see :func:`count_pixel_errors`.
+        disagreement: of the two heads.
+    """
+
+    image_id: int
+    fingerprint: str
+    errors: Tuple[Error, ...]
+    counts: Dict[str, PQCounts]
+    segments: Tuple[int, int]
+    predicted: Tuple[int, int]
+    stuff_pixels: np.ndarray
+    pixel_errors: np.ndarray
+    disagreement: Disagreement
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What became of all images: sums, and the errors with their images. Attributes as in :class:`ImageAttribution`.
+
+    Attributes:
+        image_ids: the images, ascending.
+        fingerprint: SHA-256 of the images' ones; equal to that of a sweep of the same files.
+        errors: (image id, error), by image.
+    """
+
+    image_ids: Tuple[int, ...]
+    fingerprint: str
+    errors: Tuple[Tuple[int, Error], ...]
+    counts: Dict[str, PQCounts]
+    segments: Tuple[int, int]
+    predicted: Tuple[int, int]
+    stuff_pixels: np.ndarray
+    pixel_errors: np.ndarray
+    disagreement: Disagreement
+
+
+def attribute(
+    job: AttributionJob,
+    *,
+    workers: int = 1,
+    progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
+) -> Attribution:
+    """Traces the errors of all images of a cache.
+
+    Args:
+        job: what to trace.
+        workers: processes; the result does not depend on it.
+        progress: wraps the iterable of results, given their number; tqdm fits.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    image_ids = job.store.image_ids
+    work = functools.partial(attribute_image, job)
+    with ordered_map(work, image_ids, workers=min(workers, len(image_ids)), chunk=4) as results:
+        return total_of(progress(results, len(image_ids)), len(job.categories))
+
+
+def total_of(images: Iterable[ImageAttribution], categories: int) -> Attribution:
+    """The sum over images, of so many categories."""
+    image_ids: List[int] = []
+    errors: List[Tuple[int, Error]] = []
+    counts: Dict[str, PQCounts] = {name: {} for name in (AS_IT_IS, *ORACLES)}
+    made_from, disagreement = hashlib.sha256(), Disagreement()
+    segments, predicted, pixel_errors = np.zeros(2, np.int64), np.zeros(2, np.int64), 0
+    stuff_pixels = np.zeros((categories, len(STUFF_PIXELS)), dtype=np.int64)
+    for image in images:
+        image_ids.append(image.image_id)
+        made_from.update(image.fingerprint.encode("ascii"))
+        errors += ((image.image_id, error) for error in image.errors)
+        for name, value in image.counts.items():
+            add_into(counts[name], value)
+        segments += image.segments
+        predicted += image.predicted
+        stuff_pixels += image.stuff_pixels
+        pixel_errors = pixel_errors + image.pixel_errors
+        disagreement = disagreement + image.disagreement
+    return Attribution(
+        tuple(image_ids),
+        made_from.hexdigest(),
+        tuple(errors),
+        counts,
+        tuple(segments.tolist()),
+        tuple(predicted.tolist()),
+        stuff_pixels,
+        pixel_errors,
+        disagreement,
+    )
+
+
+def attribute_image(job: AttributionJob, image_id: int) -> ImageAttribution:
+    """Traces the errors of one image.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    if multiprocessing.parent_process() is not None:
+        # Several processes share the cores already.
+        torch.set_num_threads(1)
+    categories = job.categories
+    fused = fuse_regions(job.store.read(image_id), categories, job.setting)
+    instances, semantics, result = fuse_cached(job, image_id)
+    errors = (*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result)))
+    maps = category_maps(*job.store.truth_of(image_id), result, semantics, categories)
+    truth = fused.regions.truth
+    return ImageAttribution(
+        image_id=image_id,
+        fingerprint=job.store.fingerprint(image_id),
+        errors=errors,
+        counts={AS_IT_IS: fused.counts(), **{name: oracle(fused) for name, oracle in ORACLES.items()}},
+        segments=_by_kind(truth.category_ids[~truth.iscrowd], categories),
+        predicted=_by_kind(fused.segments.category_ids, categories),
+        stuff_pixels=count_stuff_pixels(fused),
+        pixel_errors=count_pixel_errors(maps),
+        disagreement=count_disagreement(maps, categories),
+    )
+
+
+def fuse_cached(job: AttributionJob, image_id: int) -> "tuple[InstanceSet, SemanticMap | None, FusionResult]":
+    """What the heads said about an image, and the fused map.
+
+    Raises:
+        InputError: the image is not in the cache, or its file is missing or damaged.
+    """
+    manifest = job.store.cache.manifest
+    if image_id not in job.store.image_ids:
+        raise InputError(f"{job.store.cache.folder} holds no image {image_id}")
+    predictions = job.store.cache.read(image_id)
+    instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
+    return instances, semantics, fuse(instances, semantics, manifest.categories, job.setting.pipeline())
+
+
+def count_stuff_pixels(fused: FusedRegions) -> np.ndarray:
+    """(C, 4) int64 pixels of each category, see :data:`STUFF_PIXELS`; zeros for things."""
+    regions, categories = fused.regions, fused.categories
+    crowd = np.concatenate([[True], regions.truth.iscrowd, [True]])
+    of_truth = np.array([0, *(fused.label_of[key] for key in regions.truth.category_ids.tolist()), 0])
+    category = of_truth[regions.truth_place]
+    is_stuff = np.array([False, *(not one.isthing for one in categories.values())])
+    stuff = is_stuff[category] & ~crowd[regions.truth_place]
+    right = stuff & (regions.semantic == category)
+    taken, false = right & (fused.owner != NOBODY), np.append(fused.false_instances, False)[fused.owner]
+    columns = (stuff, right, taken & false, taken & ~false)
+    counts = [np.bincount(category[one], regions.pixels[one], len(categories) + 1)[1:] for one in columns]
+    return np.stack(counts, axis=1).astype(np.int64)
+
+
+def segment_ids(fused: FusedRegions, result: FusionResult) -> List[int]:
+    """The ids that the regions' segments have in the fused map."""
+    id_of: Dict[Tuple[bool, int], int] = {}
+    for segment in result.segments_info:
+        id_of[segment["isthing"], segment["instance_id" if segment["isthing"] else "category_id"]] = segment["id"]
+    instances, category_ids = fused.segments.instances.tolist(), fused.segments.category_ids.tolist()
+    ids = [
+        id_of[(False, category_id) if instance == NOBODY else (True, instance)]
+        for instance, category_id in zip(instances, category_ids, strict=True)
+    ]
+    areas = [result.segments_info[segment_id - 1]["area"] for segment_id in ids]
+    assert areas == fused.outcomes.area.tolist() and len(areas) == len(result.segments_info)
+    return ids
+
+
+def _by_kind(category_ids: np.ndarray, categories: Categories) -> Tuple[int, int]:
+    """How many are things, and how many stuff."""
+    things = sum(categories[category_id].isthing for category_id in category_ids.tolist())
+    return things, len(category_ids) - things

@@ -1,0 +1,129 @@
+"""Why ground-truth segments were missed; the causes are those of :mod:`panoptic_heuristic.ablation.causes`."""
+
+from typing import List, Optional
+
+import numpy as np
+
+from panoptic_heuristic.ablation.causes import MISSED_STUFF, MISSED_THING, Error, Who
+from panoptic_heuristic.ablation.fused_regions import NOBODY, FusedRegions, overlap_threshold_of
+from panoptic_heuristic.ablation.overlaps import MATCH, POOR, best
+
+
+def find_missed(fused: FusedRegions) -> List[Error]:
+    """One error per missed segment, in the order of the ground truth's list."""
+    truth, is_thing = fused.regions.truth, {key: one.isthing for key, one in fused.categories.items()}
+    missed = np.flatnonzero((fused.segment_of_truth == NOBODY) & ~truth.iscrowd)
+    find = {True: _missed_thing, False: _missed_stuff}
+    return [find[is_thing[int(truth.category_ids[place])]](fused, place) for place in missed.tolist()]
+
+
+def _missed_thing(fused: FusedRegions, place: int) -> Error:
+    regions, masks = fused.regions, fused.masks
+    own = regions.category_ids == regions.truth.category_ids[place]
+    found = masks.exceeds(MATCH)[:, place]
+    instance = _best_scored(regions.scores, found & own)
+    if instance != NOBODY:
+        cause, by = _fate(fused, instance)
+        return _thing(fused, place, cause, instance, by)
+    instance = _best_scored(regions.scores, found)
+    if instance != NOBODY:
+        return _thing(fused, place, "wrong_category", instance, who_is(fused, instance))
+    instance = best(masks.iou[:, place], own & (masks.intersection[:, place] > 0))
+    if instance != NOBODY and masks.exceeds(POOR)[instance, place]:
+        return _thing(fused, place, "poor_mask", instance, None)
+    return _thing(fused, place, "not_detected", instance, None)
+
+
+def _fate(fused: FusedRegions, instance: int) -> "tuple[str, Optional[Who]]":
+    """What became of an instance that would have matched, and who did it."""
+    if instance not in fused.ranked:
+        return "score", None
+    takers = fused.takers_before(instance)
+    segment = int(fused.segment_of_instance[instance])
+    if segment == NOBODY:
+        rejected = takers.sum() / fused.regions.areas[instance] > overlap_threshold_of(fused.setting)
+        return "overlap" if rejected else "covered", main_taker(fused, takers)
+    other = int(fused.outcomes.truth[segment]) - 1
+    if other != NOBODY:
+        truth = fused.regions.truth
+        return "used", Who("truth", int(truth.ids[other]), int(truth.category_ids[other]))
+    return "starved", main_taker(fused, takers)
+
+
+def _thing(fused: FusedRegions, place: int, cause: str, instance: int, by: Optional[Who]) -> Error:
+    masks = fused.masks
+    found = instance != NOBODY
+    return Error(
+        MISSED_THING,
+        cause,
+        *_segment(fused, place),
+        intersection=int(masks.intersection[instance, place]) if found else 0,
+        union=int(masks.union[instance, place]) if found else int(fused.regions.truth_areas[place + 1]),
+        instance_id=instance if found else None,
+        score=float(fused.regions.scores[instance]) if found else None,
+        by=by,
+    )
+
+
+def _missed_stuff(fused: FusedRegions, place: int) -> Error:
+    regions, labels = fused.regions, fused.labels
+    category_id = int(regions.truth.category_ids[place])
+    label = fused.label_of[category_id]
+    if labels.exceeds(MATCH)[label, place]:
+        cause, by = _loss(fused, place, category_id)
+    else:
+        cause = "poor_labels" if labels.exceeds(POOR)[label, place] else "wrong_labels"
+        by = _said_instead(fused, place, label)
+    return Error(
+        MISSED_STUFF,
+        cause,
+        *_segment(fused, place),
+        intersection=int(labels.intersection[label, place]),
+        union=int(labels.union[label, place]),
+        by=by,
+    )
+
+
+def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Optional[Who]]":
+    """Who or what took right labels from a segment."""
+    regions = fused.regions
+    of_label = regions.semantic == fused.label_of[category_id]
+    takers = fused.takers(np.flatnonzero(of_label & (regions.truth_place == place + 1)))
+    by = main_taker(fused, takers)
+    is_there = (fused.segments.category_ids == category_id).any()
+    has_pixels = (of_label & (fused.owner == NOBODY)).any()
+    if has_pixels and not is_there:
+        return "stuff_area", by
+    by_false = takers[fused.false_instances[fused.ranked]].sum()
+    return "false_things" if 2 * by_false > takers.sum() else "right_things", by
+
+
+def _said_instead(fused: FusedRegions, place: int, label: int) -> Optional[Who]:
+    """The category that the semantic head says of most pixels of a segment, if it is another."""
+    pixels = fused.label_pixels[:, place + 1].copy()
+    pixels[label] = 0
+    most = int(pixels.argmax())
+    if not pixels[most] or most == 0:
+        return None
+    category_id = list(fused.categories)[most - 1]
+    return Who("label", category_id, category_id)
+
+
+def _segment(fused: FusedRegions, place: int) -> "tuple[int, int, int]":
+    truth = fused.regions.truth
+    return int(truth.ids[place]), int(truth.category_ids[place]), int(fused.regions.truth_areas[place + 1])
+
+
+def main_taker(fused: FusedRegions, takers: np.ndarray) -> Optional[Who]:
+    """The instance that took most pixels, the best of equal ones; None if none took any."""
+    return who_is(fused, int(fused.ranked[takers.argmax()])) if takers.any() else None
+
+
+def who_is(fused: FusedRegions, instance: int) -> Who:
+    """An instance, as one an error is due to."""
+    return Who("instance", instance, int(fused.regions.category_ids[instance]))
+
+
+def _best_scored(scores: np.ndarray, allowed: np.ndarray) -> int:
+    """The allowed instance of the highest finite score, the first of equal ones; others only if all are not finite."""
+    return best(np.where(np.isfinite(scores), scores, -np.inf), allowed)

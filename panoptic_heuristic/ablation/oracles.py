@@ -1,0 +1,116 @@
+"""What PQ would be if one thing were perfect, and all else as it is.
+
+Each oracle knows the ground truth and changes one thing alone; the setting does the rest. "IoU" is
+that of masks before fusing with ground-truth segments, as PQ has it; crowds are none. Only the
+instances that are in the cache can be used. An oracle may cost PQ: a segment of its right category
+that is a false positive there, say, or a better order in which another instance is rejected.
+"""
+
+import dataclasses
+from typing import Callable, Dict
+
+import numpy as np
+
+from panoptic_heuristic.ablation.fused_regions import NOBODY, FusedRegions, counts_of, fuse_regions, score, with_stuff
+from panoptic_heuristic.ablation.overlaps import MATCH, best
+from panoptic_heuristic.ablation.region_claims import rank_by
+from panoptic_heuristic.quality import PQCounts
+
+
+def perfect_acceptance(fused: FusedRegions) -> PQCounts:
+    """Exactly the right instances take part, whatever their score, and none is rejected for overlap.
+
+    In order of IoU, the highest first, an instance is right if it exceeds one half with a segment of its category
+    that has none yet: so each segment gets its best one. Equal ones go by score, then by place. They
+    claim their pixels in the order of their scores. An instance whose score is not finite is never right.
+    """
+    regions, masks = fused.regions, fused.masks
+    by_score = rank_by(regions.scores)
+    found = (masks.exceeds(MATCH) & _own(fused))[by_score]
+    iou = masks.iou[by_score]
+    places = [best(iou[:, place], found[:, place]) for place in range(found.shape[1])]
+    # An instance exceeds one half with one segment at most.
+    right = by_score[sorted(place for place in places if place != NOBODY)]
+    return fuse_regions(regions, fused.categories, fused.setting, ranked=right, overlap_threshold=1.0).counts()
+
+
+def perfect_order(fused: FusedRegions) -> PQCounts:
+    """The instances that pass the cutoff claim in order of their IoU with the nearest segment of their category.
+
+    Equal ones keep the order of their scores. The overlap threshold stays.
+    """
+    iou = np.where(_own(fused), fused.masks.iou, 0.0)[fused.ranked]
+    order = np.argsort(-iou.max(axis=1, initial=0.0), kind="stable")
+    return fuse_regions(fused.regions, fused.categories, fused.setting, ranked=fused.ranked[order]).counts()
+
+
+def perfect_category(fused: FusedRegions) -> PQCounts:
+    """An instance gets the category of the ground-truth thing with which its IoU exceeds one half, if there is one.
+
+    Who claims what does not change, for no rule asks for the category.
+    """
+    truth, segments = fused.regions.truth, fused.segments
+    is_thing = _is_thing(fused, truth.category_ids)
+    found = fused.masks.exceeds(MATCH) & is_thing
+    category_ids = segments.category_ids.copy()
+    for segment in np.flatnonzero(segments.instances != NOBODY).tolist():
+        places = np.flatnonzero(found[segments.instances[segment]])
+        if len(places):
+            category_ids[segment] = truth.category_ids[places[0]]
+    return counts_of(category_ids, score(segments.shared, category_ids, fused.regions), fused.regions)
+
+
+def perfect_masks(fused: FusedRegions) -> PQCounts:
+    """Every thing of the map that matches has exactly the pixels of its ground-truth segment.
+
+    Whoever else had them yields. What it had besides is free: no instance takes it, stuff takes
+    that of its labels, and the limit is asked anew.
+    """
+    # Of each instance the place it matches, from 1; 0 of those that match none, and of nobody.
+    truth_of = np.append(fused.outcomes.truth, 0)[np.append(fused.segment_of_instance, NOBODY)]
+    owner = np.where(truth_of[fused.owner] > 0, NOBODY, fused.owner)
+    for instance in np.flatnonzero(truth_of).tolist():
+        owner[fused.regions.truth_place == truth_of[instance]] = instance
+    return with_stuff(fused.regions, fused.categories, fused.setting, fused.ranked, owner).counts()
+
+
+def perfect_semantics(fused: FusedRegions) -> PQCounts:
+    """The semantic label of every pixel is that of the ground truth: its stuff category, crowds too.
+
+    Things, void and pixels that belong to no listed segment have a label that means no stuff.
+    """
+    regions = fused.regions
+    truth_ids = regions.truth.category_ids
+    labels = [fused.label_of[key] for key in truth_ids.tolist()]
+    of_place = np.concatenate([[0], np.where(_is_thing(fused, truth_ids), 0, np.array(labels, dtype=np.int64)), [0]])
+    perfect = dataclasses.replace(regions, semantic=of_place[regions.truth_place])
+    return with_stuff(perfect, fused.categories, fused.setting, fused.ranked, fused.owner).counts()
+
+
+ORACLES: Dict[str, Callable[[FusedRegions], PQCounts]] = {
+    "acceptance": perfect_acceptance,
+    "order": perfect_order,
+    "category": perfect_category,
+    "masks": perfect_masks,
+    "semantics": perfect_semantics,
+}
+"""By name; a function gives the counts of a fused image."""
+
+TITLES = {
+    "acceptance": "exactly the right instances accepted",
+    "order": "instances in order of their IoU",
+    "category": "right categories of instances",
+    "masks": "perfect masks of matched things",
+    "semantics": "perfect semantic labels",
+}
+"""For people."""
+
+
+def _own(fused: FusedRegions) -> np.ndarray:
+    """(N, T) bool: an instance and a ground-truth segment of one category."""
+    return fused.regions.category_ids[:, None] == fused.regions.truth.category_ids
+
+
+def _is_thing(fused: FusedRegions, category_ids: np.ndarray) -> np.ndarray:
+    return np.array([fused.categories[key].isthing for key in category_ids.tolist()], dtype=bool)
+

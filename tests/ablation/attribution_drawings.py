@@ -1,0 +1,86 @@
+"""Images of one row or more as pictures, fused region by region, for tests of attribution."""
+
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.fused_regions import FusedRegions, fuse_regions
+from panoptic_heuristic.ablation.grid import ClaimSetting, Setting, StuffLimit
+from panoptic_heuristic.ablation.regions import build_regions
+from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
+
+# Of random_images: labels are other numbers than categories, and two labels mean grass.
+CAT, DOG, SKY, GRASS = 0, 31, 9, 4
+
+# Capitals are crowds; "." is void, "?" an id that the segments do not list. Segments keep this order.
+LETTERS = {"c": CAT, "k": CAT, "d": DOG, "s": SKY, "g": GRASS, "t": SKY, "C": CAT, "S": SKY}
+ID_OF = {".": 0, "?": 999, **{letter: 100 + 7 * place for place, letter in enumerate(LETTERS)}}
+
+Instance = Tuple[str, float, int]
+
+
+def draw_image(
+    truth: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = ""
+) -> RandomImage:
+    """An image from drawings.
+
+    Args:
+        truth: a letter of :data:`LETTERS` per pixel.
+        instances: drawings ("#" is inside), scores and categories.
+        labels: a label of the semantic head per pixel; None for no stuff anywhere.
+        listed: letters of segments without a pixel.
+    """
+    rows = truth.split()
+    ids = np.array([[ID_OF[letter] for letter in row] for row in rows], dtype=np.int32)
+    masks = np.array([[[one == "#" for one in row] for row in drawing.split()] for drawing, _, _ in instances])
+    semantic = None if labels is None else np.array([[int(label) for label in row] for row in labels.split()])
+    predictions = predictions_of(
+        3,
+        masks.reshape(-1, *ids.shape).astype(bool),
+        np.array([score for _, score, _ in instances], dtype=float),
+        np.array([category_id for _, _, category_id in instances], dtype=int),
+        np.zeros_like(ids, dtype=np.int64) if semantic is None else semantic,
+    )
+    segments = [
+        {"id": ID_OF[letter], "category_id": category_id, "iscrowd": int(letter.isupper())}
+        for letter, category_id in LETTERS.items()
+        if letter in truth + listed
+    ]
+    return RandomImage(predictions, ids, segments)
+
+
+def setting_of(
+    overlap: Optional[float] = 0.5, score: float = 0.5, stuff_area: float = 0.0, fraction: float = 0.0
+) -> Setting:
+    """Without a stuff limit unless told; ``overlap`` None is the rule that rejects nothing."""
+    claim = ClaimSetting("per_pixel", None) if overlap is None else ClaimSetting("greedy", overlap)
+    return Setting(claim, score, StuffLimit(stuff_area, fraction))
+
+
+def fuse_image(image: RandomImage, setting: Setting) -> FusedRegions:
+    """An image fused region by region."""
+    regions = build_regions(image.predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments)
+    return fuse_regions(regions, CATEGORIES, setting)
+
+
+def draw(
+    truth: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = "", **setting
+) -> FusedRegions:
+    """A drawing, fused; see :func:`draw_image` and :func:`setting_of`."""
+    return fuse_image(draw_image(truth, instances, labels, listed), setting_of(**setting))
+
+
+def told(errors: List) -> Dict:
+    """Cause and culprit of each error by its segment: a letter of the ground truth, or an id of the map.
+
+    A culprit is ("instance", place), ("truth", letter) or ("label", category).
+    """
+    letter_of = {segment_id: letter for letter, segment_id in ID_OF.items()}
+    found = {}
+    for error in errors:
+        by = error.by
+        if by is not None:
+            by = (by.kind, letter_of[by.id] if by.kind == "truth" else by.id)
+        key = letter_of[error.segment_id] if error.group.startswith("missed") else error.segment_id
+        found[key] = (error.cause, by)
+    return found

@@ -1,0 +1,124 @@
+"""The oracles of attribution as one would write them without regions: by masks and maps, fused and scored as always."""
+
+import numpy as np
+
+from panoptic_heuristic.ablation.grid import Setting
+from panoptic_heuristic.fusion import Greedy, InstanceSet, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.quality import PQCounts, count_image
+from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage
+
+
+class PixelOracles:
+    """What each oracle counts on one image under one setting, by methods of the oracles' names."""
+
+    def __init__(self, image: RandomImage, setting: Setting):
+        self.image, self.setting = image, setting
+        self.scores, self.category_ids = image.predictions.scores, image.predictions.category_ids
+        self.masks = np.zeros((len(self.scores), *image.truth_ids.shape), dtype=bool)
+        instances = image.predictions.to_instances()
+        for index, mask in enumerate(self.masks):
+            crop = instances.crop(index)
+            mask[crop.window] = crop.mask.numpy()
+        # Of two segments with one id the last one counts.
+        by_id = {segment["id"]: segment for segment in image.truth_segments}
+        self.truth = [(segment, image.truth_ids == segment_id) for segment_id, segment in by_id.items()]
+
+    def none(self) -> PQCounts:
+        return self._count(self._fused())
+
+    def acceptance(self) -> PQCounts:
+        finite = np.flatnonzero(np.isfinite(self.scores))
+        right, taken = [], set()
+        for index in self._by_iou(finite):
+            iou, place = self._best(index)
+            if iou > 0.5 and place not in taken:
+                taken.add(place)
+                right.append(index)
+        limit = self.setting.stuff_limit
+        pipeline = Pipeline(
+            Greedy(1.0), instances_score_thresh=-1e9, stuff_area_thresh=limit.pixels, stuff_area_fraction=limit.fraction
+        )
+        return self._count(self._fused(self._instances(sorted(right)), pipeline=pipeline))
+
+    def order(self) -> PQCounts:
+        passing = np.flatnonzero(np.isfinite(self.scores) & (self.scores >= self.setting.instances_score_thresh))
+        return self._count(self._fused(self._instances(self._by_iou(passing), ranked=True)))
+
+    def category(self) -> PQCounts:
+        result = self._fused()
+        for segment in result.segments_info:
+            for truth, pixels in self.truth if segment["isthing"] else ():
+                is_thing = CATEGORIES[truth["category_id"]].isthing and not truth["iscrowd"]
+                if is_thing and self._iou(self.masks[segment["instance_id"]], pixels) > 0.5:
+                    segment["category_id"] = truth["category_id"]
+        return self._count(result)
+
+    def perfect_masks(self) -> PQCounts:
+        result = self._fused()
+        ids = result.panoptic_seg.numpy()
+        things = {one["instance_id"]: ids == one["id"] for one in result.segments_info if one["isthing"]}
+        exact = {}
+        for index, mine in things.items():
+            for place, (truth, pixels) in enumerate(self.truth):
+                if self._fits(index, truth) and self._iou(mine, pixels) > 0.5:
+                    exact[index] = self.truth[place][1]
+        taken = np.any([*exact.values(), np.zeros_like(ids, dtype=bool)], axis=0)
+        things = {index: exact.get(index, mine & ~taken) for index, mine in things.items()}
+        # No mask overlaps another now, so that each gets its pixels and stuff the rest.
+        there = [index for index, mine in things.items() if mine.any()]
+        self.masks[there] = [things[index] for index in there] if there else self.masks[there]
+        return self._count(self._fused(self._instances(there, ranked=True)))
+
+    def semantics(self) -> PQCounts:
+        labels = np.zeros(self.image.truth_ids.shape, dtype=np.int64)
+        for segment, pixels in self.truth:
+            if not CATEGORIES[segment["category_id"]].isthing:
+                labels[pixels] = 1 + segment["category_id"]
+        meaning = {0: None, **{1 + category.id: category.id for category in CATEGORIES.stuff}}
+        return self._count(self._fused(semantics=SemanticMap(labels, meaning)))
+
+    def _fused(self, instances=None, semantics=None, pipeline=None):
+        return fuse(
+            # No instances are false.
+            self.image.predictions.to_instances() if instances is None else instances,
+            semantics or self.image.predictions.to_semantics(LABELS),
+            CATEGORIES,
+            pipeline or self.setting.pipeline(),
+        )
+
+    def _count(self, result) -> PQCounts:
+        return count_image(
+            self.image.truth_ids,
+            self.image.truth_segments,
+            result.panoptic_seg.numpy(),
+            result.segments_info,
+            CATEGORIES,
+        )
+
+    def _instances(self, chosen, ranked=False) -> InstanceSet:
+        """Some of the instances; if they are ranked, with scores that say so and that pass every cutoff."""
+        chosen = np.array(chosen, dtype=int)
+        scores = 1e6 - np.arange(len(chosen)) if ranked else self.scores[chosen]
+        return InstanceSet.from_bitmaps(self.masks[chosen], scores, self.category_ids[chosen])
+
+    def _by_iou(self, indices):
+        by_score = sorted(indices.tolist(), key=lambda index: -self.scores[index])
+        return sorted(by_score, key=lambda index: -self._best(index)[0])
+
+    def _best(self, index):
+        """IoU and place of the segment of its category that an instance fits best."""
+        return max(
+            (
+                (self._iou(self.masks[index], pixels), place)
+                for place, (truth, pixels) in enumerate(self.truth)
+                if self._fits(index, truth)
+            ),
+            default=(0.0, -1),
+        )
+
+    def _fits(self, index, truth) -> bool:
+        return truth["category_id"] == self.category_ids[index] and not truth["iscrowd"]
+
+    def _iou(self, mask, pixels) -> float:
+        union = (mask & (self.image.truth_ids != 0)) | pixels
+        return (mask & pixels).sum() / max(union.sum(), 1)
