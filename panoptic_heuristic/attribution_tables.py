@@ -5,12 +5,12 @@ from typing import Any, List, Optional, Sequence
 
 from tabulate import tabulate
 
-from panoptic_heuristic.ablation import disagreement as heads
-from panoptic_heuristic.ablation import pixel_errors
-from panoptic_heuristic.ablation.attribution import AS_IT_IS, Attribution
-from panoptic_heuristic.ablation.attribution_files import by_count, name_of
-from panoptic_heuristic.ablation.causes import CAUSES, GROUPS, Error
-from panoptic_heuristic.ablation.oracles import TITLES
+from panoptic_heuristic.ablation.attribution import disagreement as heads
+from panoptic_heuristic.ablation.attribution import pixel_errors
+from panoptic_heuristic.ablation.attribution.attribute import AS_IT_IS, Attribution
+from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Error
+from panoptic_heuristic.ablation.attribution.files import by_count, name_of
+from panoptic_heuristic.ablation.attribution.oracles import TITLES
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import summarize
 

@@ -11,8 +11,8 @@ from typing import Iterable, Optional, Sequence
 
 from tqdm import tqdm
 
-from panoptic_heuristic.ablation.attribution import AttributionJob, attribute, attribute_image, fuse_cached
-from panoptic_heuristic.ablation.attribution_files import FILES, write_attribution
+from panoptic_heuristic.ablation.attribution.attribute import AttributionJob, attribute, attribute_image, fuse_cached
+from panoptic_heuristic.ablation.attribution.files import FILES, write_attribution
 from panoptic_heuristic.ablation.grid import ClaimSetting, Setting, StuffLimit
 from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.attribution_tables import attribution_tables, error_table

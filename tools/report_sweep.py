@@ -14,10 +14,10 @@ from typing import Any, Callable, Iterable, List, Optional, Sequence
 from tqdm import tqdm
 
 from panoptic_heuristic.ablation.region_store import open_store
-from panoptic_heuristic.ablation.report import Images, Reported, file_prefix, make_report, write_report
-from panoptic_heuristic.ablation.report_attribution import attribution_blocks
-from panoptic_heuristic.ablation.report_sweep import Default
-from panoptic_heuristic.ablation.report_tuning import read_tuning
+from panoptic_heuristic.ablation.report.attribution import attribution_blocks
+from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefix, make_report, write_report
+from panoptic_heuristic.ablation.report.sweep import Default
+from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.sweep import SweepResult
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.fusion import Greedy, Pipeline

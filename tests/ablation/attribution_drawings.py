@@ -4,7 +4,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.fused_regions import FusedRegions, fuse_regions
+from panoptic_heuristic.ablation.attribution.fused_regions import FusedRegions, fuse_regions
 from panoptic_heuristic.ablation.grid import ClaimSetting, Setting, StuffLimit
 from panoptic_heuristic.ablation.regions import build_regions
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of

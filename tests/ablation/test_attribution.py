@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.attribution import AttributionJob, attribute, attribute_image, segment_ids
-from panoptic_heuristic.ablation.attribution_files import (
+from panoptic_heuristic.ablation.attribution.attribute import AttributionJob, attribute, attribute_image, segment_ids
+from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Who
+from panoptic_heuristic.ablation.attribution.false_positives import find_false_positives
+from panoptic_heuristic.ablation.attribution.files import (
     FILES,
     WORST_IMAGES,
     attribution_json,
@@ -18,12 +20,10 @@ from panoptic_heuristic.ablation.attribution_files import (
     segment_rows,
     write_attribution,
 )
-from panoptic_heuristic.ablation.causes import CAUSES, GROUPS, Who
-from panoptic_heuristic.ablation.false_positives import find_false_positives
-from panoptic_heuristic.ablation.fused_regions import fuse_regions
+from panoptic_heuristic.ablation.attribution.fused_regions import fuse_regions
+from panoptic_heuristic.ablation.attribution.missed import find_missed
+from panoptic_heuristic.ablation.attribution.oracles import ORACLES, TITLES
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
-from panoptic_heuristic.ablation.missed import find_missed
-from panoptic_heuristic.ablation.oracles import ORACLES, TITLES
 from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.ablation.regions import build_regions
 from panoptic_heuristic.ablation.sweep import SweepJob

@@ -2,8 +2,8 @@
 
 import pytest
 
-from panoptic_heuristic.ablation.causes import FALSE_STUFF, FALSE_THING
-from panoptic_heuristic.ablation.false_positives import find_false_positives
+from panoptic_heuristic.ablation.attribution.causes import FALSE_STUFF, FALSE_THING
+from panoptic_heuristic.ablation.attribution.false_positives import find_false_positives
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, told
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.causes import MISSED_STUFF, MISSED_THING
-from panoptic_heuristic.ablation.missed import find_missed
+from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_THING
+from panoptic_heuristic.ablation.attribution.missed import find_missed
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, told
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.oracles import (
+from panoptic_heuristic.ablation.attribution.oracles import (
     ORACLES,
     TITLES,
     perfect_acceptance,

@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation import disagreement as heads
-from panoptic_heuristic.ablation.attribution import STUFF_PIXELS, count_stuff_pixels
-from panoptic_heuristic.ablation.category_maps import category_maps, near_borders
-from panoptic_heuristic.ablation.disagreement import CELLS, Disagreement, count_disagreement
-from panoptic_heuristic.ablation.pixel_errors import KINDS, count_pixel_errors
+from panoptic_heuristic.ablation.attribution import disagreement as heads
+from panoptic_heuristic.ablation.attribution.attribute import STUFF_PIXELS, count_stuff_pixels
+from panoptic_heuristic.ablation.attribution.category_maps import category_maps, near_borders
+from panoptic_heuristic.ablation.attribution.disagreement import CELLS, Disagreement, count_disagreement
+from panoptic_heuristic.ablation.attribution.pixel_errors import KINDS, count_pixel_errors
 from panoptic_heuristic.fusion import fuse
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, draw_image, setting_of
 from tests.ablation.random_images import CATEGORIES, LABELS

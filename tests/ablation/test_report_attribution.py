@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from panoptic_heuristic.ablation.attribution import AttributionJob, attribute
-from panoptic_heuristic.ablation.attribution_files import write_attribution
-from panoptic_heuristic.ablation.report_attribution import attribution_blocks
-from panoptic_heuristic.ablation.report_document import Heading, Table
+from panoptic_heuristic.ablation.attribution.attribute import AttributionJob, attribute
+from panoptic_heuristic.ablation.attribution.files import write_attribution
+from panoptic_heuristic.ablation.report.attribution import attribution_blocks
+from panoptic_heuristic.ablation.report.document import Heading, Table
 from panoptic_heuristic.errors import InputError
 from tests.ablation.report_sweeps import GREEDY, small_store, swept
 

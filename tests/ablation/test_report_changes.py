@@ -6,7 +6,7 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Setting
 from panoptic_heuristic.ablation.region_store import open_store
-from panoptic_heuristic.ablation.report_changes import Pair, draw_change, find_changes, read_photo
+from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes, read_photo
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import CLAIM_REGISTRY, Greedy, fuse

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.report_comparison import (
+from panoptic_heuristic.ablation.report.comparison import (
     Compared,
     check_same_grid,
     comparison,
@@ -11,8 +11,8 @@ from panoptic_heuristic.ablation.report_comparison import (
     setting_for_all,
     summary,
 )
-from panoptic_heuristic.ablation.report_document import Table
-from panoptic_heuristic.ablation.report_sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.document import Table
+from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
 from panoptic_heuristic.errors import InputError
 from tests.ablation.report_sweeps import drawn_sweep
 

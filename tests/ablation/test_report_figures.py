@@ -6,13 +6,13 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.report_curves import curve_names, draw_curves, family_name
-from panoptic_heuristic.ablation.report_document import Figure, Text
-from panoptic_heuristic.ablation.report_figures import curves, heat_maps, things_against_stuff
-from panoptic_heuristic.ablation.report_heatmaps import color_range, draw_heat_maps
-from panoptic_heuristic.ablation.report_plots import BEST, spaced
-from panoptic_heuristic.ablation.report_slices import families_of
-from panoptic_heuristic.ablation.report_sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.curves import curve_names, draw_curves, family_name
+from panoptic_heuristic.ablation.report.document import Figure, Text
+from panoptic_heuristic.ablation.report.figures import curves, heat_maps, things_against_stuff
+from panoptic_heuristic.ablation.report.heatmaps import color_range, draw_heat_maps
+from panoptic_heuristic.ablation.report.plots import BEST, spaced
+from panoptic_heuristic.ablation.report.slices import families_of
+from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
 from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from panoptic_heuristic.ablation.report_document import (
+from panoptic_heuristic.ablation.report.document import (
     Document,
     Fact,
     Facts,
@@ -19,8 +19,8 @@ from panoptic_heuristic.ablation.report_document import (
     Table,
     Text,
 )
-from panoptic_heuristic.ablation.report_html import to_html
-from panoptic_heuristic.ablation.report_markdown import to_markdown
+from panoptic_heuristic.ablation.report.html import to_html
+from panoptic_heuristic.ablation.report.markdown import to_markdown
 
 HOSTILE = "<script>alert('a & b')</script> | \"q\" *b* `c` _d_ [e](f) x_y"
 

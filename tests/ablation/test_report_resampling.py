@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.report_resampling import interval, resample
+from panoptic_heuristic.ablation.resampling import interval, resample
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.quality import IOU_UNIT

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.report_scatter import pareto_front
+from panoptic_heuristic.ablation.report.scatter import pareto_front
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.report_slices import FRACTION, OVERLAP, PIXELS, SCORE, families_of
+from panoptic_heuristic.ablation.report.slices import FRACTION, OVERLAP, PIXELS, SCORE, families_of
 
 # No axis is in order, rules and kinds of limits are mixed.
 MIXED = Grid(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.report_sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
 from panoptic_heuristic.errors import InputError
 from tests.ablation.report_sweeps import GREEDY, drawn_sweep
 

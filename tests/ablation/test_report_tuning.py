@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from panoptic_heuristic.ablation.report_document import Table
-from panoptic_heuristic.ablation.report_tuning import read_tuning
+from panoptic_heuristic.ablation.report.document import Table
+from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.tuner import TunerSettings, fold_parts, run_tuner, stage_reports
 from panoptic_heuristic.ablation.tuner_files import write_tuning
 from panoptic_heuristic.ablation.tuner_global import Baselines

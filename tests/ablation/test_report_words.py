@@ -1,7 +1,7 @@
 import pytest
 
-from panoptic_heuristic.ablation import report_words as words
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.report import words
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from panoptic_heuristic.ablation.attribution_files import FILES
+from panoptic_heuristic.ablation.attribution.files import FILES
 from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize

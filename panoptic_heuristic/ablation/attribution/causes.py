@@ -10,7 +10,8 @@ class Cause(NamedTuple):
 
     Attributes:
         title: for people.
-        oracle: the one of :mod:`panoptic_heuristic.ablation.oracles` that is about the cause; None if none is.
+        oracle: the one of :mod:`panoptic_heuristic.ablation.attribution.oracles` that is about the cause, or
+            None.
     """
 
     title: str

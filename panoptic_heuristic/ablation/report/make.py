@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation import report_comparison, report_effects, report_figures, report_sections
 from panoptic_heuristic.ablation.region_store import RegionStore
-from panoptic_heuristic.ablation.report_changes import Pair, draw_change, find_changes
-from panoptic_heuristic.ablation.report_comparison import Compared, check_same_grid, setting_for_all
-from panoptic_heuristic.ablation.report_csv import write_classes, write_settings
-from panoptic_heuristic.ablation.report_document import Block, Document, Heading, Picture, Text
-from panoptic_heuristic.ablation.report_html import to_html
-from panoptic_heuristic.ablation.report_markdown import to_markdown
-from panoptic_heuristic.ablation.report_resampling import Resampled
-from panoptic_heuristic.ablation.report_sweep import Default, ReportedSweep
-from panoptic_heuristic.ablation.report_tuning import Tuning
+from panoptic_heuristic.ablation.report import comparison, effects, figures, sections
+from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
+from panoptic_heuristic.ablation.report.comparison import Compared, check_same_grid, setting_for_all
+from panoptic_heuristic.ablation.report.csv import write_classes, write_settings
+from panoptic_heuristic.ablation.report.document import Block, Document, Heading, Picture, Text
+from panoptic_heuristic.ablation.report.html import to_html
+from panoptic_heuristic.ablation.report.markdown import to_markdown
+from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.tuning import Tuning
+from panoptic_heuristic.ablation.resampling import Resampled
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweep import SweepResult
 from panoptic_heuristic.formats.files import written_whole
@@ -95,14 +95,14 @@ def make_report(
         for_all = setting_for_all(sweeps)
         more = [for_all, *(sweep.best for sweep in sweeps)]
         compared = Compared(sweeps, [sweep.resampled(more) for sweep in sweeps], for_all)
-        blocks += report_comparison.comparison(compared, 2)
-        resampled, summary = compared.resampled, report_comparison.summary(compared)
+        blocks += comparison.comparison(compared, 2)
+        resampled, summary = compared.resampled, comparison.summary(compared)
     else:
         resampled = [sweeps[0].resampled()]
-        summary = report_sections.summary(sweeps[0], resampled[0])
+        summary = sections.summary(sweeps[0], resampled[0])
     for one, sweep, draws in zip(reported, sweeps, resampled, strict=True):
         if several:
-            blocks += [Heading(sweep.name), Text(report_sections.summary(sweep, draws))]
+            blocks += [Heading(sweep.name), Text(sections.summary(sweep, draws))]
         blocks += _sweep_blocks(one, sweep, draws, 3 if several else 2, progress)
     return Document(title, summary, tuple(blocks)), sweeps
 
@@ -128,17 +128,17 @@ def _sweep_blocks(
     one: Reported, sweep: ReportedSweep, resampled: Optional[Resampled], level: int, progress: Progress
 ) -> List[Block]:
     prefix = file_prefix(sweep.name)
-    blocks = report_sections.overview(sweep, resampled, None if one.tuning is None else one.tuning.fact)
-    blocks += report_sections.best_settings(sweep, resampled, level)
+    blocks = sections.overview(sweep, resampled, None if one.tuning is None else one.tuning.fact)
+    blocks += sections.best_settings(sweep, resampled, level)
     blocks += _at(() if one.tuning is None else one.tuning.blocks, level)
-    blocks += report_figures.heat_maps(sweep, prefix, level)
-    blocks += report_figures.curves(sweep, resampled, prefix, level)
-    blocks += report_figures.things_against_stuff(sweep, prefix, level)
-    blocks += report_effects.classes(sweep, resampled, level)
+    blocks += figures.heat_maps(sweep, prefix, level)
+    blocks += figures.curves(sweep, resampled, prefix, level)
+    blocks += figures.things_against_stuff(sweep, prefix, level)
+    blocks += effects.classes(sweep, resampled, level)
     if one.images is not None:
         blocks += _changes(one.images, sweep, prefix, level, progress)
     blocks += _at(one.attribution, level)
-    return blocks + report_sections.provenance(sweep, level)
+    return blocks + sections.provenance(sweep, level)
 
 
 def _changes(images: Images, sweep: ReportedSweep, prefix: str, level: int, progress: Progress) -> List[Block]:
@@ -162,7 +162,7 @@ def _changes(images: Images, sweep: ReportedSweep, prefix: str, level: int, prog
         png = draw_change(images.store, pair, change, images.image_root)
         alt = f"Image {change.image_id}: ground truth, default and best setting"
         pictures.append(Picture(f"{prefix}_change_{place}.png", png, alt, density=1))
-    return report_effects.changes(found, pictures, level)
+    return effects.changes(found, pictures, level)
 
 
 def file_prefix(name: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import Iterator, List
 
-from panoptic_heuristic.ablation.report_document import (
+from panoptic_heuristic.ablation.report.document import (
     Block,
     Document,
     Facts,

@@ -11,9 +11,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from panoptic_heuristic.ablation.report_plots import BEST, FAINT, axis_label, style, to_png
-from panoptic_heuristic.ablation.report_slices import Family
-from panoptic_heuristic.ablation.report_words import threshold
+from panoptic_heuristic.ablation.report.plots import BEST, FAINT, axis_label, style, to_png
+from panoptic_heuristic.ablation.report.slices import Family
+from panoptic_heuristic.ablation.report.words import threshold
 
 SHOWN_BELOW_BEST = 10.0
 """In PQ: what is worse than that has one colour, or bad corners would leave few colours for the rest."""

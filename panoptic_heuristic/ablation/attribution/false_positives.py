@@ -1,14 +1,14 @@
-"""Why predicted segments are false; the causes are those of :mod:`panoptic_heuristic.ablation.causes`."""
+"""Why predicted segments are false; the causes are those of :mod:`panoptic_heuristic.ablation.attribution.causes`."""
 
 from fractions import Fraction
 from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.causes import FALSE_STUFF, FALSE_THING, Error, Who
-from panoptic_heuristic.ablation.fused_regions import NOBODY, FusedRegions
-from panoptic_heuristic.ablation.missed import main_taker, who_is
-from panoptic_heuristic.ablation.overlaps import MATCH, POOR, Overlaps, best
+from panoptic_heuristic.ablation.attribution.causes import FALSE_STUFF, FALSE_THING, Error, Who
+from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions
+from panoptic_heuristic.ablation.attribution.missed import main_taker, who_is
+from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, Overlaps, best
 
 SLIVER = 1000
 """A segment of less than one pixel in so many of the image's is a sliver."""

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any, Iterable, Iterator, List, Sequence
 
-from panoptic_heuristic.ablation.report_sweep import ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.sweep_tables import MEASURES
 from panoptic_heuristic.formats.files import written_whole
 

@@ -5,7 +5,7 @@ import html
 import re
 from typing import Iterator, List, Mapping
 
-from panoptic_heuristic.ablation.report_document import (
+from panoptic_heuristic.ablation.report.document import (
     Block,
     Document,
     Facts,

@@ -4,11 +4,11 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.report_changes import Change
-from panoptic_heuristic.ablation.report_document import Block, Figure, Heading, Picture, Row, Table, Text
-from panoptic_heuristic.ablation.report_resampling import Resampled, interval
-from panoptic_heuristic.ablation.report_sweep import ReportedSweep
-from panoptic_heuristic.ablation.report_words import between, count, measure, plural, signed, signed_count
+from panoptic_heuristic.ablation.report.changes import Change
+from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Row, Table, Text
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
+from panoptic_heuristic.ablation.report.words import between, count, measure, plural, signed, signed_count
+from panoptic_heuristic.ablation.resampling import Resampled, interval
 from panoptic_heuristic.ablation.sweep_tables import MEASURES
 
 _MOVERS = 8

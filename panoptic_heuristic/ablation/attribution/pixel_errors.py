@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from panoptic_heuristic.ablation.category_maps import CategoryMaps
+from panoptic_heuristic.ablation.attribution.category_maps import CategoryMaps
 
 ZONES = ("elsewhere", "band")
 """The rows of the counts: away from borders between things and stuff of the ground truth, and near them."""

@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
-from panoptic_heuristic.ablation.report_curves import curve_names
-from panoptic_heuristic.ablation.report_document import Block, Figure, Heading, Picture, Row, Table, Text
-from panoptic_heuristic.ablation.report_heatmaps import SHOWN_BELOW_BEST
-from panoptic_heuristic.ablation.report_plots import COLORS, scale_x, style, to_png
-from panoptic_heuristic.ablation.report_resampling import Resampled
-from panoptic_heuristic.ablation.report_slices import Axis
-from panoptic_heuristic.ablation.report_sweep import ReportedSweep
-from panoptic_heuristic.ablation.report_words import between, describe, measure, setting_columns, signed
+from panoptic_heuristic.ablation.report.curves import curve_names
+from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Row, Table, Text
+from panoptic_heuristic.ablation.report.heatmaps import SHOWN_BELOW_BEST
+from panoptic_heuristic.ablation.report.plots import COLORS, scale_x, style, to_png
+from panoptic_heuristic.ablation.report.slices import Axis
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
+from panoptic_heuristic.ablation.report.words import between, describe, measure, setting_columns, signed
+from panoptic_heuristic.ablation.resampling import Resampled
 from panoptic_heuristic.errors import InputError
 
 _LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))

@@ -2,7 +2,7 @@
 
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation.report_document import (
+from panoptic_heuristic.ablation.report.document import (
     Block,
     Fact,
     Facts,
@@ -12,9 +12,8 @@ from panoptic_heuristic.ablation.report_document import (
     Table,
     Text,
 )
-from panoptic_heuristic.ablation.report_resampling import Resampled
-from panoptic_heuristic.ablation.report_sweep import GROUPS, SHOWN, ReportedSweep
-from panoptic_heuristic.ablation.report_words import (
+from panoptic_heuristic.ablation.report.sweep import GROUPS, SHOWN, ReportedSweep
+from panoptic_heuristic.ablation.report.words import (
     between,
     count,
     describe,
@@ -24,6 +23,7 @@ from panoptic_heuristic.ablation.report_words import (
     signed,
     threshold,
 )
+from panoptic_heuristic.ablation.resampling import Resampled
 
 
 def summary(sweep: ReportedSweep, resampled: Optional[Resampled]) -> str:

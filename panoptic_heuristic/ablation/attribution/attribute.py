@@ -13,15 +13,15 @@ from typing import Callable, Dict, Iterable, List, Tuple
 import numpy as np
 import torch
 
-from panoptic_heuristic.ablation.category_maps import category_maps
-from panoptic_heuristic.ablation.causes import Error
-from panoptic_heuristic.ablation.disagreement import Disagreement, count_disagreement
-from panoptic_heuristic.ablation.false_positives import find_false_positives
-from panoptic_heuristic.ablation.fused_regions import NOBODY, FusedRegions, fuse_regions
+from panoptic_heuristic.ablation.attribution.category_maps import category_maps
+from panoptic_heuristic.ablation.attribution.causes import Error
+from panoptic_heuristic.ablation.attribution.disagreement import Disagreement, count_disagreement
+from panoptic_heuristic.ablation.attribution.false_positives import find_false_positives
+from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions, fuse_regions
+from panoptic_heuristic.ablation.attribution.missed import find_missed
+from panoptic_heuristic.ablation.attribution.oracles import ORACLES
+from panoptic_heuristic.ablation.attribution.pixel_errors import count_pixel_errors
 from panoptic_heuristic.ablation.grid import Setting
-from panoptic_heuristic.ablation.missed import find_missed
-from panoptic_heuristic.ablation.oracles import ORACLES
-from panoptic_heuristic.ablation.pixel_errors import count_pixel_errors
 from panoptic_heuristic.ablation.region_store import RegionStore
 from panoptic_heuristic.ablation.region_sweep import is_exact_on_regions
 from panoptic_heuristic.errors import InputError

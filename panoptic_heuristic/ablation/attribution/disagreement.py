@@ -6,8 +6,8 @@ from typing import Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.category_maps import CategoryMaps
-from panoptic_heuristic.ablation.pixel_errors import ZONES
+from panoptic_heuristic.ablation.attribution.category_maps import CategoryMaps
+from panoptic_heuristic.ablation.attribution.pixel_errors import ZONES
 from panoptic_heuristic.formats.categories import Categories
 
 KINDS = ("instance_on_stuff", "no_instance", "other_thing")

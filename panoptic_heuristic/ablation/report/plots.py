@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from panoptic_heuristic.ablation.report_slices import FRACTION, PIXELS, UNITS, Axis
-from panoptic_heuristic.ablation.report_words import threshold
+from panoptic_heuristic.ablation.report.slices import FRACTION, PIXELS, UNITS, Axis
+from panoptic_heuristic.ablation.report.words import threshold
 
 # Told apart by people who confuse red and green, too (Okabe and Ito, "Color Universal Design").
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")

@@ -4,14 +4,14 @@ from typing import List, Optional
 
 import numpy as np
 
-from panoptic_heuristic.ablation.report_curves import curve_names, draw_curves, family_name
-from panoptic_heuristic.ablation.report_document import Block, Figure, Heading, Picture, Text
-from panoptic_heuristic.ablation.report_heatmaps import SHOWN_BELOW_BEST, draw_heat_maps
-from panoptic_heuristic.ablation.report_resampling import Resampled
-from panoptic_heuristic.ablation.report_scatter import draw_scatter, pareto_front
-from panoptic_heuristic.ablation.report_slices import FRACTION, PIXELS
-from panoptic_heuristic.ablation.report_sweep import ReportedSweep
-from panoptic_heuristic.ablation.report_words import count, threshold
+from panoptic_heuristic.ablation.report.curves import curve_names, draw_curves, family_name
+from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Text
+from panoptic_heuristic.ablation.report.heatmaps import SHOWN_BELOW_BEST, draw_heat_maps
+from panoptic_heuristic.ablation.report.scatter import draw_scatter, pareto_front
+from panoptic_heuristic.ablation.report.slices import FRACTION, PIXELS
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
+from panoptic_heuristic.ablation.report.words import count, threshold
+from panoptic_heuristic.ablation.resampling import Resampled
 
 
 def heat_maps(sweep: ReportedSweep, prefix: str, level: int) -> List[Block]:

@@ -9,8 +9,8 @@ from typing import Optional, Sequence
 
 import numpy as np
 
+from panoptic_heuristic.ablation.attribution.overlaps import Overlaps
 from panoptic_heuristic.ablation.grid import Setting
-from panoptic_heuristic.ablation.overlaps import Overlaps
 from panoptic_heuristic.ablation.region_claims import claim_regions, rank_by
 from panoptic_heuristic.ablation.region_counts import Outcomes, Scorer
 from panoptic_heuristic.ablation.regions import Regions, sums

@@ -9,12 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from panoptic_heuristic.ablation import disagreement as heads
-from panoptic_heuristic.ablation import pixel_errors
-from panoptic_heuristic.ablation.attribution import AS_IT_IS, STUFF_PIXELS, Attribution, AttributionJob
-from panoptic_heuristic.ablation.category_maps import BAND_RATIO
-from panoptic_heuristic.ablation.causes import CAUSES, GROUPS, Error, Who
-from panoptic_heuristic.ablation.oracles import TITLES
+from panoptic_heuristic.ablation.attribution import disagreement as heads
+from panoptic_heuristic.ablation.attribution import pixel_errors
+from panoptic_heuristic.ablation.attribution.attribute import AS_IT_IS, STUFF_PIXELS, Attribution, AttributionJob
+from panoptic_heuristic.ablation.attribution.category_maps import BAND_RATIO
+from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Error, Who
+from panoptic_heuristic.ablation.attribution.oracles import TITLES
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import write_json, written_whole

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from panoptic_heuristic.ablation.report_plots import (
+from panoptic_heuristic.ablation.report.plots import (
     COLORS,
     FAINT,
     INK,
@@ -16,7 +16,7 @@ from panoptic_heuristic.ablation.report_plots import (
     style,
     to_png,
 )
-from panoptic_heuristic.ablation.report_sweep import ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 
 _MARGIN, _LEAST_SIDE = 0.12, 0.3
 

@@ -11,8 +11,15 @@ from typing import Callable, Dict
 
 import numpy as np
 
-from panoptic_heuristic.ablation.fused_regions import NOBODY, FusedRegions, counts_of, fuse_regions, score, with_stuff
-from panoptic_heuristic.ablation.overlaps import MATCH, best
+from panoptic_heuristic.ablation.attribution.fused_regions import (
+    NOBODY,
+    FusedRegions,
+    counts_of,
+    fuse_regions,
+    score,
+    with_stuff,
+)
+from panoptic_heuristic.ablation.attribution.overlaps import MATCH, best
 from panoptic_heuristic.ablation.region_claims import rank_by
 from panoptic_heuristic.quality import PQCounts
 

@@ -6,8 +6,8 @@ from typing import Dict, Iterable, Optional, Tuple
 import numpy as np
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
-from panoptic_heuristic.ablation.report_resampling import Resampled, resample
-from panoptic_heuristic.ablation.report_slices import Family, families_of
+from panoptic_heuristic.ablation.report.slices import Family, families_of
+from panoptic_heuristic.ablation.resampling import Resampled, resample
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweep import SweepResult
 from panoptic_heuristic.ablation.sweep_tables import quality_columns, ranking

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from panoptic_heuristic.ablation.grid import Grid, Setting
 from panoptic_heuristic.ablation.region_store import RegionStore
 from panoptic_heuristic.ablation.region_sweep import add_regions, is_exact_on_regions
-from panoptic_heuristic.ablation.report_words import measure
+from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from panoptic_heuristic.ablation.report_plots import (
+from panoptic_heuristic.ablation.report.plots import (
     COLORS,
     FAINT,
     best_marker,
@@ -17,9 +17,9 @@ from panoptic_heuristic.ablation.report_plots import (
     style,
     to_png,
 )
-from panoptic_heuristic.ablation.report_resampling import Resampled, interval
-from panoptic_heuristic.ablation.report_slices import Axis, Family
-from panoptic_heuristic.ablation.report_sweep import GROUPS, ReportedSweep
+from panoptic_heuristic.ablation.report.slices import Axis, Family
+from panoptic_heuristic.ablation.report.sweep import GROUPS, ReportedSweep
+from panoptic_heuristic.ablation.resampling import Resampled, interval
 
 _TITLES = {"all": "PQ, all", "things": "PQ, things", "stuff": "PQ, stuff"}
 _WIDTHS = {1: 5.6, 2: 9.0, 3: 11.1, 4: 12.0}

@@ -1,12 +1,12 @@
-"""Why ground-truth segments were missed; the causes are those of :mod:`panoptic_heuristic.ablation.causes`."""
+"""Why ground-truth segments were missed, by :mod:`panoptic_heuristic.ablation.attribution.causes`."""
 
 from typing import List, Optional
 
 import numpy as np
 
-from panoptic_heuristic.ablation.causes import MISSED_STUFF, MISSED_THING, Error, Who
-from panoptic_heuristic.ablation.fused_regions import NOBODY, FusedRegions, overlap_threshold_of
-from panoptic_heuristic.ablation.overlaps import MATCH, POOR, best
+from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_THING, Error, Who
+from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions, overlap_threshold_of
+from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, best
 
 
 def find_missed(fused: FusedRegions) -> List[Error]:

@@ -1,0 +1,1 @@
+"""Which rule lost which segment, and what mending each cause would bring."""

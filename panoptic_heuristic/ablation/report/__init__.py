@@ -1,0 +1,1 @@
+"""One report on finished sweeps: Markdown, CSV, figures and a page."""
