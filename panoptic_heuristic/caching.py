@@ -4,12 +4,13 @@ import functools
 import hashlib
 import multiprocessing
 from pathlib import Path
-from typing import Callable, Dict, Iterable
+from typing import Callable, Dict, Iterable, List, Optional
 
 import numpy as np
 import torch
 from pycocotools import mask as rle_codec
 
+from panoptic_heuristic.ablation.best_stuff import best_stuff
 from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.errors import InputError
@@ -28,6 +29,7 @@ def cache_files(
     heads: Heads,
     *,
     score_floor: float,
+    stuff_probability: float = 0.25,
     workers: int = 1,
     progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
 ) -> int:
@@ -37,6 +39,7 @@ def cache_files(
         folder: of the cache.
         heads: what the files say.
         score_floor: instances with a lower score are not kept.
+        stuff_probability: the floor that ``above_floor`` is about, if the semantic results are logits.
         workers: processes; the files do not depend on it.
         progress: wraps the iterable of results, given their number; tqdm fits.
 
@@ -44,7 +47,7 @@ def cache_files(
         How many images were kept now.
 
     Raises:
-        InputError: a mask or a label map is wrong, or the folder holds a cache of something else.
+        InputError: a mask, a label map or logits are wrong, or the folder holds a cache of something else.
     """
     images = sorted(heads.images, key=lambda image: image.image_id)
     manifest = Manifest(
@@ -52,7 +55,7 @@ def cache_files(
         categories=heads.categories,
         label_to_category=_labels(heads),
         images=tuple(CachedImage(image.image_id, image.file_name, image.height, image.width) for image in images),
-        floors=Floors(score_floor, None, None),
+        floors=Floors(score_floor, None, stuff_probability if heads.only_logits else None),
         has_logits=False,
         source={"files_sha256": _hashes(heads)},
     )
@@ -95,8 +98,7 @@ def _keep(cache: PredictionCache, meaning: LabelMeaning, outputs: HeadOutputs) -
         torch.set_num_threads(1)
     manifest, image = cache.manifest, outputs.image
     instances, semantics = read_head_outputs(outputs, manifest.categories, meaning)
-    if semantics is not None:
-        semantics = _relabelled(semantics, manifest.label_to_category)
+    relabelled = None if semantics is None else _relabelled(semantics, manifest.label_to_category)
     count = len(instances)
     cache.write(
         ImagePredictions(
@@ -106,15 +108,15 @@ def _keep(cache: PredictionCache, meaning: LabelMeaning, outputs: HeadOutputs) -
             category_ids=np.array(instances.category_ids, dtype=np.int64),
             boxes=np.full((count, 4), np.nan, dtype=np.float32),
             mask_quality=np.full(count, np.nan),
-            semantic_agreement=semantic_agreement(instances, semantics, manifest.categories),
+            semantic_agreement=semantic_agreement(instances, relabelled, manifest.categories),
             masks=_compressed(outputs),
-            semantics=None if semantics is None else _runs(semantics, manifest.categories),
+            semantics=None if semantics is None else _runs(semantics, relabelled, manifest),
         )
     )
 
 
 def _relabelled(semantics: SemanticMap, label_to_category: LabelMeaning) -> SemanticMap:
-    label_of = {category_id: label for label, category_id in label_to_category.items()}
+    label_of = _label_of(label_to_category)
     values = {label: label_of[semantics.label_to_category[label]] for label in semantics.areas}
     return SemanticMap(semantics.look_up(values), label_to_category)
 
@@ -127,16 +129,27 @@ def _compressed(outputs: HeadOutputs) -> tuple:
     return encoded_masks(rle_codec.frPyObjects(runs, height, width)) if runs else ()
 
 
-def _runs(semantics: SemanticMap, categories: Categories) -> SemanticRuns:
-    """Labels; underneath a label that means no stuff, the files do not say which stuff is best."""
-    labels = semantics.labels.numpy()
-    stuff = [
-        label
-        for label, category_id in semantics.label_to_category.items()
-        if category_id is not None and not categories[category_id].isthing
-    ]
-    best = np.where(np.isin(labels, stuff), labels, NO_STUFF)
-    return SemanticRuns.of_maps(labels, best, np.zeros(labels.shape, dtype=bool))
+def _label_of(label_to_category: LabelMeaning) -> Dict[Optional[int], int]:
+    return {category_id: label for label, category_id in label_to_category.items()}
+
+
+def _runs(semantics: SemanticMap, relabelled: SemanticMap, manifest: Manifest) -> SemanticRuns:
+    """The labels of the cache. Underneath a label that means no stuff, only logits say which stuff is best."""
+    labels = relabelled.labels.numpy()
+    if semantics.logits is None:
+        best = np.where(np.isin(labels, _stuff(relabelled, manifest.categories)), labels, NO_STUFF)
+        return SemanticRuns.of_maps(labels, best, np.zeros(labels.shape, dtype=bool))
+    stuff, label_of = _stuff(semantics, manifest.categories), _label_of(manifest.label_to_category)
+    channels, above = best_stuff(semantics.logits, stuff, manifest.floors.stuff_probability)
+    label_of_channel = np.full(NO_STUFF + 1, NO_STUFF)
+    label_of_channel[stuff] = [label_of[semantics.label_to_category[channel]] for channel in stuff]
+    return SemanticRuns.of_maps(labels, label_of_channel[channels], above)
+
+
+def _stuff(semantics: SemanticMap, categories: Categories) -> List[int]:
+    """The labels that mean stuff, ascending."""
+    meaning = semantics.label_to_category
+    return sorted(label for label, one in meaning.items() if one is not None and not categories[one].isthing)
 
 
 def _hashes(heads: Heads) -> Dict[str, str]:

@@ -15,7 +15,7 @@ from panoptic_heuristic.formats.coco_panoptic import json_problems
 from panoptic_heuristic.formats.coco_results import InstanceEntry, MaskEntry, paint, read_masks
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
 from panoptic_heuristic.formats.label_png import read_label_png
-from panoptic_heuristic.formats.logits import labels_of_logits
+from panoptic_heuristic.formats.logits import read_logits
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
 from panoptic_heuristic.formats.segment_ids import colored
 from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
@@ -193,12 +193,13 @@ def _semantics(outputs: HeadOutputs, categories: Categories, meaning: LabelMeani
         stuff = [mask for mask in semantics if _is_stuff(meaning[mask.label], categories)]
         labels = paint(stuff, image.height, image.width, where=f"image {image.image_id}")
         return SemanticMap(labels, [None, *(meaning[mask.label] for mask in stuff)])
+    logits = None
     if semantics.suffix == ".npz":
-        labels = labels_of_logits(semantics, channels=len(meaning), height=image.height, width=image.width)
+        logits, labels = read_logits(semantics, channels=len(meaning), height=image.height, width=image.width)
     else:
         labels, _ = read_label_png(semantics, size=(image.height, image.width))
     try:
-        return SemanticMap(labels, meaning)
+        return SemanticMap(labels, meaning, logits)
     except InputError as error:
         raise InputError(f"{semantics}: {error} (with --label-to-category or --no-label)") from error
 

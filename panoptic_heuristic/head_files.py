@@ -38,6 +38,12 @@ class Heads:
     semantics: Dict[int, Semantics]
     paths: Dict[str, Path]
 
+    @property
+    def only_logits(self) -> bool:
+        """Whether the semantic head's results are logits, of each image that has any."""
+        kinds = {isinstance(one, Path) and one.suffix == ".npz" for one in self.semantics.values()}
+        return kinds == {True}
+
 
 def add_file_arguments(parser: argparse.ArgumentParser, *, required: bool = True):
     """Adds the flags that name the files; returns their group."""

@@ -16,6 +16,8 @@ from tqdm import tqdm
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.workers import default_workers
 
+_MODEL_FLOOR, _STUFF_FLOOR = 0.01, 0.25
+
 _EXAMPLE = """\
 examples:
   python tools/cache_predictions.py --config-file output/config.yaml --num-gpus 8 --cache cache \\
@@ -36,8 +38,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     if (args.config_file is None) == (args.images is None):
         raise InputError("give --config-file to run a model, or --images to take the result files of another system")
     for name in ("score_floor", "stuff_probability_floor"):
-        if not 0 <= getattr(args, name) <= 1:
-            raise InputError(f"--{name.replace('_', '-')} must be in [0, 1], got {getattr(args, name):g}")
+        value = getattr(args, name)
+        if value is not None and not 0 <= value <= 1:
+            raise InputError(f"--{name.replace('_', '-')} must be in [0, 1], got {value:g}")
     if args.cache.exists() and not args.cache.is_dir():
         raise InputError(f"--cache {args.cache} is a file; expected a folder, new or with a cache")
     if args.config_file is None:
@@ -92,16 +95,19 @@ def run_model(args: argparse.Namespace) -> None:
         setup_logger(None, distributed_rank=comm.get_rank(), name=name)
     use_dataset_yaml(cfg, explicit)
     cfg.freeze()
-    settings = CachingSettings(args.score_floor, args.stuff_probability_floor, args.store_logits)
+    settings = CachingSettings(
+        _MODEL_FLOOR if args.score_floor is None else args.score_floor,
+        _STUFF_FLOOR if args.stuff_probability_floor is None else args.stuff_probability_floor,
+        args.store_logits,
+    )
     # disable=None: silent when stderr is no terminal.
     bar = functools.partial(tqdm, desc="cache", unit="batch", disable=None if comm.is_main_process() else True)
     times = cache_predictions(cfg, args.cache, settings, lambda batches, total: bar(batches, total=total))
     if comm.is_main_process():
-        by_whom = " by the first process" if comm.get_world_size() > 1 else ""
-        print(f"{times.images} images run{by_whom}")
+        print(f"{times.images} images run")
         if times.images:
-            network, rest = (1000 * seconds / times.images for seconds in (times.network, times.rest))
-            print(f"{network:.0f} ms per image in the network, {rest:.0f} ms besides")
+            reading, network, keeping = (1000 * seconds / times.images for seconds in times[1:])
+            print(f"per image {reading:.0f} ms reading, {network:.0f} ms in the network, {keeping:.0f} ms keeping it")
 
 
 def _from_files(args: argparse.Namespace) -> None:
@@ -110,14 +116,20 @@ def _from_files(args: argparse.Namespace) -> None:
 
     if args.instances is None and args.semantics is None:
         raise InputError("there is nothing to keep: give --instances, --semantics or both")
+    heads = read_heads(args)
+    if args.stuff_probability_floor is not None and not heads.only_logits:
+        raise InputError("--stuff-probability-floor needs logits of every image; labels have no probabilities")
+    score_floor = 0.0 if args.score_floor is None else args.score_floor
+    below = sum(one.score < score_floor for entries in heads.instances.values() for one in entries)
     done = cache_files(
         args.cache,
-        read_heads(args),
-        score_floor=args.score_floor,
+        heads,
+        score_floor=score_floor,
+        stuff_probability=_STUFF_FLOOR if args.stuff_probability_floor is None else args.stuff_probability_floor,
         workers=args.workers,
         progress=lambda results, total: tqdm(results, total=total, desc="cache", unit="image", disable=None),
     )
-    print(f"{done} images converted")
+    print(f"{done} images converted, {below} instances below a score of {score_floor:g} left out")
 
 
 def _print_cache(folder: Path) -> None:
@@ -139,8 +151,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--cache", type=Path, required=True, help="the folder to make or to go on with")
     parser.add_argument(
-        "--score-floor", type=float, default=0.01,
-        help="keep no instance with a lower score: no sweep can go below it (default: %(default)s)",
+        "--score-floor", type=float,
+        help="keep no instance with a lower score: no sweep can go below it; for result files, what the other system "
+        f"cut at (default: {_MODEL_FLOOR} for a model, 0 for files)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stuff-probability-floor", type=float,
+        help=f"note where the best stuff label is at least this probable; needs logits (default: {_STUFF_FLOOR})",
     )  # fmt: skip
     model = parser.add_argument_group("from a model")
     model.add_argument("--config-file", help="as for tools/train_net.py; KEY VALUE pairs may follow")
@@ -149,10 +166,6 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--machine-rank", type=int, default=0)
     model.add_argument("--dist-url", default="auto", help="of the first machine, for several")
     model.add_argument("--num-cpu-processes", type=int, default=1, help="processes that share the work on the CPU")
-    model.add_argument(
-        "--stuff-probability-floor", type=float, default=0.25,
-        help="note where the best stuff label is at least this probable (default: %(default)s)",
-    )  # fmt: skip
     model.add_argument("--store-logits", action="store_true", help="for rules that need more than masks and labels")
     model.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="changes of the config")
     files = add_file_arguments(parser, required=False)

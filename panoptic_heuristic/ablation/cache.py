@@ -9,9 +9,10 @@
 The manifest comes first, so that a run that was stopped can tell whether it is the same that goes on.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.ablation.predictions import ImagePredictions
 from panoptic_heuristic.errors import InputError
@@ -135,7 +136,8 @@ class PredictionCache:
         """Starts a cache, or goes on with the one of an equal manifest.
 
         Raises:
-            InputError: the folder holds a cache of something else; what differs is named.
+            InputError: the folder holds a cache of something else, what differs is named; or it
+                cannot be written to.
         """
         folder = Path(folder)
         path = folder / "manifest.json"
@@ -143,7 +145,8 @@ class PredictionCache:
         if path.exists():
             _check_same(Manifest.from_json(read_json(path), str(path)).to_json(), manifest.to_json(), folder)
         else:
-            write_json(path, manifest.to_json())
+            with _told_plainly(path):
+                write_json(path, manifest.to_json())
         return cls.open(folder)
 
     @classmethod
@@ -174,8 +177,14 @@ class PredictionCache:
             remove_leftovers(folder)
 
     def write(self, predictions: ImagePredictions) -> None:
-        """Keeps the predictions of one image."""
-        write_arrays(self.path_of(predictions.image_id), predictions.to_arrays())
+        """Keeps the predictions of one image.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        path = self.path_of(predictions.image_id)
+        with _told_plainly(path):
+            write_arrays(path, predictions.to_arrays())
 
     def read(self, image_id: int) -> ImagePredictions:
         """The predictions of one image.
@@ -192,9 +201,18 @@ class PredictionCache:
         return predictions
 
 
+@contextlib.contextmanager
+def _told_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; what was kept before stays good") from error
+
+
 def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    for key, value in _flat(wanted).items():
-        found = _flat(there).get(key)
+    there, wanted = _flat(there), _flat(wanted)
+    for key in [*wanted, *there]:
+        found, value = there.get(key), wanted.get(key)
         if found != value:
             raise InputError(
                 f"{folder} is a cache of something else: its {key} is {_short(found)}, not {_short(value)}; "

@@ -10,15 +10,16 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 
 
-def labels_of_logits(path: PathLike, *, channels: int, height: int, width: int) -> np.ndarray:
-    """Reads logits and returns the channel of the largest one per pixel.
+def read_logits(path: PathLike, *, channels: int, height: int, width: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Reads logits, and which is the largest one of each pixel.
 
     Args:
         path: an .npz file with one floating-point array; what it is called does not matter.
         channels, height, width: the shape it must have.
 
     Returns:
-        (height, width) uint8, int32 for more than 256 channels. Of equal logits the first counts.
+        (channels, height, width) logits as they are in the file, and (height, width) channels of the
+        largest: uint8, int32 for more than 256 channels. Of equal logits the first counts.
 
     Raises:
         InputError: the file is missing or damaged, its array has another shape or no floating-point
@@ -26,8 +27,8 @@ def labels_of_logits(path: PathLike, *, channels: int, height: int, width: int) 
     """
     try:
         name, shape, dtype = _header(path)
-        # Before anything is unpacked: a small file can promise terabytes.
-        if shape != (channels, height, width) or dtype.kind != "f":
+        # Before anything is unpacked: a small file can promise terabytes. PyTorch has no numbers of more than 64 bits.
+        if shape != (channels, height, width) or dtype.kind != "f" or dtype.itemsize > 8:
             raise InputError(
                 f"{path}: expected floating-point logits of shape {(channels, height, width)}, got {shape} {dtype}"
             )
@@ -39,7 +40,7 @@ def labels_of_logits(path: PathLike, *, channels: int, height: int, width: int) 
         raise InputError(f"{path} is missing") from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} cannot be read as an .npz file: {error}") from error
-    return _argmax(logits, path)
+    return logits, _argmax(logits, path)
 
 
 def _header(path: PathLike) -> Tuple[str, Tuple[int, ...], np.dtype]:

@@ -4,10 +4,12 @@ import pytest
 
 from panoptic_heuristic.ablation.report.document import Table
 from panoptic_heuristic.ablation.report.tuning import read_tuning
-from panoptic_heuristic.ablation.tuner import TunerSettings, fold_parts, run_tuner, stage_reports
-from panoptic_heuristic.ablation.tuner_files import write_tuning
-from panoptic_heuristic.ablation.tuner_global import Baselines
-from panoptic_heuristic.ablation.tuner_images import load_images
+from panoptic_heuristic.ablation.tuning.files import write_tuning
+from panoptic_heuristic.ablation.tuning.gains import stage_reports
+from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines
+from panoptic_heuristic.ablation.tuning.images import load_images
+from panoptic_heuristic.ablation.tuning.parts import fold_parts
+from panoptic_heuristic.ablation.tuning.tune import TunerSettings, run_tuner
 from panoptic_heuristic.errors import InputError
 from tests.ablation.report_sweeps import GREEDY, drawn_sweep, small_store, swept
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.logits import labels_of_logits
+from panoptic_heuristic.formats.logits import read_logits
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def read(tmp_path):
     def of(*arrays, channels=3, height=2, width=2, **named):
         path = tmp_path / "a.npz"
         np.savez_compressed(path, *arrays, **named)
-        return labels_of_logits(path, channels=channels, height=height, width=width)
+        return read_logits(path, channels=channels, height=height, width=width)[1]
 
     return of
 
@@ -68,7 +68,7 @@ def test_no_npz_file(tmp_path, content):
     path = tmp_path / "a.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match="a.npz cannot be read as an .npz file"):
-        labels_of_logits(path, channels=3, height=2, width=2)
+        read_logits(path, channels=3, height=2, width=2)
 
 
 def test_a_truncated_array(tmp_path):
@@ -79,9 +79,9 @@ def test_a_truncated_array(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("arr_0.npy", content[:-4])
     with pytest.raises(InputError, match="a.npz cannot be read as an .npz file"):
-        labels_of_logits(path, channels=3, height=2, width=2)
+        read_logits(path, channels=3, height=2, width=2)
 
 
 def test_a_missing_file(tmp_path):
     with pytest.raises(InputError, match="b.npz is missing"):
-        labels_of_logits(tmp_path / "b.npz", channels=3, height=2, width=2)
+        read_logits(tmp_path / "b.npz", channels=3, height=2, width=2)

@@ -234,6 +234,10 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
         (["--config-file", "{model}", "MODEL.NOTHING", "1"], "MODEL.NOTHING"),
         (["--config-file", "{model}", "MODEL.WEIGHTS", "none.pth"], "none.pth"),
         (["--config-file", "{model}", "DATASETS.TEST", "()"], "DATASETS.TEST must name one data set"),
+        (["--config-file", "{model}", "DATASETS.TEST", "('shapes_train', 'shapes_val')"], "must name one data set"),
+        (["--config-file", "{model}", "DATASETS.TEST", "('none',)"], "DATASETS.TEST names 'none', but"),
+        (["--config-file", "{model}", "MODEL.META_ARCHITECTURE", "GeneralizedRCNN"], "take PanopticHeuristicFPN with"),
+        (["--config-file", "{model}", "--score-floor", "nan"], "--score-floor must be in [0, 1], got nan"),
         (["--images", "none.json"], "nothing to keep"),
         (["--images", "none.json", "--instances", "x.json"], "cannot read none.json"),
         (["--images", "none.json", "--store-logits"], "--store-logits means nothing with --images"),
@@ -248,6 +252,22 @@ def test_wrong_input_is_one_sentence(trained, load_tool, tmp_path, capsys, flags
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert code == 2 and error.startswith("error: ")
     assert words in error
+
+
+def test_weights_that_are_missing_or_damaged_leave_no_cache(trained, load_tool, tmp_path, capsys):
+    damaged = tmp_path / "damaged.pth"
+    damaged.write_bytes((trained.folder / "model_final.pth").read_bytes()[:5000])
+    for weights, words in ((damaged, "damaged.pth is damaged"), (tmp_path / "none.pth", "cannot read the checkpoint")):
+        flags = ["--config-file", str(SMALL_MODEL), "--cache", str(tmp_path / "c"), *trained.overrides[:2]]
+        assert load_tool("cache_predictions").main([*flags, "MODEL.WEIGHTS", str(weights)]) == 2
+        assert words in capsys.readouterr().err.strip().splitlines()[-1]
+        assert not (tmp_path / "c").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(trained, load_tool, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert load_tool("cache_predictions").main(arguments(trained, tmp_path / "file" / "cache")) == 2
+    assert "manifest.json: Not a directory" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def test_a_cache_that_is_a_file_is_told(tmp_path, load_tool, capsys):

@@ -1,0 +1,1 @@
+"""Finding settings on some images and counting them on others."""

@@ -1,0 +1,228 @@
+"""The second stage of tuning: a score cutoff and an overlap threshold of its own for each thing category.
+
+Coordinate ascent from the global values: one category after the other, all candidate values of it at
+once, counted on the images that have an instance of it and nowhere else, since no other image can
+change. What is compared is the PQ of all categories: an instance more takes pixels from others.
+
+**Shrinkage.** A category moves only to a value whose gain on the tuning part exceeds ``shrinkage``
+standard errors of that gain, and of the values that do, to the one with the largest gain less that
+many standard errors. Otherwise it stays where it is, which at first is the global value. A gain is a
+sum over images: with a category's sum of IoU I and D = TP + FP / 2 + FN / 2 it is, exactly, the sum
+of (change of I - PQ before * change of D) / D after. Its standard error is the root of the sum of
+squares of what each image adds. So a gain that hinges on a single image is one standard error,
+however large it looks, one of n images that add the same is the root of n, and values far from the
+global one, which change more images, must show more. A rare category has few images and hardly ever
+moves; one with fewer than :data:`FEWEST_SEGMENTS` segments never does. This is the one-standard-error
+rule of Breiman et al., "Classification and Regression Trees" (1984), which prefers the simpler of two
+choices that the data cannot tell apart. Every move raises the PQ of the tuning part, shrinkage or not.
+
+Shape legend: C categories in the order of the data set's list, S settings, N instances.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Callable, List, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.region_claims import rank_by
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.tuning.counts import (
+    ClassValues,
+    ImageCounts,
+    count_pipeline,
+    count_settings,
+    pq_of,
+    setting_counts,
+)
+from panoptic_heuristic.ablation.tuning.global_thresholds import CUTOFFS, OVERLAPS
+from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.quality import IOU_UNIT
+
+FEWEST_SEGMENTS = 2
+"""A category with fewer ground-truth segments in the tuning part keeps the global values."""
+
+NO_GAIN = 1e-9
+"""In PQ from 0 to 1: less than this is rounding."""
+
+Values = Tuple[float, float]
+"""A score cutoff and an overlap threshold."""
+
+# Of the second round, around where the first one arrived.
+_CUTOFF_CHANGES = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
+_OVERLAP_CHANGES = (-0.05, 0.0, 0.05)
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Where the ascent is: the pipeline, and its counts, (3, C) int64, of each image."""
+
+    pipeline: Pipeline
+    table: np.ndarray
+
+
+def tune_classes(
+    images: Sequence[TuningImage],
+    categories: Categories,
+    pipeline: Pipeline,
+    *,
+    score_floor: float,
+    shrinkage: float,
+) -> Pipeline:
+    """Gives thing categories values of their own where that pays; never worse on these images.
+
+    Args:
+        images: the tuning part.
+        categories: the data set's.
+        pipeline: the global values, ordered by score.
+        score_floor: no lower cutoff is tried.
+        shrinkage: in standard errors, see above; 0 for none.
+    """
+    segments = sum(image.segments for image in images)
+    tuned = [
+        place
+        for place, category in enumerate(categories.values())
+        if category.isthing and segments[place] >= FEWEST_SEGMENTS
+    ]
+    state = _State(pipeline, np.stack([count_pipeline(image, pipeline, categories) for image in images]))
+    for candidates in (_all_values, _near_values):
+        for place in tuned:
+            state = _with_best_value(state, images, categories, place, candidates, score_floor, shrinkage)
+    return state.pipeline
+
+
+def _all_values(current: Values, score_floor: float) -> List[Values]:
+    cutoffs = {score_floor, *(cutoff for cutoff in CUTOFFS if cutoff >= score_floor), current[0]}
+    return [(cutoff, overlap) for cutoff in sorted(cutoffs) for overlap in sorted({*OVERLAPS, current[1]})]
+
+
+def _near_values(current: Values, score_floor: float) -> List[Values]:
+    cutoffs = {max(round(current[0] + change, 4), score_floor) for change in _CUTOFF_CHANGES if change} | {current[0]}
+    overlaps = {min(max(round(current[1] + change, 4), 0.0), 1.0) for change in _OVERLAP_CHANGES if change}
+    return [(cutoff, overlap) for cutoff in sorted(cutoffs) for overlap in sorted(overlaps | {current[1]})]
+
+
+def _with_best_value(
+    state: _State,
+    images: Sequence[TuningImage],
+    categories: Categories,
+    place: int,
+    candidates: Callable[[Values, float], List[Values]],
+    score_floor: float,
+    shrinkage: float,
+) -> _State:
+    values = ClassValues.of_pipeline(state.pipeline, categories)
+    current = float(values.cutoff[place]), float(values.overlap[place])
+    tried = candidates(current, score_floor)
+    before = setting_counts(state.table[..., None], images, categories)
+    involved = [number for number, image in enumerate(images) if _concerns(image, place, tried)]
+    changes = []
+    for number in involved:
+        counts = _count_values(images[number], values, place, tried)
+        change = counts.values - state.table[number][:, counts.places, None]
+        changes.append(ImageCounts(counts.places, change, counts.equal))
+    gain, error = gains_of_changes(before, changes, len(tried), categories)
+    worth = gain - shrinkage * error
+    chosen = choose(worth, tried, current)
+    if not worth[chosen] > NO_GAIN:
+        return state
+    pipeline = with_values(state.pipeline, list(categories)[place], tried[chosen])
+    table = state.table.copy()
+    for number in involved:
+        table[number] = count_pipeline(images[number], pipeline, categories)
+    return _State(pipeline, table)
+
+
+def gains_of_changes(
+    before: SettingCounts, changes: Sequence[ImageCounts], settings: int, categories: Categories
+) -> Tuple[np.ndarray, np.ndarray]:
+    """What changes of single images' counts add to PQ, and how sure that is.
+
+    Args:
+        before: the counts of one setting, of all images.
+        changes: what S other settings add to iou_sum, TP and FP of some images.
+        settings: S.
+        categories: the data set's.
+
+    Returns:
+        (S,) the gain of PQ, 0 to 1, and its standard error.
+    """
+    total = np.zeros((3, len(categories), settings), dtype=np.int64)
+    for change in changes:
+        total[:, change.places] += change.values[:, :, change.equal]
+    after = SettingCounts(
+        before.iou_sum + total[0], before.tp + total[1], before.fp + total[2], before.segments, before.images
+    )
+    pq = np.nan_to_num(before.quality().pq)
+    size = (after.tp + after.fp + after.segments[:, None]) / 2
+    occurs = size > 0
+    weight = occurs / np.maximum(size, 0.5) / np.maximum(occurs.sum(axis=0), 1)
+    squares = np.zeros(settings)
+    for change in changes:
+        iou_sum, tp, fp = change.values
+        added = iou_sum / IOU_UNIT - pq[change.places] * (tp + fp) / 2
+        squares += np.square((weight[change.places] * added[:, change.equal]).sum(axis=0))
+    return pq_of(after, categories) - pq_of(before, categories), np.sqrt(squares)
+
+
+def choose(worth: np.ndarray, tried: Sequence[Values], current: Values) -> int:
+    """The place of the values of most worth; of equals the nearest to the current ones, which are worth 0.
+
+    Args:
+        worth: (S,) gain less its penalty.
+        tried: S pairs, the current one among them.
+        current: where the category is.
+    """
+    distance = [abs(cutoff - current[0]) + abs(overlap - current[1]) for cutoff, overlap in tried]
+    # The last key sorts first.
+    return int(np.lexsort([distance, -worth])[0])
+
+
+def with_values(pipeline: Pipeline, category_id: int, values: Values) -> Pipeline:
+    """A pipeline with a score cutoff and an overlap threshold for one category; equal to the global ones: none."""
+    cutoff, overlap = values
+    claim = pipeline.claim
+    cutoffs, overlaps = dict(pipeline.instances_score_thresh_of), dict(claim.overlap_threshold_of)
+    for single, value, otherwise in (
+        (cutoffs, cutoff, pipeline.instances_score_thresh),
+        (overlaps, overlap, claim.overlap_threshold),
+    ):
+        single.pop(category_id, None)
+        if value != otherwise:
+            single[category_id] = value
+    return dataclasses.replace(
+        pipeline,
+        claim=dataclasses.replace(claim, overlap_threshold_of=dict(sorted(overlaps.items()))),
+        instances_score_thresh_of=dict(sorted(cutoffs.items())),
+    )
+
+
+def _concerns(image: TuningImage, place: int, tried: Sequence[Values]) -> bool:
+    """Whether any of the values lets an instance of the category in."""
+    scores = image.regions.scores
+    return bool(((image.places == place) & np.isfinite(scores) & (scores >= min(tried)[0])).any())
+
+
+def _count_values(image: TuningImage, values: ClassValues, place: int, tried: Sequence[Values]) -> ImageCounts:
+    """An image with other values for one category, the others staying as they are."""
+    cutoffs, overlaps = (np.array(sorted(set(column))) for column in zip(*tried, strict=True))
+    regions = image.regions
+    needed = values.cutoff.copy()
+    needed[place] = cutoffs[0]
+    ranked = rank_by(regions.scores, np.isfinite(regions.scores) & (regions.scores >= needed[image.places]))
+    own = image.places[ranked] == place
+    # Each cutoff lets in the first of the category's instances; few of the numbers of them differ.
+    numbers, number_of = np.unique(
+        (regions.scores[ranked][own] >= cutoffs[:, None]).sum(axis=1), return_inverse=True
+    )
+    settings = len(numbers) * len(overlaps)
+    takes_part = np.ones((len(ranked), settings), dtype=bool)
+    takes_part[own] = np.arange(own.sum())[:, None] < numbers.repeat(len(overlaps))
+    thresholds = np.repeat(values.overlap[image.places[ranked]][:, None], settings, axis=1)
+    thresholds[own] = np.tile(overlaps, len(numbers))
+    counts = count_settings(image, ranked, thresholds, takes_part, values)
+    # `tried` holds all pairs of a cutoff and an overlap threshold, the latter fastest.
+    setting_of = number_of.reshape(-1)[:, None] * len(overlaps) + np.arange(len(overlaps))
+    return ImageCounts(counts.places, counts.values, counts.equal[setting_of.reshape(-1)])

@@ -1,0 +1,119 @@
+"""The first stage of tuning: one score cutoff, one overlap threshold and one limit of stuff for all.
+
+PQ of things depends on the first two only, PQ of stuff on all three, and they are searched together
+for the PQ of all: a coarse grid that holds the baselines, then smaller and smaller steps around its
+best point. The limit is tried in pixels and as a fraction of the image.
+"""
+
+from dataclasses import dataclass
+from typing import Iterable, List, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.region_sweep import add_regions
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.tuning.counts import best_of, pq_of
+from panoptic_heuristic.ablation.tuning.images import TuningImage, segments_of
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion import Pipeline
+
+CUTOFFS = tuple(round(0.05 * step, 2) for step in range(20))
+OVERLAPS = tuple(round(0.1 * step, 1) for step in range(1, 11))
+# Detectron2's 4096 pixels of an image of 640 x 480, halves and doubles of it.
+FRACTIONS = (0.0, *(4096 / (640 * 480) * 2.0**power for power in (-6, -5, -4, -3, -2, -1, 0, 1, 2)))
+
+# Each step of the search around the best point: of the score, of the overlap, and the factor of the limit.
+_STEPS = ((0.025, 0.05, 2**0.5), (0.0125, 0.025, 2**0.25))
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """What is tuned from, and what the gain is reported against.
+
+    Attributes:
+        default: with a limit of stuff in pixels.
+        scaled: the same but for the limit, which is a fraction of the image.
+    """
+
+    default: Pipeline
+    scaled: Pipeline
+
+    @classmethod
+    def of_values(cls, score: float, overlap: float, stuff_area: float, stuff_fraction: float) -> "Baselines":
+        """Of thresholds.
+
+        Raises:
+            InputError: one is out of its interval.
+        """
+        claim = ClaimSetting("greedy", overlap)
+        limits = StuffLimit(stuff_area, 0.0), StuffLimit(0.0, stuff_fraction)
+        return cls(*(Setting(claim, score, limit).pipeline() for limit in limits))
+
+
+def tune_global(
+    images: Sequence[TuningImage], categories: Categories, baselines: Baselines, score_floor: float
+) -> Pipeline:
+    """The thresholds of the highest PQ on some images; never worse there than the baselines.
+
+    Args:
+        images: the tuning part.
+        categories: the data set's.
+        baselines: are among the candidates.
+        score_floor: no lower cutoff is tried.
+    """
+    best = _best(_coarse_grid(images, baselines, score_floor), images, categories)
+    for steps in _STEPS:
+        best = _best(_grid_around(best, steps, score_floor), images, categories)
+    return best.pipeline()
+
+
+def _coarse_grid(images: Sequence[TuningImage], baselines: Baselines, score_floor: float) -> Grid:
+    default, scaled = baselines.default, baselines.scaled
+    typical_area = float(np.median([image.regions.area for image in images]))
+    pixels = {float(round(fraction * typical_area)) for fraction in FRACTIONS} | {float(default.stuff_area_thresh)}
+    fractions = {fraction for fraction in FRACTIONS if fraction} | {scaled.stuff_area_fraction}
+    return _grid(
+        (*OVERLAPS, default.claim.overlap_threshold),
+        (score_floor, *(cutoff for cutoff in CUTOFFS if cutoff >= score_floor), default.instances_score_thresh),
+        [StuffLimit(value, 0.0) for value in pixels] + [StuffLimit(0.0, value) for value in fractions if value],
+    )
+
+
+def _grid_around(best: Setting, steps: Tuple[float, float, float], score_floor: float) -> Grid:
+    by_score, by_overlap, factor = steps
+    score, overlap, limit = best.instances_score_thresh, best.claim.overlap_threshold, best.stuff_limit
+    return _grid(
+        [_clipped(overlap, change, 0.0, 1.0) for change in (-by_overlap, 0, by_overlap)],
+        [_clipped(score, change, score_floor, max(score, 1.0)) for change in (-by_score, 0, by_score)],
+        [limit]
+        + [
+            StuffLimit(float(round(limit.pixels * times)), _readable(min(limit.fraction * times, 1.0)))
+            for times in (1 / factor, factor)
+        ],
+    )
+
+
+def _grid(overlaps: Iterable[float], cutoffs: Iterable[float], limits: Iterable[StuffLimit]) -> Grid:
+    claims = tuple(ClaimSetting("greedy", overlap) for overlap in sorted(set(overlaps)))
+    # Limits in pixels come first: of equal settings the first is taken.
+    ordered: List[StuffLimit] = sorted(set(limits), key=lambda limit: (limit.fraction, limit.pixels))
+    return Grid(claims, tuple(sorted(set(cutoffs))), tuple(ordered))
+
+
+def _best(grid: Grid, images: Sequence[TuningImage], categories: Categories) -> Setting:
+    total = SettingCounts.zeros(len(categories), len(grid))
+    for image in images:
+        add_regions(total, image.regions, categories, grid, range(len(grid.claims)))
+    total = SettingCounts(total.iou_sum, total.tp, total.fp, segments_of(images, categories), len(images))
+    return grid.settings[best_of(pq_of(total, categories))]
+
+
+def _clipped(value: float, change: float, low: float, high: float) -> float:
+    """The value itself, bit by bit, if nothing changes."""
+    return value if change == 0 else float(min(max(round(value + change, 4), low), high))
+
+
+def _readable(value: float) -> float:
+    """Five digits: what is written to a YAML file is what was counted."""
+    return float(f"{value:.5g}")

@@ -1,0 +1,119 @@
+"""Limits of stuff per category, solved directly.
+
+Given the things, stuff categories are independent of each other: each takes the pixels that its
+label has left. So for each category the free areas of all images are sorted once, and every limit
+is a cut in that list. Shrinkage is that of :mod:`panoptic_heuristic.ablation.tuning.classes`: a
+category has a limit of its own only if its gain exceeds so many standard errors. The images that
+add to it are those whose segment the limit decides about.
+"""
+
+import dataclasses
+import math
+from typing import Dict, Optional, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.tuning.classes import FEWEST_SEGMENTS, NO_GAIN
+from panoptic_heuristic.ablation.tuning.counts import stuff_outcomes
+from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.quality import IOU_UNIT
+
+
+def tune_stuff(
+    images: Sequence[TuningImage], categories: Categories, pipeline: Pipeline, *, shrinkage: float
+) -> Pipeline:
+    """Gives stuff categories limits of their own where that pays; never worse on these images.
+
+    Limits are in pixels, or fractions of the image if the pipeline's own limit is one.
+
+    Args:
+        images: the tuning part.
+        categories: the data set's.
+        pipeline: its things, and its limit for all, are kept.
+        shrinkage: in standard errors; 0 for none.
+    """
+    by_fraction = pipeline.stuff_area_fraction > 0
+    common = pipeline.stuff_area_fraction if by_fraction else pipeline.stuff_area_thresh
+    segments = sum(image.segments for image in images)
+    places, sizes, worth, matched = _candidates(images, categories, pipeline, by_fraction)
+    limits: Dict[int, float] = {}
+    for place, category in enumerate(categories.values()):
+        if category.isthing or segments[place] < FEWEST_SEGMENTS:
+            continue
+        own = places == place
+        found = best_limit(sizes[own], worth[own], matched[own], int(segments[place]), common, shrinkage)
+        if found is not None:
+            limits[category.id] = _readable(*found, by_fraction)
+    limits = dict(sorted(limits.items()))
+    return dataclasses.replace(
+        pipeline,
+        stuff_area_thresh_of={} if by_fraction else limits,
+        stuff_area_fraction_of=limits if by_fraction else {},
+    )
+
+
+def best_limit(
+    sizes: np.ndarray,
+    ious: np.ndarray,
+    matched: np.ndarray,
+    segments: int,
+    common: float,
+    shrinkage: float,
+) -> Optional[Tuple[float, float]]:
+    """The limit of one category that its PQ gains most by.
+
+    Args:
+        sizes: (n,) of its candidates; one is kept if its size is not below the limit.
+        ious: (n,) IoU of those that match a segment, 0 of the others.
+        matched: (n,) bool. Candidates that are neither matches nor false positives must be left out.
+        segments: its ground-truth segments, at least 1.
+        common: the limit of all categories.
+        shrinkage: in standard errors; 0 for none.
+
+    Returns:
+        Any limit above the first and not above the second number is best; None if the common one is.
+    """
+    order = np.argsort(-sizes, kind="stable")
+    sizes, ious, matched = sizes[order], ious[order], matched[order]
+    # Cut k keeps the k largest; equal sizes are kept or dropped together.
+    cuts = np.flatnonzero(np.diff(sizes, prepend=np.inf, append=-np.inf))
+    kept = int(np.count_nonzero(sizes >= common))
+    iou_sums = np.concatenate([[0.0], ious.cumsum()])
+    # TP + FP / 2 + FN / 2: a candidate adds one half, match or not.
+    pq = iou_sums / ((np.arange(len(sizes) + 1) + segments) / 2)
+    squares = np.concatenate([[0.0], np.square(ious - pq[kept] / 2).cumsum()])
+    error = np.sqrt(np.abs(squares[cuts] - squares[kept])) / ((cuts + segments) / 2)
+    worth = pq[cuts] - pq[kept] - shrinkage * error
+    # Of equals the one that changes least.
+    best = np.lexsort([np.abs(cuts - kept), -worth])[0]
+    if not worth[best] > NO_GAIN:
+        return None
+    cut = cuts[best]
+    return float(sizes[cut]) if cut < len(sizes) else 0.0, float(sizes[cut - 1])
+
+
+def _candidates(
+    images: Sequence[TuningImage], categories: Categories, pipeline: Pipeline, by_fraction: bool
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of all stuff segments that count for something: category place, size, IoU and whether they match."""
+    found = []
+    for image in images:
+        places, outcomes = stuff_outcomes(image, pipeline, categories)
+        sizes = outcomes.area / image.regions.area if by_fraction else outcomes.area
+        counts = outcomes.matched | outcomes.false
+        found.append(np.stack([places, sizes, outcomes.iou / IOU_UNIT, outcomes.matched])[:, counts])
+    places, sizes, ious, matched = np.concatenate(found, axis=1)
+    return places, sizes, ious, matched > 0
+
+
+def _readable(low: float, high: float, by_fraction: bool) -> float:
+    """A limit in the middle of (low, high]: pixels are whole, fractions have few digits."""
+    if not by_fraction:
+        return float(math.ceil((low + high) / 2))
+    for digits in range(3, 17):
+        value = float(f"{(low + high) / 2:.{digits}g}")
+        if low < value <= high:
+            return value
+    return high

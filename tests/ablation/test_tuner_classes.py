@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.tuning.classes import choose, gains_of_changes, tune_classes, with_values
+from panoptic_heuristic.ablation.tuning.counts import ImageCounts, count_pipelines, setting_counts
+from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines, tune_global
+from panoptic_heuristic.fusion import Greedy, Pipeline
+from panoptic_heuristic.quality import IOU_UNIT
+from tests.ablation.random_images import CATEGORIES
+from tests.ablation.small_caches import small_scenes
+from tests.ablation.tuning_images import PLACES, drawn_image, of_scenes, total_pq
+
+GLOBAL = Pipeline(stuff_area_thresh=0)
+# The only segment of category 0 is found; where there is no more of it, it is seen at a score of 0.6.
+RIGHT = "aaaa....", [("####....", 0.9, 0)]
+WRONG = "cccc....", [("####....", 0.9, 31), ("....####", 0.6, 0)]
+
+
+def images_of(*drawings):
+    return [drawn_image(*drawing, image_id=k) for k, drawing in enumerate(drawings)]
+
+
+def tuned(images, shrinkage=1.0, pipeline=GLOBAL, score_floor=0.05):
+    return tune_classes(images, CATEGORIES, pipeline, score_floor=score_floor, shrinkage=shrinkage)
+
+
+# The wrong ones are on void and would not count; this makes them count.
+WRONG = WRONG[0].replace(".", "t"), WRONG[1]
+
+
+@pytest.mark.parametrize("segments", [0, 1])
+def test_a_rare_category_keeps_the_global_values(segments):
+    """Ten false positives would go with a higher cutoff, but one segment says nothing of where it must stay below."""
+    images = images_of(*[RIGHT] * segments, *[WRONG] * 10)
+    assert images[0].segments[PLACES.index(0)] == segments
+    assert tuned(images) == GLOBAL
+    assert tuned(images, shrinkage=0.0) == GLOBAL
+
+
+def test_a_category_with_more_segments_moves():
+    images = images_of(*[RIGHT] * 2, *[WRONG] * 10)
+    pipeline = tuned(images)
+    assert dict(pipeline.instances_score_thresh_of).keys() == {0}
+    assert 0.6 < pipeline.instances_score_thresh_of[0] <= 0.9
+    assert pipeline.instances_score_thresh == GLOBAL.instances_score_thresh
+    assert not pipeline.claim.overlap_threshold_of
+    assert total_pq(images, pipeline, CATEGORIES) > total_pq(images, GLOBAL, CATEGORIES)
+
+
+def test_one_image_moves_nothing_and_two_do():
+    """However large the gain of one image is, it is one standard error."""
+    rights = [RIGHT] * 5
+    assert tuned(images_of(*rights, WRONG)) == GLOBAL
+    assert 0 in tuned(images_of(*rights, WRONG), shrinkage=0.0).instances_score_thresh_of
+    assert 0 in tuned(images_of(*rights, WRONG, WRONG)).instances_score_thresh_of
+
+
+def test_an_overlap_threshold_of_its_own():
+    """Category 31 lies behind category 0, which leaves it a quarter of its mask; category 0 repeats itself."""
+    behind = "aaaaaacc", [("######..", 0.9, 0), ("########", 0.8, 31)]
+    twice = "aaaaaacc", [("######..", 0.9, 0), ("#######.", 0.8, 0)]
+    images = images_of(*[behind] * 3, *[twice] * 3)
+    pipeline = tuned(images)
+    assert dict(pipeline.claim.overlap_threshold_of).keys() == {31}
+    assert pipeline.claim.overlap_threshold_of[31] >= 6 / 8
+    # Three of the six behind are not seen at all.
+    assert total_pq(images, pipeline, CATEGORIES) == pytest.approx((1 + 3 / 4.5) / 2)
+
+
+def test_each_move_raises_the_quality():
+    moved = 0
+    for first in (0, 8):
+        scenes = small_scenes(first + 8, image_size=(64, 80), instances=60)[first:]
+        images, categories = of_scenes(scenes).images, scenes[0].categories
+        baselines = Baselines.of_values(0.5, 0.5, 31, 0.03)
+        start = tune_global(images, categories, baselines, 0.05)
+        before = total_pq(images, start, categories)
+        qualities = []
+        for shrinkage in (0.0, 1.0, 1e6):
+            pipeline = tune_classes(images, categories, start, score_floor=0.05, shrinkage=shrinkage)
+            qualities.append(total_pq(images, pipeline, categories))
+        assert qualities[0] >= before and qualities[1] >= before
+        assert qualities[2] == before and pipeline == start
+        moved += qualities[0] > before
+    assert moved
+
+
+def test_no_cutoff_below_the_floor():
+    found_late = "aaaa....", [("####....", 0.2, 0)]
+    images = images_of(*[found_late] * 4)
+    assert tuned(images, score_floor=0.05).instances_score_thresh_of[0] <= 0.2
+    # As if the instance were not there, though it is: the floor is the cache's word.
+    assert tuned(images, score_floor=0.3) == GLOBAL
+
+
+# --- the pieces ---
+
+
+def test_gains_are_exact_and_sum_over_images():
+    """Against counting everything anew, on scenes where a change moves pixels between categories."""
+    scenes = small_scenes(5)
+    images, categories = of_scenes(scenes).images, scenes[0].categories
+    pipelines = [Pipeline(stuff_area_thresh=20), Pipeline(Greedy(0.3), 0.3, 20), Pipeline(Greedy(0.9), 0.1, 20)]
+    table = count_pipelines(images, pipelines, categories)
+    before = setting_counts(table[..., :1], images, categories)
+    everything = np.arange(len(categories))
+    changes = [ImageCounts(everything, row - row[..., :1], np.arange(3)) for row in table]
+    gain, error = gains_of_changes(before, changes, 3, categories)
+    expected = [total_pq(images, pipeline, categories) for pipeline in pipelines]
+    assert gain == pytest.approx(np.array(expected) - expected[0], abs=1e-12)
+    assert gain[0] == 0 and error[0] == 0 and (error[1:] > 0).all()
+
+
+def test_the_gain_of_one_image_is_its_error():
+    places = np.array([0, 3])
+    nothing = np.zeros((len(PLACES), 1), dtype=np.int64)
+    before = SettingCounts(nothing + 3 * IOU_UNIT, nothing + 4, nothing + 2, nothing[:, 0] + 5, 7)
+    added = np.array([[[IOU_UNIT // 2, 0], [0, 0]], [[1, 0], [0, 0]], [[0, -1], [0, -1]]])
+    one = ImageCounts(places, added, np.array([0, 1]))
+    gain, error = gains_of_changes(before, [one], 2, CATEGORIES)
+    assert error == pytest.approx(np.abs(gain), abs=1e-15)
+    # Two such images: the gain doubles, all but, its error grows by the root of two.
+    gain, error = gains_of_changes(before, [one, one], 2, CATEGORIES)
+    assert error * np.sqrt(2) == pytest.approx(np.abs(gain), abs=1e-15)
+
+
+def test_of_equal_values_the_nearest_is_chosen():
+    tried = [(0.1, 0.5), (0.4, 0.5), (0.5, 0.5), (0.5, 0.6), (0.7, 0.5)]
+    current = (0.5, 0.5)
+    assert choose(np.array([0.2, 0.2, 0.0, 0.1, 0.2]), tried, current) == 1
+    assert choose(np.array([-1.0, 0.0, 0.0, 0.0, -2.0]), tried, current) == 2
+
+
+def test_values_equal_to_the_global_ones_are_not_listed():
+    pipeline = with_values(with_values(GLOBAL, 31, (0.7, 0.5)), 0, (0.5, 0.2))
+    assert dict(pipeline.instances_score_thresh_of) == {31: 0.7}
+    assert dict(pipeline.claim.overlap_threshold_of) == {0: 0.2}
+    assert with_values(with_values(pipeline, 31, (0.5, 0.5)), 0, (0.5, 0.5)) == GLOBAL

@@ -1,0 +1,102 @@
+"""Images as the tuner holds them: drawn in a line of letters, random, or of seeded scenes."""
+
+import dataclasses
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.predictions import ImagePredictions
+from panoptic_heuristic.ablation.regions import build_regions
+from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, setting_counts
+from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.fusion import Pipeline, fuse, semantic_agreement
+from panoptic_heuristic.quality import count_image
+from panoptic_heuristic.scenes import Scene
+from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
+from tests.ablation.small_caches import scene_predictions
+
+PLACES = list(CATEGORIES)
+"""Dataset ids in the order of the counts: 9, 4 and 2 are stuff, 0, 31 and 5 things."""
+
+# Of a drawn ground truth: each letter is a segment of this category, a dot is void.
+CATEGORY_OF_LETTER = {"a": 0, "b": 0, "c": 31, "d": 31, "s": 9, "t": 4}
+_LABEL_OF_LETTER = {"s": 1, "t": 2, ".": 0}
+
+
+class TuningSet(NamedTuple):
+    """Images with what the pixel path needs of them."""
+
+    images: List[TuningImage]
+    predictions: List[ImagePredictions]
+    scenes: List[Scene]
+
+
+def drawn_image(
+    truth: str,
+    instances: Sequence[Tuple[str, float, int]],
+    semantic: Optional[str] = None,
+    image_id: int = 0,
+) -> TuningImage:
+    """An image of one row of pixels.
+
+    Args:
+        truth: a letter per pixel, see :data:`CATEGORY_OF_LETTER`.
+        instances: mask (``#`` per pixel), score and category of each.
+        semantic: the stuff seen, ``s``, ``t`` or a dot per pixel; None: nowhere any.
+        image_id: its id.
+    """
+    masks = np.array([[[pixel == "#" for pixel in mask]] for mask, _, _ in instances], dtype=bool)
+    labels = np.array([[_LABEL_OF_LETTER[pixel] for pixel in semantic or "." * len(truth)]])
+    predictions = predictions_of(
+        image_id,
+        masks.reshape(-1, 1, len(truth)),
+        np.array([score for _, score, _ in instances]),
+        np.array([category_id for _, _, category_id in instances], dtype=np.int64),
+        labels,
+    )
+    letters = sorted(set(truth) - {"."})
+    ids = np.array([[1 + letters.index(pixel) if pixel != "." else 0 for pixel in truth]], dtype=np.int32)
+    segments = [
+        {"id": place, "category_id": CATEGORY_OF_LETTER[letter], "iscrowd": 0}
+        for place, letter in enumerate(letters, start=1)
+    ]
+    return TuningImage.of_regions(build_regions(predictions, LABELS, CATEGORIES, ids, segments), CATEGORIES)
+
+
+def of_random(image: RandomImage, seed: int) -> Tuple[TuningImage, ImagePredictions]:
+    """A random image whose instances agree with the semantic labels to random degrees."""
+    agreement = np.random.default_rng(seed).random(len(image.predictions.scores))
+    predictions = dataclasses.replace(image.predictions, semantic_agreement=agreement)
+    regions = build_regions(predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments)
+    return TuningImage.of_regions(regions, CATEGORIES), predictions
+
+
+def of_scenes(scenes: Sequence[Scene]) -> TuningSet:
+    """Scenes with what really agrees with the semantic labels."""
+    images, kept = [], []
+    for image_id, scene in enumerate(scenes):
+        agreement = semantic_agreement(scene.instances(), scene.semantics(), scene.categories)
+        predictions = dataclasses.replace(scene_predictions(image_id, scene), semantic_agreement=agreement)
+        labels = dict(enumerate(scene.label_to_category))
+        regions = build_regions(predictions, labels, scene.categories, scene.truth_ids, scene.truth_segments)
+        images.append(TuningImage.of_regions(regions, scene.categories))
+        kept.append(predictions)
+    return TuningSet(images, kept, list(scenes))
+
+
+def pixel_counts(predictions, labels, categories, truth_ids, truth_segments, pipeline: Pipeline):
+    """(3, C) iou_sum, TP and FP and (C,) segments from fusing and scoring pixel by pixel."""
+    result = fuse(predictions.to_instances(), predictions.to_semantics(labels), categories, pipeline)
+    found = count_image(truth_ids, truth_segments, result.panoptic_seg.numpy(), result.segments_info, categories)
+    counts, segments = np.zeros((3, len(categories)), dtype=np.int64), np.zeros(len(categories), dtype=np.int64)
+    for category_id, value in found.items():
+        place = list(categories).index(category_id)
+        counts[:, place] = value.iou_sum, value.tp, value.fp
+        segments[place] = value.tp + value.fn
+    return counts, segments
+
+
+def total_pq(images: Sequence[TuningImage], pipeline: Pipeline, categories) -> float:
+    """PQ of all categories, 0 to 1."""
+    table = count_pipelines(images, [pipeline], categories)
+    return float(pq_of(setting_counts(table, images, categories), categories)[0])

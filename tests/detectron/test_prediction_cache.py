@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import torch
+
+from panoptic_heuristic.ablation.cache import PredictionCache
+from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions, predictions_of, with_floor
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import fuse
+from tests.detectron.small_models import NUM_LABELS, NUM_THINGS, records, small_config, small_model
+
+from detectron2.data import DatasetCatalog, MetadataCatalog  # isort: skip  after small_models, which makes it importable
+
+EVERYTHING = CachingSettings(0.0, 0.25, True)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model(small_config())
+
+
+def kept(model, record, settings=EVERYTHING):
+    with torch.no_grad():
+        [instances], [logits] = model.inference([record], do_postprocess=False)
+    return predictions_of({**record, "image_id": 5}, instances, logits, model.ids, settings)
+
+
+# The network's input larger than, smaller than, and as large as the output; an output of one pixel.
+@pytest.mark.parametrize("size", [(64, 96, 32, 48), (64, 64, 101, 77), (64, 64, 64, 64), (64, 64, 1, 1)], ids=str)
+def test_fusing_what_is_kept_gives_the_models_map(model, size):
+    [record] = records(size, seed=3)
+    predictions = kept(model, record)
+    with torch.no_grad():
+        [output] = model([record])
+    semantics = predictions.to_semantics(dict(enumerate(model.ids.labels)))
+    result = fuse(predictions.to_instances(), semantics, model.ids.categories, model.pipeline)
+    expected, segments = output["panoptic_seg"]
+    assert torch.equal(result.panoptic_seg, expected)
+    assert model.ids.to_contiguous(result.segments_info) == segments
+
+
+def test_what_the_network_returned_is_not_changed(model):
+    [record] = records((64, 64, 32, 32))
+    with torch.no_grad():
+        [instances], [logits] = model.inference([record], do_postprocess=False)
+    boxes, fields = instances.pred_boxes.tensor.clone(), set(instances.get_fields())
+    for _ in range(2):
+        predictions_of({**record, "image_id": 5}, instances, logits, model.ids, EVERYTHING)
+        assert torch.equal(instances.pred_boxes.tensor, boxes) and set(instances.get_fields()) == fields
+
+
+def test_an_image_without_an_instance_is_kept(model):
+    [record] = records((64, 64, 30, 40))
+    with torch.no_grad():
+        [instances], [logits] = model.inference([record], do_postprocess=False)
+    predictions = predictions_of({**record, "image_id": 5}, instances[:0], logits, model.ids, EVERYTHING)
+    assert (predictions.scores.shape, predictions.masks, predictions.boxes.shape) == ((0,), (), (0, 4))
+    assert predictions.roi_probabilities.shape == (0, 28, 28)
+    assert fuse(predictions.to_instances(), None, model.ids.categories).segments_info == []
+
+
+def test_logits_are_kept_when_asked_for_at_a_quarter_of_the_size(model):
+    [record] = records((64, 64, 30, 41))
+    without, with_logits = kept(model, record, CachingSettings(0.0, 0.25, False)), kept(model, record)
+    assert without.roi_probabilities is None and without.semantics.logits is None
+    assert (with_logits.semantics.logits.shape, with_logits.semantics.logits.dtype) == ((NUM_LABELS, 8, 11), np.float16)
+    assert with_logits.roi_probabilities.shape == (len(with_logits.scores), 28, 28)
+    assert with_logits.masks == without.masks
+
+
+@pytest.mark.parametrize("configured, floor, cutoff", [(0.05, 0.01, 0.01), (0.0, 0.01, 0.0), (0.01, 0.01, 0.01)])
+def test_the_detector_cuts_at_the_floor_or_below(configured, floor, cutoff):
+    cfg = small_config({"MODEL.ROI_HEADS.SCORE_THRESH_TEST": configured})
+    assert with_floor(cfg, CachingSettings(floor)).MODEL.ROI_HEADS.SCORE_THRESH_TEST == cutoff
+    assert cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST == configured
+
+
+def test_a_lower_floor_changes_nothing_above_the_other(model):
+    [record] = records((64, 64, 64, 64), seed=1)
+    predictor = model.roi_heads.box_predictor
+    found = []
+    for cutoff in (0.0, 0.9):
+        predictor.test_score_thresh = cutoff
+        try:
+            found.append(kept(model, record))
+        finally:
+            predictor.test_score_thresh = 0.0
+    low, high = found
+    count = len(high.scores)
+    assert 0 < count < len(low.scores)
+    # A convolution over fewer instances may round otherwise.
+    np.testing.assert_allclose(low.scores[:count], high.scores, rtol=0, atol=1e-6)
+    assert low.category_ids[:count].tolist() == high.category_ids.tolist()
+    assert low.masks[:count] == high.masks
+
+
+def register(name, dicts):
+    DatasetCatalog.register(name, dicts)
+    things = [f"thing {i}" for i in range(NUM_THINGS)]
+    stuff = ["things", *(f"stuff {i}" for i in range(1, NUM_LABELS))]
+    MetadataCatalog.get(name).set(
+        thing_classes=things,
+        stuff_classes=stuff,
+        thing_dataset_id_to_contiguous_id={10 + i: i for i in range(NUM_THINGS)},
+        stuff_dataset_id_to_contiguous_id={-1: 0, **{20 + i: i for i in range(1, NUM_LABELS)}},
+    )
+
+
+def record(image_id, name="a/1.jpg"):
+    return {"file_name": name, "image_id": image_id, "height": 8, "width": 8}
+
+
+def unreadable():
+    raise FileNotFoundError(2, "No such file or directory", "none.json")
+
+
+@pytest.mark.parametrize(
+    "dicts, words",
+    [
+        (lambda: [record("one")], "image_id 'one' of a/1.jpg is no integer"),
+        (lambda: [record(1), record(1, "2.jpg")], "image_id 1 of 2.jpg occurs twice"),
+        (unreadable, "cannot read the data set wrong: none.json: No such file or directory"),
+    ],
+)
+def test_a_wrong_data_set_is_told(tmp_path, dicts, words):
+    register("wrong", dicts)
+    cfg = small_config({"DATASETS.TEST": ("wrong",)})
+    with pytest.raises(InputError) as caught:
+        cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING)
+    assert words in str(caught.value)
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"DATASETS.TEST": ("none",)}, "names 'none', which is not registered"),
+        ({"DATASETS.TEST": ("some", "some")}, "must name one data set"),
+        ({"MODEL.ROI_HEADS.NUM_CLASSES": NUM_THINGS + 1}, "MODEL.ROI_HEADS.NUM_CLASSES is 4 in the config"),
+        ({"MODEL.META_ARCHITECTURE": "GeneralizedRCNN"}, "take PanopticHeuristicFPN with masks"),
+        ({"MODEL.META_ARCHITECTURE": "PanopticFPN", "MODEL.MASK_ON": False}, "take PanopticHeuristicFPN with masks"),
+    ],
+)
+def test_a_wrong_config_is_told(tmp_path, change, words):
+    register("some", lambda: [record(1)])
+    cfg = small_config({"DATASETS.TEST": ("some",), **change})
+    with pytest.raises(InputError) as caught:
+        cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING)
+    assert words in str(caught.value)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_data_set_without_panoptic_categories_is_told(tmp_path):
+    DatasetCatalog.register("plain", lambda: [record(1)])
+    with pytest.raises(InputError, match="the data set plain has no panoptic categories"):
+        cache_predictions(small_config({"DATASETS.TEST": ("plain",)}), str(tmp_path / "cache"), EVERYTHING)
+
+
+def test_detectron2s_own_architecture_and_data_sets_without_an_image_folder_do(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / "1.png")
+    register("own", lambda: [record(1, str(tmp_path / "1.png"))])
+    cfg = small_config({"DATASETS.TEST": ("own",), "MODEL.META_ARCHITECTURE": "PanopticFPN", "MODEL.WEIGHTS": ""})
+    assert cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING).images == 1
+    manifest = PredictionCache.open(tmp_path / "cache").manifest
+    assert manifest.images[0].file_name == "1.png"
+    assert manifest.source["weights"] is None
+    assert cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING).images == 0
