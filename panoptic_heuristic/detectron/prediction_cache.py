@@ -212,7 +212,8 @@ def predictions_of(
     rois = InstanceSet.from_rois(instances.roi_probabilities, boxes, scores, category_ids, (height, width))
     bitmaps = InstanceSet.from_bitmaps(instances.pred_masks, scores, category_ids, (height, width), boxes=boxes)
     labels = sem_seg.argmax(dim=0)
-    masks = np.asfortranarray(instances.pred_masks.permute(1, 2, 0).cpu().numpy().astype(np.uint8))
+    # In column order, as the encoder wants it; NumPy would be slow at that.
+    masks = instances.pred_masks.transpose(1, 2).contiguous().to(torch.uint8).cpu().numpy().transpose(2, 1, 0)
     return ImagePredictions(
         image_id=record["image_id"],
         image_size=(height, width),

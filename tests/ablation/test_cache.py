@@ -79,6 +79,38 @@ def test_images_not_there_or_damaged_are_missing(cache):
         cache.read(2)
 
 
+def test_what_killed_processes_left_is_in_nobodys_way(cache):
+    leftovers = [cache.folder / ".manifest.7.partial.json", cache.folder / "predictions" / ".2.7.partial.arrays"]
+    for path in leftovers:
+        path.write_bytes(b"half")
+    assert PredictionCache.create(cache.folder, cache.manifest).missing() == []
+    cache.remove_leftovers()
+    assert not any(path.exists() for path in leftovers)
+    assert cache.missing() == []
+
+
+def test_a_key_that_only_the_other_has_is_a_difference_too(cache):
+    data = cache.manifest.to_json()
+    data["source"]["config"] = {"MODEL": {"A": 1}}
+    with pytest.raises(InputError, match="its source.config.MODEL.A is None, not 1"):
+        PredictionCache.create(cache.folder, Manifest.from_json(data, "x"))
+    (cache.folder / "manifest.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match="its source.config.MODEL.A is 1, not None"):
+        PredictionCache.create(cache.folder, cache.manifest)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(cache, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write .*manifest.json: Not a directory"):
+        PredictionCache.create(tmp_path / "file" / "cache", cache.manifest)
+    for path in (cache.folder / "predictions").iterdir():
+        path.unlink()
+    (cache.folder / "predictions").rmdir()
+    (cache.folder / "predictions").write_text("")
+    with pytest.raises(InputError, match="cannot write .*1.arrays: "):
+        cache.write(random_image(1).predictions)
+
+
 def test_a_file_of_another_image_is_told(cache):
     cache.path_of(0).write_bytes(cache.path_of(1).read_bytes())
     with pytest.raises(InputError, match="0.arrays is of image 1"):

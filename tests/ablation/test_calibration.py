@@ -111,6 +111,19 @@ def test_rare_categories_are_like_all():
     assert list(fit_calibration(examples(features, labels, category_ids)).weights) == [3, 5]
 
 
+def test_few_examples_stay_near_all():
+    """Twenty of thousands, whose labels say the opposite: alone they would have a weight below 0."""
+    rng = np.random.default_rng(8)
+    features, labels, _ = made_up(rng, 8000, -2.0)
+    category_ids = np.zeros(8000, dtype=np.int64)
+    few = np.concatenate([np.flatnonzero(labels)[:FEWEST_EXAMPLES], np.flatnonzero(~labels)[:FEWEST_EXAMPLES]])
+    category_ids[few], labels[few] = 1, ~labels[few]
+    fitted = fit_calibration(examples(features, labels, category_ids))
+    assert 0 < fitted.weights[1][1] < fitted.default_weights[1]
+    alone = fit_calibration(examples(features[few], labels[few]))
+    assert alone.default_weights[1] < 0
+
+
 def test_without_anything_to_fit_the_probability_is_the_score():
     for labels in ([], [True] * 50, [False] * 50):
         features = np.zeros((len(labels), 4))

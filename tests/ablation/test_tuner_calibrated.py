@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.tuning.calibrated import FACTORS, ONE_CUTS, tune_calibrated
+from panoptic_heuristic.ablation.tuning.calibrated import FACTORS, ONE_CUTS, OVERLAPS, tune_calibrated
 from panoptic_heuristic.ablation.tuning.counts import count_pipeline
 from panoptic_heuristic.fusion import Calibrated, Greedy, Pipeline
 from tests.ablation.small_caches import small_scenes
@@ -50,6 +50,16 @@ def test_the_searches_are_no_worse_on_themselves(held, stage):
         order = dataclasses.replace(stage.by_rule.order, cut={}, default_cut=one_cut)
         other = dataclasses.replace(stage.by_rule, order=order)
         assert total_pq(held.images, other, categories) <= quality["by_one_cut"]
+
+
+def test_the_overlap_threshold_is_the_best_with_the_cuts(held, stage):
+    categories = held.scenes[0].categories
+    best = total_pq(held.images, stage.by_rule, categories)
+    qualities = {
+        overlap: total_pq(held.images, dataclasses.replace(stage.by_rule, claim=Greedy(overlap)), categories)
+        for overlap in OVERLAPS
+    }
+    assert max(qualities.values()) == best > min(qualities.values())
 
 
 def test_cuts_follow_from_the_quality_they_give(held, stage):

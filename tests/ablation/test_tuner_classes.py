@@ -92,6 +92,10 @@ def test_no_cutoff_below_the_floor():
     assert tuned(images, score_floor=0.05).instances_score_thresh_of[0] <= 0.2
     # As if the instance were not there, though it is: the floor is the cache's word.
     assert tuned(images, score_floor=0.3) == GLOBAL
+    # Nor by the small steps of the second round.
+    near = Pipeline(instances_score_thresh=0.23, stuff_area_thresh=0)
+    assert tuned(images, pipeline=near, score_floor=0.05) != near
+    assert tuned(images, pipeline=near, score_floor=0.21) == near
 
 
 # --- the pieces ---

@@ -78,6 +78,17 @@ def test_scenes_count_the_same_calibrated():
         assert count_pipeline(image, pipeline, categories).tolist() == counts.tolist()
 
 
+def test_a_probability_at_the_cut_is_enough():
+    """Weights of 0 say one half, exactly."""
+    image = drawn_image("aaaa", [("####", 0.3, 0)])
+    found = []
+    for cut in (0.5, 0.5000001):
+        order = Calibrated(cut={0: cut}, default_weights=(0.0, 0.0, 0.0, 0.0, 0.0))
+        counts = count_pipeline(image, Pipeline(instances_score_thresh=0.1, order=order), CATEGORIES)
+        found.append(int(counts[1].sum()))
+    assert found == [1, 0]
+
+
 def test_the_covered_fraction_is_that_of_fusing():
     for seed in range(60):
         image, predictions = of_random(random_image(seed), seed)

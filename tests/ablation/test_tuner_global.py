@@ -47,11 +47,40 @@ def test_never_worse_than_the_baselines_on_itself():
 
 
 def test_the_cutoff_goes_between_right_and_wrong():
-    """Right instances have scores above 0.3, wrong ones below 0.28: only the second round's steps fit between."""
+    """Only the small steps fit between."""
     images = [
-        drawn_image("aaaa....cccc", [("####........", 0.3, 0), ("........####", 0.28, 0)], image_id=k) for k in (0, 1)
+        drawn_image("aaaa....cccc", [("####........", 0.29, 0), ("........####", 0.27, 0)], image_id=k) for k in (0, 1)
     ]
-    assert 0.28 < tune_global(images, CATEGORIES, BASELINES, 0.05).instances_score_thresh <= 0.3
+    assert 0.27 < tune_global(images, CATEGORIES, BASELINES, 0.05).instances_score_thresh <= 0.29
+
+
+def stuff_image(length, right, image_id):
+    """Stuff of so many pixels of an image of 100, which is right or wrong."""
+    rest = 100 - length
+    return drawn_image(length * ("s" if right else "c") + rest * "t", [], length * "s" + rest * "t", image_id=image_id)
+
+
+@pytest.mark.parametrize("limit", [(31, 0.9), (4096, 0.31)], ids=["pixels", "fraction"])
+def test_the_baselines_are_tried(limit):
+    """Of 30 pixels all is wrong, of 31 all is right, and no other limit is between."""
+    images = [stuff_image(length, length == 31, k) for k, length in enumerate([30, 30, 31, 31])]
+    baselines = Baselines.of_values(0.5, 0.5, *limit)
+    # The things are missed.
+    assert total_pq(images, tune_global(images, CATEGORIES, baselines, 0.05), CATEGORIES) == pytest.approx(2 / 3)
+
+
+def test_small_steps_of_a_fraction():
+    """Wrong are 0.04 and 0.055 of large images, right 0.07 of a small one: the grid has 0.053 and 0.107."""
+    large = [drawn_image(n * "c" + (400 - n) * "t", [], n * "s" + (400 - n) * "t", image_id=n) for n in (16, 22)]
+    small = drawn_image(7 * "s" + 93 * "t", [], 7 * "s" + 93 * "t", image_id=1)
+    pipeline = tune_global([*large, small], CATEGORIES, BASELINES, 0.05)
+    assert 0.055 < pipeline.stuff_area_fraction <= 0.07
+
+
+def test_nothing_changes_without_a_reason():
+    images = [drawn_image(40 * "a" + 60 * "s", [(40 * "#" + 60 * ".", 0.9, 0)], 100 * "s")]
+    baselines = Baselines.of_values(0.45, 0.55, 3, 0.03)
+    assert tune_global(images, CATEGORIES, baselines, 0.05) in (baselines.default, baselines.scaled)
 
 
 def test_no_cutoff_below_the_floor():

@@ -47,6 +47,7 @@ def images_of(*drawings):
     return [drawn_image(truth, [], semantic, image_id=k) for k, (truth, semantic) in enumerate(drawings)]
 
 
+START = Pipeline(stuff_area_thresh=1)
 # Two pixels of s are wrong, four are right; of t all are right.
 DRAWINGS = [("ssss..tt", "ssss..tt")] * 4 + [("cccccctt", "ss....tt")] * 4
 
@@ -66,6 +67,17 @@ def test_limits_follow_the_kind_of_the_common_one():
     pipeline = tune_stuff(images_of(*DRAWINGS), CATEGORIES, start, shrinkage=1.0)
     assert dict(pipeline.stuff_area_fraction_of) == {9: 0.375}
     assert not pipeline.stuff_area_thresh_of
+
+
+def test_neighbouring_areas_are_told_apart():
+    drawings = [("sss..ttt", "sss..ttt")] * 4 + [("ccccc...", "ss......")] * 4
+    assert dict(tune_stuff(images_of(*drawings), CATEGORIES, START, shrinkage=1.0).stuff_area_thresh_of) == {9: 3}
+
+
+def test_what_counts_for_nothing_has_no_say():
+    """On void a segment is neither right nor wrong, however often it is there."""
+    drawings = [("ssss..tt", "ssss..tt")] * 4 + [("ccc.....", ".....sss")] * 9
+    assert tune_stuff(images_of(*drawings), CATEGORIES, START, shrinkage=0.0) == START
 
 
 @pytest.mark.parametrize("segments", [0, 1])

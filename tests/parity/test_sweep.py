@@ -1,17 +1,24 @@
 """A sweep on regions counts what fusing and scoring pixel by pixel counts, to the last integer.
 
-``PARITY=full`` compares 240 images under all 500 or so settings each, otherwise a sample runs.
+``PARITY=full`` compares 240 images under all 500 or so settings each, and the predictions of the
+demo's model if it was run; otherwise a sample runs. ``DEMO_CACHE`` names another cache than that of
+``make demo``.
 """
 
 import os
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.ablation.region_sweep import add_regions
 from panoptic_heuristic.ablation.regions import build_regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.quality import count_image
 from tests.ablation.random_images import (
     CATEGORIES,
     LABELS,
@@ -20,12 +27,22 @@ from tests.ablation.random_images import (
     random_image,
     without_truth,
 )
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.parity
 
 FULL = os.environ.get("PARITY") == "full"
 IMAGES = 240 if FULL else 40
 SETTINGS_OF_EACH = None if FULL else 12
+DEMO_CACHE = Path(os.environ.get("DEMO_CACHE", ROOT / "output" / "demo" / "cache"))
+DEMO_IMAGES = None if FULL else 3
+# 540 settings around those of configs/sweeps/shapes.yaml.
+DEMO_GRID = Grid(
+    (*(ClaimSetting("greedy", value) for value in (0.0, 0.2, 0.3, 0.5, 0.8)), ClaimSetting("per_pixel", None)),
+    (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.9),
+    (*(StuffLimit(float(value), 0.0) for value in (0, 35, 70, 140, 273, 546, 4096)),
+     StuffLimit(0.0, 1 / 75), StuffLimit(0.0, 0.05)),
+)  # fmt: skip
 
 
 def test_every_setting_counts_what_its_pixels_count():
@@ -47,3 +64,26 @@ def test_every_setting_counts_what_its_pixels_count():
                 seen.update(tp=value.tp, fp=value.fp, fn=value.fn, settings=1)
     # The images must put the rules to the test.
     assert min(seen["tp"], seen["fp"], seen["fn"]) > IMAGES
+
+
+def test_every_setting_of_the_demo_counts_what_its_pixels_count():
+    if not (DEMO_CACHE / "ground_truth.json").exists():
+        pytest.skip(f"{DEMO_CACHE} has no predictions of the demo's model; run `make demo`, or set DEMO_CACHE")
+    store = open_store(DEMO_CACHE)
+    manifest = store.cache.manifest
+    categories, settings = manifest.categories, DEMO_GRID.settings
+    compared = 0
+    for image_id in store.image_ids[:DEMO_IMAGES]:
+        total = SettingCounts.zeros(len(categories), len(settings))
+        regions = store.read(image_id)
+        add_regions(total, regions, categories, DEMO_GRID, range(len(DEMO_GRID.claims)))
+        for category_id in regions.truth.category_ids[~regions.truth.iscrowd].tolist():
+            total.segments[list(categories).index(category_id)] += 1
+        predictions, (ids, segments) = store.cache.read(image_id), store.truth_of(image_id)
+        instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
+        for number, setting in enumerate(settings):
+            result = fuse(instances, semantics, categories, setting.pipeline())
+            expected = count_image(ids, segments, result.panoptic_seg.numpy(), result.segments_info, categories)
+            assert total.of_setting(number, categories) == expected, (image_id, setting)
+            compared += 1
+    assert compared >= 500

@@ -124,6 +124,7 @@ def _with_best_value(
         change = counts.values - state.table[number][:, counts.places, None]
         changes.append(ImageCounts(counts.places, change, counts.equal))
     gain, error = gains_of_changes(before, changes, len(tried), categories)
+    assert error[tried.index(current)] == 0, "the counts of the images are those of another pipeline"
     worth = gain - shrinkage * error
     chosen = choose(worth, tried, current)
     if not worth[chosen] > NO_GAIN:

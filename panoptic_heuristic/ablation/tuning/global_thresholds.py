@@ -2,7 +2,8 @@
 
 PQ of things depends on the first two only, PQ of stuff on all three, and they are searched together
 for the PQ of all: a coarse grid that holds the baselines, then smaller and smaller steps around its
-best point. The limit is tried in pixels and as a fraction of the image.
+best point. The limit is tried in pixels and as a fraction of the image. Of equal points the nearest to
+where the search comes from is best, so that nothing changes without a reason.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.ablation.region_sweep import add_regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.counts import best_of, pq_of
+from panoptic_heuristic.ablation.tuning.counts import pq_of
 from panoptic_heuristic.ablation.tuning.images import TuningImage, segments_of
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
@@ -62,15 +63,21 @@ def tune_global(
         baselines: are among the candidates.
         score_floor: no lower cutoff is tried.
     """
-    best = _best(_coarse_grid(images, baselines, score_floor), images, categories)
+    typical_area = float(np.median([image.regions.area for image in images]))
+    scaled = baselines.scaled
+    best = Setting(
+        ClaimSetting("greedy", scaled.claim.overlap_threshold),
+        scaled.instances_score_thresh,
+        StuffLimit(0.0, scaled.stuff_area_fraction),
+    )
+    best = _best(_coarse_grid(baselines, score_floor, typical_area), images, categories, best, typical_area)
     for steps in _STEPS:
-        best = _best(_grid_around(best, steps, score_floor), images, categories)
+        best = _best(_grid_around(best, steps, score_floor), images, categories, best, typical_area)
     return best.pipeline()
 
 
-def _coarse_grid(images: Sequence[TuningImage], baselines: Baselines, score_floor: float) -> Grid:
+def _coarse_grid(baselines: Baselines, score_floor: float, typical_area: float) -> Grid:
     default, scaled = baselines.default, baselines.scaled
-    typical_area = float(np.median([image.regions.area for image in images]))
     pixels = {float(round(fraction * typical_area)) for fraction in FRACTIONS} | {float(default.stuff_area_thresh)}
     fractions = {fraction for fraction in FRACTIONS if fraction} | {scaled.stuff_area_fraction}
     return _grid(
@@ -96,17 +103,33 @@ def _grid_around(best: Setting, steps: Tuple[float, float, float], score_floor: 
 
 def _grid(overlaps: Iterable[float], cutoffs: Iterable[float], limits: Iterable[StuffLimit]) -> Grid:
     claims = tuple(ClaimSetting("greedy", overlap) for overlap in sorted(set(overlaps)))
-    # Limits in pixels come first: of equal settings the first is taken.
+    # Limits in pixels come first: of equal settings as near as each other the first is taken.
     ordered: List[StuffLimit] = sorted(set(limits), key=lambda limit: (limit.fraction, limit.pixels))
     return Grid(claims, tuple(sorted(set(cutoffs))), tuple(ordered))
 
 
-def _best(grid: Grid, images: Sequence[TuningImage], categories: Categories) -> Setting:
+def _best(
+    grid: Grid, images: Sequence[TuningImage], categories: Categories, near: Setting, typical_area: float
+) -> Setting:
+    """The setting of the highest PQ, of equals the nearest to another setting."""
     total = SettingCounts.zeros(len(categories), len(grid))
     for image in images:
         add_regions(total, image.regions, categories, grid, range(len(grid.claims)))
     total = SettingCounts(total.iou_sum, total.tp, total.fp, segments_of(images, categories), len(images))
-    return grid.settings[best_of(pq_of(total, categories))]
+    settings = grid.settings
+    distances = [_distance(setting, near, typical_area) for setting in settings]
+    # The last key sorts first.
+    return settings[np.lexsort([distances, -np.nan_to_num(pq_of(total, categories), nan=-1.0)])[0]]
+
+
+def _distance(one: Setting, other: Setting, typical_area: float) -> float:
+    """A doubled limit is as far as 0.1 of a score or an overlap."""
+    pixels = [max(limit.pixels, limit.fraction * typical_area) for limit in (one.stuff_limit, other.stuff_limit)]
+    doublings = abs(np.log2((1 + pixels[0]) / (1 + pixels[1])))
+    by_score = abs(one.instances_score_thresh - other.instances_score_thresh)
+    by_overlap = abs(one.claim.overlap_threshold - other.claim.overlap_threshold)
+    # Two digits: a limit in pixels and the same as a fraction are equally far.
+    return round(float(by_score + by_overlap + doublings / 10), 2)
 
 
 def _clipped(value: float, change: float, low: float, high: float) -> float:
