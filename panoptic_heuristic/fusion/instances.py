@@ -229,6 +229,19 @@ class InstanceSet:
             self._crops[index] = self._make_crop(index)
         return self._crops[index]
 
+    def with_masks(self, make_crop: Callable[[int], Crop]) -> "InstanceSet":
+        """The same instances with other masks, and without what is known of the old ones.
+
+        Scores, categories and boxes stay; probabilities and measures are of the old masks.
+
+        Args:
+            make_crop: gives a mask by its place in the input; asked once for each that is used.
+        """
+        return InstanceSet(
+            make_crop, self.scores, np.array(self.category_ids, dtype=np.int64), self.image_size,
+            count=len(self), device=self.device, boxes=self.boxes,
+        )  # fmt: skip
+
     def __len__(self) -> int:
         return len(self._crops)
 
