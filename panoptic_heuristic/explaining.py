@@ -10,10 +10,16 @@ from panoptic_heuristic.fusion.explain import Explanation, Loss
 FATES = {
     "not_finite": "score not finite",
     "score": "score below cutoff",
+    "nms": "overlaps a better one",
+    "gate": "labels disagree",
     "probability": "probability below cut",
+    "key": "key below cutoff",
     "empty": "no pixel",
     "overlap": "overlap too large",
     "covered": "wholly covered",
+    "duplicate": "like a better one",
+    "no_room": "too little free",
+    "outvoted": "too little won",
     "stuff_area": "area too small",
 }
 """The reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate`, for people."""

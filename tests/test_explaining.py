@@ -1,7 +1,18 @@
 """The table of what became of each candidate, as it is printed."""
 
+import re
+
 from panoptic_heuristic.explaining import FATES, explanation_table
-from panoptic_heuristic.fusion import Explanation, InstanceSet, Loss, Pipeline, SemanticMap, explain, fuse
+from panoptic_heuristic.fusion import (
+    DroppedCandidate,
+    Explanation,
+    InstanceSet,
+    Loss,
+    Pipeline,
+    SemanticMap,
+    explain,
+    fuse,
+)
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, LABELS, SKY, draw, row
 
 
@@ -48,3 +59,8 @@ def test_a_reason_without_words_is_shown_as_it_is():
     one = Explanation(True, CAT, 0.5, 0, False, "vetoed", 0, 0, ())
     assert "vetoed" in explanation_table([one], CATEGORIES)
     assert "vetoed" not in FATES
+
+
+def test_every_reason_has_words():
+    told = re.findall(r"``(\w+)``\s+\(", DroppedCandidate.__doc__)
+    assert {"overlap", "duplicate", "outvoted", "stuff_area"} < set(told) == set(FATES)

@@ -7,23 +7,37 @@
     OVERLAP_THRESH: [0.3, 0.5, 0.7]                                # of rules that have it
     STUFF_AREA_LIMIT: [0, 1024, 4096]                              # pixels
     STUFF_AREA_FRACTION: [0.001, 0.01]                             # of the image; further limits
+    ORDER: {NAME: power, QUALITY_EXPONENT: 1}                      # one for all settings, and so is
+    SUPPRESS: {NAME: nms, IOU_THRESHOLD: 0.5}
 
 A value is a number, a list, or a range with both ends. A key left out has Detectron2's default.
 """
 
 import dataclasses
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import yaml
+from fvcore.common.registry import Registry
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, Pipeline
+from panoptic_heuristic.fusion import (
+    CLAIM_REGISTRY,
+    ORDER_REGISTRY,
+    SUPPRESS_REGISTRY,
+    ByScore,
+    NoSuppression,
+    OrderRule,
+    Pipeline,
+    SuppressRule,
+)
+from panoptic_heuristic.fusion.parameters import OfCategory
 
-_KEYS = ("CLAIM", "INSTANCES_CONFIDENCE_THRESH", "OVERLAP_THRESH", "STUFF_AREA_LIMIT", "STUFF_AREA_FRACTION")
+_THRESHOLDS = ("INSTANCES_CONFIDENCE_THRESH", "OVERLAP_THRESH", "STUFF_AREA_LIMIT", "STUFF_AREA_FRACTION")
+_KEYS = ("CLAIM", *_THRESHOLDS, "ORDER", "SUPPRESS")
 _RANGE = {"from", "to", "steps"}
 _MOST_SETTINGS = 1_000_000
 
@@ -66,6 +80,8 @@ class Setting:
     claim: ClaimSetting
     instances_score_thresh: float
     stuff_limit: StuffLimit
+    order: OrderRule = field(default_factory=ByScore)
+    suppress: SuppressRule = field(default_factory=NoSuppression)
 
     def pipeline(self) -> Pipeline:
         """What fuses by this setting."""
@@ -74,10 +90,12 @@ class Setting:
             instances_score_thresh=self.instances_score_thresh,
             stuff_area_thresh=self.stuff_limit.pixels,
             stuff_area_fraction=self.stuff_limit.fraction,
+            order=self.order,
+            suppress=self.suppress,
         )
 
     def to_json(self) -> Dict[str, Any]:
-        """One value per threshold, in the words of the Python arguments."""
+        """What differs between the settings of a grid, in the words of the Python arguments."""
         return {
             "claim": self.claim.name,
             "overlap_threshold": self.claim.overlap_threshold,
@@ -95,11 +113,19 @@ class Grid:
         claims: A rules with their parameters.
         cutoffs: K values of ``instances_score_thresh``.
         stuff_limits: L limits.
+        order: of all settings.
+        suppress: likewise.
+
+    Raises:
+        InputError: a value is out of its range or there twice, there are none or too many, or a
+            rule has values of single categories.
     """
 
     claims: Tuple[ClaimSetting, ...]
     cutoffs: Tuple[float, ...]
     stuff_limits: Tuple[StuffLimit, ...]
+    order: OrderRule = field(default_factory=ByScore)
+    suppress: SuppressRule = field(default_factory=NoSuppression)
 
     def __post_init__(self):
         for name in ("claims", "cutoffs", "stuff_limits"):
@@ -110,6 +136,9 @@ class Grid:
                 raise InputError(f"the grid has a value of {name} twice: {values}")
         if len(self) > _MOST_SETTINGS:
             raise InputError(f"the grid has {len(self)} settings; at most {_MOST_SETTINGS} are counted at once")
+        for rule in (self.order, self.suppress):
+            if any(isinstance(value, OfCategory) for value in vars(rule).values()):
+                raise InputError(f"a rule of a grid cannot have values of single categories, got {rule!r}")
         for claim in self.claims:
             # Each parameter is checked by whom it belongs to.
             for cutoff, limit in itertools.zip_longest(self.cutoffs, self.stuff_limits):
@@ -126,7 +155,10 @@ class Grid:
     @property
     def settings(self) -> Tuple[Setting, ...]:
         """All settings in the order of their numbers."""
-        return tuple(Setting(*values) for values in itertools.product(self.claims, self.cutoffs, self.stuff_limits))
+        return tuple(
+            Setting(*values, order=self.order, suppress=self.suppress)
+            for values in itertools.product(self.claims, self.cutoffs, self.stuff_limits)
+        )
 
     def to_json(self) -> Dict[str, Any]:
         """JSON values; :meth:`from_json` is the inverse."""
@@ -134,6 +166,8 @@ class Grid:
             "claims": [[claim.name, claim.overlap_threshold] for claim in self.claims],
             "cutoffs": list(self.cutoffs),
             "stuff_limits": [[limit.pixels, limit.fraction] for limit in self.stuff_limits],
+            "order": _rule_to_json(ORDER_REGISTRY, self.order),
+            "suppress": _rule_to_json(SUPPRESS_REGISTRY, self.suppress),
         }
 
     @classmethod
@@ -143,6 +177,8 @@ class Grid:
             tuple(ClaimSetting(*value) for value in data["claims"]),
             tuple(data["cutoffs"]),
             tuple(StuffLimit(*value) for value in data["stuff_limits"]),
+            _rule_from_json(ORDER_REGISTRY, data["order"]),
+            _rule_from_json(SUPPRESS_REGISTRY, data["suppress"]),
         )
 
     @classmethod
@@ -181,13 +217,40 @@ class Grid:
             if name not in CLAIM_REGISTRY:
                 known = ", ".join(sorted(key for key, _ in CLAIM_REGISTRY))
                 raise InputError(f"CLAIM must be of {known}, got {name!r}")
-            has_overlap = "overlap_threshold" in {field.name for field in dataclasses.fields(CLAIM_REGISTRY.get(name))}
+            has_overlap = "overlap_threshold" in {one.name for one in dataclasses.fields(CLAIM_REGISTRY.get(name))}
             claims += [ClaimSetting(name, value) for value in (overlaps if has_overlap else [None])]
         fractions = _numbers(content, "STUFF_AREA_FRACTION", [])
         pixels = _numbers(content, "STUFF_AREA_LIMIT", [] if fractions else [default.stuff_area_thresh])
         limits = [StuffLimit(value, 0.0) for value in pixels] + [StuffLimit(0.0, value) for value in fractions]
         cutoffs = _numbers(content, "INSTANCES_CONFIDENCE_THRESH", [default.instances_score_thresh])
-        return cls(tuple(claims), tuple(cutoffs), tuple(limits))
+        order = _rule(content, "ORDER", ORDER_REGISTRY) if "ORDER" in content else default.order
+        suppress = _rule(content, "SUPPRESS", SUPPRESS_REGISTRY) if "SUPPRESS" in content else default.suppress
+        return cls(tuple(claims), tuple(cutoffs), tuple(limits), order, suppress)
+
+
+def _rule(content: Mapping[str, Any], key: str, registry: Registry) -> Any:
+    """A rule from a mapping of its name and its parameters, as in a config."""
+    values = dict(content[key]) if isinstance(content[key], Mapping) else {}
+    name = values.pop("NAME", None)
+    if not isinstance(name, str) or name not in registry:
+        known = ", ".join(sorted(name for name, _ in registry))
+        raise InputError(f"{key} must be a mapping with a NAME, which is one of {known}; got {content[key]!r}")
+    rule = registry.get(name)
+    parameter_of = {parameter.name.upper(): parameter.name for parameter in dataclasses.fields(rule)}
+    for other in values:
+        if other not in parameter_of:
+            has = ", ".join(["NAME", *parameter_of])
+            raise InputError(f"{key} has the key {other!r}; of {name} it may have {has}")
+    return rule(**{parameter_of[other]: value for other, value in values.items()})
+
+
+def _rule_to_json(registry: Registry, rule: Any) -> Dict[str, Any]:
+    name = next(name for name, entry in registry if entry is type(rule))
+    return {"name": name, **dataclasses.asdict(rule)}
+
+
+def _rule_from_json(registry: Registry, data: Mapping[str, Any]) -> Any:
+    return registry.get(data["name"])(**{name: value for name, value in data.items() if name != "name"})
 
 
 def _listed(value: Any) -> List[Any]:

@@ -110,6 +110,7 @@ class ImagePredictions:
             self.category_ids,
             self.image_size,
             boxes=_known(self.boxes),
+            probabilities=self.roi_probabilities,
             mask_quality=_known(self.mask_quality),
             semantic_agreement=self.semantic_agreement,
         )

@@ -24,7 +24,7 @@ from panoptic_heuristic.formats.coco_panoptic import (
 from panoptic_heuristic.formats.files import PathLike, inside, read_json, write_json
 
 # Changes when the same predictions and ground truth would give other files.
-_VERSION = "1"
+_VERSION = "2"
 
 _TRUTH_FILE = "ground_truth.json"
 
@@ -191,6 +191,8 @@ def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
         "cover": regions.cover,
         "truth": np.stack([regions.truth.ids, regions.truth.category_ids, regions.truth.iscrowd]).astype(np.int64),
         "category_ids": regions.category_ids,
+        "agreeing": regions.agreeing,
+        "boxes": regions.boxes,
         "measures": np.stack([regions.scores, regions.mask_quality, regions.semantic_agreement]),
     }
 
@@ -212,4 +214,6 @@ def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Regions:
         category_ids=arrays["category_ids"],
         mask_quality=mask_quality,
         semantic_agreement=semantic_agreement,
+        boxes=arrays["boxes"],
+        agreeing=arrays["agreeing"],
     )

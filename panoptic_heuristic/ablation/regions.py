@@ -67,6 +67,9 @@ class Regions:
         category_ids: (N,) int64 dataset ids.
         mask_quality: (N,) float64, NaN where it is not known.
         semantic_agreement: (N,) float64.
+        boxes: (N, 4) float32 x0, y0, x1, y1 in pixels, NaN where they are not known.
+        agreeing: (N,) int64, the value of ``semantic`` that agrees with each instance: its category's,
+            0 where no label can mean that, -1 where the semantic head said nothing.
     """
 
     image_id: int
@@ -80,6 +83,8 @@ class Regions:
     category_ids: np.ndarray
     mask_quality: np.ndarray
     semantic_agreement: np.ndarray
+    boxes: np.ndarray
+    agreeing: np.ndarray
 
     @cached_property
     def covered(self) -> np.ndarray:
@@ -164,7 +169,17 @@ def build_regions(
         category_ids=predictions.category_ids,
         mask_quality=predictions.mask_quality,
         semantic_agreement=predictions.semantic_agreement,
+        boxes=predictions.boxes,
+        agreeing=_agreeing(predictions, label_to_category, categories),
     )
+
+
+def packed_sets(members: np.ndarray) -> np.ndarray:
+    """(G, W) uint64 of (G, N) bool, as :attr:`Regions.cover` has sets of instances."""
+    sets, instances = members.shape
+    padded = np.zeros((sets, -(-instances // _WORD) * _WORD), dtype=bool)
+    padded[:, :instances] = members
+    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
 
 
 def sums(index: np.ndarray, values: np.ndarray, length: int) -> np.ndarray:
@@ -192,6 +207,17 @@ def _semantic_runs(
         if category_id is not None and label < len(table):
             table[label] = place_of[category_id]
     return runs.lengths.cumsum() - runs.lengths, table[runs.labels]
+
+
+def _agreeing(
+    predictions: ImagePredictions, label_to_category: Mapping[int, Optional[int]], categories: Categories
+) -> np.ndarray:
+    """See :attr:`Regions.agreeing`."""
+    if predictions.semantics is None:
+        return np.full(len(predictions.scores), -1, dtype=np.int64)
+    meant = set(label_to_category.values())
+    place_of = {category_id: place for place, category_id in enumerate(categories, start=1) if category_id in meant}
+    return np.array([place_of.get(one, 0) for one in predictions.category_ids.tolist()], dtype=np.int64)
 
 
 def _spans(mask_runs: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:

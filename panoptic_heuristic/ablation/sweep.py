@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 import torch
 
 from panoptic_heuristic.ablation.grid import Grid
+from panoptic_heuristic.ablation.region_stages import stages_are_exact_on_regions
 from panoptic_heuristic.ablation.region_store import RegionStore
 from panoptic_heuristic.ablation.region_sweep import add_regions, is_exact_on_regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
@@ -33,7 +34,7 @@ from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import count_image
 
 BUCKETS = 100
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class SweepJob:
     @cached_property
     def claims_by_regions(self) -> Tuple[int, ...]:
         """The places of the claim rules that are exact on regions; the others need pixels."""
+        if not stages_are_exact_on_regions(self.grid):
+            return ()
         return tuple(place for place, claim in enumerate(self.grid.claims) if is_exact_on_regions(claim))
 
     @cached_property
@@ -283,8 +286,9 @@ def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
     instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
     truth_ids, truth_segments = job.store.truth_of(image_id)
     place_of = {category_id: place for place, category_id in enumerate(job.categories)}
+    claims = {job.grid.claims[place] for place in job.claims_by_pixels}
     for number, setting in enumerate(job.grid.settings):
-        if is_exact_on_regions(setting.claim):
+        if setting.claim not in claims:
             continue
         result = fuse(instances, semantics, job.categories, setting.pipeline())
         counts = count_image(

@@ -8,7 +8,7 @@ import yaml
 from detectron2.config import CfgNode, get_cfg
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import SCORE_WEIGHTS
+from panoptic_heuristic.fusion import SCORE_WEIGHTS, ClassAware, PixelArgmax, Reclaim
 
 # These are int or float, and yacs refuses the other one; people write 1 and 4096.0.
 _NUMBERS = (
@@ -16,7 +16,18 @@ _NUMBERS = (
     "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT",
     "MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH",
     "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION",
+    "MODEL.PANOPTIC_FUSION.CLAIM.DUPLICATE_THRESHOLD",
+    "MODEL.PANOPTIC_FUSION.CLAIM.FREE_FRACTION",
+    "MODEL.PANOPTIC_FUSION.CLAIM.INTERSECTION_THRESHOLD",
+    "MODEL.PANOPTIC_FUSION.CLAIM.AREA_RATIO",
+    "MODEL.PANOPTIC_FUSION.CLAIM.KEPT_FRACTION",
     "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT",
+    "MODEL.PANOPTIC_FUSION.ORDER.SCORE_EXPONENT",
+    "MODEL.PANOPTIC_FUSION.ORDER.QUALITY_EXPONENT",
+    "MODEL.PANOPTIC_FUSION.ORDER.AGREEMENT_EXPONENT",
+    "MODEL.PANOPTIC_FUSION.ORDER.KEY_CUTOFF",
+    "MODEL.PANOPTIC_FUSION.SUPPRESS.IOU_THRESHOLD",
+    "MODEL.PANOPTIC_FUSION.SUPPRESS.KEEP",
 )
 MAP_FORMATS = ("segments", "label_divisor")
 
@@ -68,12 +79,40 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     # "segments": (map of ids, segments_info), as Detectron2. "label_divisor": (map of dataset
     # category id * label_divisor + instance with -1 for void, None).
     cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT = "segments"
-    # Who gets a contested pixel: "greedy" or "per_pixel".
+    # Who gets a contested pixel: "greedy"; "per_pixel"; "class_aware", where only an instance's own
+    # category and its duplicates keep it off; "reclaim", where what lies on top takes pixels back;
+    # "pixel_argmax", the largest score times mask probability. Keys of another rule must be left out.
     cfg.MODEL.PANOPTIC_FUSION.CLAIM = CfgNode()
     cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME = "greedy"
+    # For "class_aware": a duplicate shares this fraction of both, and more than this must be free.
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.DUPLICATE_THRESHOLD = ClassAware.duplicate_threshold
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.FREE_FRACTION = ClassAware.free_fraction
+    # For "reclaim": the fraction of either that must be contested, and what lies on top: by "area",
+    # a mask at most AREA_RATIO as large; "mean_probability"; or "precedence", pairs of names or ids
+    # of categories, [above, below].
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.INTERSECTION_THRESHOLD = Reclaim.intersection_threshold
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.ON_TOP = Reclaim.on_top
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.AREA_RATIO = Reclaim.area_ratio
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.PRECEDENCE = []
+    # For "pixel_argmax": the least fraction of its mask that an instance must win; by "score", which
+    # is score times probability, or "mask", the probability; whether it keeps of these pixels its
+    # "mask" or all it "won".
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.KEPT_FRACTION = PixelArgmax.kept_fraction
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.BY = PixelArgmax.by
+    cfg.MODEL.PANOPTIC_FUSION.CLAIM.KEPT_PIXELS = PixelArgmax.kept_pixels
+    # What goes before instances are ordered: "none", "nms", or "semantic_gate", the pixels of a mask
+    # whose semantic label disagrees with it.
+    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS = CfgNode()
+    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.NAME = "none"
+    # For "nms": an instance goes if its IoU with a better one exceeds it, of "mask" or "box".
+    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.IOU_THRESHOLD = 0.5
+    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.KIND = "mask"
+    # For "semantic_gate": an instance goes if less than this fraction of its mask is left, or nothing.
+    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.KEEP = 0.0
     # In which order instances claim: "score", or "calibrated", the probability of a true positive,
     # 1 / (1 + exp(-x)), x = bias + the sum of weights times logit of the score, agreement with the
-    # semantic labels, log of the area, fraction covered by better instances.
+    # semantic labels, log of the area, fraction covered by better instances; or "power", the score,
+    # the mask's mean probability and the agreement with the semantic labels, to a power each.
     cfg.MODEL.PANOPTIC_FUSION.ORDER = CfgNode()
     cfg.MODEL.PANOPTIC_FUSION.ORDER.NAME = "score"
     # For "calibrated": [category name, [bias, four weights]], and for the other categories.
@@ -82,6 +121,11 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     # For "calibrated": [category name, the probability it needs], and for the other categories.
     cfg.MODEL.PANOPTIC_FUSION.ORDER.CUT = []
     cfg.MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT = 0.0
+    # For "power": the three exponents, and what their product needs, besides the score's cutoff.
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.SCORE_EXPONENT = 1.0
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.QUALITY_EXPONENT = 0.0
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.AGREEMENT_EXPONENT = 0.0
+    cfg.MODEL.PANOPTIC_FUSION.ORDER.KEY_CUTOFF = 0.0
     # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
     cfg.MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION = 0.0
     # [category name, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 0.4}] of things, and

@@ -89,8 +89,11 @@ class PanopticHeuristicFPN(PanopticFPN):
         image_size = instances.image_size
         height, width = record.get("height", image_size[0]), record.get("width", image_size[1])
         sem_seg = sem_seg_postprocess(logits, image_size, height, width)
+        # Postprocessing pastes the masks, and leaves out instances whose box has no area.
+        instances.roi_probabilities = instances.pred_masks[:, 0]
         instances = detector_postprocess(instances, height, width)
         result = self.fuse(instances, sem_seg.argmax(dim=0))
+        instances.remove("roi_probabilities")
         return {"sem_seg": sem_seg, "instances": instances, "panoptic_seg": self._formatted(result)}
 
     def fuse(self, instances: Instances, semantic_labels: Tensor) -> FusionResult:
@@ -98,7 +101,7 @@ class PanopticHeuristicFPN(PanopticFPN):
 
         Args:
             instances: with ``pred_masks`` (N, H, W) bool, ``pred_boxes``, ``scores`` and contiguous
-                ``pred_classes``.
+                ``pred_classes``; also ``roi_probabilities`` (N, M, M) for the rules that need them.
             semantic_labels: (H, W) contiguous labels.
 
         Returns:
@@ -106,7 +109,11 @@ class PanopticHeuristicFPN(PanopticFPN):
         """
         category_ids = [self.ids.things[index] for index in instances.pred_classes.tolist()]
         candidates = InstanceSet.from_bitmaps(
-            instances.pred_masks, instances.scores, category_ids, boxes=instances.pred_boxes.tensor
+            instances.pred_masks,
+            instances.scores,
+            category_ids,
+            boxes=instances.pred_boxes.tensor,
+            probabilities=instances.roi_probabilities.float() if instances.has("roi_probabilities") else None,
         )
         semantics = SemanticMap(semantic_labels, self.ids.labels)
         return fuse(candidates, semantics, self.ids.categories, self.pipeline)

@@ -10,7 +10,7 @@ from fvcore.common.registry import Registry
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, ORDER_REGISTRY, Pipeline
+from panoptic_heuristic.fusion import CLAIM_REGISTRY, ORDER_REGISTRY, SUPPRESS_REGISTRY, Pipeline
 
 _COMBINE, _FUSION = "MODEL.PANOPTIC_FPN.COMBINE.", "MODEL.PANOPTIC_FUSION."
 
@@ -20,8 +20,24 @@ _KEY_OF = {
     "stuff_area_thresh": f"{_COMBINE}STUFF_AREA_LIMIT",
     "instances_score_thresh": f"{_COMBINE}INSTANCES_CONFIDENCE_THRESH",
     "stuff_area_fraction": f"{_FUSION}STUFF_AREA_FRACTION",
+    "duplicate_threshold": f"{_FUSION}CLAIM.DUPLICATE_THRESHOLD",
+    "free_fraction": f"{_FUSION}CLAIM.FREE_FRACTION",
+    "intersection_threshold": f"{_FUSION}CLAIM.INTERSECTION_THRESHOLD",
+    "on_top": f"{_FUSION}CLAIM.ON_TOP",
+    "area_ratio": f"{_FUSION}CLAIM.AREA_RATIO",
+    "precedence": f"{_FUSION}CLAIM.PRECEDENCE",
+    "kept_fraction": f"{_FUSION}CLAIM.KEPT_FRACTION",
+    "by": f"{_FUSION}CLAIM.BY",
+    "kept_pixels": f"{_FUSION}CLAIM.KEPT_PIXELS",
     "default_weights": f"{_FUSION}ORDER.DEFAULT_WEIGHTS",
     "default_cut": f"{_FUSION}ORDER.DEFAULT_CUT",
+    "score_exponent": f"{_FUSION}ORDER.SCORE_EXPONENT",
+    "quality_exponent": f"{_FUSION}ORDER.QUALITY_EXPONENT",
+    "agreement_exponent": f"{_FUSION}ORDER.AGREEMENT_EXPONENT",
+    "key_cutoff": f"{_FUSION}ORDER.KEY_CUTOFF",
+    "iou_threshold": f"{_FUSION}SUPPRESS.IOU_THRESHOLD",
+    "kind": f"{_FUSION}SUPPRESS.KIND",
+    "keep": f"{_FUSION}SUPPRESS.KEEP",
 }
 # The same of those that have a value per category.
 _KEY_OF_CATEGORIES = {
@@ -54,14 +70,17 @@ def pipeline_from_config(cfg: CfgNode, categories: Categories) -> Pipeline:
     fusion, combine = cfg.MODEL.PANOPTIC_FUSION, cfg.MODEL.PANOPTIC_FPN.COMBINE
     per_class = _per_class(fusion.PER_CLASS, categories)
     claim_rule = _rule(CLAIM_REGISTRY, f"{_FUSION}CLAIM.NAME", fusion.CLAIM.NAME)
+    suppress_rule = _rule(SUPPRESS_REGISTRY, f"{_FUSION}SUPPRESS.NAME", fusion.SUPPRESS.NAME)
     order_rule = _rule(ORDER_REGISTRY, f"{_FUSION}ORDER.NAME", fusion.ORDER.NAME)
-    claim = {"overlap_threshold": combine.OVERLAP_THRESH, "overlap_threshold_of": per_class.pop("overlap_threshold_of")}
+    claim = _claim_values(fusion.CLAIM, claim_rule, categories)
+    claim["overlap_threshold"] = combine.OVERLAP_THRESH
+    claim["overlap_threshold_of"] = per_class.pop("overlap_threshold_of")
     if claim["overlap_threshold_of"] and "overlap_threshold_of" not in _parameters(claim_rule):
         raise InputError(
             f"{_FUSION}PER_CLASS sets OVERLAP_THRESH, which the claim rule {fusion.CLAIM.NAME} does not have; "
             f"take it out, or set {_FUSION}CLAIM.NAME to greedy"
         )
-    order = {"default_weights": fusion.ORDER.DEFAULT_WEIGHTS, "default_cut": fusion.ORDER.DEFAULT_CUT}
+    order = _values_of("ORDER", fusion.ORDER)
     if "weights" in _parameters(order_rule):
         order["weights"] = _of_things(f"{_FUSION}ORDER.WEIGHTS", fusion.ORDER.WEIGHTS, categories)
         order["cut"] = _of_things(f"{_FUSION}ORDER.CUT", fusion.ORDER.CUT, categories)
@@ -69,6 +88,7 @@ def pipeline_from_config(cfg: CfgNode, categories: Categories) -> Pipeline:
         return Pipeline(
             claim=_made(claim_rule, claim),
             order=_made(order_rule, order),
+            suppress=_made(suppress_rule, _values_of("SUPPRESS", fusion.SUPPRESS)),
             instances_score_thresh=combine.INSTANCES_CONFIDENCE_THRESH,
             stuff_area_thresh=combine.STUFF_AREA_LIMIT,
             stuff_area_fraction=fusion.STUFF_AREA_FRACTION,
@@ -83,6 +103,33 @@ def _rule(registry: Registry, key: str, name: str) -> Any:
         known = ", ".join(sorted(name for name, _ in registry))
         raise InputError(f"{key} must be one of {known}, got {name!r}")
     return registry.get(name)
+
+
+def _values_of(stage: str, node: CfgNode) -> Dict[str, Any]:
+    """What a stage's node holds, by the names of the parameters; lists of pairs are left out."""
+    prefix = f"{_FUSION}{stage}."
+    return {parameter: node[key[len(prefix) :]] for parameter, key in _KEY_OF.items() if key.startswith(prefix)}
+
+
+def _claim_values(node: CfgNode, rule: Any, categories: Categories) -> Dict[str, Any]:
+    """What the node of the claim stage holds, by the names of the parameters.
+
+    Raises:
+        InputError: a key is set that the rule does not have.
+    """
+    values = _values_of("CLAIM", node)
+    for parameter, value in values.items():
+        owner, default = next(
+            (name, getattr(one, parameter)) for name, one in CLAIM_REGISTRY if parameter in _parameters(one)
+        )
+        if parameter not in _parameters(rule) and (tuple(value) if isinstance(value, list) else value) != default:
+            raise InputError(
+                f"{_KEY_OF[parameter]} is {value!r}, which the claim rule {node.NAME} does not have; "
+                f"take it out, or set {_FUSION}CLAIM.NAME to {owner}"
+            )
+    if "precedence" in _parameters(rule):
+        values["precedence"] = _pairs_of_things(_KEY_OF["precedence"], node.PRECEDENCE, categories)
+    return values
 
 
 def _parameters(rule: Any) -> set:
@@ -126,6 +173,23 @@ def _of_things(key: str, entries: Any, categories: Categories) -> Dict[int, Any]
     return values
 
 
+def _pairs_of_things(key: str, entries: Any, categories: Categories) -> list:
+    """Reads a list of pairs of things, each by its name or its id."""
+    if not isinstance(entries, (list, tuple)):
+        raise InputError(f"{key} must be a list like [[above, below]], got {entries!r}")
+    pairs = []
+    for entry in entries:
+        if not isinstance(entry, (list, tuple)) or len(entry) != 2 or any(type(one) not in (str, int) for one in entry):
+            raise InputError(f"{key} must hold pairs like [above, below], names or ids of categories, got {entry!r}")
+        pairs.append(tuple(_id_of(key, one, categories) if isinstance(one, str) else one for one in entry))
+        for category_id in pairs[-1]:
+            if category_id not in categories:
+                raise InputError(f"{key} names the id {category_id}, which the data set does not have")
+            if not categories[category_id].isthing:
+                raise InputError(f"{key} names {categories[category_id].name!r}, which is stuff; it is for things")
+    return pairs
+
+
 def _by_id(key: str, entries: Any, categories: Categories, example: str) -> Dict[int, Any]:
     """Reads a list of pairs of a category's name and a value."""
     if not isinstance(entries, (list, tuple)):
@@ -161,7 +225,7 @@ def _some(names: list, most: int = 5) -> str:
 
 
 def _told_by_key(message: str, categories: Categories) -> str:
-    """A rule's message about one of its parameters, with the config key in place of the parameter."""
+    """A rule's message about one of its parameters, with config keys in place of parameters."""
     match = re.match(r"(\w+)(?:\[(\d+)\])?", message)
     parameter: str = match.group(1)
     category_id: Optional[str] = match.group(2)
@@ -169,4 +233,6 @@ def _told_by_key(message: str, categories: Categories) -> str:
         key = _KEY_OF[parameter]
     else:
         key = f"{_KEY_OF_CATEGORIES[parameter]} of {categories[int(category_id)].name!r}"
-    return key + message[match.end() :]
+    # Names of one word are too much like other words.
+    rest = re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda word: _KEY_OF.get(word[0], word[0]), message[match.end() :])
+    return key + rest

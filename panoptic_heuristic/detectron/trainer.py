@@ -142,6 +142,8 @@ def log_fusion(cfg: CfgNode) -> None:
     others = []
     if fusion.STUFF_AREA_FRACTION:
         others.append(f"STUFF_AREA_FRACTION {fusion.STUFF_AREA_FRACTION:g} of the image")
+    if fusion.SUPPRESS.NAME != "none":
+        others.append(f"suppress {fusion.SUPPRESS.NAME}")
     if fusion.ORDER.NAME != "score":
         others.append(f"order {fusion.ORDER.NAME}")
     if fusion.PER_CLASS:

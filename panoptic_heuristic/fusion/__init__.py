@@ -9,6 +9,7 @@ from panoptic_heuristic.fusion.calibrated import (
     calibration_features,
 )
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, ClaimRule
+from panoptic_heuristic.fusion.class_aware import ClassAware
 from panoptic_heuristic.fusion.explain import Explanation, Loss, explain
 from panoptic_heuristic.fusion.fuse import fuse
 from panoptic_heuristic.fusion.greedy import Greedy
@@ -19,21 +20,29 @@ from panoptic_heuristic.fusion.instance_measures import (
     semantic_agreement,
 )
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
+from panoptic_heuristic.fusion.nms import Nms
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY, ByScore, Order, OrderRule
 from panoptic_heuristic.fusion.per_pixel import PerPixel
 from panoptic_heuristic.fusion.pipeline import Pipeline
+from panoptic_heuristic.fusion.pixel_argmax import PixelArgmax
+from panoptic_heuristic.fusion.power import Power
+from panoptic_heuristic.fusion.reclaim import Reclaim
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
+from panoptic_heuristic.fusion.semantic_gate import SemanticGate
 from panoptic_heuristic.fusion.semantics import SemanticMap
+from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY, NoSuppression, Suppression, SuppressRule
 
 __all__ = [
     "CLAIM_REGISTRY",
     "FEATURES",
     "ORDER_REGISTRY",
     "SCORE_WEIGHTS",
+    "SUPPRESS_REGISTRY",
     "ByScore",
     "Calibrated",
     "Claim",
     "ClaimRule",
+    "ClassAware",
     "Crop",
     "DroppedCandidate",
     "Explanation",
@@ -41,11 +50,19 @@ __all__ = [
     "Greedy",
     "InstanceSet",
     "Loss",
+    "Nms",
+    "NoSuppression",
     "Order",
     "OrderRule",
     "PerPixel",
     "Pipeline",
+    "PixelArgmax",
+    "Power",
+    "Reclaim",
+    "SemanticGate",
     "SemanticMap",
+    "SuppressRule",
+    "Suppression",
     "Weights",
     "calibrated_probability",
     "calibration_features",

@@ -39,7 +39,7 @@ class Explanation:
         instance_id: the instance's place in the input; None for stuff.
         kept: whether it is a segment of the map.
         reason: why it is not, see :class:`panoptic_heuristic.fusion.DroppedCandidate`; None if it is.
-        area_before: pixels of the mask, or of the category in the semantic map.
+        area_before: pixels of the head's mask, or of the category in the semantic map.
         area_kept: how many of them its segment has.
         lost_to: where the others went, most pixels first, of equal ones the lower segment id, void last.
     """

@@ -21,9 +21,10 @@ def fuse(
 ) -> FusionResult:
     """Merges instances and semantic labels into one map where every pixel has one segment.
 
-    Instances whose score is high enough are ranked, by score unless the pipeline says otherwise;
-    equal ones keep their input order. They claim their pixels, and each stuff category takes those
-    still free unless they are too few. What is left is void. No input is changed.
+    Instances whose score is high enough, and that nothing suppresses, are ranked, by score unless
+    the pipeline says otherwise; equal ones keep their input order. They claim their pixels, and
+    each stuff category takes those still free unless they are too few. What is left is void. No
+    input is changed.
 
     Args:
         instances: the things found. May be empty.
@@ -39,9 +40,11 @@ def fuse(
     check_inputs(instances, semantics, categories)
     pipeline.check_categories(categories)
     candidates, dropped = _candidates(instances, pipeline)
-    order = pipeline.order.order(instances, semantics, categories, candidates)
-    claim = pipeline.claim.claim(instances, order.ranked)
-    dropped = {**dropped, **order.dropped, **claim.dropped}
+    suppression = pipeline.suppress.suppress(instances, semantics, categories, candidates)
+    # What orders instances is measured on the masks that the heads gave, and known before.
+    order = pipeline.order.order(instances, semantics, categories, suppression.candidates)
+    claim = pipeline.claim.claim(suppression.instances, order.ranked)
+    dropped = {**dropped, **suppression.dropped, **order.dropped, **claim.dropped}
 
     scores = instances.scores.tolist()
     segments_info = [

@@ -5,7 +5,7 @@ legend: N instances, K of them asked for, an image of H x W pixels.
 """
 
 import math
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -127,6 +127,28 @@ def mask_areas(instances: InstanceSet, indices: Optional[Sequence[int]] = None) 
     return np.array([int(instances.crop(index).mask.count_nonzero()) for index in indices], dtype=np.int64)
 
 
+def agreeing_pixels(semantics: SemanticMap, category_id: int, window: Tuple[slice, slice]) -> Tensor:
+    """Where the semantic labels agree with a category.
+
+    Args:
+        semantics: the semantic labels.
+        category_id: of a thing.
+        window: rows and columns of the image, h x w of them.
+
+    Returns:
+        (h, w) bool: the label means the category or, if none can mean it, means none: the collapsed
+        things.
+    """
+    meaning = semantics.label_to_category
+    wanted = category_id if category_id in meaning.values() else None
+    labels = semantics.labels[window]
+    found = torch.zeros(labels.shape, dtype=torch.bool, device=labels.device)
+    for label in semantics.areas:
+        if meaning[label] == wanted:
+            found |= labels == label
+    return found
+
+
 def _known(name: str, values: np.ndarray, indices: Sequence[int]) -> np.ndarray:
     chosen = values[np.asarray(indices, dtype=np.int64)]
     for place in np.flatnonzero(np.isnan(chosen)).tolist():
@@ -137,7 +159,7 @@ def _known(name: str, values: np.ndarray, indices: Sequence[int]) -> np.ndarray:
 def _agreement(instances: InstanceSet, semantics: SemanticMap, index: int) -> float:
     crop = instances.crop(index)
     x0, y0, x1, y1 = _pixel_box(instances, index)
-    agrees = _means(semantics.labels[y0:y1, x0:x1], _labels_of(semantics, instances.category_ids[index]))
+    agrees = agreeing_pixels(semantics, instances.category_ids[index], (slice(y0, y1), slice(x0, x1)))
     # The mask inside the box; a box of another head may be smaller than the mask.
     height, width = crop.mask.shape
     left, top = max(x0, crop.x0), max(y0, crop.y0)
@@ -169,20 +191,6 @@ def _tight_box(crop: Crop) -> Tuple[int, int, int, int]:
         crop.x0 + int(columns[-1]) + 1,
         crop.y0 + int(rows[-1]) + 1,
     )
-
-
-def _labels_of(semantics: SemanticMap, category_id: int) -> List[int]:
-    """The labels, of those that occur, that mean a category; if none can mean it, those that mean none."""
-    meaning = semantics.label_to_category
-    wanted = category_id if category_id in meaning.values() else None
-    return [label for label in semantics.areas if meaning[label] == wanted]
-
-
-def _means(labels: Tensor, wanted: Sequence[int]) -> Tensor:
-    found = torch.zeros(labels.shape, dtype=torch.bool, device=labels.device)
-    for label in wanted:
-        found |= labels == label
-    return found
 
 
 def _mean_probability(instances: InstanceSet, index: int) -> float:

@@ -63,7 +63,7 @@ class InstanceSet:
         *,
         count: int,
         device: torch.device,
-        probabilities: Optional[Tensor] = None,
+        probabilities: Optional[Any] = None,
         boxes: Optional[Any] = None,
         mask_quality: Optional[Any] = None,
         semantic_agreement: Optional[Any] = None,
@@ -78,7 +78,7 @@ class InstanceSet:
         self.category_ids: Tuple[int, ...] = tuple(category_ids.tolist())
         self.image_size = _check_image_size(image_size)
         self.device = device
-        self.probabilities = probabilities
+        self.probabilities = None if probabilities is None else _check_probabilities(probabilities, count, device)
         self.boxes = None if boxes is None else _check_boxes(boxes, count, device)
         self.mask_quality = _check_measure("mask_quality", mask_quality, count)
         self.semantic_agreement = _check_measure("semantic_agreement", semantic_agreement, count)
@@ -94,6 +94,7 @@ class InstanceSet:
         image_size: Optional[Tuple[int, int]] = None,
         *,
         boxes: Optional[Any] = None,
+        probabilities: Optional[Any] = None,
         mask_quality: Optional[Any] = None,
         semantic_agreement: Optional[Any] = None,
     ) -> "InstanceSet":
@@ -105,6 +106,8 @@ class InstanceSet:
             category_ids: N dataset category ids.
             image_size: (H, W); if given, it must be that of the masks.
             boxes: (N, 4) x0, y0, x1, y1 in pixels, of the instance head, or None.
+            probabilities: (N, M, M) in [0, 1], the RoI mask probabilities that the masks are of, for
+                the rules that look at more than masks; or None.
             mask_quality: (N,) in [0, 1], see the class, or None.
             semantic_agreement: likewise.
 
@@ -127,7 +130,7 @@ class InstanceSet:
 
         return cls(
             make_crop, scores, category_ids, size, count=len(masks), device=masks.device,
-            boxes=boxes, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
+            boxes=boxes, probabilities=probabilities, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
     @classmethod
@@ -161,10 +164,7 @@ class InstanceSet:
             InputError: shapes disagree, a box is not finite, or a measure is not in [0, 1].
         """
         probabilities = as_tensor(probabilities)
-        if probabilities.ndim != 3 or probabilities.shape[1] != probabilities.shape[2] or not probabilities.shape[2]:
-            raise InputError(f"probabilities must have the shape (N, M, M), got {tuple(probabilities.shape)}")
-        if not probabilities.is_floating_point():
-            raise InputError(f"probabilities must be floating point in [0, 1], got {probabilities.dtype}")
+        probabilities = _check_probabilities(probabilities, len(probabilities), probabilities.device)
         boxes = _check_boxes(boxes, len(probabilities), probabilities.device)
         height, width = _check_image_size(image_size)
 
@@ -188,6 +188,7 @@ class InstanceSet:
         *,
         where: Callable[[int], str] = "rles[{}]".format,
         boxes: Optional[Any] = None,
+        probabilities: Optional[Any] = None,
         mask_quality: Optional[Any] = None,
         semantic_agreement: Optional[Any] = None,
     ) -> "InstanceSet":
@@ -200,6 +201,8 @@ class InstanceSet:
             image_size: (H, W).
             where: gives a mask's name for error messages by its index.
             boxes: (N, 4) x0, y0, x1, y1 in pixels, of the instance head, or None.
+            probabilities: (N, M, M) in [0, 1], the RoI mask probabilities that the masks are of, for
+                the rules that look at more than masks; or None.
             mask_quality: (N,) in [0, 1], see the class, or None.
             semantic_agreement: likewise.
 
@@ -216,7 +219,7 @@ class InstanceSet:
 
         return cls(
             make_crop, scores, category_ids, (height, width), count=len(masks), device=torch.device("cpu"),
-            boxes=boxes, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
+            boxes=boxes, probabilities=probabilities, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
     def crop(self, index: int) -> Crop:
@@ -228,6 +231,19 @@ class InstanceSet:
         if self._crops[index] is None:
             self._crops[index] = self._make_crop(index)
         return self._crops[index]
+
+    def with_masks(self, make_crop: Callable[[int], Crop]) -> "InstanceSet":
+        """The same instances with other masks, and without what is known of the old ones.
+
+        Scores, categories and boxes stay; probabilities and measures are of the old masks.
+
+        Args:
+            make_crop: gives a mask by its place in the input; asked once for each that is used.
+        """
+        return InstanceSet(
+            make_crop, self.scores, np.array(self.category_ids, dtype=np.int64), self.image_size,
+            count=len(self), device=self.device, boxes=self.boxes,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self._crops)
@@ -278,6 +294,18 @@ def _check_boxes(boxes: Any, count: int, device: torch.device) -> Tensor:
     for index in (~boxes.isfinite()).any(dim=1).nonzero().flatten().tolist():
         raise InputError(f"boxes[{index}] is {boxes[index].tolist()}; box corners must be finite")
     return boxes
+
+
+def _check_probabilities(probabilities: Any, count: int, device: torch.device) -> Tensor:
+    probabilities = as_tensor(probabilities)
+    shape = tuple(probabilities.shape)
+    if len(shape) != 3 or shape[1] != shape[2] or not shape[2]:
+        raise InputError(f"probabilities must have the shape (N, M, M), got {shape}")
+    if shape[0] != count:
+        raise InputError(f"expected probabilities of {count} masks, got shape {shape}")
+    if not probabilities.is_floating_point():
+        raise InputError(f"probabilities must be floating point in [0, 1], got {probabilities.dtype}")
+    return probabilities.to(device)
 
 
 def _check_measure(name: str, values: Optional[Any], count: int) -> Optional[np.ndarray]:

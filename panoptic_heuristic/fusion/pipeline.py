@@ -9,6 +9,7 @@ from panoptic_heuristic.fusion.claim import ClaimRule
 from panoptic_heuristic.fusion.greedy import Greedy
 from panoptic_heuristic.fusion.order import ByScore, OrderRule
 from panoptic_heuristic.fusion.parameters import check_categories, check_number, numbers_of_categories
+from panoptic_heuristic.fusion.suppress import NoSuppression, SuppressRule
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Pipeline:
         stuff_area_fraction: a stuff segment is also dropped if its free area < it times the pixels
             of the image; compared in float64; in [0, 1].
         order: in which order instances claim; it may drop some.
+        suppress: what is dropped, or taken off masks, before that.
         instances_score_thresh_of: for single things, in place of ``instances_score_thresh``; keys
             are dataset category ids, here and below.
         stuff_area_thresh_of: for single stuff, in place of ``stuff_area_thresh``.
@@ -36,6 +38,7 @@ class Pipeline:
     stuff_area_thresh: float = 4096
     stuff_area_fraction: float = 0.0
     order: OrderRule = field(default_factory=ByScore)
+    suppress: SuppressRule = field(default_factory=NoSuppression)
     instances_score_thresh_of: Mapping[int, float] = field(default_factory=dict)
     stuff_area_thresh_of: Mapping[int, float] = field(default_factory=dict)
     stuff_area_fraction_of: Mapping[int, float] = field(default_factory=dict)
@@ -45,6 +48,8 @@ class Pipeline:
             raise InputError(f"claim must be a claim rule such as Greedy(), got {self.claim!r}")
         if not callable(getattr(self.order, "order", None)):
             raise InputError(f"order must be an order rule such as ByScore(), got {self.order!r}")
+        if not callable(getattr(self.suppress, "suppress", None)):
+            raise InputError(f"suppress must be a suppress rule such as Nms(), got {self.suppress!r}")
         self._check("instances_score_thresh", isthing=True)
         self._check("stuff_area_thresh", 0, isthing=False)
         self._check("stuff_area_fraction", 0, 1, isthing=False)
@@ -60,7 +65,7 @@ class Pipeline:
         Raises:
             InputError: names the parameter and the category.
         """
-        for rule in (self, self.claim, self.order):
+        for rule in (self, self.claim, self.order, self.suppress):
             check_categories(rule, categories)
 
     def score_cutoff(self, category_id: int) -> float:

@@ -14,10 +14,14 @@ class DroppedCandidate:
         isthing: True for an instance, False for a stuff category of the semantic map.
         category_id: dataset category id.
         reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below its
-            cutoff), ``probability`` (its calibrated probability is below its cut), ``empty`` (no
-            pixel), ``overlap`` (too much of it was claimed before), ``covered`` (all of it was
-            claimed before); for stuff ``stuff_area`` (too few free pixels, counted or as a fraction
-            of the image), ``covered`` (no free pixel).
+            cutoff), ``nms`` (it overlaps a better one), ``gate`` (the semantic labels agree with
+            too little of it), ``probability`` (its calibrated probability is below its cut),
+            ``key`` (the key it is ranked by is below its cutoff), ``empty`` (no pixel), ``overlap``
+            (too much of it was claimed before, or taken back), ``covered`` (all of it was claimed
+            before, or taken back), ``duplicate`` (it shares most of its pixels with a segment, and
+            the segment with it), ``no_room`` (too little of it is free), ``outvoted`` (it won too
+            few pixels); for stuff ``stuff_area`` (too few free pixels, counted or as a fraction of
+            the image), ``covered`` (no free pixel).
         score: of an instance; None for stuff.
         instance_id: the instance's place in the input; None for stuff.
     """

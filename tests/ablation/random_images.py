@@ -1,5 +1,6 @@
 """Random images that hold what is hard to get right: edges of every threshold, and odd ground truth."""
 
+import dataclasses
 from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
@@ -66,6 +67,23 @@ def random_image(seed: int) -> RandomImage:
     category_ids = rng.choice(things, size=count)
     truth_ids, truth_segments = _truth(rng, masks, category_ids, labels, (height, width))
     return RandomImage(predictions_of(seed, masks, scores, category_ids, labels), truth_ids, truth_segments)
+
+
+def with_measures(image: RandomImage) -> RandomImage:
+    """The image with boxes, qualities and agreements, many of them equal, and some scores below 0."""
+    rng = np.random.default_rng([image.predictions.image_id, 9])
+    count = len(image.predictions.scores)
+    height, width = image.predictions.image_size
+    corners = rng.integers(-2, 2 * max(height, width), size=(count, 4)) / 2
+    scores = image.predictions.scores
+    predictions = dataclasses.replace(
+        image.predictions,
+        scores=np.where(rng.random(count) < 0.1, np.round(rng.random(count) - 1, 1), scores),
+        boxes=np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1).astype(np.float32),
+        mask_quality=rng.random(count).round(rng.choice([1, 6])),
+        semantic_agreement=rng.random(count).round(rng.choice([1, 6])),
+    )
+    return image._replace(predictions=predictions)
 
 
 def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:

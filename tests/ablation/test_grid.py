@@ -4,7 +4,17 @@ import pytest
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
+from panoptic_heuristic.fusion import (
+    ByScore,
+    Calibrated,
+    Greedy,
+    Nms,
+    NoSuppression,
+    PerPixel,
+    Pipeline,
+    Power,
+    SemanticGate,
+)
 from tests.conftest import ROOT
 
 
@@ -49,6 +59,37 @@ def test_json_gives_the_grid_back(tmp_path):
     assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
 
 
+STAGES = """
+ORDER: {NAME: power, QUALITY_EXPONENT: 2, KEY_CUTOFF: 0.25}
+SUPPRESS: {NAME: nms, KIND: box}
+OVERLAP_THRESH: [0.3, 0.5]
+"""
+
+
+def test_all_settings_have_the_grids_order_and_what_it_suppresses(tmp_path):
+    grid = grid_of(tmp_path, STAGES)
+    order, suppress = Power(1, 2, key_cutoff=0.25), Nms(kind="box")
+    assert len(grid) == 2
+    assert [setting.pipeline() for setting in grid.settings] == [
+        Pipeline(Greedy(0.3), order=order, suppress=suppress), Pipeline(order=order, suppress=suppress)
+    ]  # fmt: skip
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+    assert grid.to_json()["suppress"] == {"name": "nms", "iou_threshold": 0.5, "kind": "box"}
+
+
+def test_a_name_alone_has_the_rules_defaults(tmp_path):
+    grid = grid_of(tmp_path, "{ORDER: {NAME: power}, SUPPRESS: {NAME: semantic_gate}}")
+    assert (grid.order, grid.suppress) == (Power(), SemanticGate())
+    grid = grid_of(tmp_path, "{ORDER: {NAME: score}, SUPPRESS: {NAME: none}}")
+    assert (grid.order, grid.suppress) == (ByScore(), NoSuppression())
+    assert grid == grid_of(tmp_path, "CLAIM: greedy")
+
+
+def test_a_grid_has_no_values_of_single_categories():
+    with pytest.raises(InputError, match="a rule of a grid cannot have values of single categories, got Calibrated"):
+        Grid((ClaimSetting("greedy", 0.5),), (0.5,), (StuffLimit(0.0, 0.0),), order=Calibrated())
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweeps").glob("*.yaml")), ids=lambda path: path.name)
 def test_the_grids_of_the_project_can_be_read(path):
     assert len(Grid.from_yaml(path)) >= 500
@@ -79,6 +120,14 @@ def test_the_coco_grid_has_a_thousand_settings_and_detectron2s_default():
         ("OVERLAP_THRESH: {from: 0, to: 1, steps: 1}", ["steps", "at least 2"]),
         ("OVERLAP_THRESH: {from: 0, to: 1, steps: 2.5}", ["steps", "2.5"]),
         ("CLAIM: best", ["CLAIM", "greedy", "'best'"]),
+        ("ORDER: power", ["ORDER must be a mapping with a NAME", "calibrated, power, score", "'power'"]),
+        ("ORDER: {QUALITY_EXPONENT: 1}", ["ORDER must be a mapping with a NAME"]),
+        ("SUPPRESS: {NAME: [nms]}", ["SUPPRESS must be a mapping with a NAME", "nms, none, semantic_gate"]),
+        ("ORDER: {NAME: power, KEEP: 1}", ["ORDER has the key 'KEEP'", "NAME, SCORE_EXPONENT", "KEY_CUTOFF"]),
+        ("SUPPRESS: {NAME: none, KEEP: 1}", ["SUPPRESS has the key 'KEEP'; of none it may have NAME"]),
+        ("ORDER: {NAME: power, SCORE_EXPONENT: -1}", ["score_exponent", "[0, inf)", "-1"]),
+        ("SUPPRESS: {NAME: nms, KIND: masks}", ["kind", "mask, box", "'masks'"]),
+        ("ORDER: {NAME: calibrated}", ["values of single categories"]),
         ("- 1", ["expected the keys", "[1]"]),
         ("a: [", ["valid YAML"]),
         ("{OVERLAP_THRESH: {from: 0, to: 1, steps: 2000}, INSTANCES_CONFIDENCE_THRESH: {from: 0, to: 1, steps: 2000}}",

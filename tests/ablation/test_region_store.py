@@ -23,7 +23,10 @@ def files(tmp_path, scenes):
 
 
 def equal(one, other):
-    names = ("pixels", "semantic", "truth_place", "cover", "scores", "category_ids", "semantic_agreement")
+    names = (
+        "pixels", "semantic", "truth_place", "cover", "scores", "category_ids", "semantic_agreement", "boxes",
+        "agreeing",
+    )  # fmt: skip
     return one.image_size == other.image_size and all(
         np.array_equal(getattr(one, name), getattr(other, name)) for name in names
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.regions import Truth, build_regions
+from panoptic_heuristic.ablation.regions import Truth, build_regions, packed_sets
 from panoptic_heuristic.errors import InputError
 from tests.ablation.random_images import CATEGORIES, LABELS, predictions_of, random_image
 
@@ -99,3 +99,22 @@ def test_ground_truth_of_another_size_is_told():
     image = random_image(1)
     with pytest.raises(InputError, match="image 1: the predictions are .* the ground truth 3x3"):
         build_regions(image.predictions, LABELS, CATEGORIES, np.zeros((3, 3), np.int32), [])
+
+
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 130])
+def test_packed_sets_are_as_the_cover_has_them(count):
+    image = next(one for one in map(random_image, range(200)) if len(one.predictions.scores) == count)
+    regions = build_regions(image.predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments)
+    packed = packed_sets(regions.covered.T)
+    assert packed.dtype == regions.cover.dtype
+    np.testing.assert_array_equal(packed, regions.cover)
+
+
+def test_which_labels_agree_with_an_instance():
+    # Things of category 31 have a label, those of 0 and 5 have not, whatever occurs in the image.
+    masks, ids = np.ones((3, 1, 2), bool), [31, 0, 5]
+    truth = np.zeros((1, 2), np.int32)
+    for labels, agreeing in ((draw("11"), [THING_31, NONE, NONE]), (None, [-1, -1, -1])):
+        predictions = predictions_of(5, masks, [0.9, 0.8, 0.7], ids, labels)
+        regions = build_regions(predictions, LABELS, CATEGORIES, truth, [])
+        assert regions.agreeing.tolist() == agreeing

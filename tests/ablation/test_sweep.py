@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 from dataclasses import dataclass
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.region_stages import ranked_instances
 from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.ablation.sweep import (
     BUCKETS,
@@ -17,7 +19,17 @@ from panoptic_heuristic.ablation.sweep import (
     run_sweep,
 )
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, Claim, fuse
+from panoptic_heuristic.fusion import (
+    CLAIM_REGISTRY,
+    ORDER_REGISTRY,
+    ByScore,
+    Claim,
+    Nms,
+    Order,
+    Power,
+    SemanticGate,
+    fuse,
+)
 from panoptic_heuristic.quality import add_counts, count_image
 from tests.ablation.small_caches import small_scenes, write_cache, write_truth
 
@@ -72,6 +84,38 @@ def test_each_setting_counts_what_its_pixels_count(store, swept):
     assert counts.images == 5
     for number, setting in enumerate(result.grid.settings):
         assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+
+
+@pytest.mark.parametrize("order, suppress", [(ByScore(), Nms(0.3, "box")), (Power(1, 0, 1), SemanticGate(0.2))])
+def test_other_stages_count_what_their_pixels_count(tmp_path, store, order, suppress):
+    grid = dataclasses.replace(GRID, order=order, suppress=suppress)
+    run_sweep(SweepJob(store, grid, tmp_path), ALL)
+    result = SweepResult(tmp_path)
+    counts = result.total()
+    assert result.grid == grid
+    for number, setting in enumerate(grid.settings):
+        assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+
+
+def test_a_measure_that_was_not_kept_is_told(tmp_path, store):
+    grid = dataclasses.replace(GRID, order=Power(1, 1))
+    message = r"image \d: the order by power needs the mask_quality of each instance, but it was not kept"
+    with pytest.raises(InputError, match=message):
+        run_sweep(SweepJob(store, grid, tmp_path), ALL)
+
+
+def test_boxes_that_were_not_kept_are_told(store):
+    grid = dataclasses.replace(GRID, suppress=Nms(kind="box"))
+    regions = store.read(0)
+    regions = dataclasses.replace(regions, boxes=np.full_like(regions.boxes, np.nan))
+    with pytest.raises(InputError, match="image 0: nms of kind 'box' needs the boxes of the instance head"):
+        ranked_instances(regions, grid)
+
+
+def test_another_order_is_another_sweep(tmp_path, store):
+    run_sweep(SweepJob(store, GRID, tmp_path), [0])
+    with pytest.raises(InputError, match="its grid differs"):
+        run_sweep(SweepJob(store, dataclasses.replace(GRID, order=Power(2)), tmp_path), [0])
 
 
 def test_workers_shards_and_merging_change_no_byte(store, swept, tmp_path):
@@ -137,6 +181,29 @@ def test_a_rule_of_ones_own_is_swept_pixel_by_pixel_beside_the_others(store, swe
             assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
     finally:
         del CLAIM_REGISTRY._obj_map["every_other"]
+
+
+@dataclass(frozen=True)
+class LastFirst:
+    """An order that a sweep cannot know."""
+
+    def order(self, instances, semantics, categories, candidates):
+        return Order(tuple(reversed(candidates)), {})
+
+
+def test_with_an_order_of_ones_own_all_rules_are_swept_pixel_by_pixel(store, tmp_path):
+    ORDER_REGISTRY.register("last_first")(LastFirst)
+    try:
+        grid = Grid(GRID.claims[1:], GRID.cutoffs[1:2], GRID.stuff_limits[:2], order=LastFirst())
+        job = SweepJob(store, grid, tmp_path)
+        assert (job.claims_by_regions, job.claims_by_pixels) == ((), (0, 1))
+        run_sweep(job, ALL)
+        result = SweepResult(tmp_path)
+        counts = result.total()
+        for number, setting in enumerate(grid.settings):
+            assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+    finally:
+        del ORDER_REGISTRY._obj_map["last_first"]
 
 
 def test_a_cutoff_below_what_the_cache_holds_is_refused(store, tmp_path):

@@ -14,7 +14,7 @@ from panoptic_heuristic.detectron import PanopticHeuristicFPN, meta_arch
 from panoptic_heuristic.detectron.meta_arch import ids_and_divisor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import decode_label_divisor
-from panoptic_heuristic.fusion import Greedy, Pipeline
+from panoptic_heuristic.fusion import Greedy, InstanceSet, Pipeline, SemanticMap, fuse
 from tests.detectron.small_models import NUM_LABELS, NUM_THINGS, records, small_config, small_model
 from tests.tiny_panoptic import write_tiny_panoptic
 
@@ -154,6 +154,35 @@ class TestSegments:
         # The overlap test drops nothing: the same as greedy at 1, and more segments than at 0.
         assert torch.equal(per_pixel[0], greedy_at_1[0])
         assert len(per_pixel[1]) > len(greedy_at_0[1])
+
+
+    @pytest.mark.parametrize(
+        "claim", [{"NAME": "pixel_argmax"}, {"NAME": "reclaim", "ON_TOP": "mean_probability"}], ids=str
+    )
+    def test_rules_that_need_probabilities_get_those_of_the_head(self, claim, model):
+        overrides = {f"MODEL.PANOPTIC_FUSION.CLAIM.{key}": value for key, value in claim.items()}
+        cfg = small_config({**overrides, "MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH": 0.0})
+        other = small_model(cfg)
+        with torch.no_grad():
+            outputs = other(records((64, 64, 64, 64), (50, 70, 64, 64)))
+            raw, _ = other.inference(records((64, 64, 64, 64), (50, 70, 64, 64)), do_postprocess=False)
+        kept = 0
+        for output, instances in zip(outputs, raw, strict=True):
+            assert not output["instances"].has("roi_probabilities")
+            height, width = output["instances"].image_size
+            found = output["instances"]
+            rois = InstanceSet.from_rois(
+                instances.pred_masks[:, 0],
+                found.pred_boxes.tensor,
+                found.scores,
+                [other.ids.things[index] for index in found.pred_classes.tolist()],
+                (height, width),
+            )
+            labels = SemanticMap(output["sem_seg"].argmax(dim=0), other.ids.labels)
+            expected = fuse(rois, labels, other.ids.categories, other.pipeline)
+            assert torch.equal(output["panoptic_seg"][0], expected.panoptic_seg)
+            kept += sum(segment["isthing"] for segment in expected.segments_info)
+        assert kept > 0
 
 
 class TestConfig:

@@ -6,11 +6,21 @@ from panoptic_heuristic.detectron import load_config
 from panoptic_heuristic.detectron.pipeline import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.fusion import ByScore, Calibrated, Greedy, PerPixel, Pipeline
+from panoptic_heuristic.fusion import (
+    ByScore,
+    Calibrated,
+    Greedy,
+    Nms,
+    NoSuppression,
+    PerPixel,
+    Pipeline,
+    Power,
+    SemanticGate,
+)
 from tests.detectron.small_models import SHAPES_CONFIG
 
 COMBINE, FUSION = "MODEL.PANOPTIC_FPN.COMBINE.", "MODEL.PANOPTIC_FUSION."
-PER_CLASS, ORDER = f"{FUSION}PER_CLASS", f"{FUSION}ORDER."
+PER_CLASS, ORDER, SUPPRESS = f"{FUSION}PER_CLASS", f"{FUSION}ORDER.", f"{FUSION}SUPPRESS."
 DOG, CAT, SKY, GRASS = 0, 7, 3, 12
 HALF = {"OVERLAP_THRESH": 0.5}
 CATEGORIES = Categories(
@@ -35,7 +45,7 @@ class TestDefaults:
     def test_the_configs_thresholds(self):
         made = pipeline(f"{COMBINE}OVERLAP_THRESH", "0.25", f"{COMBINE}STUFF_AREA_LIMIT", "77")
         assert made == Pipeline(Greedy(0.25), instances_score_thresh=0.5, stuff_area_thresh=77)
-        assert (made.order, made.stuff_area_fraction) == (ByScore(), 0)
+        assert (made.suppress, made.order, made.stuff_area_fraction) == (NoSuppression(), ByScore(), 0)
 
     def test_per_pixel_has_no_overlap_threshold(self):
         assert pipeline(f"{FUSION}CLAIM.NAME", "per_pixel").claim == PerPixel()
@@ -131,6 +141,25 @@ class TestOrder:
             pipeline(f"{ORDER}WEIGHTS", "[['cat', [0, 1, 2, 3, 4]]]", f"{ORDER}DEFAULT_CUT", "0.5").order == ByScore()
         )
 
+    def test_power_with_its_default_is_the_score(self):
+        assert pipeline(f"{ORDER}NAME", "power").order == Power()
+
+    def test_power_with_its_exponents(self):
+        made = pipeline(
+            f"{ORDER}NAME", "power",
+            f"{ORDER}SCORE_EXPONENT", "0.5",
+            f"{ORDER}QUALITY_EXPONENT", "2",
+            f"{ORDER}AGREEMENT_EXPONENT", "3",
+            f"{ORDER}KEY_CUTOFF", "0.25",
+        )  # fmt: skip
+        assert made.order == Power(0.5, 2, 3, 0.25)
+
+    @pytest.mark.parametrize("key", ["SCORE_EXPONENT", "QUALITY_EXPONENT", "AGREEMENT_EXPONENT", "KEY_CUTOFF"])
+    def test_a_wrong_number_of_power_is_named_by_its_key(self, key):
+        with pytest.raises(InputError) as error:
+            pipeline(f"{ORDER}NAME", "power", f"{ORDER}{key}", "-1")
+        assert str(error.value) == f"{ORDER}{key} must be a finite number in [0, inf), got -1.0"
+
     @pytest.mark.parametrize(
         "key, value, message",
         [
@@ -160,8 +189,34 @@ class TestOrder:
         assert str(error.value).startswith(f"{ORDER}{key}{message}")
 
     def test_an_unknown_order(self):
-        with pytest.raises(InputError, match=r"ORDER.NAME must be one of calibrated, score, got 'scores'"):
+        with pytest.raises(InputError, match=r"ORDER.NAME must be one of calibrated, power, score, got 'scores'"):
             pipeline(f"{ORDER}NAME", "scores")
+
+
+class TestSuppress:
+    def test_each_rule_has_its_values(self):
+        values = [f"{SUPPRESS}IOU_THRESHOLD", "0.75", f"{SUPPRESS}KIND", "box", f"{SUPPRESS}KEEP", "0.25"]
+        assert pipeline(*values).suppress == NoSuppression()
+        assert pipeline(f"{SUPPRESS}NAME", "nms", *values).suppress == Nms(0.75, "box")
+        assert pipeline(f"{SUPPRESS}NAME", "semantic_gate", *values).suppress == SemanticGate(0.25)
+
+    def test_their_defaults(self):
+        assert pipeline(f"{SUPPRESS}NAME", "nms").suppress == Nms()
+        assert pipeline(f"{SUPPRESS}NAME", "semantic_gate").suppress == SemanticGate()
+
+    @pytest.mark.parametrize(
+        "name, key, value, message",
+        [
+            ("nms", "IOU_THRESHOLD", "1.5", "must be a finite number in [0, 1], got 1.5"),
+            ("nms", "KIND", "boxes", "must be one of mask, box, got 'boxes'"),
+            ("semantic_gate", "KEEP", "-1", "must be a finite number in [0, 1], got -1.0"),
+            ("gate", "NAME", "gate", "must be one of nms, none, semantic_gate, got 'gate'"),
+        ],
+    )
+    def test_wrong_values_are_named(self, name, key, value, message):
+        with pytest.raises(InputError) as error:
+            pipeline(f"{SUPPRESS}NAME", name, f"{SUPPRESS}{key}", value)
+        assert str(error.value) == f"{SUPPRESS}{key} {message}"
 
 
 @pytest.mark.parametrize(
@@ -179,5 +234,6 @@ def test_a_threshold_out_of_its_interval_is_named_by_its_key(key, value, interva
 
 
 def test_an_unknown_claim_rule():
-    with pytest.raises(InputError, match=r"CLAIM.NAME must be one of greedy, per_pixel, got 'gredy'"):
+    known = "class_aware, greedy, per_pixel, pixel_argmax, reclaim"
+    with pytest.raises(InputError, match=rf"CLAIM.NAME must be one of {known}, got 'gredy'"):
         pipeline(f"{FUSION}CLAIM.NAME", "gredy")

@@ -63,15 +63,16 @@ class TestScoreCutoff:
             small_config(
                 {
                     f"{fusion}STUFF_AREA_FRACTION": 0.01,
+                    f"{fusion}SUPPRESS.NAME": "nms",
                     f"{fusion}ORDER.NAME": "calibrated",
                     f"{fusion}PER_CLASS": per_class,
                 }
             )
         )
-        expected = (
-            ", STUFF_AREA_FRACTION 0.01 of the image, order calibrated, thresholds of their own for 2 categories\n"
+        assert logged().endswith(
+            ", STUFF_AREA_FRACTION 0.01 of the image, suppress nms, order calibrated, "
+            "thresholds of their own for 2 categories\n"
         )
-        assert logged().endswith(expected)
 
 
 class TestDevice:

@@ -9,11 +9,16 @@ import torch
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     Calibrated,
+    ClassAware,
     Greedy,
     InstanceSet,
     Loss,
+    Nms,
     PerPixel,
     Pipeline,
+    Power,
+    Reclaim,
+    SemanticGate,
     SemanticMap,
     explain,
     fuse,
@@ -25,6 +30,11 @@ PIPELINES = {
     "greedy": Pipeline(Greedy(), 0.3, 60),
     "greedy at 0": Pipeline(Greedy(0), 0.1, 300),
     "per_pixel": Pipeline(PerPixel(), 0.2, 0),
+    "class_aware": Pipeline(ClassAware(0.3), 0.1, 60),
+    "reclaim": Pipeline(Reclaim(), 0.1, 60),
+    "nms": Pipeline(Greedy(), 0.1, 60, suppress=Nms(0.3)),
+    "semantic_gate": Pipeline(Greedy(), 0.1, 60, suppress=SemanticGate(0.1)),
+    "power": Pipeline(Greedy(), 0.1, 60, order=Power(1, 0, 0.5, 0.2)),
     "calibrated": Pipeline(Greedy(), 0.1, 60, order=Calibrated(default_weights=(0, 1, 1, 0, -2), default_cut=0.3)),
 }
 SCENES = [

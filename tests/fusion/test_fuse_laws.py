@@ -6,7 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.fusion import Greedy, InstanceSet, PerPixel, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion import (
+    CLAIM_REGISTRY,
+    ClassAware,
+    Greedy,
+    InstanceSet,
+    Nms,
+    PerPixel,
+    Pipeline,
+    PixelArgmax,
+    Reclaim,
+    SemanticGate,
+    SemanticMap,
+    fuse,
+)
 from panoptic_heuristic.scenes import make_scene
 
 PIPELINES = {
@@ -14,6 +27,8 @@ PIPELINES = {
     "greedy without limits": Pipeline(Greedy(1.0), 0.0, 0),
     "greedy without overlap": Pipeline(Greedy(0.0), 0.1, 0),
     "per_pixel": Pipeline(PerPixel(), 0.2, 60),
+    "nms": Pipeline(Greedy(), 0.3, 60, suppress=Nms(0.3)),
+    "semantic_gate": Pipeline(Greedy(), 0.3, 60, suppress=SemanticGate(0.1)),
     "greedy by category": Pipeline(
         Greedy(0.5, {0: 0.1, 2: 0.9}),
         0.3,
@@ -23,6 +38,15 @@ PIPELINES = {
         stuff_area_thresh_of={1: 5, 3: 400},
         stuff_area_fraction_of={5: 0.2, 7: 0.0},
     ),  # fmt: skip
+    "class_aware": Pipeline(ClassAware(), 0.3, 60),
+    "class_aware, strict": Pipeline(ClassAware(0.1, 0.3, 0.4, {0: 0.9}), 0.1, 0),
+    "reclaim by area": Pipeline(Reclaim(), 0.3, 60),
+    "reclaim by probability": Pipeline(Reclaim(0.4, on_top="mean_probability"), 0.1, 0),
+    "reclaim by category": Pipeline(
+        Reclaim(1.0, 0.0, "precedence", precedence=[(0, 2), (2, 4), (6, 0), (8, 6)]), 0.1, 60
+    ),
+    "pixel_argmax": Pipeline(PixelArgmax(), 0.3, 60),
+    "pixel_argmax by mask": Pipeline(PixelArgmax(0.0, by="mask"), 0.1, 0),
 }
 SCENES = [
     make_scene(seed, image_size=(48, 65), instances=count, empty=count // 10, things=5, stuff=12)
@@ -41,8 +65,26 @@ def pipeline(request):
     return request.param
 
 
+def needs_probabilities(pipeline):
+    return isinstance(pipeline.claim, PixelArgmax) or getattr(pipeline.claim, "on_top", "") == "mean_probability"
+
+
+def rois_of(scene):
+    return InstanceSet.from_rois(
+        scene.probabilities, scene.boxes, scene.scores, scene.category_ids, scene.image_size
+    )  # fmt: skip
+
+
+def instances_of(scene, pipeline):
+    return rois_of(scene) if needs_probabilities(pipeline) else scene.instances()
+
+
 def run(scene, pipeline):
-    return fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
+    return fuse(instances_of(scene, pipeline), scene.semantics(), scene.categories, pipeline)
+
+
+def test_every_claim_rule_is_under_these_laws():
+    assert {type(pipeline.claim) for pipeline in PIPELINES.values()} == {rule for _, rule in CLAIM_REGISTRY}
 
 
 def test_map_and_segments_agree_both_ways(scene, pipeline):
@@ -119,9 +161,8 @@ def test_the_same_input_gives_the_same_bytes(scene, pipeline):
 def test_the_order_of_the_input_does_not_matter_without_ties(scene, pipeline):
     result = run(scene, pipeline)
     order = np.random.default_rng(0).permutation(len(scene.scores))
-    permuted = dataclasses.replace(
-        scene, masks=scene.masks[order], scores=scene.scores[order], category_ids=scene.category_ids[order]
-    )
+    values = ("masks", "probabilities", "boxes", "scores", "category_ids")
+    permuted = dataclasses.replace(scene, **{name: getattr(scene, name)[order] for name in values})
     other = run(permuted, pipeline)
     assert torch.equal(other.panoptic_seg, result.panoptic_seg)
     back = [
@@ -175,21 +216,20 @@ def test_a_fraction_is_that_many_pixels(scene):
     assert by_pixels.dropped == by_fraction.dropped
 
 
+@pytest.mark.parametrize("pipeline", [one for one in PIPELINES.values() if not isinstance(one.suppress, SemanticGate)])
 def test_without_semantics_the_things_are_the_same(scene, pipeline):
     result = run(scene, pipeline)
     things = [segment for segment in result.segments_info if segment["isthing"]]
-    alone = fuse(scene.instances(), None, scene.categories, pipeline)
+    alone = fuse(instances_of(scene, pipeline), None, scene.categories, pipeline)
     assert alone.segments_info == things
     expected = result.panoptic_seg.where(result.panoptic_seg <= len(things), torch.tensor(0, dtype=torch.int32))
     assert torch.equal(alone.panoptic_seg, expected)
 
 
+@pytest.mark.parametrize("pipeline", [one for one in PIPELINES.values() if not needs_probabilities(one)])
 def test_how_masks_are_given_does_not_matter(scene, pipeline):
     # RoI crops have a margin around the mask; crops of bitmaps have none.
-    rois = InstanceSet.from_rois(
-        scene.probabilities, scene.boxes, scene.scores, scene.category_ids, scene.image_size
-    )  # fmt: skip
-    by_rois = fuse(rois, scene.semantics(), scene.categories, pipeline)
+    by_rois = fuse(rois_of(scene), scene.semantics(), scene.categories, pipeline)
     result = run(scene, pipeline)
     assert torch.equal(by_rois.panoptic_seg, result.panoptic_seg)
     assert (by_rois.segments_info, by_rois.dropped) == (result.segments_info, result.dropped)
@@ -215,7 +255,7 @@ def test_the_scenes_exercise_every_reason():
     for scene in SCENES:
         for pipeline in PIPELINES.values():
             reasons |= {(c.isthing, c.reason) for c in run(scene, pipeline).dropped}
-    things = {"score", "empty", "overlap", "covered"}
+    things = {"score", "nms", "gate", "empty", "overlap", "covered", "duplicate", "no_room", "outvoted"}
     assert reasons == {(True, reason) for reason in things} | {(False, "stuff_area"), (False, "covered")}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from panoptic_heuristic.fusion import ORDER_REGISTRY, ByScore, Calibrated, InstanceSet, Order
+from panoptic_heuristic.fusion import ORDER_REGISTRY, ByScore, Calibrated, InstanceSet, Order, Power
 from panoptic_heuristic.fusion.order import ranked_by
 from tests.fusion.drawings import CAT, CATEGORIES, assert_map, fused, reasons, row
 
@@ -17,6 +17,7 @@ def instances(scores) -> InstanceSet:
 def test_the_rules_go_by_their_names_in_yaml():
     assert ORDER_REGISTRY.get("score") is ByScore
     assert ORDER_REGISTRY.get("calibrated") is Calibrated
+    assert ORDER_REGISTRY.get("power") is Power
     assert "Order rules" in ORDER_REGISTRY.__doc__
 
 

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, ByScore, Calibrated, Greedy, PerPixel, Pipeline
+from panoptic_heuristic.fusion import (
+    CLAIM_REGISTRY,
+    ByScore,
+    Calibrated,
+    ClassAware,
+    Greedy,
+    PerPixel,
+    Pipeline,
+    PixelArgmax,
+    Reclaim,
+)
 
 
 def test_the_default_is_detectron2s():
@@ -35,6 +45,8 @@ NOT_NUMBERS = [np.nan, np.inf, -np.inf, True, None, "0.5", [0.5], 1j]
 # rule, parameter, its interval, the two ends or numbers as far out as they like, and numbers outside.
 OF_CATEGORIES = [
     (Greedy, "overlap_threshold_of", "[0, 1]", 0, 1, [-0.001, 1.001]),
+    (ClassAware, "overlap_threshold_of", "[0, 1]", 0, 1, [-0.001, 1.001]),
+    (Reclaim, "overlap_threshold_of", "[0, 1]", 0, 1, [-0.001, 1.001]),
     (Pipeline, "instances_score_thresh_of", "(-inf, inf)", -5, 5, []),
     (Pipeline, "stuff_area_thresh_of", "[0, inf)", 0, 1e9, [-1e-9]),
     (Pipeline, "stuff_area_fraction_of", "[0, 1]", 0, 1, [-1e-9, 1.001]),
@@ -46,6 +58,13 @@ OF_CATEGORIES = [
     "make, name, interval, values",
     [
         (Greedy, "overlap_threshold", "[0, 1]", [-0.001, 1.001, -1, 2]),
+        (ClassAware, "overlap_threshold", "[0, 1]", [-0.001, 1.001]),
+        (ClassAware, "duplicate_threshold", "[0, 1]", [-0.001, 1.001]),
+        (ClassAware, "free_fraction", "[0, 1]", [-0.001, 1.001]),
+        (Reclaim, "overlap_threshold", "[0, 1]", [-0.001, 1.001]),
+        (Reclaim, "intersection_threshold", "[0, 1]", [-0.001, 1.001]),
+        (Reclaim, "area_ratio", "[0, 1]", [-0.001, 1.001]),
+        (PixelArgmax, "kept_fraction", "[0, 1]", [-0.001, 1.001]),
         (Pipeline, "instances_score_thresh", "(-inf, inf)", []),
         (Pipeline, "stuff_area_thresh", "[0, inf)", [-1, -1e-9]),
         (Pipeline, "stuff_area_fraction", "[0, 1]", [-1e-9, 1.001]),
@@ -102,6 +121,17 @@ def test_float32_thresholds_are_refused():
         Pipeline(instances_score_thresh=np.float32(0.3))
 
 
+def test_pairs_cannot_be_changed_from_outside_and_rules_with_them_compare():
+    pairs = [[7, 0], (0, 12)]
+    rule = Reclaim(on_top="precedence", precedence=pairs)
+    pairs.append((7, 12))
+    pairs[0][0] = 12
+    assert rule.precedence == ((7, 0), (0, 12))
+    assert rule == pickle.loads(pickle.dumps(rule)) == copy.deepcopy(rule) == dataclasses.replace(rule)
+    assert hash(rule) == hash(pickle.loads(pickle.dumps(rule)))
+    assert rule != Reclaim(on_top="precedence", precedence=[(7, 0)])
+
+
 def test_parameters_do_not_change():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Pipeline().stuff_area_thresh = 0
@@ -112,6 +142,9 @@ def test_parameters_do_not_change():
 def test_the_rules_go_by_their_names_in_yaml():
     assert CLAIM_REGISTRY.get("greedy") is Greedy
     assert CLAIM_REGISTRY.get("per_pixel") is PerPixel
+    assert CLAIM_REGISTRY.get("class_aware") is ClassAware
+    assert CLAIM_REGISTRY.get("reclaim") is Reclaim
+    assert CLAIM_REGISTRY.get("pixel_argmax") is PixelArgmax
     assert "Claim rules" in CLAIM_REGISTRY.__doc__
 
 

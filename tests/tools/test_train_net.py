@@ -163,7 +163,7 @@ def missing_data_set(trained, tmp_path):
 
 
 def unknown_rule(trained, tmp_path):
-    return ["MODEL.PANOPTIC_FUSION.CLAIM.NAME", "gready"], "must be one of greedy, per_pixel, got 'gready'"
+    return ["MODEL.PANOPTIC_FUSION.CLAIM.NAME", "gready"], "CLAIM.NAME must be one of class_aware, greedy, per_pixel"
 
 
 def threshold_out_of_range(trained, tmp_path):

@@ -27,7 +27,7 @@ from panoptic_heuristic.ablation.region_sweep import is_exact_on_regions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusion import FusionResult, InstanceSet, SemanticMap, fuse
+from panoptic_heuristic.fusion import ByScore, FusionResult, InstanceSet, NoSuppression, SemanticMap, fuse
 from panoptic_heuristic.quality import PQCounts
 from panoptic_heuristic.quality.counts import add_into
 
@@ -47,7 +47,7 @@ class AttributionJob:
         setting: what fuses.
 
     Raises:
-        InputError: the setting asks for instances that the cache lacks, or its rule sees more than regions.
+        InputError: the setting asks for instances that the cache lacks, or has rules that are not traced.
     """
 
     store: RegionStore
@@ -56,6 +56,8 @@ class AttributionJob:
     def __post_init__(self):
         if not is_exact_on_regions(self.setting.claim):
             raise InputError(f"errors of the claim rule {self.setting.claim.name} cannot be traced; use greedy")
+        if (self.setting.order, self.setting.suppress) != (ByScore(), NoSuppression()):
+            raise InputError("errors are traced for the order by score without suppression only; leave out both")
         floor, cutoff = self.store.cache.manifest.floors.instances_score_thresh, self.setting.instances_score_thresh
         if cutoff < floor:
             raise InputError(

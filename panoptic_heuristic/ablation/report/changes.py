@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from panoptic_heuristic.ablation.grid import Grid, Setting
+from panoptic_heuristic.ablation.region_stages import stages_are_exact_on_regions
 from panoptic_heuristic.ablation.region_store import RegionStore
 from panoptic_heuristic.ablation.region_sweep import add_regions, is_exact_on_regions
 from panoptic_heuristic.ablation.report.words import measure
@@ -169,8 +170,9 @@ def read_photo(image_root: Path, file_name: str, size: Tuple[int, int]) -> np.nd
 def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
     """The counts of one image under both settings."""
     settings = (pair.default, pair.best)
-    if all(is_exact_on_regions(setting.claim) for setting in settings):
-        return _count_regions(store, settings, image_id)
+    grid = _grid_of(settings)
+    if stages_are_exact_on_regions(grid) and all(is_exact_on_regions(setting.claim) for setting in settings):
+        return _count_regions(store, settings, grid, image_id)
     categories = store.cache.manifest.categories
     total = SettingCounts.zeros(len(categories), 2)
     ids, segments = store.truth_of(image_id)
@@ -185,15 +187,20 @@ def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
     return SettingCounts(total.iou_sum, total.tp, total.fp, total.segments, 1)
 
 
-def _count_regions(store: RegionStore, settings: Sequence[Setting], image_id: int) -> SettingCounts:
-    categories = store.cache.manifest.categories
-    # All combinations of their thresholds, of which two are wanted.
-    grid = Grid(
+def _grid_of(settings: Sequence[Setting]) -> Grid:
+    """All combinations of the thresholds of two settings of one sweep."""
+    return Grid(
         *(
             tuple(dict.fromkeys(getattr(setting, name) for setting in settings))
             for name in ("claim", "instances_score_thresh", "stuff_limit")
-        )
+        ),
+        order=settings[0].order,
+        suppress=settings[0].suppress,
     )
+
+
+def _count_regions(store: RegionStore, settings: Sequence[Setting], grid: Grid, image_id: int) -> SettingCounts:
+    categories = store.cache.manifest.categories
     total = SettingCounts.zeros(len(categories), len(grid))
     regions = store.read(image_id)
     add_regions(total, regions, categories, grid, range(len(grid.claims)))

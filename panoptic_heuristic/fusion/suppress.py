@@ -1,0 +1,71 @@
+"""The suppress stage: what goes before instances are ordered, and what of their masks goes on."""
+
+from dataclasses import dataclass
+from typing import Dict, Optional, Protocol, Sequence, Tuple
+
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.registry import NamedRegistry
+from panoptic_heuristic.fusion.semantics import SemanticMap
+
+SUPPRESS_REGISTRY = NamedRegistry("PANOPTIC_SUPPRESS")
+SUPPRESS_REGISTRY.__doc__ = """
+Suppress rules by the name they have in YAML. An entry is a :class:`SuppressRule` class.
+"""
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """The outcome of a suppress rule.
+
+    Attributes:
+        instances: what claims: those given, or as many with other masks. An instance keeps its
+            place in the input.
+        candidates: ascending indices of the instances that go on.
+        dropped: instance index -> reason, for the other candidates.
+    """
+
+    instances: InstanceSet
+    candidates: Tuple[int, ...]
+    dropped: Dict[int, str]
+
+
+class SuppressRule(Protocol):
+    """What a suppress rule must offer: a frozen dataclass of its parameters with this method."""
+
+    def suppress(
+        self,
+        instances: InstanceSet,
+        semantics: Optional[SemanticMap],
+        categories: Categories,
+        candidates: Sequence[int],
+    ) -> Suppression:
+        """Drops instances, or parts of their masks.
+
+        The order stage measures the masks that the heads gave, also where the claim stage gets
+        smaller ones.
+
+        Args:
+            instances: the things found. Not changed.
+            semantics: the semantic labels, or None.
+            categories: the data set's categories.
+            candidates: ascending indices of the instances whose score is finite and not below its
+                cutoff.
+        """
+        ...
+
+
+@SUPPRESS_REGISTRY.register("none")
+@dataclass(frozen=True)
+class NoSuppression:
+    """All candidates go on as they are."""
+
+    def suppress(
+        self,
+        instances: InstanceSet,
+        semantics: Optional[SemanticMap],
+        categories: Categories,
+        candidates: Sequence[int],
+    ) -> Suppression:
+        """See :meth:`SuppressRule.suppress`."""
+        return Suppression(instances, tuple(candidates), {})
