@@ -8,7 +8,15 @@ import numpy as np
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.ablation.region_store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep import BUCKETS, SweepJob, SweepResult, bucket_path, run_sweep, start_sweep
+from panoptic_heuristic.ablation.sweep import (
+    BUCKETS,
+    FORMAT,
+    SweepJob,
+    SweepResult,
+    bucket_path,
+    run_sweep,
+    start_sweep,
+)
 from panoptic_heuristic.formats.arrays import write_arrays
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.quality import IOU_UNIT
@@ -64,7 +72,7 @@ def drawn_sweep(
     counts = SettingCounts(matched * IOU_UNIT, matched, 10 - matched, np.array([10, 10]), 1)
     none = SettingCounts.zeros(2, len(grid))
     manifest = {
-        "format": 1,
+        "format": FORMAT,
         "buckets": BUCKETS,
         "grid": grid.to_json(),
         "dataset_name": "drawn",
