@@ -31,11 +31,9 @@ def test_help_has_an_example_and_loads_nothing_heavy():
         "except SystemExit: pass\n"
         "print('heavy:', sorted({'torch', 'detectron2', 'matplotlib', 'fvcore', 'scipy'} & set(sys.modules)))"
     )
-    begin = time.monotonic()
     out = run(["-c", code]).stdout
     assert "python tools/evaluate_pq.py --gt-json" in out
     assert out.splitlines()[-1] == "heavy: []"
-    assert time.monotonic() - begin < 10  # Two seconds on an idle machine; this one may be busy.
 
 
 def test_runs_from_the_command_line(files):
