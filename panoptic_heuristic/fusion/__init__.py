@@ -1,5 +1,6 @@
 """Merging rules as pure functions: values in, new values out."""
 
+from panoptic_heuristic.fusion.border import BORDER_REGISTRY, BorderRule, NoRefinement
 from panoptic_heuristic.fusion.calibrated import (
     FEATURES,
     SCORE_WEIGHTS,
@@ -13,6 +14,7 @@ from panoptic_heuristic.fusion.class_aware import ClassAware
 from panoptic_heuristic.fusion.explain import Explanation, Loss, explain
 from panoptic_heuristic.fusion.fuse import fuse
 from panoptic_heuristic.fusion.greedy import Greedy
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import (
     covered_by_better,
     mask_areas,
@@ -20,6 +22,7 @@ from panoptic_heuristic.fusion.instance_measures import (
     semantic_agreement,
 )
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
+from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY, LeftoverRule, LeftToVoid
 from panoptic_heuristic.fusion.nms import Nms
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY, ByScore, Order, OrderRule
 from panoptic_heuristic.fusion.per_pixel import PerPixel
@@ -30,14 +33,23 @@ from panoptic_heuristic.fusion.reclaim import Reclaim
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantic_gate import SemanticGate
 from panoptic_heuristic.fusion.semantics import SemanticMap
+from panoptic_heuristic.fusion.stages import STAGES
+from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY, DroppedToVoid, StuffFill, StuffRule
 from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY, NoSuppression, Suppression, SuppressRule
+from panoptic_heuristic.fusion.veto import VETO_REGISTRY, NoVeto, VetoRule
 
 __all__ = [
+    "BORDER_REGISTRY",
     "CLAIM_REGISTRY",
     "FEATURES",
+    "LEFTOVER_REGISTRY",
     "ORDER_REGISTRY",
     "SCORE_WEIGHTS",
+    "STAGES",
+    "STUFF_REGISTRY",
     "SUPPRESS_REGISTRY",
+    "VETO_REGISTRY",
+    "BorderRule",
     "ByScore",
     "Calibrated",
     "Claim",
@@ -45,13 +57,20 @@ __all__ = [
     "ClassAware",
     "Crop",
     "DroppedCandidate",
+    "DroppedToVoid",
     "Explanation",
     "FusionResult",
     "Greedy",
+    "HeadOutputs",
     "InstanceSet",
+    "LeftToVoid",
+    "LeftoverRule",
     "Loss",
+    "Need",
     "Nms",
+    "NoRefinement",
     "NoSuppression",
+    "NoVeto",
     "Order",
     "OrderRule",
     "PerPixel",
@@ -61,8 +80,11 @@ __all__ = [
     "Reclaim",
     "SemanticGate",
     "SemanticMap",
+    "StuffFill",
+    "StuffRule",
     "SuppressRule",
     "Suppression",
+    "VetoRule",
     "Weights",
     "calibrated_probability",
     "calibration_features",

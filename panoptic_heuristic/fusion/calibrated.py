@@ -10,17 +10,15 @@ they are grouped into calls. Shape legend: N instances.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Sequence, Tuple
+from typing import Any, ClassVar, FrozenSet, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import covered_by_better, mask_areas, semantic_agreement
-from panoptic_heuristic.fusion.instances import InstanceSet
-from panoptic_heuristic.fusion.order import ORDER_REGISTRY, Order, ranked_by
+from panoptic_heuristic.fusion.order import ORDER_REGISTRY, Order
 from panoptic_heuristic.fusion.parameters import OfCategory, check_ids, check_number, numbers_of_categories
-from panoptic_heuristic.fusion.semantics import SemanticMap
 
 FEATURES = ("logit_score", "semantic_agreement", "log_area", "covered_fraction")
 """The columns of :func:`calibration_features`."""
@@ -57,6 +55,8 @@ class Calibrated:
     default_weights: Weights = SCORE_WEIGHTS
     default_cut: float = 0.0
 
+    needs: ClassVar[FrozenSet[Need]] = frozenset({Need.SEMANTIC_LABELS})
+
     def __post_init__(self):
         check_ids("weights", self.weights)
         weights = {
@@ -71,28 +71,22 @@ class Calibrated:
         ):
             object.__setattr__(self, name, value)
 
-    def order(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Order:
+    def order(self, heads: HeadOutputs, candidates: Sequence[int]) -> Order:
         """See :meth:`panoptic_heuristic.fusion.order.OrderRule.order`."""
+        instances = heads.instances
         scores = instances.scores.tolist()
         features = calibration_features(
             [scores[index] for index in candidates],
-            semantic_agreement(instances, semantics, categories, candidates),
+            semantic_agreement(instances, heads.semantics, heads.categories, candidates),
             mask_areas(instances, candidates),
             covered_by_better(instances, candidates),
         )
         category_ids = [instances.category_ids[index] for index in candidates]
         probabilities = self.probability(features, category_ids)
-        is_cut = (probabilities < self.cuts(category_ids)).tolist()
-        kept = [index for index, cut in zip(candidates, is_cut, strict=True) if not cut]
-        return Order(
-            ranked_by(probabilities[~np.array(is_cut, dtype=bool)].tolist(), kept),
-            {index: "probability" for index, cut in zip(candidates, is_cut, strict=True) if cut},
+        is_cut = dict(zip(candidates, (probabilities < self.cuts(category_ids)).tolist(), strict=True))
+        return Order.by(
+            {index: key for index, key in zip(candidates, probabilities.tolist(), strict=True) if not is_cut[index]},
+            {index: "probability" for index, cut in is_cut.items() if cut},
         )
 
     def probability(self, features: Any, category_ids: Sequence[int]) -> np.ndarray:

@@ -1,13 +1,16 @@
 """The claim stage: who gets a contested pixel. One rule per file; this is what they share."""
 
-from dataclasses import dataclass
-from typing import Dict, Protocol, Sequence
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Dict, Mapping, Optional, Protocol, Sequence
 
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.registry import NamedRegistry
+from panoptic_heuristic.fusion.semantics import SemanticMap
 
 CLAIM_REGISTRY = NamedRegistry("PANOPTIC_CLAIM")
 CLAIM_REGISTRY.__doc__ = """
@@ -17,28 +20,50 @@ Claim rules by the name they have in YAML. An entry is a :class:`ClaimRule` clas
 
 @dataclass(frozen=True)
 class Claim:
-    """The outcome of a claim rule.
+    """The outcome of a claim rule, and what a veto makes of it.
 
     Attributes:
         panoptic_seg: (H, W) int32: 0 where no instance is, k where the k-th of ``areas`` is.
         areas: instance index -> pixels it got (at least 1), in the order of the ids.
         dropped: instance index -> reason, for the other ranked instances.
+        semantics: the labels that stuff fills the free pixels by; None for those of the semantic
+            head. A rule that gives pixels to stuff too, or keeps it off some, has labels of its own.
+        dropped_stuff: category id -> reason, for stuff that such a rule left out.
     """
 
     panoptic_seg: Tensor
     areas: Dict[int, int]
     dropped: Dict[int, str]
+    semantics: Optional[SemanticMap] = None
+    dropped_stuff: Mapping[int, str] = field(default_factory=dict)
+
+    def without(self, reasons: Mapping[int, str]) -> "Claim":
+        """The same without some of its instances; their pixels become free.
+
+        Args:
+            reasons: index of an instance that has pixels -> why it goes.
+        """
+        if not reasons:
+            return self
+        kept = {index: area for index, area in self.areas.items() if index not in reasons}
+        values = [value for value, index in enumerate(self.areas, start=1) if index in kept]
+        return dataclasses.replace(
+            self,
+            panoptic_seg=renumbered(self.panoptic_seg, values, len(self.areas)),
+            areas=kept,
+            dropped={**self.dropped, **reasons},
+        )
 
 
 class ClaimRule(Protocol):
     """What a claim rule must offer: a frozen dataclass of its parameters with this method."""
 
-    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """Gives pixels to instances.
 
         Args:
-            instances: the candidates. Not changed.
-            ranked: indices of the candidates that take part, best first.
+            heads: what was found, with the masks that the suppress stage left. Not changed.
+            order: the instances that take part, best first.
         """
         ...
 

@@ -6,7 +6,8 @@ from typing import Dict, List, Mapping, Optional, Sequence
 import torch
 
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
-from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 
 
@@ -51,12 +52,13 @@ class ClassAware:
         values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
         object.__setattr__(self, "overlap_threshold_of", values)
 
-    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
+        instances = heads.instances
         panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32, device=instances.device)
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
-        for index in ranked:
+        for index in order.ranked:
             crop = instances.crop(index)
             window = panoptic_seg[crop.window]
             # By segment id, so that the first are the free ones.

@@ -1,16 +1,17 @@
-"""Fusing: things by rank, then stuff on what they leave free, then void."""
+"""Fusing: seven stages, from the outputs of two heads to one map."""
 
+import dataclasses
 import math
 from typing import Any, Dict, List, Optional, Tuple
 
-from torch import Tensor
-
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion.inputs import check_inputs
+from panoptic_heuristic.fusion.claim import Claim
+from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
+from panoptic_heuristic.fusion.stuff import labels_of_stuff
 
 
 def fuse(
@@ -18,58 +19,47 @@ def fuse(
     semantics: Optional[SemanticMap],
     categories: Categories,
     pipeline: Pipeline = DEFAULT_PIPELINE,
+    image: Optional[Any] = None,
 ) -> FusionResult:
     """Merges instances and semantic labels into one map where every pixel has one segment.
 
     Instances whose score is high enough, and that nothing suppresses, are ranked, by score unless
     the pipeline says otherwise; equal ones keep their input order. They claim their pixels, and
-    each stuff category takes those still free unless they are too few. What is left is void. No
-    input is changed.
+    each stuff category takes those still free unless they are too few. What is left is void, unless
+    a rule gives it to somebody. No input is changed.
 
     Args:
         instances: the things found. May be empty.
         semantics: the semantic labels, or None for no stuff.
         categories: the data set's categories.
         pipeline: rules and thresholds.
+        image: (H, W, 3) uint8 RGB, as large as the output, for the rules that look at it.
 
     Raises:
-        InputError: instances and semantics differ in size or device, an instance's category is
-            unknown or stuff, a label means a category that is unknown, or a value of the pipeline
-            is for a category that is unknown or of the wrong kind.
+        InputError: the inputs do not belong together, see :class:`HeadOutputs`; a rule needs what
+            is not there; or a value of the pipeline is for a category that is unknown or of the
+            wrong kind.
     """
-    check_inputs(instances, semantics, categories)
+    heads = HeadOutputs(instances, semantics, categories, image)
     pipeline.check_categories(categories)
     candidates, dropped = _candidates(instances, pipeline)
-    suppression = pipeline.suppress.suppress(instances, semantics, categories, candidates)
+    suppression = pipeline.suppress.suppress(heads, candidates)
     # What orders instances is measured on the masks that the heads gave, and known before.
-    order = pipeline.order.order(instances, semantics, categories, suppression.candidates)
-    claim = pipeline.claim.claim(suppression.instances, order.ranked)
-    dropped = {**dropped, **suppression.dropped, **order.dropped, **claim.dropped}
+    order = pipeline.order.order(heads, suppression.candidates)
+    dropped = {**dropped, **suppression.dropped, **order.dropped}
 
-    scores = instances.scores.tolist()
-    segments_info = [
-        {
-            "id": segment_id,
-            "isthing": True,
-            "category_id": instances.category_ids[index],
-            "area": area,
-            "score": scores[index],
-            "instance_id": index,
-        }
-        for segment_id, (index, area) in enumerate(claim.areas.items(), start=1)
-    ]
-    dropped_candidates = [
-        DroppedCandidate(True, instances.category_ids[index], reason, scores[index], index)
-        for index, reason in sorted(dropped.items())
-    ]
-    panoptic_seg = claim.panoptic_seg
+    claim = pipeline.claim.claim(heads.having(instances=suppression.instances), order)
+    if claim.semantics is None:
+        claim = dataclasses.replace(claim, semantics=semantics)
     if semantics is not None:
-        panoptic_seg, stuff, dropped_stuff = _add_stuff(
-            panoptic_seg, semantics, categories, pipeline, first_id=len(segments_info) + 1
-        )
-        segments_info += stuff
-        dropped_candidates += dropped_stuff
-    return FusionResult(panoptic_seg, segments_info, tuple(dropped_candidates))
+        claim = pipeline.veto.veto(heads.having(semantics=claim.semantics), claim)
+    claim = claim.without(
+        {index: "thing_area" for index, area in claim.areas.items() if area < pipeline.thing_area_thresh}
+    )
+    result = _with_stuff(heads, claim, {**dropped, **claim.dropped}, pipeline)
+    if semantics is not None:
+        result = pipeline.leftover.fill(heads, result)
+    return pipeline.border.refine(heads, result)
 
 
 def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], Dict[int, str]]:
@@ -86,38 +76,41 @@ def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], 
     return kept, dropped
 
 
-def _add_stuff(
-    panoptic_seg: Tensor,
-    semantics: SemanticMap,
-    categories: Categories,
-    pipeline: Pipeline,
-    *,
-    first_id: int,
-) -> Tuple[Tensor, List[Dict[str, Any]], List[DroppedCandidate]]:
-    """Fills the free pixels of a map with the stuff categories that have enough of them.
-
-    Returns:
-        The filled map, the stuff segments and the stuff categories left out.
-    """
-    free = panoptic_seg == 0
-    free_areas = semantics.count(free)
-    labels_of: Dict[int, List[int]] = {}
-    for label in semantics.areas:
-        category_id = semantics.label_to_category[label]
-        if category_id is not None and not categories[category_id].isthing:
-            labels_of.setdefault(category_id, []).append(label)
-    segments_info: List[Dict[str, Any]] = []
-    dropped = []
-    id_of_label: Dict[int, int] = {}
-    for category_id, labels in labels_of.items():
-        area = sum(free_areas.get(label, 0) for label in labels)
-        if area == 0:
-            dropped.append(DroppedCandidate(False, category_id, "covered"))
-        elif pipeline.is_too_small(category_id, area, free.numel()):
-            dropped.append(DroppedCandidate(False, category_id, "stuff_area"))
-        else:
-            segment_id = first_id + len(segments_info)
-            segments_info.append({"id": segment_id, "isthing": False, "category_id": category_id, "area": area})
-            id_of_label.update(dict.fromkeys(labels, segment_id))
-    filled = panoptic_seg.where(~free, semantics.look_up(id_of_label))
-    return filled, segments_info, dropped
+def _with_stuff(heads: HeadOutputs, claim: Claim, dropped: Dict[int, str], pipeline: Pipeline) -> FusionResult:
+    """The map of things and stuff, with all candidates that did not get into it."""
+    instances, categories = heads.instances, heads.categories
+    scores = instances.scores.tolist()
+    segments_info = [
+        {
+            "id": segment_id,
+            "isthing": True,
+            "category_id": instances.category_ids[index],
+            "area": area,
+            "score": scores[index],
+            "instance_id": index,
+        }
+        for segment_id, (index, area) in enumerate(claim.areas.items(), start=1)
+    ]
+    dropped_candidates = [
+        DroppedCandidate(True, instances.category_ids[index], reason, scores[index], index)
+        for index, reason in sorted(dropped.items())
+    ]
+    if heads.semantics is None:
+        return FusionResult(claim.panoptic_seg, segments_info, tuple(dropped_candidates))
+    image_area = claim.panoptic_seg.numel()
+    fill = pipeline.stuff.fill(
+        heads.having(semantics=claim.semantics),
+        claim,
+        lambda category_id, area: pipeline.is_too_small(category_id, area, image_area),
+    )
+    for segment_id, (category_id, area) in enumerate(fill.areas.items(), start=len(segments_info) + 1):
+        segments_info.append({"id": segment_id, "isthing": False, "category_id": category_id, "area": area})
+    # Stuff of the head that the claim's own labels lack is a candidate, too.
+    reasons = {**dict.fromkeys(labels_of_stuff(heads.semantics, categories), "covered"), **fill.dropped}
+    reasons.update(claim.dropped_stuff)
+    dropped_candidates += [
+        DroppedCandidate(False, category_id, reason)
+        for category_id, reason in reasons.items()
+        if category_id not in fill.areas
+    ]
+    return FusionResult(fill.panoptic_seg, segments_info, tuple(dropped_candidates))

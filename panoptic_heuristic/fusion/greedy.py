@@ -1,12 +1,13 @@
 """The rule of Panoptic FPN (Kirillov et al., CVPR 2019), as in Detectron2 and panopticapi."""
 
 from dataclasses import dataclass, field
-from typing import Dict, Mapping, Sequence
+from typing import Dict, Mapping
 
 import torch
 
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
-from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 
 
@@ -34,12 +35,13 @@ class Greedy:
         values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
         object.__setattr__(self, "overlap_threshold_of", values)
 
-    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
+        instances = heads.instances
         panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32, device=instances.device)
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
-        for index in ranked:
+        for index in order.ranked:
             crop = instances.crop(index)
             window = panoptic_seg[crop.window]
             free = crop.mask & (window == 0)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion.inputs import check_inputs
+from panoptic_heuristic.fusion.heads import check_belongs_together
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import ranked_by
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste
@@ -45,7 +45,7 @@ def semantic_agreement(
         InputError: what :func:`panoptic_heuristic.fusion.fuse` raises for such inputs, or a value
             that is asked for is carried as NaN.
     """
-    check_inputs(instances, semantics, categories)
+    check_belongs_together(instances, semantics, categories)
     indices = range(len(instances)) if indices is None else indices
     if instances.semantic_agreement is not None:
         return _known("semantic_agreement", instances.semantic_agreement, indices)

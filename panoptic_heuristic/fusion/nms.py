@@ -4,17 +4,16 @@ Shape legend: N boxes, K candidates.
 """
 
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, Callable, FrozenSet, List, Sequence
 
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import mask_areas
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import ranked_by
 from panoptic_heuristic.fusion.parameters import check_number
-from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY, Suppression
 
 KINDS = ("mask", "box")
@@ -44,18 +43,18 @@ class Nms:
         if self.kind not in KINDS:
             raise InputError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
 
-    def suppress(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Suppression:
+    @property
+    def needs(self) -> FrozenSet[Need]:
+        """See :func:`panoptic_heuristic.fusion.heads.needs_of`."""
+        return frozenset({Need.BOXES} if self.kind == "box" else ())
+
+    def suppress(self, heads: HeadOutputs, candidates: Sequence[int]) -> Suppression:
         """See :meth:`panoptic_heuristic.fusion.suppress.SuppressRule.suppress`.
 
         Raises:
             InputError: ``kind`` is "box", and the instances have none.
         """
+        instances = heads.instances
         scores = instances.scores.tolist()
         ranked = ranked_by([scores[index] for index in candidates], candidates)
         exceeds = self._boxes_exceed if self.kind == "box" else self._masks_exceed

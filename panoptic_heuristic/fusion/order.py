@@ -1,12 +1,10 @@
 """The order stage: in which order instances claim their pixels, and which do not take part."""
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Protocol, Sequence, Tuple
+from typing import Dict, Mapping, Protocol, Sequence, Tuple
 
-from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
-from panoptic_heuristic.fusion.semantics import SemanticMap
 
 ORDER_REGISTRY = NamedRegistry("PANOPTIC_ORDER")
 ORDER_REGISTRY.__doc__ = """
@@ -20,29 +18,34 @@ class Order:
 
     Attributes:
         ranked: indices of the instances that take part, best first.
+        keys: what ranks each of them, highest first.
         dropped: instance index -> reason, for the other candidates.
     """
 
     ranked: Tuple[int, ...]
+    keys: Tuple[float, ...]
     dropped: Dict[int, str]
+
+    @classmethod
+    def by(cls, keys: Mapping[int, float], dropped: Mapping[int, str]) -> "Order":
+        """The order by one number each, highest first; equal ones keep the order they are given in.
+
+        Args:
+            keys: instance index -> number, none of them NaN.
+            dropped: see the class.
+        """
+        ranked = ranked_by(list(keys.values()), list(keys))
+        return cls(ranked, tuple(keys[index] for index in ranked), dict(dropped))
 
 
 class OrderRule(Protocol):
     """What an order rule must offer: a frozen dataclass of its parameters with this method."""
 
-    def order(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Order:
+    def order(self, heads: HeadOutputs, candidates: Sequence[int]) -> Order:
         """Ranks instances, and drops some if it likes.
 
         Args:
-            instances: the things found. Not changed.
-            semantics: the semantic labels, or None.
-            categories: the data set's categories.
+            heads: what was found. Not changed.
             candidates: ascending indices of the instances whose score is finite and not below its
                 cutoff.
         """
@@ -65,13 +68,7 @@ def ranked_by(keys: Sequence[float], candidates: Sequence[int]) -> Tuple[int, ..
 class ByScore:
     """Highest score first, compared in float64; nothing is dropped."""
 
-    def order(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Order:
+    def order(self, heads: HeadOutputs, candidates: Sequence[int]) -> Order:
         """See :meth:`OrderRule.order`."""
-        scores = instances.scores.tolist()
-        return Order(ranked_by([scores[index] for index in candidates], candidates), {})
+        scores = heads.instances.scores.tolist()
+        return Order.by({index: scores[index] for index in candidates}, {})

@@ -1,11 +1,11 @@
 """The highest score wins each pixel."""
 
 from dataclasses import dataclass
-from typing import Sequence
 
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
 from panoptic_heuristic.fusion.greedy import Greedy
-from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.order import Order
 
 
 @CLAIM_REGISTRY.register("per_pixel")
@@ -16,6 +16,6 @@ class PerPixel:
     That is the greedy rule without its overlap test, since no claimed fraction exceeds 1.
     """
 
-    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
-        return Greedy(overlap_threshold=1.0).claim(instances, ranked)
+        return Greedy(overlap_threshold=1.0).claim(heads, order)

@@ -1,13 +1,15 @@
 """Each pixel goes to the instance that is surest of it."""
 
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from typing import ClassVar, Dict, FrozenSet, List, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, renumbered
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_choice, check_number
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
 from panoptic_heuristic.fusion.soft_masks import check_probabilities, soft_crop
@@ -51,17 +53,20 @@ class PixelArgmax:
     by: str = "score"
     kept_pixels: str = "mask"
 
+    needs: ClassVar[FrozenSet[Need]] = frozenset({Need.ROI_PROBABILITIES})
+
     def __post_init__(self):
         check_number("kept_fraction", self.kept_fraction, 0, 1)
         check_choice("by", self.by, BY)
         check_choice("kept_pixels", self.kept_pixels, KEPT_PIXELS)
 
-    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`.
 
         Raises:
             InputError: the instances have no RoI mask probabilities.
         """
+        instances, ranked = heads.instances, order.ranked
         check_probabilities(instances, "the claim rule pixel_argmax")
         winner, in_mask, mask_areas = self._vote(instances, ranked)
         won_areas = torch.bincount(winner.flatten(), minlength=len(ranked) + 1).tolist()

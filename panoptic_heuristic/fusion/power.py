@@ -9,16 +9,14 @@ et al., CVPR 2020). Shape legend: N instances.
 import math
 import sys
 from dataclasses import dataclass
-from typing import Any, Optional, Sequence
+from typing import Any, FrozenSet, Optional, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
-from panoptic_heuristic.fusion.instances import InstanceSet
-from panoptic_heuristic.fusion.order import ORDER_REGISTRY, Order, ranked_by
+from panoptic_heuristic.fusion.order import ORDER_REGISTRY, Order
 from panoptic_heuristic.fusion.parameters import check_number
-from panoptic_heuristic.fusion.semantics import SemanticMap
 
 
 @ORDER_REGISTRY.register("power")
@@ -46,30 +44,35 @@ class Power:
         for name in ("score_exponent", "quality_exponent", "agreement_exponent", "key_cutoff"):
             check_number(name, getattr(self, name), 0)
 
-    def order(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Order:
+    @property
+    def needs(self) -> FrozenSet[Need]:
+        """See :func:`panoptic_heuristic.fusion.heads.needs_of`."""
+        exponents = {Need.MASK_QUALITY: self.quality_exponent, Need.SEMANTIC_LABELS: self.agreement_exponent}
+        return frozenset(need for need, exponent in exponents.items() if exponent)
+
+    def order(self, heads: HeadOutputs, candidates: Sequence[int]) -> Order:
         """See :meth:`panoptic_heuristic.fusion.order.OrderRule.order`.
 
         Raises:
             InputError: a measure whose exponent is not 0 is not known.
         """
+        instances = heads.instances
         scores = instances.scores.tolist()
         keys = self.keys(
             [scores[index] for index in candidates],
             mask_quality(instances, candidates) if self.quality_exponent else None,
-            semantic_agreement(instances, semantics, categories, candidates) if self.agreement_exponent else None,
+            self._agreement(heads, candidates),
         ).tolist()
         key_of = dict(zip(candidates, keys, strict=True))
-        kept = [index for index in candidates if key_of[index] >= self.key_cutoff]
-        return Order(
-            ranked_by([key_of[index] for index in kept], kept),
-            {index: "key" for index in candidates if key_of[index] < self.key_cutoff},
+        return Order.by(
+            {index: key for index, key in key_of.items() if key >= self.key_cutoff},
+            {index: "key" for index, key in key_of.items() if key < self.key_cutoff},
         )
+
+    def _agreement(self, heads: HeadOutputs, candidates: Sequence[int]) -> Optional[np.ndarray]:
+        if not self.agreement_exponent:
+            return None
+        return semantic_agreement(heads.instances, heads.semantics, heads.categories, candidates)
 
     def keys(self, scores: Any, quality: Optional[Any] = None, agreement: Optional[Any] = None) -> np.ndarray:
         """The key of each instance. 0 to the power of 0 is 1.

@@ -1,14 +1,16 @@
 """A later instance that lies on top takes back its pixels from those placed before."""
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, renumbered
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
+from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_choice, check_number, numbers_of_categories, thing_pairs
 from panoptic_heuristic.fusion.soft_masks import SoftCrop, check_probabilities, soft_crop
 
@@ -73,16 +75,22 @@ class Reclaim:
             if self.on_top != owner and getattr(self, name) != getattr(Reclaim, name):
                 raise InputError(f"{name} means nothing while on_top is {self.on_top!r}; leave it out")
 
-    def claim(self, instances: InstanceSet, ranked: Sequence[int]) -> Claim:
+    @property
+    def needs(self) -> FrozenSet[Need]:
+        """See :func:`panoptic_heuristic.fusion.heads.needs_of`."""
+        return frozenset({Need.ROI_PROBABILITIES} if self.on_top == "mean_probability" else ())
+
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`.
 
         Raises:
             InputError: ``mean_probability`` without RoI mask probabilities.
         """
+        instances = heads.instances
         if self.on_top == "mean_probability":
             check_probabilities(instances, "on_top 'mean_probability'")
         placing = _Placing(self, instances)
-        for index in ranked:
+        for index in order.ranked:
             placing.place(index)
         return placing.claim()
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
+import torch
 from torch import Tensor
 
 
@@ -20,8 +21,12 @@ class DroppedCandidate:
             (too much of it was claimed before, or taken back), ``covered`` (all of it was claimed
             before, or taken back), ``duplicate`` (it shares most of its pixels with a segment, and
             the segment with it), ``no_room`` (too little of it is free), ``outvoted`` (it won too
-            few pixels); for stuff ``stuff_area`` (too few free pixels, counted or as a fraction of
-            the image), ``covered`` (no free pixel).
+            few pixels), ``veto`` (the semantic labels say it is stuff), ``thing_area`` (too few
+            pixels); for stuff ``stuff_area`` (too few pixels, counted or as a fraction of the
+            image), ``covered`` (no free pixel), ``score`` (too improbable), ``overlap`` (too much
+            of it was claimed before), ``probability`` (no pixel of it is probable enough); for both
+            ``border`` (it lost its last pixel when borders were cleaned). Rules of one's own may
+            have other reasons.
         score: of an instance; None for stuff.
         instance_id: the instance's place in the input; None for stuff.
     """
@@ -49,3 +54,36 @@ class FusionResult:
     panoptic_seg: Tensor
     segments_info: List[Dict[str, Any]]
     dropped: Tuple[DroppedCandidate, ...]
+
+    def with_map(self, panoptic_seg: Tensor, reason: str) -> "FusionResult":
+        """The same segments on other pixels.
+
+        Args:
+            panoptic_seg: (H, W) int32, ids of these segments and 0. Not changed.
+            reason: why a segment that has no pixel there is dropped.
+
+        Returns:
+            Areas are counted anew, and ids have no gaps.
+        """
+        areas = torch.bincount(panoptic_seg.flatten(), minlength=len(self.segments_info) + 1).tolist()
+        table = torch.zeros(len(areas), dtype=torch.int32)
+        segments_info: List[Dict[str, Any]] = []
+        gone = []
+        for segment in self.segments_info:
+            if areas[segment["id"]]:
+                segments_info.append({**segment, "id": len(segments_info) + 1, "area": areas[segment["id"]]})
+                table[segment["id"]] = len(segments_info)
+            else:
+                who = segment["isthing"], segment["category_id"], reason
+                gone.append(DroppedCandidate(*who, segment.get("score"), segment.get("instance_id")))
+        if gone:
+            flat = table.to(panoptic_seg.device).index_select(0, panoptic_seg.flatten())
+            panoptic_seg = flat.view(panoptic_seg.shape)
+        return FusionResult(panoptic_seg, segments_info, sorted_dropped([*self.dropped, *gone]))
+
+
+def sorted_dropped(dropped: List[DroppedCandidate]) -> Tuple[DroppedCandidate, ...]:
+    """Things by place in the input, then stuff in the order given."""
+    things = [one for one in dropped if one.isthing]
+    things.sort(key=lambda one: -1 if one.instance_id is None else one.instance_id)
+    return (*things, *(one for one in dropped if not one.isthing))

@@ -1,14 +1,13 @@
 """Masks that keep only the pixels where the semantic head agrees with them."""
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence
+from typing import ClassVar, Dict, FrozenSet, Sequence
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import agreeing_pixels
-from panoptic_heuristic.fusion.instances import Crop, InstanceSet
+from panoptic_heuristic.fusion.instances import Crop
 from panoptic_heuristic.fusion.parameters import check_number
-from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY, Suppression
 
 
@@ -30,21 +29,19 @@ class SemanticGate:
 
     keep: float = 0.0
 
+    needs: ClassVar[FrozenSet[Need]] = frozenset({Need.SEMANTIC_LABELS})
+    takes: ClassVar[FrozenSet[Need]] = frozenset({Need.ROI_PROBABILITIES})
+
     def __post_init__(self):
         check_number("keep", self.keep, 0, 1)
 
-    def suppress(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Suppression:
+    def suppress(self, heads: HeadOutputs, candidates: Sequence[int]) -> Suppression:
         """See :meth:`panoptic_heuristic.fusion.suppress.SuppressRule.suppress`.
 
         Raises:
             InputError: there are candidates, but no semantic labels.
         """
+        instances, semantics = heads.instances, heads.semantics
         if semantics is None and len(candidates):
             raise InputError("semantic_gate needs semantic labels, but there are none; use another suppress rule")
 

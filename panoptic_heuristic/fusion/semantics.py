@@ -1,5 +1,6 @@
 """What a semantic head found: one label per pixel, and which label means which category."""
 
+from functools import cached_property
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
@@ -21,10 +22,16 @@ class SemanticMap:
             that is no stuff (the collapsed "things" label, "other"). A dict, or a list indexed by
             label. A label may mean a thing category: heads with one channel per thing class.
             Labels that mean the same category are one segment.
-        logits: (C, H, W) floating point, for the rules that need more than labels.
+        logits: (C, H, W) floating point, one channel per label 0 to C - 1, for the rules that need
+            more than labels.
+        best_stuff: where logits were not kept: (H, W) the most probable label that means stuff, any
+            that ``label_to_category`` lacks where that is not known, and (H, W) bool, whether its
+            probability is at least ``best_stuff_floor``.
+        best_stuff_floor: see ``best_stuff``.
 
     Attributes:
         areas: label -> number of pixels, for the labels that occur, ascending.
+        labels, label_to_category, logits, best_stuff, best_stuff_floor: as given, as tensors.
 
     Raises:
         InputError: wrong shape or dtype, or a label in the map that ``label_to_category`` lacks.
@@ -35,6 +42,8 @@ class SemanticMap:
         labels: Any,
         label_to_category: Union[Mapping[int, Optional[int]], Sequence[Optional[int]]],
         logits: Optional[Any] = None,
+        best_stuff: Optional[Tuple[Any, Any]] = None,
+        best_stuff_floor: Optional[float] = None,
     ):
         self.labels: Tensor = as_tensor(labels)
         if self.labels.ndim != 2 or self.labels.is_floating_point() or self.labels.dtype == torch.bool:
@@ -48,6 +57,10 @@ class SemanticMap:
         self.logits: Optional[Tensor] = None if logits is None else as_tensor(logits)
         if self.logits is not None and tuple(self.logits.shape[1:]) != self.image_size:
             raise InputError(f"logits are {tuple(self.logits.shape)}, but the labels {self.image_size}")
+        self.best_stuff: Optional[Tuple[Tensor, Tensor]] = None
+        if best_stuff is not None:
+            self.best_stuff = as_tensor(best_stuff[0]), as_tensor(best_stuff[1])
+        self.best_stuff_floor = best_stuff_floor
         self.areas = self._count_known_labels()
 
     @property
@@ -72,6 +85,41 @@ class SemanticMap:
         labels = self.labels.flatten() if where is None else self.labels.masked_select(where)
         counts = torch.bincount(labels.long()).tolist()
         return {label: count for label, count in enumerate(counts) if count}
+
+    def with_labels(
+        self, labels: Tensor, label_to_category: Optional[Mapping[int, Optional[int]]] = None
+    ) -> "SemanticMap":
+        """Other labels for the same pixels, and all else as it is.
+
+        Args:
+            labels: (H, W) integers.
+            label_to_category: what they mean; None if that stays, too.
+        """
+        meaning = self.label_to_category if label_to_category is None else label_to_category
+        return SemanticMap(labels, meaning, self.logits, self.best_stuff, self.best_stuff_floor)
+
+    def channels(self, who: str) -> Tensor:
+        """The logits, for a rule that cannot do without.
+
+        Args:
+            who: the rule, for the message.
+
+        Returns:
+            (C, H, W) float32 or float64, finite.
+
+        Raises:
+            InputError: there are none, or one is NaN or infinite.
+        """
+        if self.logits is None:
+            raise InputError(f"{who} needs semantic logits, but there are only labels; give logits, or another rule")
+        if not self._logits_are_finite:
+            raise InputError(f"{who} needs semantic logits that are finite, but some are NaN or infinite")
+        # Half precision rounds sums of probabilities, and the CPU is slow at it.
+        return self.logits.float() if self.logits.dtype in (torch.float16, torch.bfloat16) else self.logits
+
+    @cached_property
+    def _logits_are_finite(self) -> bool:
+        return bool(self.logits.isfinite().all())
 
     def look_up(self, value_of_label: Mapping[int, int]) -> Tensor:
         """Replaces labels by values.

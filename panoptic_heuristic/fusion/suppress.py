@@ -1,12 +1,11 @@
 """The suppress stage: what goes before instances are ordered, and what of their masks goes on."""
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Protocol, Sequence, Tuple
+from typing import Dict, Protocol, Sequence, Tuple
 
-from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.registry import NamedRegistry
-from panoptic_heuristic.fusion.semantics import SemanticMap
 
 SUPPRESS_REGISTRY = NamedRegistry("PANOPTIC_SUPPRESS")
 SUPPRESS_REGISTRY.__doc__ = """
@@ -33,22 +32,14 @@ class Suppression:
 class SuppressRule(Protocol):
     """What a suppress rule must offer: a frozen dataclass of its parameters with this method."""
 
-    def suppress(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Suppression:
+    def suppress(self, heads: HeadOutputs, candidates: Sequence[int]) -> Suppression:
         """Drops instances, or parts of their masks.
 
         The order stage measures the masks that the heads gave, also where the claim stage gets
         smaller ones.
 
         Args:
-            instances: the things found. Not changed.
-            semantics: the semantic labels, or None.
-            categories: the data set's categories.
+            heads: what was found. Not changed.
             candidates: ascending indices of the instances whose score is finite and not below its
                 cutoff.
         """
@@ -60,12 +51,6 @@ class SuppressRule(Protocol):
 class NoSuppression:
     """All candidates go on as they are."""
 
-    def suppress(
-        self,
-        instances: InstanceSet,
-        semantics: Optional[SemanticMap],
-        categories: Categories,
-        candidates: Sequence[int],
-    ) -> Suppression:
+    def suppress(self, heads: HeadOutputs, candidates: Sequence[int]) -> Suppression:
         """See :meth:`SuppressRule.suppress`."""
-        return Suppression(instances, tuple(candidates), {})
+        return Suppression(heads.instances, tuple(candidates), {})

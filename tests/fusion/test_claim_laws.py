@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.fusion import ClassAware, Greedy, InstanceSet, PerPixel, Pipeline, PixelArgmax, Reclaim, fuse
+from panoptic_heuristic.fusion import (
+    ClassAware,
+    Greedy,
+    HeadOutputs,
+    InstanceSet,
+    Order,
+    PerPixel,
+    Pipeline,
+    PixelArgmax,
+    Reclaim,
+    fuse,
+)
 from panoptic_heuristic.fusion.paste import paste
 from panoptic_heuristic.scenes import make_scene
 
@@ -37,6 +48,11 @@ def soft_masks(scene):
 
 def ranked(scene):
     return np.argsort(-scene.scores.astype(np.float64), kind="stable").tolist()
+
+
+def claimed(rule, instances, order, scene):
+    keys = [float(scene.scores[index]) for index in order]
+    return rule.claim(HeadOutputs(instances, None, scene.categories), Order(tuple(order), tuple(keys), {}))
 
 
 def outcome(claim):
@@ -75,7 +91,7 @@ def test_class_aware(scene, rule):
             dropped[index] = "no_room"
         else:
             owners[mask & (owners == 0)] = index + 1
-    assert_same(rule.claim(scene.instances(), ranked(scene)), owners, dropped)
+    assert_same(claimed(rule, scene.instances(), ranked(scene), scene), owners, dropped)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +142,7 @@ def test_reclaim(scene, rule):
                 if left == 0 or too_little(other, left):
                     dropped[other] = "overlap" if left else "covered"
                     owners[owners == other + 1] = 0
-    assert_same(rule.claim(rois(scene), ranked(scene)), owners, dropped)
+    assert_same(claimed(rule, rois(scene), ranked(scene), scene), owners, dropped)
 
 
 @pytest.mark.parametrize(
@@ -151,21 +167,21 @@ def test_pixel_argmax(scene, rule):
             dropped[index] = "outvoted"
         else:
             owners[keeps] = index + 1
-    assert_same(rule.claim(rois(scene), order), owners, dropped)
+    assert_same(claimed(rule, rois(scene), order, scene), owners, dropped)
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
 def test_reclaim_with_nothing_on_top_is_greedy(scene, threshold):
-    expected = outcome(Greedy(threshold).claim(scene.instances(), ranked(scene)))
+    expected = outcome(claimed(Greedy(threshold), scene.instances(), ranked(scene), scene))
     for rule in (Reclaim(threshold, area_ratio=0.0), Reclaim(threshold, on_top="precedence", precedence=[(98, 99)])):
-        assert_same(rule.claim(scene.instances(), ranked(scene)), *expected)
+        assert_same(claimed(rule, scene.instances(), ranked(scene), scene), *expected)
 
 
 def test_within_one_category_class_aware_is_greedy(scene):
     one = InstanceSet.from_bitmaps(scene.masks, scene.scores, np.zeros_like(scene.category_ids))
-    owners, dropped = outcome(Greedy(0.5).claim(one, ranked(scene)))
+    owners, dropped = outcome(claimed(Greedy(0.5), one, ranked(scene), scene))
     # Only a segment that is all of itself within the other could be a duplicate then.
-    found, reasons = outcome(ClassAware(0.5, 1.0, 0.0).claim(one, ranked(scene)))
+    found, reasons = outcome(claimed(ClassAware(0.5, 1.0, 0.0), one, ranked(scene), scene))
     np.testing.assert_array_equal(found, owners)
     assert reasons == dropped
 
@@ -177,8 +193,8 @@ def test_over_binary_probabilities_pixel_argmax_by_score_is_per_pixel(scene):
     masks[:, : SIZE[0]] = scene.masks[:, :, :side]
     boxes = np.tile(np.float32([0, 0, side, side]), (len(masks), 1))
     soft = InstanceSet.from_rois(masks.astype(np.float32), boxes, scene.scores, scene.category_ids, (side, side))
-    owners, dropped = outcome(PerPixel().claim(soft, ranked(scene)))
-    found, reasons = outcome(PixelArgmax(0.0).claim(soft, ranked(scene)))
+    owners, dropped = outcome(claimed(PerPixel(), soft, ranked(scene), scene))
+    found, reasons = outcome(claimed(PixelArgmax(0.0), soft, ranked(scene), scene))
     np.testing.assert_array_equal(found, owners)
     assert reasons == {index: {"covered": "outvoted"}.get(reason, reason) for index, reason in dropped.items()}
 
@@ -205,7 +221,7 @@ def test_inputs_are_not_changed(scene, rule):
     before = [tensor.clone() for tensor in (instances.probabilities, instances.boxes, instances.scores)]
     crops = [instances.crop(index).mask.clone() for index in range(len(instances))]
     order = ranked(scene)
-    rule.claim(instances, order)
+    claimed(rule, instances, order, scene)
     after = (instances.probabilities, instances.boxes, instances.scores)
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert all(torch.equal(instances.crop(index).mask, crop) for index, crop in enumerate(crops))
@@ -216,7 +232,9 @@ def test_the_scenes_exercise_every_reason():
     reasons = {}
     for rule in (ClassAware(), Reclaim(0.4, 0.1, "mean_probability"), Reclaim(1.0, 0.0, area_ratio=0.9), PixelArgmax()):
         for scene in SCENES:
-            reasons.setdefault(type(rule), set()).update(rule.claim(rois(scene), ranked(scene)).dropped.values())
+            reasons.setdefault(type(rule), set()).update(
+                claimed(rule, rois(scene), ranked(scene), scene).dropped.values()
+            )
     assert reasons == {
         ClassAware: {"empty", "overlap", "duplicate", "no_room"},
         Reclaim: {"empty", "overlap", "covered"},

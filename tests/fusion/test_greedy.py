@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.fusion import Greedy, InstanceSet, fuse
+from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Order, fuse
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, assert_map, draw, fused, instances_in, mask, reasons, row
 
 LEFT = mask(
@@ -196,7 +196,7 @@ def test_masks_below_the_cutoff_are_not_even_made():
 
 def test_the_claim_alone_says_areas_in_rank_order_and_what_was_dropped():
     instances = InstanceSet.from_bitmaps([LEFT, RIGHT, BOTTOM], [0.9, 0.8, 0.7], [CAT, CAT, CAT])
-    claim = Greedy(0.3).claim(instances, [2, 0, 1])
+    claim = Greedy(0.3).claim(HeadOutputs(instances, None, CATEGORIES), Order((2, 0, 1), (3.0, 2.0, 1.0), {}))
     assert list(claim.areas.items()) == [(2, 12), (0, 8)]
     assert claim.dropped == {1: "overlap"}
     assert claim.panoptic_seg.dtype == torch.int32

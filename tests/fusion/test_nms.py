@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import Greedy, InstanceSet, Nms, Pipeline, explain, fuse
+from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Nms, Pipeline, explain, fuse
 from panoptic_heuristic.fusion.nms import box_ious, iou
 from panoptic_heuristic.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, assert_map, fused, instances_in, mask, reasons, row
@@ -121,7 +121,7 @@ class TestBoxes:
         corners, sizes = rng.random((80, 2)) * 30, rng.random((80, 2)) * 30
         boxes, scores = np.concatenate([corners, corners + sizes], axis=1).astype(np.float32), rng.permutation(80) / 80
         instances = InstanceSet.from_bitmaps(np.ones((80, 1, 1), bool), scores, [CAT] * 80, boxes=boxes)
-        kept = Nms(threshold, "box").suppress(instances, None, CATEGORIES, range(80)).candidates
+        kept = Nms(threshold, "box").suppress(HeadOutputs(instances, None, CATEGORIES), range(80)).candidates
         expected = torchvision.ops.nms(torch.from_numpy(boxes), torch.from_numpy(scores).float(), threshold)
         assert list(kept) == sorted(expected.tolist())
 
@@ -137,7 +137,7 @@ def test_what_whole_bitmaps_give(scene, threshold):
         if not any(value > threshold for value in overlaps):
             kept.append(index)
     instances = scene.instances()
-    outcome = Nms(threshold).suppress(instances, None, scene.categories, candidates)
+    outcome = Nms(threshold).suppress(HeadOutputs(instances, None, scene.categories), candidates)
     assert list(outcome.candidates) == sorted(kept)
     assert outcome.dropped == dict.fromkeys((k for k in candidates if k not in kept), "nms")
     assert outcome.instances is instances

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from panoptic_heuristic.fusion import ORDER_REGISTRY, ByScore, Calibrated, InstanceSet, Order, Power
+from panoptic_heuristic.fusion import ORDER_REGISTRY, ByScore, Calibrated, HeadOutputs, InstanceSet, Order, Power
 from panoptic_heuristic.fusion.order import ranked_by
 from tests.fusion.drawings import CAT, CATEGORIES, assert_map, fused, reasons, row
 
@@ -27,13 +27,13 @@ def test_highest_keys_first_and_equal_ones_in_the_order_of_the_candidates():
 
 
 def test_only_candidates_are_ranked():
-    order = ByScore().order(instances([0.5, np.nan, 0.9, 0.7]), None, CATEGORIES, [0, 3])
-    assert order == Order((3, 0), {})
+    order = ByScore().order(HeadOutputs(instances([0.5, np.nan, 0.9, 0.7]), None, CATEGORIES), [0, 3])
+    assert order == Order((3, 0), (0.7, 0.5), {})
 
 
 def test_scores_are_compared_in_float64():
     scores = np.array([0.7, np.nextafter(0.7, 1)])
-    assert ByScore().order(instances(scores), None, CATEGORIES, [0, 1]).ranked == (1, 0)
+    assert ByScore().order(HeadOutputs(instances(scores), None, CATEGORIES), [0, 1]).ranked == (1, 0)
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class LastFirst:
 
     drop: int
 
-    def order(self, instances, semantics, categories, candidates):
-        return Order(tuple(k for k in reversed(candidates) if k != self.drop), {self.drop: "for fun"})
+    def order(self, heads, candidates):
+        return Order.by({index: index for index in candidates if index != self.drop}, {self.drop: "for fun"})
 
 
 @pytest.mark.parametrize("score", [0.0, 0.65])

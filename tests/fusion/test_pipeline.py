@@ -159,7 +159,7 @@ def test_an_unknown_rule_is_an_error():
 
 
 def test_a_rule_by_its_name_is_refused_at_once():
-    with pytest.raises(InputError, match=r"claim must be a claim rule such as Greedy\(\), got 'greedy'"):
+    with pytest.raises(InputError, match=r"claim must be a rule such as Greedy\(\), got 'greedy'"):
         Pipeline(claim="greedy")
-    with pytest.raises(InputError, match=r"order must be an order rule such as ByScore\(\), got 'score'"):
+    with pytest.raises(InputError, match=r"order must be a rule such as ByScore\(\), got 'score'"):
         Pipeline(order="score")

@@ -7,6 +7,7 @@ import torch
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     Calibrated,
+    HeadOutputs,
     InstanceSet,
     Pipeline,
     Power,
@@ -52,7 +53,7 @@ class TestWholePicture:
     def test_the_input_stays_as_it_is(self):
         instances = InstanceSet.from_bitmaps(np.array(self.CATS), [0.9, 0.8], [CAT, CAT])
         before = [instances.crop(index).mask.clone() for index in range(2)]
-        outcome = SemanticGate().suppress(instances, SemanticMap(self.SCENE, BOTH), CATEGORIES, [0, 1])
+        outcome = SemanticGate().suppress(HeadOutputs(instances, SemanticMap(self.SCENE, BOTH), CATEGORIES), [0, 1])
         assert all(torch.equal(instances.crop(index).mask, before[index]) for index in range(2))
         assert outcome.instances is not instances
         assert len(outcome.instances) == 2
@@ -148,7 +149,7 @@ def test_what_whole_bitmaps_give(scene, keep):
         agrees[index] = np.isin(semantics.labels.numpy(), chosen)
     left, areas = (masks & agrees).sum(axis=(1, 2)), masks.sum(axis=(1, 2))
     candidates = np.flatnonzero(scene.scores >= 0.1).tolist()
-    outcome = SemanticGate(keep).suppress(scene.instances(), semantics, scene.categories, candidates)
+    outcome = SemanticGate(keep).suppress(HeadOutputs(scene.instances(), semantics, scene.categories), candidates)
     dropped = [k for k in candidates if areas[k] and (left[k] == 0 or left[k] / areas[k] < keep)]
     assert outcome.dropped == dict.fromkeys(dropped, "gate")
     assert list(outcome.candidates) == [k for k in candidates if k not in dropped]

@@ -8,6 +8,7 @@ import pytest
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     SUPPRESS_REGISTRY,
+    HeadOutputs,
     InstanceSet,
     Nms,
     NoSuppression,
@@ -30,7 +31,7 @@ def test_the_rules_go_by_their_names_in_yaml():
 def test_none_is_the_default_and_passes_candidates_on():
     assert Pipeline().suppress == NoSuppression()
     instances = InstanceSet.from_bitmaps(np.array(MASKS), [0.9, np.nan, 0.8], [CAT] * 3)
-    outcome = NoSuppression().suppress(instances, None, CATEGORIES, [0, 2])
+    outcome = NoSuppression().suppress(HeadOutputs(instances, None, CATEGORIES), [0, 2])
     assert outcome == Suppression(instances, (0, 2), {})
 
 
@@ -40,9 +41,9 @@ class Drop:
 
     place: int
 
-    def suppress(self, instances, semantics, categories, candidates):
+    def suppress(self, heads, candidates):
         kept = tuple(index for index in candidates if index != self.place)
-        return Suppression(instances, kept, {self.place: "for fun"})
+        return Suppression(heads.instances, kept, {self.place: "for fun"})
 
 
 @pytest.mark.parametrize("score", [0.0, 0.65])
@@ -55,7 +56,7 @@ def test_what_is_dropped_claims_nothing(score):
 
 @pytest.mark.parametrize("rule", [None, "nms", 0.5])
 def test_what_is_no_rule(rule):
-    with pytest.raises(InputError, match=r"suppress must be a suppress rule such as Nms\(\), got"):
+    with pytest.raises(InputError, match=r"suppress must be a rule such as NoSuppression\(\), got"):
         Pipeline(suppress=rule)
 
 

@@ -1,0 +1,36 @@
+"""The border stage: cleaning the borders of a finished map by the image."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.registry import NamedRegistry
+from panoptic_heuristic.fusion.result import FusionResult
+
+BORDER_REGISTRY = NamedRegistry("PANOPTIC_BORDER")
+BORDER_REGISTRY.__doc__ = """
+Border rules by the name they have in YAML. An entry is a :class:`BorderRule` class.
+"""
+
+
+class BorderRule(Protocol):
+    """What a border rule must offer: a frozen dataclass of its parameters with this method."""
+
+    def refine(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
+        """Moves borders.
+
+        Args:
+            heads: what was found, with the image if the rule needs it. Not changed.
+            result: what the stages before made. Not changed.
+        """
+        ...
+
+
+@BORDER_REGISTRY.register("none")
+@dataclass(frozen=True)
+class NoRefinement:
+    """Borders stay where they are."""
+
+    def refine(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
+        """See :meth:`BorderRule.refine`."""
+        return result

@@ -1,0 +1,36 @@
+"""The leftover stage: pixels whose semantic label is a thing, but which no instance took."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.registry import NamedRegistry
+from panoptic_heuristic.fusion.result import FusionResult
+
+LEFTOVER_REGISTRY = NamedRegistry("PANOPTIC_LEFTOVER")
+LEFTOVER_REGISTRY.__doc__ = """
+Leftover rules by the name they have in YAML. An entry is a :class:`LeftoverRule` class.
+"""
+
+
+class LeftoverRule(Protocol):
+    """What a leftover rule must offer: a frozen dataclass of its parameters with this method."""
+
+    def fill(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
+        """Gives void pixels to somebody.
+
+        Args:
+            heads: what was found; ``semantics`` is there, and is the head's. Not changed.
+            result: what the stages before made. Not changed.
+        """
+        ...
+
+
+@LEFTOVER_REGISTRY.register("void")
+@dataclass(frozen=True)
+class LeftToVoid:
+    """They stay void."""
+
+    def fill(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
+        """See :meth:`LeftoverRule.fill`."""
+        return result
