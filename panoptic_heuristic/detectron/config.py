@@ -7,50 +7,52 @@ from typing import Any, List, Mapping, Sequence, Set, Tuple
 import yaml
 from detectron2.config import CfgNode, get_cfg
 
-from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import SCORE_WEIGHTS, ClassAware, PixelArgmax, Reclaim
-
-# These are int or float, and yacs refuses the other one; people write 1 and 4096.0.
-_NUMBERS = (
-    "MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH",
-    "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT",
-    "MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH",
-    "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION",
-    "MODEL.PANOPTIC_FUSION.CLAIM.DUPLICATE_THRESHOLD",
-    "MODEL.PANOPTIC_FUSION.CLAIM.FREE_FRACTION",
-    "MODEL.PANOPTIC_FUSION.CLAIM.INTERSECTION_THRESHOLD",
-    "MODEL.PANOPTIC_FUSION.CLAIM.AREA_RATIO",
-    "MODEL.PANOPTIC_FUSION.CLAIM.KEPT_FRACTION",
-    "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT",
-    "MODEL.PANOPTIC_FUSION.ORDER.SCORE_EXPONENT",
-    "MODEL.PANOPTIC_FUSION.ORDER.QUALITY_EXPONENT",
-    "MODEL.PANOPTIC_FUSION.ORDER.AGREEMENT_EXPONENT",
-    "MODEL.PANOPTIC_FUSION.ORDER.KEY_CUTOFF",
-    "MODEL.PANOPTIC_FUSION.SUPPRESS.IOU_THRESHOLD",
-    "MODEL.PANOPTIC_FUSION.SUPPRESS.KEEP",
+from panoptic_heuristic.detectron.fusion_keys import (
+    FUSION,
+    THRESHOLD_KEYS,
+    add_fusion_keys,
+    apply_preset,
+    stage_defaults,
+    stage_keys,
 )
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import STAGES
+from panoptic_heuristic.rule_files import load_rule_files
+
+_PRESET = f"{FUSION}PRESET"
 MAP_FORMATS = ("segments", "label_divisor")
 
 
 class PanopticHeuristicCfgNode(CfgNode):
-    """A config root that takes any number for the fusion thresholds."""
+    """A config root that takes any number for what is a number in fusing, and knows presets."""
 
     def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
-        """As in Detectron2, but the fusion thresholds may be int or float."""
+        """As in Detectron2, but a preset comes first, and numbers of fusing may be int or float."""
         other = cfg_other.clone()
-        for key in _NUMBERS:
+        node, name = _descend(other, _PRESET)
+        if node is not None and name in node:
+            apply_preset(self, node.pop(name))
+        for key in _number_keys(self):
             node, name = _descend(other, key)
             if node is not None and name in node:
                 self._set_number(key, node.pop(name))
         super().merge_from_other_cfg(other)
 
     def merge_from_list(self, cfg_list: List[Any]) -> None:
-        """As in Detectron2, but the fusion thresholds may be int or float."""
-        others = []
-        for key, value in zip(cfg_list[0::2], cfg_list[1::2], strict=False):
-            if key in _NUMBERS:
+        """As in Detectron2, but a preset comes first, and numbers of fusing may be int or float."""
+        pairs = list(zip(cfg_list[0::2], cfg_list[1::2], strict=False))
+        for key, value in pairs:
+            if key == _PRESET:
+                apply_preset(self, self._decode_cfg_value(value))
+        numbers, others = set(_number_keys(self)), []
+        for key, value in pairs:
+            node, name = _descend(self, key)
+            if key in numbers:
                 self._set_number(key, self._decode_cfg_value(value))
-            else:
+            elif isinstance(node, CfgNode) and node.is_new_allowed() and name not in node:
+                # The parent class takes new keys from files only.
+                node[name] = self._decode_cfg_value(value)
+            elif key != _PRESET:
                 others += [key, value]
         super().merge_from_list(others + list(cfg_list[len(cfg_list) // 2 * 2 :]))
 
@@ -75,62 +77,7 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     number is accepted for them from now on. Values of single categories are lists of pairs with the
     category's name, since nodes refuse new keys.
     """
-    cfg.MODEL.PANOPTIC_FUSION = CfgNode()
-    # "segments": (map of ids, segments_info), as Detectron2. "label_divisor": (map of dataset
-    # category id * label_divisor + instance with -1 for void, None).
-    cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT = "segments"
-    # Who gets a contested pixel: "greedy"; "per_pixel"; "class_aware", where only an instance's own
-    # category and its duplicates keep it off; "reclaim", where what lies on top takes pixels back;
-    # "pixel_argmax", the largest score times mask probability. Keys of another rule must be left out.
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM = CfgNode()
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.NAME = "greedy"
-    # For "class_aware": a duplicate shares this fraction of both, and more than this must be free.
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.DUPLICATE_THRESHOLD = ClassAware.duplicate_threshold
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.FREE_FRACTION = ClassAware.free_fraction
-    # For "reclaim": the fraction of either that must be contested, and what lies on top: by "area",
-    # a mask at most AREA_RATIO as large; "mean_probability"; or "precedence", pairs of names or ids
-    # of categories, [above, below].
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.INTERSECTION_THRESHOLD = Reclaim.intersection_threshold
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.ON_TOP = Reclaim.on_top
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.AREA_RATIO = Reclaim.area_ratio
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.PRECEDENCE = []
-    # For "pixel_argmax": the least fraction of its mask that an instance must win; by "score", which
-    # is score times probability, or "mask", the probability; whether it keeps of these pixels its
-    # "mask" or all it "won".
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.KEPT_FRACTION = PixelArgmax.kept_fraction
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.BY = PixelArgmax.by
-    cfg.MODEL.PANOPTIC_FUSION.CLAIM.KEPT_PIXELS = PixelArgmax.kept_pixels
-    # What goes before instances are ordered: "none", "nms", or "semantic_gate", the pixels of a mask
-    # whose semantic label disagrees with it.
-    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS = CfgNode()
-    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.NAME = "none"
-    # For "nms": an instance goes if its IoU with a better one exceeds it, of "mask" or "box".
-    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.IOU_THRESHOLD = 0.5
-    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.KIND = "mask"
-    # For "semantic_gate": an instance goes if less than this fraction of its mask is left, or nothing.
-    cfg.MODEL.PANOPTIC_FUSION.SUPPRESS.KEEP = 0.0
-    # In which order instances claim: "score", or "calibrated", the probability of a true positive,
-    # 1 / (1 + exp(-x)), x = bias + the sum of weights times logit of the score, agreement with the
-    # semantic labels, log of the area, fraction covered by better instances; or "power", the score,
-    # the mask's mean probability and the agreement with the semantic labels, to a power each.
-    cfg.MODEL.PANOPTIC_FUSION.ORDER = CfgNode()
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.NAME = "score"
-    # For "calibrated": [category name, [bias, four weights]], and for the other categories.
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.WEIGHTS = []
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_WEIGHTS = list(SCORE_WEIGHTS)
-    # For "calibrated": [category name, the probability it needs], and for the other categories.
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.CUT = []
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT = 0.0
-    # For "power": the three exponents, and what their product needs, besides the score's cutoff.
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.SCORE_EXPONENT = 1.0
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.QUALITY_EXPONENT = 0.0
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.AGREEMENT_EXPONENT = 0.0
-    cfg.MODEL.PANOPTIC_FUSION.ORDER.KEY_CUTOFF = 0.0
-    # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
-    cfg.MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION = 0.0
-    # [category name, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 0.4}] of things, and
-    # [category name, {STUFF_AREA_LIMIT: 1000, STUFF_AREA_FRACTION: 0.01}] of stuff.
-    cfg.MODEL.PANOPTIC_FUSION.PER_CLASS = []
+    add_fusion_keys(cfg)
     # A data set of one's own as a YAML file, see datasets/README.md. Its splits are registered as
     # <name>_<split>; DATASETS.TRAIN and DATASETS.TEST default to its splits train and val.
     cfg.DATASETS.PANOPTIC_YAML = ""
@@ -220,7 +167,24 @@ def _load_yaml(config_file: str) -> Mapping:
     return content
 
 
+def _number_keys(cfg: CfgNode) -> List[str]:
+    """The keys of fusing that have a number; yacs would refuse an int for a float, and people write 1 and 4096.0."""
+    keys = list(THRESHOLD_KEYS.values())
+    for stage in STAGES:
+        node = cfg.MODEL.PANOPTIC_FUSION[stage.upper()]
+        keys += [f"{FUSION}{stage.upper()}.{name}" for name, value in node.items() if type(value) in (int, float)]
+    return keys
+
+
 def _check_fusion(cfg: CfgNode) -> None:
+    load_rule_files(cfg.MODEL.PANOPTIC_FUSION.RULE_FILES)
+    for stage, key in stage_keys(cfg.MODEL.PANOPTIC_FUSION):
+        known = stage_defaults(stage)
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+            node = f"{FUSION}{stage.upper()}."
+            hint = f"; did you mean {node}{close[0]}?" if close else ""
+            raise InputError(f"there is no config key {node}{key}{hint}")
     if cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT not in MAP_FORMATS:
         raise InputError(
             f"MODEL.PANOPTIC_FUSION.MAP_FORMAT must be one of {', '.join(MAP_FORMATS)}, "

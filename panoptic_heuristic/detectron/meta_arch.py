@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List, Optional, Tuple
 
+import cv2
 import numpy as np
 import torch
 from detectron2.config import CfgNode, configurable
@@ -15,7 +16,7 @@ from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousId
 from panoptic_heuristic.detectron.pipeline import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
-from panoptic_heuristic.fusion import FusionResult, InstanceSet, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion import FusionResult, InstanceSet, Need, Pipeline, SemanticMap, fuse
 
 
 @META_ARCH_REGISTRY.register()
@@ -51,6 +52,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         """
         super().__init__(**kwargs)
         self.pipeline = pipeline
+        self._needs = pipeline.needs
         self.ids = ids
         self.map_format = map_format
         self.label_divisor = label_divisor
@@ -68,7 +70,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         arguments = super().from_config(cfg)
         ids, label_divisor = ids_and_divisor(cfg)
         arguments.update(
-            pipeline=pipeline_from_config(cfg, ids.categories),
+            pipeline=pipeline_from_config(cfg, ids.categories, missing_in_model(cfg, ids)),
             ids=ids,
             map_format=cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT,
             label_divisor=label_divisor,
@@ -80,29 +82,42 @@ class PanopticHeuristicFPN(PanopticFPN):
         detector_results, sem_seg_results = super().inference(batched_inputs, do_postprocess=False)
         if not do_postprocess:
             return detector_results, sem_seg_results
-        return [
-            self._postprocess(instances, logits, record)
-            for instances, logits, record in zip(detector_results, sem_seg_results, batched_inputs, strict=True)
-        ]
+        # Half precision moves the edges of masks.
+        with torch.autocast(self.device.type, enabled=False):
+            return [
+                self._postprocess(instances, logits, record)
+                for instances, logits, record in zip(detector_results, sem_seg_results, batched_inputs, strict=True)
+            ]
 
     def _postprocess(self, instances: Instances, logits: Tensor, record: Dict[str, Any]) -> Dict[str, Any]:
         image_size = instances.image_size
         height, width = record.get("height", image_size[0]), record.get("width", image_size[1])
-        sem_seg = sem_seg_postprocess(logits, image_size, height, width)
+        sem_seg = sem_seg_postprocess(logits.float(), image_size, height, width)
         # Postprocessing pastes the masks, and leaves out instances whose box has no area.
+        instances.pred_masks = instances.pred_masks.float()
+        instances.pred_boxes.tensor = instances.pred_boxes.tensor.float()
         instances.roi_probabilities = instances.pred_masks[:, 0]
         instances = detector_postprocess(instances, height, width)
-        result = self.fuse(instances, sem_seg.argmax(dim=0))
+        image = _as_rgb(record["image"], self.input_format, (height, width)) if Need.IMAGE in self._needs else None
+        result = self.fuse(instances, sem_seg.argmax(dim=0), sem_seg, image)
         instances.remove("roi_probabilities")
         return {"sem_seg": sem_seg, "instances": instances, "panoptic_seg": self._formatted(result)}
 
-    def fuse(self, instances: Instances, semantic_labels: Tensor) -> FusionResult:
+    def fuse(
+        self,
+        instances: Instances,
+        semantic_labels: Tensor,
+        logits: Optional[Tensor] = None,
+        image: Optional[Tensor] = None,
+    ) -> FusionResult:
         """Merges post-processed head outputs with the model's pipeline.
 
         Args:
             instances: with ``pred_masks`` (N, H, W) bool, ``pred_boxes``, ``scores`` and contiguous
                 ``pred_classes``; also ``roi_probabilities`` (N, M, M) for the rules that need them.
             semantic_labels: (H, W) contiguous labels.
+            logits: (C, H, W) floating point, for the rules that need them.
+            image: (H, W, 3) uint8 RGB, likewise.
 
         Returns:
             The result with dataset category ids.
@@ -115,8 +130,8 @@ class PanopticHeuristicFPN(PanopticFPN):
             boxes=instances.pred_boxes.tensor,
             probabilities=instances.roi_probabilities.float() if instances.has("roi_probabilities") else None,
         )
-        semantics = SemanticMap(semantic_labels, self.ids.labels)
-        return fuse(candidates, semantics, self.ids.categories, self.pipeline)
+        semantics = SemanticMap(semantic_labels, self.ids.labels, logits)
+        return fuse(candidates, semantics, self.ids.categories, self.pipeline, image)
 
     def _formatted(self, result: FusionResult) -> Tuple[Tensor, Optional[List[Dict[str, Any]]]]:
         if self.map_format == "segments":
@@ -124,6 +139,22 @@ class PanopticHeuristicFPN(PanopticFPN):
         ids = np.arange(len(result.segments_info) + 1)
         codes = encode_label_divisor(ids, result.segments_info, self.label_divisor, dtype=np.int32)
         return torch.from_numpy(codes).to(result.panoptic_seg.device)[result.panoptic_seg.long()], None
+
+
+def missing_in_model(cfg: CfgNode, ids: ContiguousIds) -> Dict[Need, str]:
+    """What a rule may need that a model of this config does not have, and why."""
+    missing = {}
+    if not any(ids.categories[one].isthing for one in ids.labels if one is not None):
+        channels = cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES
+        missing[Need.THING_LABELS] = f"MODEL.SEM_SEG_HEAD.NUM_CLASSES={channels} has one label for all things"
+    return missing
+
+
+def _as_rgb(image: Tensor, input_format: str, size: Tuple[int, int]) -> Tensor:
+    """(H, W, 3) uint8 RGB of a model's (C, h, w) input image."""
+    pixels = image.permute(1, 2, 0).to("cpu", torch.uint8).numpy()
+    pixels = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2RGB) if input_format == "BGR" else pixels
+    return torch.from_numpy(cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def ids_and_divisor(cfg: CfgNode) -> Tuple[ContiguousIds, int]:

@@ -3,51 +3,18 @@
 import dataclasses
 import difflib
 import re
-from typing import Any, Dict, Mapping, Optional
+from types import MappingProxyType
+from typing import Any, Callable, Dict, Mapping
 
 from detectron2.config import CfgNode
-from fvcore.common.registry import Registry
 
+from panoptic_heuristic.detectron.fusion_keys import FUSION, THRESHOLD_KEYS, parameters_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, ORDER_REGISTRY, SUPPRESS_REGISTRY, Pipeline
+from panoptic_heuristic.fusion import STAGES, Need, Pipeline, preset_rules
+from panoptic_heuristic.fusion.stages import rule_class
+from panoptic_heuristic.rule_files import load_rule_files
 
-_COMBINE, _FUSION = "MODEL.PANOPTIC_FPN.COMBINE.", "MODEL.PANOPTIC_FUSION."
-
-# The keys of the parameters of the rules.
-_KEY_OF = {
-    "overlap_threshold": f"{_COMBINE}OVERLAP_THRESH",
-    "stuff_area_thresh": f"{_COMBINE}STUFF_AREA_LIMIT",
-    "instances_score_thresh": f"{_COMBINE}INSTANCES_CONFIDENCE_THRESH",
-    "stuff_area_fraction": f"{_FUSION}STUFF_AREA_FRACTION",
-    "duplicate_threshold": f"{_FUSION}CLAIM.DUPLICATE_THRESHOLD",
-    "free_fraction": f"{_FUSION}CLAIM.FREE_FRACTION",
-    "intersection_threshold": f"{_FUSION}CLAIM.INTERSECTION_THRESHOLD",
-    "on_top": f"{_FUSION}CLAIM.ON_TOP",
-    "area_ratio": f"{_FUSION}CLAIM.AREA_RATIO",
-    "precedence": f"{_FUSION}CLAIM.PRECEDENCE",
-    "kept_fraction": f"{_FUSION}CLAIM.KEPT_FRACTION",
-    "by": f"{_FUSION}CLAIM.BY",
-    "kept_pixels": f"{_FUSION}CLAIM.KEPT_PIXELS",
-    "default_weights": f"{_FUSION}ORDER.DEFAULT_WEIGHTS",
-    "default_cut": f"{_FUSION}ORDER.DEFAULT_CUT",
-    "score_exponent": f"{_FUSION}ORDER.SCORE_EXPONENT",
-    "quality_exponent": f"{_FUSION}ORDER.QUALITY_EXPONENT",
-    "agreement_exponent": f"{_FUSION}ORDER.AGREEMENT_EXPONENT",
-    "key_cutoff": f"{_FUSION}ORDER.KEY_CUTOFF",
-    "iou_threshold": f"{_FUSION}SUPPRESS.IOU_THRESHOLD",
-    "kind": f"{_FUSION}SUPPRESS.KIND",
-    "keep": f"{_FUSION}SUPPRESS.KEEP",
-}
-# The same of those that have a value per category.
-_KEY_OF_CATEGORIES = {
-    "overlap_threshold_of": f"{_FUSION}PER_CLASS: OVERLAP_THRESH",
-    "stuff_area_thresh_of": f"{_FUSION}PER_CLASS: STUFF_AREA_LIMIT",
-    "instances_score_thresh_of": f"{_FUSION}PER_CLASS: INSTANCES_CONFIDENCE_THRESH",
-    "stuff_area_fraction_of": f"{_FUSION}PER_CLASS: STUFF_AREA_FRACTION",
-    "weights": f"{_FUSION}ORDER.WEIGHTS",
-    "cut": f"{_FUSION}ORDER.CUT",
-}
 # What may be set per category: whether of things, and the parameter.
 _PER_CLASS = {
     "OVERLAP_THRESH": (True, "overlap_threshold_of"),
@@ -55,95 +22,95 @@ _PER_CLASS = {
     "STUFF_AREA_LIMIT": (False, "stuff_area_thresh_of"),
     "STUFF_AREA_FRACTION": (False, "stuff_area_fraction_of"),
 }
+# Parameters that are lists of categories in YAML, and mappings or pairs of ids in rules.
+_OF_CATEGORIES: Dict[str, Callable[[str, Any, Categories], Any]] = {
+    "weights": lambda key, entries, categories: _of_things(key, entries, categories),
+    "cut": lambda key, entries, categories: _of_things(key, entries, categories),
+    "precedence": lambda key, entries, categories: _pairs_of_things(key, entries, categories),
+}
 
 
-def pipeline_from_config(cfg: CfgNode, categories: Categories) -> Pipeline:
+def pipeline_from_config(
+    cfg: CfgNode, categories: Categories, missing: Mapping[Need, str] = MappingProxyType({})
+) -> Pipeline:
     """The rules and thresholds a config names.
 
     Args:
         cfg: a config.
         categories: the data set's; values of single categories go by their names.
+        missing: what there will not be when it fuses, see :meth:`Pipeline.check_needs`.
 
     Raises:
-        InputError: a rule or a category is unknown, or a value is out of its interval; names the key.
+        InputError: a rule or a category is unknown, a value is out of its interval, or a rule needs
+            what is missing; names the key.
     """
     fusion, combine = cfg.MODEL.PANOPTIC_FUSION, cfg.MODEL.PANOPTIC_FPN.COMBINE
+    load_rule_files(fusion.RULE_FILES)
     per_class = _per_class(fusion.PER_CLASS, categories)
-    claim_rule = _rule(CLAIM_REGISTRY, f"{_FUSION}CLAIM.NAME", fusion.CLAIM.NAME)
-    suppress_rule = _rule(SUPPRESS_REGISTRY, f"{_FUSION}SUPPRESS.NAME", fusion.SUPPRESS.NAME)
-    order_rule = _rule(ORDER_REGISTRY, f"{_FUSION}ORDER.NAME", fusion.ORDER.NAME)
-    claim = _claim_values(fusion.CLAIM, claim_rule, categories)
-    claim["overlap_threshold"] = combine.OVERLAP_THRESH
-    claim["overlap_threshold_of"] = per_class.pop("overlap_threshold_of")
-    if claim["overlap_threshold_of"] and "overlap_threshold_of" not in _parameters(claim_rule):
+    overlaps = per_class.pop("overlap_threshold_of")
+    overlap = {"overlap_threshold": combine.OVERLAP_THRESH, "overlap_threshold_of": overlaps}
+    rules: Dict[str, Any] = {}
+    for stage in STAGES:
+        node = fusion[stage.upper()]
+        rule = _rule_class(stage, node.NAME)
+        _check_keys(fusion, stage, rule)
+        names = {field.name for field in dataclasses.fields(rule)}
+        values = {name: value for name, value in overlap.items() if stage == "claim" and name in names}
+        for parameter in parameters_of(rule):
+            key, value = f"{FUSION}{stage.upper()}.{parameter.upper()}", node[parameter.upper()]
+            read = _OF_CATEGORIES.get(parameter)
+            values[parameter] = value if read is None else read(key, value, categories)
+        rules[stage] = rule, values
+    if overlaps and "overlap_threshold_of" not in rules["claim"][1]:
         raise InputError(
-            f"{_FUSION}PER_CLASS sets OVERLAP_THRESH, which the claim rule {fusion.CLAIM.NAME} does not have; "
-            f"take it out, or set {_FUSION}CLAIM.NAME to greedy"
+            f"{FUSION}PER_CLASS sets OVERLAP_THRESH, which the claim rule {fusion.CLAIM.NAME} does not have; "
+            f"take it out, or set {FUSION}CLAIM.NAME to greedy"
         )
-    order = _values_of("ORDER", fusion.ORDER)
-    if "weights" in _parameters(order_rule):
-        order["weights"] = _of_things(f"{_FUSION}ORDER.WEIGHTS", fusion.ORDER.WEIGHTS, categories)
-        order["cut"] = _of_things(f"{_FUSION}ORDER.CUT", fusion.ORDER.CUT, categories)
+    thresholds = {
+        "instances_score_thresh": combine.INSTANCES_CONFIDENCE_THRESH,
+        "stuff_area_thresh": combine.STUFF_AREA_LIMIT,
+        "stuff_area_fraction": fusion.STUFF_AREA_FRACTION,
+        "thing_area_thresh": fusion.THINGS.AREA_LIMIT,
+        **per_class,
+    }
+    made = {stage: _told_by_key(stage, categories, rule, values) for stage, (rule, values) in rules.items()}
+    pipeline = _told_by_key("", categories, Pipeline, {**made, **thresholds})
+    _told_by_key("", categories, pipeline.check_needs, {"missing": missing})
+    return pipeline
+
+
+def _rule_class(stage: str, name: Any) -> Any:
     try:
-        return Pipeline(
-            claim=_made(claim_rule, claim),
-            order=_made(order_rule, order),
-            suppress=_made(suppress_rule, _values_of("SUPPRESS", fusion.SUPPRESS)),
-            instances_score_thresh=combine.INSTANCES_CONFIDENCE_THRESH,
-            stuff_area_thresh=combine.STUFF_AREA_LIMIT,
-            stuff_area_fraction=fusion.STUFF_AREA_FRACTION,
-            **per_class,
-        )
+        return rule_class(stage, name)
     except InputError as error:
-        raise InputError(_told_by_key(str(error), categories)) from error
+        raise InputError(f"{FUSION}{stage.upper()}.NAME{str(error)[len(stage) :]}") from error
 
 
-def _rule(registry: Registry, key: str, name: str) -> Any:
-    if name not in registry:
-        known = ", ".join(sorted(name for name, _ in registry))
-        raise InputError(f"{key} must be one of {known}, got {name!r}")
-    return registry.get(name)
+def _check_keys(fusion: CfgNode, stage: str, rule: Any) -> None:
+    """Raises if a key is set that the rule does not have.
 
-
-def _values_of(stage: str, node: CfgNode) -> Dict[str, Any]:
-    """What a stage's node holds, by the names of the parameters; lists of pairs are left out."""
-    prefix = f"{_FUSION}{stage}."
-    return {parameter: node[key[len(prefix) :]] for parameter, key in _KEY_OF.items() if key.startswith(prefix)}
-
-
-def _claim_values(node: CfgNode, rule: Any, categories: Categories) -> Dict[str, Any]:
-    """What the node of the claim stage holds, by the names of the parameters.
-
-    Raises:
-        InputError: a key is set that the rule does not have.
+    Orders and what suppresses are fitted or swept, and switched off by one key: theirs may stay. So
+    may those that a preset has set for the rule that was chosen instead.
     """
-    values = _values_of("CLAIM", node)
-    for parameter, value in values.items():
-        owner, default = next(
-            (name, getattr(one, parameter)) for name, one in CLAIM_REGISTRY if parameter in _parameters(one)
-        )
-        if parameter not in _parameters(rule) and (tuple(value) if isinstance(value, list) else value) != default:
-            raise InputError(
-                f"{_KEY_OF[parameter]} is {value!r}, which the claim rule {node.NAME} does not have; "
-                f"take it out, or set {_FUSION}CLAIM.NAME to {owner}"
-            )
-    if "precedence" in _parameters(rule):
-        values["precedence"] = _pairs_of_things(_KEY_OF["precedence"], node.PRECEDENCE, categories)
-    return values
-
-
-def _parameters(rule: Any) -> set:
-    return {field.name for field in dataclasses.fields(rule)}
-
-
-def _made(rule: Any, values: Mapping[str, Any]) -> Any:
-    """A rule with those of the values that it has parameters for."""
-    return rule(**{name: value for name, value in values.items() if name in _parameters(rule)})
+    if stage in ("order", "suppress"):
+        return
+    own, node = parameters_of(rule), fusion[stage.upper()]
+    of_preset = preset_rules(fusion.PRESET).get(stage, {})
+    for name, one in STAGES[stage]:
+        for parameter, default in parameters_of(one).items():
+            value = node.get(parameter.upper(), default)
+            value = list(value) if isinstance(value, tuple) else value
+            if parameter not in own and value not in (default, of_preset.get(parameter)):
+                key = f"{FUSION}{stage.upper()}."
+                raise InputError(
+                    f"{key}{parameter.upper()} is {value!r}, which the {stage} rule {node.NAME} does not have; "
+                    f"take it out, or set {key}NAME to {name}"
+                )
 
 
 def _per_class(entries: Any, categories: Categories) -> Dict[str, Dict[int, Any]]:
     """Reads ``PER_CLASS``: for each parameter its values by category id."""
-    key = f"{_FUSION}PER_CLASS"
+    key = f"{FUSION}PER_CLASS"
     values: Dict[str, Dict[int, Any]] = {parameter: {} for _, parameter in _PER_CLASS.values()}
     for category_id, settings in _by_id(key, entries, categories, "{OVERLAP_THRESH: 0.7}").items():
         category = categories[category_id]
@@ -224,15 +191,25 @@ def _some(names: list, most: int = 5) -> str:
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
-def _told_by_key(message: str, categories: Categories) -> str:
-    """A rule's message about one of its parameters, with config keys in place of parameters."""
+def _told_by_key(stage: str, categories: Categories, make: Callable, values: Mapping[str, Any]) -> Any:
+    """Calls something that names parameters and stages in its errors, and puts config keys in their place."""
+    try:
+        return make(**values)
+    except InputError as error:
+        message = str(error)
+    prefix = f"{FUSION}{stage.upper()}."
     match = re.match(r"(\w+)(?:\[(\d+)\])?", message)
-    parameter: str = match.group(1)
-    category_id: Optional[str] = match.group(2)
-    if category_id is None:
-        key = _KEY_OF[parameter]
-    else:
-        key = f"{_KEY_OF_CATEGORIES[parameter]} of {categories[int(category_id)].name!r}"
+    parameter, category_id = match.groups()
+    rest = message[match.end() :]
+    if category_id is not None:
+        per_class = next((key for key, (_, name) in _PER_CLASS.items() if name == parameter), None)
+        key = f"{FUSION}PER_CLASS: {per_class}" if per_class else f"{prefix}{parameter.upper()}"
+        message = f"{key} of {categories[int(category_id)].name!r}{rest}"
+    elif parameter in values or parameter in THRESHOLD_KEYS:
+        message = THRESHOLD_KEYS.get(parameter, f"{prefix}{parameter.upper()}") + rest
+    for name in STAGES:
+        message = message.replace(f"{name}=", f"{FUSION}{name.upper()}.NAME=")
     # Names of one word are too much like other words.
-    rest = re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda word: _KEY_OF.get(word[0], word[0]), message[match.end() :])
-    return key + rest
+    names = {name for name in values if "_" in name}
+    keys = {name: THRESHOLD_KEYS.get(name, f"{prefix}{name.upper()}") for name in names}
+    raise InputError(re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda word: keys.get(word[0], word[0]), message))

@@ -26,9 +26,10 @@ from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY, LeftoverRule, 
 from panoptic_heuristic.fusion.nms import Nms
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY, ByScore, Order, OrderRule
 from panoptic_heuristic.fusion.per_pixel import PerPixel
-from panoptic_heuristic.fusion.pipeline import Pipeline
+from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.pixel_argmax import PixelArgmax
 from panoptic_heuristic.fusion.power import Power
+from panoptic_heuristic.fusion.presets import PRESETS, preset_pipeline, preset_rules
 from panoptic_heuristic.fusion.reclaim import Reclaim
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantic_gate import SemanticGate
@@ -41,9 +42,11 @@ from panoptic_heuristic.fusion.veto import VETO_REGISTRY, NoVeto, VetoRule
 __all__ = [
     "BORDER_REGISTRY",
     "CLAIM_REGISTRY",
+    "DEFAULT_PIPELINE",
     "FEATURES",
     "LEFTOVER_REGISTRY",
     "ORDER_REGISTRY",
+    "PRESETS",
     "SCORE_WEIGHTS",
     "STAGES",
     "STUFF_REGISTRY",
@@ -93,5 +96,7 @@ __all__ = [
     "fuse",
     "mask_areas",
     "mask_quality",
+    "preset_pipeline",
+    "preset_rules",
     "semantic_agreement",
 ]

@@ -7,7 +7,7 @@ from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.result import FusionResult
 
-BORDER_REGISTRY = NamedRegistry("PANOPTIC_BORDER")
+BORDER_REGISTRY = NamedRegistry("PANOPTIC_BORDER", "refine")
 BORDER_REGISTRY.__doc__ = """
 Border rules by the name they have in YAML. An entry is a :class:`BorderRule` class.
 """

@@ -12,7 +12,7 @@ from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
-CLAIM_REGISTRY = NamedRegistry("PANOPTIC_CLAIM")
+CLAIM_REGISTRY = NamedRegistry("PANOPTIC_CLAIM", "claim")
 CLAIM_REGISTRY.__doc__ = """
 Claim rules by the name they have in YAML. An entry is a :class:`ClaimRule` class.
 """

@@ -7,7 +7,7 @@ from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.result import FusionResult
 
-LEFTOVER_REGISTRY = NamedRegistry("PANOPTIC_LEFTOVER")
+LEFTOVER_REGISTRY = NamedRegistry("PANOPTIC_LEFTOVER", "fill")
 LEFTOVER_REGISTRY.__doc__ = """
 Leftover rules by the name they have in YAML. An entry is a :class:`LeftoverRule` class.
 """

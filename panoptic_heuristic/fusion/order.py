@@ -6,7 +6,7 @@ from typing import Dict, Mapping, Protocol, Sequence, Tuple
 from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 
-ORDER_REGISTRY = NamedRegistry("PANOPTIC_ORDER")
+ORDER_REGISTRY = NamedRegistry("PANOPTIC_ORDER", "order")
 ORDER_REGISTRY.__doc__ = """
 Order rules by the name they have in YAML. An entry is an :class:`OrderRule` class.
 """

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, FrozenSet, Mapping
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
@@ -13,7 +13,7 @@ from panoptic_heuristic.fusion.heads import Need, needs_of
 from panoptic_heuristic.fusion.leftover import LeftoverRule, LeftToVoid
 from panoptic_heuristic.fusion.order import ByScore, OrderRule
 from panoptic_heuristic.fusion.parameters import OfCategory, check_categories, check_number, numbers_of_categories
-from panoptic_heuristic.fusion.stages import METHODS, STAGES, rule_from_json, rule_name, rule_to_json
+from panoptic_heuristic.fusion.stages import STAGES, rule_from_json, rule_name, rule_to_json
 from panoptic_heuristic.fusion.stuff import DroppedToVoid, StuffRule
 from panoptic_heuristic.fusion.suppress import NoSuppression, SuppressRule
 from panoptic_heuristic.fusion.veto import NoVeto, VetoRule
@@ -62,7 +62,7 @@ class Pipeline:
 
     def __post_init__(self):
         for stage, rule in self.rules.items():
-            if not callable(getattr(rule, METHODS[stage], None)):
+            if not callable(getattr(rule, STAGES[stage].method, None)):
                 example = type(getattr(DEFAULT_PIPELINE, stage)).__name__
                 raise InputError(f"{stage} must be a rule such as {example}(), got {rule!r}")
         self._check("instances_score_thresh", isthing=True)
@@ -83,6 +83,11 @@ class Pipeline:
     def rules(self) -> Dict[str, Any]:
         """The rule of each stage, in the order in which they work."""
         return {stage: getattr(self, stage) for stage in STAGES}
+
+    @property
+    def needs(self) -> FrozenSet[Need]:
+        """What its rules need besides masks, scores and categories."""
+        return frozenset().union(*map(needs_of, self.rules.values()))
 
     def check_categories(self, categories: Categories) -> None:
         """Raises if a value is for a category that is unknown, or for stuff where a thing is meant.

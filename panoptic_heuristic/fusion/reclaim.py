@@ -47,7 +47,8 @@ class Reclaim:
         area_ratio: in [0, 1], for ``area``. At the default an instance takes at most half of
             another's mask, so that alone it cannot make the default ``overlap_threshold`` drop one
             that had all its pixels.
-        precedence: pairs (above, below) of dataset category ids of things, for ``precedence``.
+        precedence: pairs (above, below) of dataset category ids of things, for ``precedence``; with
+            none of them nothing lies on top.
         overlap_threshold_of: for instances of single categories, in place of ``overlap_threshold``;
             keys are dataset category ids of things.
 
@@ -69,8 +70,6 @@ class Reclaim:
         values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
         object.__setattr__(self, "overlap_threshold_of", values)
         object.__setattr__(self, "precedence", thing_pairs("precedence", self.precedence))
-        if self.on_top == "precedence" and not self.precedence:
-            raise InputError("precedence must have at least one pair, since on_top is 'precedence'")
         for name, owner in (("area_ratio", "area"), ("precedence", "precedence")):
             if self.on_top != owner and getattr(self, name) != getattr(Reclaim, name):
                 raise InputError(f"{name} means nothing while on_top is {self.on_top!r}; leave it out")

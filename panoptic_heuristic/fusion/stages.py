@@ -2,18 +2,17 @@
 
 from typing import Any, Dict, Mapping
 
-from fvcore.common.registry import Registry
-
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.border import BORDER_REGISTRY
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY
 from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY
+from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY
 from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY
 from panoptic_heuristic.fusion.veto import VETO_REGISTRY
 
-STAGES: Mapping[str, Registry] = {
+STAGES: Mapping[str, NamedRegistry] = {
     "suppress": SUPPRESS_REGISTRY,
     "order": ORDER_REGISTRY,
     "claim": CLAIM_REGISTRY,
@@ -23,14 +22,6 @@ STAGES: Mapping[str, Registry] = {
     "border": BORDER_REGISTRY,
 }
 """Stage -> registry."""
-
-METHODS: Mapping[str, str] = {
-    **{name: name for name in STAGES},
-    "stuff": "fill",
-    "leftover": "fill",
-    "border": "refine",
-}
-"""Stage -> the method that its rules have."""
 
 
 def rule_class(stage: str, name: Any) -> Any:

@@ -12,7 +12,7 @@ from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
-STUFF_REGISTRY = NamedRegistry("PANOPTIC_STUFF")
+STUFF_REGISTRY = NamedRegistry("PANOPTIC_STUFF", "fill")
 STUFF_REGISTRY.__doc__ = """
 Stuff rules by the name they have in YAML. An entry is a :class:`StuffRule` class.
 """

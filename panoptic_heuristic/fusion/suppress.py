@@ -7,7 +7,7 @@ from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.registry import NamedRegistry
 
-SUPPRESS_REGISTRY = NamedRegistry("PANOPTIC_SUPPRESS")
+SUPPRESS_REGISTRY = NamedRegistry("PANOPTIC_SUPPRESS", "suppress")
 SUPPRESS_REGISTRY.__doc__ = """
 Suppress rules by the name they have in YAML. An entry is a :class:`SuppressRule` class.
 """

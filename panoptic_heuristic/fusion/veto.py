@@ -7,7 +7,7 @@ from panoptic_heuristic.fusion.claim import Claim
 from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 
-VETO_REGISTRY = NamedRegistry("PANOPTIC_VETO")
+VETO_REGISTRY = NamedRegistry("PANOPTIC_VETO", "veto")
 VETO_REGISTRY.__doc__ = """
 Veto rules by the name they have in YAML. An entry is a :class:`VetoRule` class.
 """

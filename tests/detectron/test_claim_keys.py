@@ -145,11 +145,6 @@ def test_a_key_of_another_rule_at_its_default_is_not():
             ["PRECEDENCE", [["dog", "cat"]]],
             f"PRECEDENCE means nothing while {CLAIM}ON_TOP is 'area'; leave it out",
         ),
-        (
-            "reclaim",
-            ["ON_TOP", "precedence"],
-            f"PRECEDENCE must have at least one pair, since {CLAIM}ON_TOP is 'precedence'",
-        ),
         ("pixel_argmax", ["KEPT_FRACTION", 1.5], "KEPT_FRACTION must be a finite number in [0, 1], got 1.5"),
         ("pixel_argmax", ["BY", "rank"], "BY must be one of score, mask, got 'rank'"),
         ("pixel_argmax", ["KEPT_PIXELS", "all"], "KEPT_PIXELS must be one of mask, won, got 'all'"),

@@ -10,7 +10,9 @@ from detectron2.config import CfgNode, get_cfg
 
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config, load_config
 from panoptic_heuristic.detectron.config import reference_schedule
+from panoptic_heuristic.detectron.fusion_keys import parameters_of
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import STAGES
 from tests.detectron.small_models import SHAPES_CONFIG
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -67,37 +69,47 @@ def leaves(node, prefix=""):
 def test_the_keys_that_are_added_and_their_defaults(cfg):
     before = dict(leaves(get_cfg()))
     added = {key: value for key, value in leaves(cfg) if key not in before}
+    stages = {key: added.pop(key) for key in list(added) if key.split(".")[2:3] and key.split(".")[2].lower() in STAGES}
     assert added == {
+        "MODEL.PANOPTIC_FUSION.PRESET": "detectron2",
+        "MODEL.PANOPTIC_FUSION.RULE_FILES": [],
         "MODEL.PANOPTIC_FUSION.MAP_FORMAT": "segments",
-        "MODEL.PANOPTIC_FUSION.CLAIM.NAME": "greedy",
-        "MODEL.PANOPTIC_FUSION.CLAIM.DUPLICATE_THRESHOLD": 0.5,
-        "MODEL.PANOPTIC_FUSION.CLAIM.FREE_FRACTION": 0.1,
-        "MODEL.PANOPTIC_FUSION.CLAIM.INTERSECTION_THRESHOLD": 0.2,
-        "MODEL.PANOPTIC_FUSION.CLAIM.ON_TOP": "area",
-        "MODEL.PANOPTIC_FUSION.CLAIM.AREA_RATIO": 0.5,
-        "MODEL.PANOPTIC_FUSION.CLAIM.PRECEDENCE": [],
-        "MODEL.PANOPTIC_FUSION.CLAIM.KEPT_FRACTION": 0.8,
-        "MODEL.PANOPTIC_FUSION.CLAIM.BY": "score",
-        "MODEL.PANOPTIC_FUSION.CLAIM.KEPT_PIXELS": "mask",
-        "MODEL.PANOPTIC_FUSION.SUPPRESS.NAME": "none",
-        "MODEL.PANOPTIC_FUSION.SUPPRESS.IOU_THRESHOLD": 0.5,
-        "MODEL.PANOPTIC_FUSION.SUPPRESS.KIND": "mask",
-        "MODEL.PANOPTIC_FUSION.SUPPRESS.KEEP": 0.0,
-        "MODEL.PANOPTIC_FUSION.ORDER.NAME": "score",
-        "MODEL.PANOPTIC_FUSION.ORDER.WEIGHTS": [],
-        "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_WEIGHTS": [0.0, 1.0, 0.0, 0.0, 0.0],
-        "MODEL.PANOPTIC_FUSION.ORDER.CUT": [],
-        "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT": 0.0,
-        "MODEL.PANOPTIC_FUSION.ORDER.SCORE_EXPONENT": 1.0,
-        "MODEL.PANOPTIC_FUSION.ORDER.QUALITY_EXPONENT": 0.0,
-        "MODEL.PANOPTIC_FUSION.ORDER.AGREEMENT_EXPONENT": 0.0,
-        "MODEL.PANOPTIC_FUSION.ORDER.KEY_CUTOFF": 0.0,
+        "MODEL.PANOPTIC_FUSION.THINGS.AREA_LIMIT": 0,
         "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION": 0.0,
         "MODEL.PANOPTIC_FUSION.PER_CLASS": [],
         "DATASETS.PANOPTIC_YAML": "",
         "TEST.KEEP_PANOPTIC_PREDICTIONS": False,
         "TEST.PANOPTIC_EVALUATOR": "quality",
     }
+    names = {key.split(".")[2]: value for key, value in stages.items() if key.endswith(".NAME")}
+    assert names == {
+        "SUPPRESS": "none",
+        "ORDER": "score",
+        "CLAIM": "greedy",
+        "VETO": "none",
+        "STUFF": "void",
+        "LEFTOVER": "void",
+        "BORDER": "none",
+    }
+    some = {
+        "CLAIM.FREE_FRACTION": 0.1,
+        "CLAIM.ON_TOP": "area",
+        "CLAIM.PRECEDENCE": [],
+        "SUPPRESS.IOU_THRESHOLD": 0.5,
+        "ORDER.WEIGHTS": [],
+        "ORDER.DEFAULT_WEIGHTS": [0.0, 1.0, 0.0, 0.0, 0.0],
+        "ORDER.SCORE_EXPONENT": 1.0,
+    }
+    assert {key: stages[f"MODEL.PANOPTIC_FUSION.{key}"] for key in some} == some
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_parameter_of_a_rule_has_a_key_with_its_default(cfg, stage):
+    # Rules that share a parameter must agree about its default: there is one key.
+    node = cfg.MODEL.PANOPTIC_FUSION[stage.upper()]
+    for _, rule in STAGES[stage]:
+        for parameter, default in parameters_of(rule).items():
+            assert node[parameter.upper()] == default
 
 
 def test_no_key_of_detectron2_is_changed(cfg):

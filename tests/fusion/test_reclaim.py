@@ -296,7 +296,6 @@ def test_without_instances_stuff_takes_all():
     [
         ({"on_top": "mask"}, "on_top must be one of area, mean_probability, precedence, got 'mask'"),
         ({"on_top": None}, "on_top must be one of area, mean_probability, precedence, got None"),
-        ({"on_top": "precedence"}, "precedence must have at least one pair, since on_top is 'precedence'"),
         (
             {"on_top": "mean_probability", "area_ratio": 0.3},
             "area_ratio means nothing while on_top is 'mean_probability'; leave it out",
