@@ -1,8 +1,9 @@
 """Config keys, and how a config is put together from a YAML file and the command line."""
 
 import difflib
+import io
 import os
-from typing import Any, List, Mapping, Sequence, Set, Tuple
+from typing import IO, Any, List, Mapping, Sequence, Set, Tuple
 
 import yaml
 from detectron2.config import CfgNode, get_cfg
@@ -11,7 +12,7 @@ from panoptic_heuristic.detectron.fusion_keys import (
     FUSION,
     THRESHOLD_KEYS,
     add_fusion_keys,
-    apply_preset,
+    rules_of_preset,
     stage_defaults,
     stage_keys,
 )
@@ -26,12 +27,30 @@ MAP_FORMATS = ("segments", "label_divisor")
 class PanopticHeuristicCfgNode(CfgNode):
     """A config root that takes any number for what is a number in fusing, and knows presets."""
 
+    @classmethod
+    def _open_cfg(cls, filename: str) -> IO[str]:
+        # File by file, so that a preset overrides the rules of a base file, and keys beside it the preset.
+        with super()._open_cfg(filename) as file:
+            text = file.read()
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError:
+            return io.StringIO(text)
+        node, name = _descend(content, _PRESET) if isinstance(content, Mapping) else (None, "")
+        if not isinstance(node, Mapping) or name not in node:
+            return io.StringIO(text)
+        try:
+            rules = rules_of_preset(node[name])
+        except InputError as error:
+            raise InputError(f"{error}, in {filename}") from error
+        for stage, keys in rules.items():
+            own = node.get(stage, {})
+            node[stage] = {**keys, **own} if isinstance(own, Mapping) else own
+        return io.StringIO(yaml.safe_dump(content, sort_keys=False))
+
     def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
-        """As in Detectron2, but a preset comes first, and numbers of fusing may be int or float."""
+        """As in Detectron2, but numbers of fusing may be int or float."""
         other = cfg_other.clone()
-        node, name = _descend(other, _PRESET)
-        if node is not None and name in node:
-            apply_preset(self, node.pop(name))
         for key in _number_keys(self):
             node, name = _descend(other, key)
             if node is not None and name in node:
@@ -43,7 +62,10 @@ class PanopticHeuristicCfgNode(CfgNode):
         pairs = list(zip(cfg_list[0::2], cfg_list[1::2], strict=False))
         for key, value in pairs:
             if key == _PRESET:
-                apply_preset(self, self._decode_cfg_value(value))
+                fusion = self.MODEL.PANOPTIC_FUSION
+                fusion.PRESET = self._decode_cfg_value(value)
+                for stage, keys in rules_of_preset(fusion.PRESET).items():
+                    fusion[stage].update(keys)
         numbers, others = set(_number_keys(self)), []
         for key, value in pairs:
             node, name = _descend(self, key)
@@ -148,17 +170,18 @@ def _chain(config_file: str) -> List[Mapping[str, Any]]:
     """The keys that each file sets itself, from the lowest ``_BASE_`` file up."""
     with open(config_file, encoding="utf-8") as file:
         content = yaml.safe_load(file)
-    base = content.pop("_BASE_", None)
+    bases = content.pop("_BASE_", [])
     own = {key: _descend(content, key)[0][key.rsplit(".", 1)[-1]] for key in _leaf_keys(content)}
-    if base is None:
-        return [own]
-    return [*_chain(os.path.join(os.path.dirname(config_file), os.path.expanduser(base))), own]
+    folder, chain = os.path.dirname(config_file), []
+    for base in [bases] if isinstance(bases, str) else bases:
+        chain += _chain(os.path.join(folder, os.path.expanduser(base)))
+    return [*chain, own]
 
 
 def _load_yaml(config_file: str) -> Mapping:
     """The keys of a file and of its ``_BASE_`` files."""
     try:
-        content = CfgNode.load_yaml_with_base(config_file)
+        content = PanopticHeuristicCfgNode.load_yaml_with_base(config_file)
     except (TypeError, AttributeError):
         # An empty file, or a list for a mapping, ends like that in there.
         content = None

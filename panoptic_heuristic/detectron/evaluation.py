@@ -6,7 +6,7 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Mapping, Optional
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
@@ -22,6 +22,7 @@ from detectron2.utils import comm
 from panoptic_heuristic.detectron.compat import has_compiled_ops
 from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
+from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN, pipeline_of_model
 from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside, write_json
@@ -57,7 +58,9 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
     evaluators: List[DatasetEvaluator] = []
     has_ground_truth = hasattr(metadata, "panoptic_root")
     if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS or not has_ground_truth:
-        evaluators.append(PanopticPredictionWriter(dataset_name, output_dir))
+        ours = cfg.MODEL.META_ARCHITECTURE == PanopticHeuristicFPN.__name__
+        info = {"fusion": pipeline_of_model(cfg).to_json()} if ours else {}
+        evaluators.append(PanopticPredictionWriter(dataset_name, output_dir, info))
     if has_ground_truth:
         if hasattr(metadata, "panoptic_categories"):
             prepare_evaluation(dataset_name)
@@ -105,12 +108,14 @@ class PanopticPredictionWriter(DatasetEvaluator):
     category's colour; equal predictions give equal files.
     """
 
-    def __init__(self, dataset_name: str, output_dir: str):
+    def __init__(self, dataset_name: str, output_dir: str, info: Optional[Mapping[str, Any]] = None):
         """
         Args:
             dataset_name: a registered panoptic data set.
             output_dir: a folder; made if it is missing.
+            info: JSON values for ``info`` of the JSON, such as what fused the predictions.
         """
+        self._info = dict(info or {})
         metadata = MetadataCatalog.get(dataset_name)
         self._ids = ContiguousIds.of_metadata(metadata)
         self._label_divisor = getattr(metadata, "label_divisor", DEFAULT_LABEL_DIVISOR)
@@ -155,6 +160,7 @@ class PanopticPredictionWriter(DatasetEvaluator):
         write_json(
             self._json,
             {
+                "info": self._info,
                 "images": sorted(images, key=lambda image: image["id"]),
                 "annotations": sorted(annotations, key=lambda annotation: annotation["image_id"]),
                 "categories": self._ids.categories.to_coco(),

@@ -53,7 +53,9 @@ def add_fusion_keys(cfg: CfgNode) -> None:
     # Python files that register rules of one's own.
     fusion.RULE_FILES = []
     for stage in STAGES:
-        fusion[stage.upper()] = _stage_node(stage, {})
+        fusion[stage.upper()] = CfgNode(stage_defaults(stage))
+        # For the parameters of rules of one's own, which are not known yet; typos are found later.
+        fusion[stage.upper()].set_new_allowed(True)
     # An instance needs so many pixels in the map.
     fusion.THINGS = CfgNode({"AREA_LIMIT": 0})
     # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
@@ -67,8 +69,8 @@ def add_fusion_keys(cfg: CfgNode) -> None:
     fusion.MAP_FORMAT = "segments"
 
 
-def apply_preset(cfg: CfgNode, name: Any) -> None:
-    """Sets the keys of all stages to the rules of a preset, and leaves all others.
+def rules_of_preset(name: Any) -> Dict[str, Dict[str, Any]]:
+    """The node of every stage, such as ``CLAIM``, for the rules of a preset.
 
     Raises:
         InputError: there is none of that name.
@@ -77,10 +79,13 @@ def apply_preset(cfg: CfgNode, name: Any) -> None:
         rules = preset_rules(name)
     except InputError as error:
         raise InputError(str(error).replace("preset", f"{FUSION}PRESET", 1)) from error
-    fusion = cfg.MODEL.PANOPTIC_FUSION
-    fusion.PRESET = name
-    for stage in STAGES:
-        fusion[stage.upper()] = _stage_node(stage, rules.get(stage, {}))
+    return {
+        stage.upper(): {
+            **stage_defaults(stage),
+            **{key.upper(): value for key, value in rules.get(stage, {}).items()},
+        }
+        for stage in STAGES
+    }
 
 
 def stage_keys(node: Mapping[str, Any]) -> Iterator[Tuple[str, str]]:
@@ -89,13 +94,6 @@ def stage_keys(node: Mapping[str, Any]) -> Iterator[Tuple[str, str]]:
         keys = node.get(stage.upper(), {})
         if isinstance(keys, Mapping):
             yield from ((stage, key) for key in keys)
-
-
-def _stage_node(stage: str, rule: Mapping[str, Any]) -> CfgNode:
-    node = CfgNode({**stage_defaults(stage), **{key.upper(): value for key, value in rule.items()}})
-    # For the parameters of rules of one's own, which are not known yet; typos are found later.
-    node.set_new_allowed(True)
-    return node
 
 
 def _default(field: dataclasses.Field) -> Any:

@@ -70,7 +70,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         arguments = super().from_config(cfg)
         ids, label_divisor = ids_and_divisor(cfg)
         arguments.update(
-            pipeline=pipeline_from_config(cfg, ids.categories, missing_in_model(cfg, ids)),
+            pipeline=pipeline_of_model(cfg),
             ids=ids,
             map_format=cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT,
             label_divisor=label_divisor,
@@ -139,6 +139,16 @@ class PanopticHeuristicFPN(PanopticFPN):
         ids = np.arange(len(result.segments_info) + 1)
         codes = encode_label_divisor(ids, result.segments_info, self.label_divisor, dtype=np.int32)
         return torch.from_numpy(codes).to(result.panoptic_seg.device)[result.panoptic_seg.long()], None
+
+
+def pipeline_of_model(cfg: CfgNode) -> Pipeline:
+    """The rules and thresholds of a config, checked against what its model gives them.
+
+    Raises:
+        InputError: see :func:`pipeline_from_config`.
+    """
+    ids, _ = ids_and_divisor(cfg)
+    return pipeline_from_config(cfg, ids.categories, missing_in_model(cfg, ids))
 
 
 def missing_in_model(cfg: CfgNode, ids: ContiguousIds) -> Dict[Need, str]:

@@ -56,8 +56,9 @@ def pipeline_from_config(
         _check_keys(fusion, stage, rule)
         names = {field.name for field in dataclasses.fields(rule)}
         values = {name: value for name, value in overlap.items() if stage == "claim" and name in names}
-        for parameter in parameters_of(rule):
-            key, value = f"{FUSION}{stage.upper()}.{parameter.upper()}", node[parameter.upper()]
+        for parameter, default in parameters_of(rule).items():
+            # A config made before a rule of one's own was registered lacks its keys.
+            key, value = f"{FUSION}{stage.upper()}.{parameter.upper()}", node.get(parameter.upper(), default)
             read = _OF_CATEGORIES.get(parameter)
             values[parameter] = value if read is None else read(key, value, categories)
         rules[stage] = rule, values
@@ -205,7 +206,7 @@ def _told_by_key(stage: str, categories: Categories, make: Callable, values: Map
         per_class = next((key for key, (_, name) in _PER_CLASS.items() if name == parameter), None)
         key = f"{FUSION}PER_CLASS: {per_class}" if per_class else f"{prefix}{parameter.upper()}"
         message = f"{key} of {categories[int(category_id)].name!r}{rest}"
-    elif parameter in values or parameter in THRESHOLD_KEYS:
+    elif (parameter in values or parameter in THRESHOLD_KEYS) and not rest.startswith("="):
         message = THRESHOLD_KEYS.get(parameter, f"{prefix}{parameter.upper()}") + rest
     for name in STAGES:
         message = message.replace(f"{name}=", f"{FUSION}{name.upper()}.NAME=")

@@ -18,6 +18,7 @@ from detectron2.utils import comm
 from panoptic_heuristic.detectron.evaluation import build_evaluator
 from panoptic_heuristic.detectron.hooks import BestCheckpoint
 from panoptic_heuristic.detectron.mapper import PanopticPngMapper
+from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN, pipeline_of_model
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import write_json
 
@@ -63,10 +64,17 @@ class Trainer(DefaultTrainer):
 
     @classmethod
     def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Optional[List[DatasetEvaluator]] = None):
-        """Evaluates on ``DATASETS.TEST``; the results are also written as JSON to ``OUTPUT_DIR/inference``."""
+        """Evaluates on ``DATASETS.TEST``.
+
+        The results are also written to ``OUTPUT_DIR/inference/results.json``, and the rules and
+        thresholds that fused to ``fusion.json`` beside it.
+        """
         results = super().test(cfg, model, evaluators)
         if comm.is_main_process():
-            write_json(os.path.join(cfg.OUTPUT_DIR, "inference", "results.json"), _without_nan(results))
+            folder = os.path.join(cfg.OUTPUT_DIR, "inference")
+            write_json(os.path.join(folder, "results.json"), _without_nan(results))
+            if isinstance(model, PanopticHeuristicFPN):
+                write_json(os.path.join(folder, "fusion.json"), model.pipeline.to_json())
         return results
 
 
@@ -137,27 +145,17 @@ def effective_score_cutoff(cfg: CfgNode) -> float:
 
 
 def log_fusion(cfg: CfgNode) -> None:
-    """Logs the rules and the thresholds in force."""
-    combine, fusion = cfg.MODEL.PANOPTIC_FPN.COMBINE, cfg.MODEL.PANOPTIC_FUSION
-    others = []
-    if fusion.STUFF_AREA_FRACTION:
-        others.append(f"STUFF_AREA_FRACTION {fusion.STUFF_AREA_FRACTION:g} of the image")
-    if fusion.SUPPRESS.NAME != "none":
-        others.append(f"suppress {fusion.SUPPRESS.NAME}")
-    if fusion.ORDER.NAME != "score":
-        others.append(f"order {fusion.ORDER.NAME}")
-    if fusion.PER_CLASS:
-        others.append(f"thresholds of their own for {len(fusion.PER_CLASS)} categories")
+    """Logs the rules and the thresholds in force.
+
+    Raises:
+        InputError: they are wrong, or do not fit each other or the model.
+    """
     _logger.info(
-        "fusion: %s, score cutoff %g (the larger of SCORE_THRESH_TEST %g and INSTANCES_CONFIDENCE_THRESH %g), "
-        "OVERLAP_THRESH %g, STUFF_AREA_LIMIT %g pixels%s",
-        fusion.CLAIM.NAME,
+        "fusion preset %s: %s; effective score cutoff %g, the larger of it and SCORE_THRESH_TEST %g",
+        cfg.MODEL.PANOPTIC_FUSION.PRESET,
+        pipeline_of_model(cfg),
         effective_score_cutoff(cfg),
         cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST,
-        combine.INSTANCES_CONFIDENCE_THRESH,
-        combine.OVERLAP_THRESH,
-        combine.STUFF_AREA_LIMIT,
-        "".join(f", {other}" for other in others),
     )
 
 

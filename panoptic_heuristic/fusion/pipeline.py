@@ -130,6 +130,18 @@ class Pipeline:
         fraction = self.stuff_area_fraction_of.get(category_id, self.stuff_area_fraction)
         return area < self.stuff_area_thresh_of.get(category_id, self.stuff_area_thresh) or area < fraction * image_area
 
+    def __str__(self) -> str:
+        """One line: the rule of each stage with its parameters, then the thresholds, as in :meth:`to_json`."""
+        rules, thresholds = [], []
+        for name, value in self.to_json().items():
+            if name in STAGES:
+                parameters = {key: one for key, one in value.items() if key != "name" and one != {"of_category": []}}
+                listed = ", ".join(f"{key}={_short(one)}" for key, one in parameters.items())
+                rules.append(f"{name}={value['name']}" + (f"({listed})" if listed else ""))
+            else:
+                thresholds.append(f"{name}={_short(value)}")
+        return f"{' '.join(rules)}; {' '.join(thresholds)}"
+
     def to_json(self) -> Dict[str, Any]:
         """JSON values, to be stored with what was fused; :meth:`from_json` is the inverse.
 
@@ -161,6 +173,14 @@ class Pipeline:
         """Whether a threshold or a rule has values of single categories."""
         return any(isinstance(value, OfCategory) and value for one in (self, *self.rules.values())
                    for value in (getattr(one, parameter.name) for parameter in dataclasses.fields(one)))  # fmt: skip
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"of {len(value['of_category'])} categories"
+    if isinstance(value, list):
+        return f"{len(value)} values"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 _THRESHOLDS = ("instances_score_thresh", "stuff_area_thresh", "stuff_area_fraction", "thing_area_thresh")

@@ -7,6 +7,7 @@ from panoptic_heuristic.detectron.pipeline import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import (
+    CLAIM_REGISTRY,
     ByScore,
     Calibrated,
     Greedy,
@@ -234,6 +235,6 @@ def test_a_threshold_out_of_its_interval_is_named_by_its_key(key, value, interva
 
 
 def test_an_unknown_claim_rule():
-    known = "class_aware, greedy, per_pixel, pixel_argmax, reclaim"
+    known = ", ".join(sorted(name for name, _ in CLAIM_REGISTRY))
     with pytest.raises(InputError, match=rf"CLAIM.NAME must be one of {known}, got 'gredy'"):
         pipeline(f"{FUSION}CLAIM.NAME", "gredy")

@@ -49,30 +49,25 @@ class TestScoreCutoff:
         )
         assert effective_score_cutoff(cfg) == cutoff
         log_fusion(cfg)
-        assert f"score cutoff {cutoff:g} (the larger of SCORE_THRESH_TEST {detector:g} and" in logged()
+        text = f"; effective score cutoff {cutoff:g}, the larger of it and SCORE_THRESH_TEST {detector:g}\n"
+        assert logged().endswith(text)
 
-    def test_rule_and_thresholds_are_told(self, logged):
+
+class TestLogOfFusion:
+    def test_rules_and_thresholds_are_told_in_one_line(self, logged):
         log_fusion(small_config({"MODEL.PANOPTIC_FUSION.CLAIM.NAME": "per_pixel", f"{COMBINE}STUFF_AREA_LIMIT": 12.5}))
-        assert "fusion: per_pixel, " in logged()
-        assert logged().endswith("OVERLAP_THRESH 0.5, STUFF_AREA_LIMIT 12.5 pixels\n")
+        assert "fusion preset detectron2: suppress=none order=score claim=per_pixel veto=none stuff=void" in logged()
+        assert " stuff_area_thresh=12.5 stuff_area_fraction=0 thing_area_thresh=0; effective" in logged()
 
-    def test_what_is_not_the_default_is_told_too(self, logged):
-        fusion = "MODEL.PANOPTIC_FUSION."
-        per_class = [["thing 1", {"OVERLAP_THRESH": 0.7}], ["stuff 1", {"STUFF_AREA_LIMIT": 7}]]
-        log_fusion(
-            small_config(
-                {
-                    f"{fusion}STUFF_AREA_FRACTION": 0.01,
-                    f"{fusion}SUPPRESS.NAME": "nms",
-                    f"{fusion}ORDER.NAME": "calibrated",
-                    f"{fusion}PER_CLASS": per_class,
-                }
-            )
+    def test_a_rule_that_does_not_fit_the_model_is_refused(self):
+        # The last label of this head is none of a thing.
+        config = small_config({"MODEL.PANOPTIC_FUSION.LEFTOVER.NAME": "components"})
+        message = (
+            "^MODEL.PANOPTIC_FUSION.LEFTOVER.NAME=components needs semantic labels of single things, "
+            r"but MODEL.SEM_SEG_HEAD.NUM_CLASSES=\d+ has one label for all things$"
         )
-        assert logged().endswith(
-            ", STUFF_AREA_FRACTION 0.01 of the image, suppress nms, order calibrated, "
-            "thresholds of their own for 2 categories\n"
-        )
+        with pytest.raises(InputError, match=message):
+            log_fusion(config)
 
 
 class TestDevice:

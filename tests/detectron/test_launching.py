@@ -1,0 +1,41 @@
+import argparse
+
+import pytest
+
+from panoptic_heuristic.detectron import launching
+
+
+def run(args):
+    args.seen.append(args)
+
+
+def options(**values):
+    common = {"num_gpus": 1, "num_machines": 2, "machine_rank": 1, "dist_url": "tcp://first:1", "num_cpu_processes": 1}
+    return argparse.Namespace(**{**common, **values})
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    calls = []
+    monkeypatch.setattr(launching, "launch", lambda *args, **named: calls.append(("launch", args, named)))
+    monkeypatch.setattr(launching, "launch_on_cpu", lambda *args: calls.append(("launch_on_cpu", args)))
+    return calls
+
+
+def test_detectron2_gets_its_own_options(launched):
+    args = options(num_gpus=8)
+    launching.launch_processes(run, args)
+    named = {"num_machines": 2, "machine_rank": 1, "dist_url": "tcp://first:1", "args": (args,)}
+    assert launched == [("launch", (run, 8), named)]
+
+
+def test_several_processes_on_the_cpu_go_first(launched):
+    args = options(num_cpu_processes=2)
+    launching.launch_processes(run, args)
+    assert launched == [("launch_on_cpu", (run, 2, (args,)))]
+
+
+def test_one_process_is_this_one():
+    args = options(num_machines=1, machine_rank=0, seen=[])
+    launching.launch_processes(run, args)
+    assert args.seen == [args]
