@@ -200,6 +200,7 @@ def _number_keys(cfg: CfgNode) -> List[str]:
 
 
 def _check_fusion(cfg: CfgNode) -> None:
+    _check_outputs(cfg.MODEL.PANOPTIC_FUSION.OUTPUTS)
     load_rule_files(cfg.MODEL.PANOPTIC_FUSION.RULE_FILES)
     for stage, key in stage_keys(cfg.MODEL.PANOPTIC_FUSION):
         known = stage_defaults(stage)
@@ -213,6 +214,13 @@ def _check_fusion(cfg: CfgNode) -> None:
             f"MODEL.PANOPTIC_FUSION.MAP_FORMAT must be one of {', '.join(MAP_FORMATS)}, "
             f"got {cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT!r}"
         )
+
+
+def _check_outputs(outputs: Any) -> None:
+    names = "sem_seg, instances, panoptic_seg"
+    known = names.split(", ")
+    if not isinstance(outputs, (list, tuple)) or not outputs or not all(one in known for one in outputs):
+        raise InputError(f"{FUSION}OUTPUTS must be a list of one or more of {names}, got {outputs!r}")
 
 
 def _config_error(error: Exception, where: str, cfg: CfgNode) -> InputError:

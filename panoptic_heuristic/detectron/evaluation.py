@@ -23,6 +23,7 @@ from panoptic_heuristic.detectron.compat import has_compiled_ops
 from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN, pipeline_of_model
+from panoptic_heuristic.detectron.postprocess import OUTPUTS
 from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside, write_json
@@ -57,18 +58,20 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         )
     evaluators: List[DatasetEvaluator] = []
     has_ground_truth = hasattr(metadata, "panoptic_root")
+    ours = cfg.MODEL.META_ARCHITECTURE == PanopticHeuristicFPN.__name__
     if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS or not has_ground_truth:
-        ours = cfg.MODEL.META_ARCHITECTURE == PanopticHeuristicFPN.__name__
         info = {"fusion": pipeline_of_model(cfg).to_json()} if ours else {}
         evaluators.append(PanopticPredictionWriter(dataset_name, output_dir, info))
     if has_ground_truth:
         if hasattr(metadata, "panoptic_categories"):
             prepare_evaluation(dataset_name)
-        evaluators += [
-            COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()),
-            SemSegEvaluator(dataset_name, output_dir=output_dir),
-            _panoptic_evaluator(cfg, dataset_name, output_dir),
-        ]
+        outputs = cfg.MODEL.PANOPTIC_FUSION.OUTPUTS if ours else OUTPUTS
+        if "instances" in outputs:
+            evaluators.append(COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()))
+        if "sem_seg" in outputs:
+            evaluators.append(SemSegEvaluator(dataset_name, output_dir=output_dir))
+        if "panoptic_seg" in outputs:
+            evaluators.append(_panoptic_evaluator(cfg, dataset_name, output_dir))
     return DatasetEvaluators(evaluators)
 
 

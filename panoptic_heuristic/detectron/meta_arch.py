@@ -1,6 +1,6 @@
 """Panoptic FPN with the merging of its two heads left to :func:`panoptic_heuristic.fusion.fuse`."""
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -8,15 +8,16 @@ import torch
 from detectron2.config import CfgNode, configurable
 from detectron2.data import MetadataCatalog
 from detectron2.modeling import META_ARCH_REGISTRY, PanopticFPN
-from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
+from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.structures import Instances
 from torch import Tensor
 
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.pipeline import pipeline_from_config
+from panoptic_heuristic.detectron.postprocess import OUTPUTS, Postprocessor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
-from panoptic_heuristic.fusion import FusionResult, InstanceSet, Need, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion import FusionResult, Need, Pipeline
 
 
 @META_ARCH_REGISTRY.register()
@@ -35,6 +36,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         ids: ContiguousIds,
         map_format: str = "segments",
         label_divisor: int = 1000,
+        outputs: Sequence[str] = OUTPUTS,
         **kwargs: Any,
     ):
         """
@@ -45,14 +47,15 @@ class PanopticHeuristicFPN(PanopticFPN):
                 with contiguous category ids, as in Detectron2. ``label_divisor``: a map of dataset
                 category id * label_divisor + instance with -1 for void, and None.
             label_divisor: see ``map_format``.
+            outputs: see :class:`Postprocessor`.
             kwargs: those of Detectron2's ``PanopticFPN``.
 
         Raises:
             InputError: ``label_divisor`` is asked for, but the dataset ids are not known.
         """
         super().__init__(**kwargs)
+        self.postprocess = Postprocessor(pipeline, ids, frozenset(outputs))
         self.pipeline = pipeline
-        self._needs = pipeline.needs
         self.ids = ids
         self.map_format = map_format
         self.label_divisor = label_divisor
@@ -74,64 +77,44 @@ class PanopticHeuristicFPN(PanopticFPN):
             ids=ids,
             map_format=cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT,
             label_divisor=label_divisor,
+            outputs=cfg.MODEL.PANOPTIC_FUSION.OUTPUTS,
         )
         return arguments
 
     def inference(self, batched_inputs: List[Dict[str, Any]], do_postprocess: bool = True):
-        """As Detectron2's ``PanopticFPN.inference``, with the configured fusion."""
-        detector_results, sem_seg_results = super().inference(batched_inputs, do_postprocess=False)
+        """As Detectron2's ``PanopticFPN.inference``, with the configured fusion and outputs."""
         if not do_postprocess:
-            return detector_results, sem_seg_results
+            return super().inference(batched_inputs, do_postprocess=False)
+        if not batched_inputs:
+            return []
+        # A class derived from Detectron2's may enlarge logits in its own way.
+        if self.postprocess.needs_all_logits or type(self.sem_seg_head) is not SemSegFPNHead:
+            stride, (detector_results, logits) = None, super().inference(batched_inputs, do_postprocess=False)
+        else:
+            stride, (detector_results, logits) = self.sem_seg_head.common_stride, self._small_outputs(batched_inputs)
+        outputs = []
         # Half precision moves the edges of masks.
         with torch.autocast(self.device.type, enabled=False):
-            return [
-                self._postprocess(instances, logits, record)
-                for instances, logits, record in zip(detector_results, sem_seg_results, batched_inputs, strict=True)
-            ]
+            for instances, one, record in zip(detector_results, logits, batched_inputs, strict=True):
+                size = instances.image_size
+                size = record.get("height", size[0]), record.get("width", size[1])
+                image = None
+                if Need.IMAGE in self.postprocess.pipeline.needs:
+                    image = _as_rgb(record["image"], self.input_format, size).to(one.device)
+                found = self.postprocess(instances, one, size, stride=stride, image=image)
+                if "panoptic_seg" in found:
+                    found["panoptic_seg"] = self._formatted(found["panoptic_seg"])
+                outputs.append(found)
+        return outputs
 
-    def _postprocess(self, instances: Instances, logits: Tensor, record: Dict[str, Any]) -> Dict[str, Any]:
-        image_size = instances.image_size
-        height, width = record.get("height", image_size[0]), record.get("width", image_size[1])
-        sem_seg = sem_seg_postprocess(logits.float(), image_size, height, width)
-        # Postprocessing pastes the masks, and leaves out instances whose box has no area.
-        instances.pred_masks = instances.pred_masks.float()
-        instances.pred_boxes.tensor = instances.pred_boxes.tensor.float()
-        instances.roi_probabilities = instances.pred_masks[:, 0]
-        instances = detector_postprocess(instances, height, width)
-        image = _as_rgb(record["image"], self.input_format, (height, width)) if Need.IMAGE in self._needs else None
-        result = self.fuse(instances, sem_seg.argmax(dim=0), sem_seg, image)
-        instances.remove("roi_probabilities")
-        return {"sem_seg": sem_seg, "instances": instances, "panoptic_seg": self._formatted(result)}
-
-    def fuse(
-        self,
-        instances: Instances,
-        semantic_labels: Tensor,
-        logits: Optional[Tensor] = None,
-        image: Optional[Tensor] = None,
-    ) -> FusionResult:
-        """Merges post-processed head outputs with the model's pipeline.
-
-        Args:
-            instances: with ``pred_masks`` (N, H, W) bool, ``pred_boxes``, ``scores`` and contiguous
-                ``pred_classes``; also ``roi_probabilities`` (N, M, M) for the rules that need them.
-            semantic_labels: (H, W) contiguous labels.
-            logits: (C, H, W) floating point, for the rules that need them.
-            image: (H, W, 3) uint8 RGB, likewise.
-
-        Returns:
-            The result with dataset category ids.
-        """
-        category_ids = [self.ids.things[index] for index in instances.pred_classes.tolist()]
-        candidates = InstanceSet.from_bitmaps(
-            instances.pred_masks,
-            instances.scores,
-            category_ids,
-            boxes=instances.pred_boxes.tensor,
-            probabilities=instances.roi_probabilities.float() if instances.has("roi_probabilities") else None,
-        )
-        semantics = SemanticMap(semantic_labels, self.ids.labels, logits)
-        return fuse(candidates, semantics, self.ids.categories, self.pipeline, image)
+    def _small_outputs(self, batched_inputs: List[Dict[str, Any]]) -> Tuple[List[Instances], Tensor]:
+        """As ``inference`` without post-processing, and the semantic logits as they are before they are enlarged."""
+        images = self.preprocess_image(batched_inputs)
+        features = self.backbone(images.tensor)
+        logits = self.sem_seg_head.layers(features)
+        proposals, _ = self.proposal_generator(images, features, None)
+        detector_results, _ = self.roi_heads(images, features, proposals, None)
+        return detector_results, logits
 
     def _formatted(self, result: FusionResult) -> Tuple[Tensor, Optional[List[Dict[str, Any]]]]:
         if self.map_format == "segments":

@@ -17,7 +17,7 @@ from tests.detectron.small_models import SHAPES_CONFIG
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # Those in sweeps are grids for tools/sweep_fusion.py.
-PROJECT_CONFIGS = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name != "sweeps")
+PROJECT_CONFIGS = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "presets"))
 COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
 # key, Detectron2's type
 THRESHOLDS = {
@@ -74,6 +74,7 @@ def test_the_keys_that_are_added_and_their_defaults(cfg):
         "MODEL.PANOPTIC_FUSION.PRESET": "detectron2",
         "MODEL.PANOPTIC_FUSION.RULE_FILES": [],
         "MODEL.PANOPTIC_FUSION.MAP_FORMAT": "segments",
+        "MODEL.PANOPTIC_FUSION.OUTPUTS": ["sem_seg", "instances", "panoptic_seg"],
         "MODEL.PANOPTIC_FUSION.THINGS.AREA_LIMIT": 0,
         "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION": 0.0,
         "MODEL.PANOPTIC_FUSION.PER_CLASS": [],

@@ -15,6 +15,7 @@ from panoptic_heuristic.detectron.evaluation import PanopticPredictionWriter, bu
 from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import encode_label_divisor
+from panoptic_heuristic.fusion import Greedy, Pipeline
 from panoptic_heuristic.quality import Result
 from tests.detectron.small_models import small_config
 from tests.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info, write_tiny_panoptic
@@ -253,6 +254,24 @@ class TestChoice:
         cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = True
         assert self.kinds(cfg, "tiny_val", tmp_path / "out")[0] is PanopticPredictionWriter
         assert len(self.kinds(cfg, "tiny_val", tmp_path / "out")) == 4
+
+    @pytest.mark.parametrize("name", ["instances", "sem_seg", "panoptic_seg"])
+    def test_what_the_model_does_not_return_is_not_evaluated(self, cfg, tmp_path, name):
+        everything = self.kinds(cfg, "tiny_val", tmp_path / "out")
+        cfg.MODEL.PANOPTIC_FUSION.OUTPUTS = [name]
+        place = ["instances", "sem_seg", "panoptic_seg"].index(name)
+        assert self.kinds(cfg, "tiny_val", tmp_path / "out") == [everything[place]]
+        # Detectron2's own model always returns all.
+        cfg.MODEL.META_ARCHITECTURE = "PanopticFPN"
+        assert self.kinds(cfg, "tiny_val", tmp_path / "out") == everything
+
+    def test_predictions_say_what_fused_them(self, cfg, tmp_path):
+        cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = True
+        cfg.MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH = 0.25
+        writer = build_evaluator(cfg, "tiny_val", str(tmp_path / "out"))._evaluators[0]
+        fed(writer)
+        info = json.loads((tmp_path / "out" / "panoptic_predictions.json").read_text())["info"]
+        assert Pipeline.from_json(info["fusion"]).claim == Greedy(0.25)
 
     def test_a_test_split_is_only_written(self, data, tmp_path):
         with data.edit("val") as content:

@@ -10,7 +10,7 @@ from detectron2.modeling import PanopticFPN, build_model
 from detectron2.structures import BitMasks, Boxes, Instances
 from detectron2.utils.events import EventStorage
 
-from panoptic_heuristic.detectron import PanopticHeuristicFPN, meta_arch
+from panoptic_heuristic.detectron import PanopticHeuristicFPN, postprocess
 from panoptic_heuristic.detectron.meta_arch import ids_and_divisor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import decode_label_divisor
@@ -202,12 +202,12 @@ class TestConfig:
     def test_the_calibrated_order_sees_the_heads_boxes(self, monkeypatch, model):
         # Agreement with the semantic labels is counted in them, not in the tight boxes of the masks.
         seen = {}
-        monkeypatch.setattr(meta_arch, "fuse", lambda instances, *others: seen.setdefault("boxes", instances.boxes))
+        monkeypatch.setattr(postprocess, "fuse", lambda instances, *others: seen.setdefault("boxes", instances.boxes))
         instances = Instances((6, 8))
-        instances.pred_masks = torch.zeros(1, 6, 8, dtype=torch.bool)
+        instances.pred_masks = torch.zeros(1, 1, 28, 28)
         instances.pred_boxes, instances.scores = Boxes(torch.tensor([[1.0, 2.0, 5.5, 6.0]])), torch.tensor([0.9])
         instances.pred_classes = torch.tensor([1])
-        model.fuse(instances, torch.zeros(6, 8, dtype=torch.int64))
+        model.postprocess(instances, torch.zeros(NUM_LABELS, 6, 8), (6, 8))
         assert seen["boxes"].tolist() == [[1.0, 2.0, 5.5, 6.0]]
 
     def test_the_calibrated_order_by_config(self):

@@ -1,0 +1,104 @@
+"""From what the two heads say at the size of the network's input to what the model returns."""
+
+from dataclasses import dataclass
+from typing import Any, Collection, Dict, Optional, Tuple
+
+import torch
+from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
+from detectron2.structures import Boxes, Instances
+from torch import Tensor
+
+from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.fusion import InstanceSet, Need, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion.upsampled_labels import semantic_labels
+
+OUTPUTS = ("sem_seg", "instances", "panoptic_seg")
+"""What Detectron2's model returns of each image."""
+
+
+@dataclass(frozen=True)
+class Postprocessor:
+    """Detectron2's post-processing of one image, with configurable fusion.
+
+    Attributes:
+        pipeline: how the heads are merged.
+        ids: which category each output channel means.
+        outputs: which of :data:`OUTPUTS` are asked for. Of the others nothing is made that fusing
+            can do without: no logits at output size unless a rule needs them, and no full-size
+            masks; those below the score cutoff are not pasted at all.
+    """
+
+    pipeline: Pipeline
+    ids: ContiguousIds
+    outputs: Collection[str] = OUTPUTS
+
+    @property
+    def needs_all_logits(self) -> bool:
+        """Whether the logits are needed at output size."""
+        return "sem_seg" in self.outputs or bool(self.pipeline.needs & {Need.LOGITS, Need.BEST_STUFF})
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        instances: Instances,
+        logits: Tensor,
+        output_size: Tuple[int, int],
+        *,
+        stride: Optional[int] = None,
+        image: Optional[Tensor] = None,
+    ) -> Dict[str, Any]:
+        """Post-processes one image.
+
+        Args:
+            instances: at the size (h, w) of the network's input, with ``pred_boxes``, ``pred_masks``
+                (N, 1, M, M), RoI probabilities, ``scores`` and contiguous ``pred_classes``. Not
+                changed.
+            logits: (C, h', w') at the size of the network's input, h' >= h and w' >= w by padding, or
+                as they were before the head enlarged them by ``stride``. Any floating point.
+            output_size: (H, W) in pixels.
+            stride: None if the logits are enlarged already, as they must be where
+                :attr:`needs_all_logits` says so.
+            image: (H, W, 3) uint8 RGB, for the rules that need it.
+
+        Returns:
+            What ``outputs`` names; ``panoptic_seg`` is a :class:`FusionResult` with dataset ids.
+        """
+        found: Dict[str, Any] = {}
+        candidates = self._instances(instances, output_size, found)
+        if stride is None:
+            found["sem_seg"] = sem_seg_postprocess(logits.float(), instances.image_size, *output_size)
+        if "panoptic_seg" in self.outputs:
+            if stride is None:
+                labels = found["sem_seg"].argmax(dim=0)
+            else:
+                labels = semantic_labels(
+                    logits.float(), stride=stride, image_size=instances.image_size, output_size=output_size
+                )
+            semantics = SemanticMap(labels, self.ids.labels, found.get("sem_seg"))
+            found["panoptic_seg"] = fuse(candidates, semantics, self.ids.categories, self.pipeline, image)
+        return {name: found[name] for name in OUTPUTS if name in self.outputs}
+
+    def _instances(self, instances: Instances, output_size: Tuple[int, int], found: Dict[str, Any]) -> InstanceSet:
+        """The instances at output size, as fusing takes them; with full-size masks if they are asked for."""
+        # Detectron2 scales boxes in place, leaves out those without an area, and pastes masks.
+        probabilities = instances.pred_masks.float()
+        fields = {**instances.get_fields(), "pred_boxes": Boxes(instances.pred_boxes.tensor.float().clone())}
+        fields["pred_masks"] = probabilities
+        fields["roi_probabilities"] = probabilities[:, 0]
+        if "instances" not in self.outputs:
+            del fields["pred_masks"]
+        at_output = detector_postprocess(Instances(instances.image_size, **fields), *output_size)
+        probabilities, boxes = at_output.roi_probabilities, at_output.pred_boxes.tensor
+        at_output.remove("roi_probabilities")
+        category_ids = [self.ids.things[index] for index in at_output.pred_classes.tolist()]
+        if "instances" not in self.outputs:
+            return InstanceSet.from_rois(probabilities, boxes, at_output.scores, category_ids, output_size)
+        found["instances"] = at_output
+        return InstanceSet.from_bitmaps(
+            at_output.pred_masks,
+            at_output.scores,
+            category_ids,
+            output_size,
+            boxes=boxes,
+            probabilities=probabilities,
+        )
