@@ -38,7 +38,8 @@ def test_training_writes_what_detectron2_users_expect(trained):
     assert (trained.folder / "last_checkpoint").read_text() == "model_final.pth"
     log = (trained.folder / "log.txt").read_text()
     assert "8 thing categories, 8 stuff categories; MODEL.ROI_HEADS.NUM_CLASSES = 8" in log
-    assert "score cutoff 0 (the larger of SCORE_THRESH_TEST 0 and INSTANCES_CONFIDENCE_THRESH 0" in log
+    assert "fusion preset detectron2: suppress=none order=score claim=greedy(overlap_threshold=" in log
+    assert "effective score cutoff 0, the larger of it and SCORE_THRESH_TEST 0" in log
 
 
 def test_results_hold_every_metric_and_are_valid_json(trained):
@@ -163,7 +164,7 @@ def missing_data_set(trained, tmp_path):
 
 
 def unknown_rule(trained, tmp_path):
-    return ["MODEL.PANOPTIC_FUSION.CLAIM.NAME", "gready"], "CLAIM.NAME must be one of class_aware, greedy, per_pixel"
+    return ["MODEL.PANOPTIC_FUSION.CLAIM.NAME", "gready"], "CLAIM.NAME must be one of adaptive, class_aware, greedy"
 
 
 def threshold_out_of_range(trained, tmp_path):
