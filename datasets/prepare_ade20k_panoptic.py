@@ -17,8 +17,15 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
-from PIL import Image
-from prepare_common import add_arguments, finished_segments, image_size, require_folder, run_jobs, write_last
+from prepare_common import (
+    add_arguments,
+    finished_segments,
+    image_size,
+    read_annotation,
+    require_folder,
+    run_jobs,
+    write_last,
+)
 
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
@@ -201,27 +208,14 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     if not job.overwrite:
         segments = finished_segments(job.png, height=height, width=width, category_of=_CATEGORY_OF)
     if segments is None:
-        semantic = _read_png(job.semantic, "L", height=height, width=width)
-        instances = _read_png(job.instances, "RGB", height=height, width=width)
+        size = {"height": height, "width": width}
+        semantic = read_annotation(job.semantic, ["L"], "expected an 8-bit grey PNG", **size)
+        instances = read_annotation(job.instances, ["RGB"], "expected an 8-bit RGB PNG", **size)
         ids = panoptic_ids(semantic, instances, job.image.name)
         write_panoptic_png(job.png, ids)
         segments = segment_entries(ids, _CATEGORY_OF)
     entry = {"id": job.image_id, "file_name": job.image.name, "height": height, "width": width}
     return entry, {"image_id": job.image_id, "file_name": job.png.name, "segments_info": segments}
-
-
-def _read_png(path: Path, mode: str, *, height: int, width: int) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            if image.mode != mode:
-                kind = {"L": "8-bit grey", "RGB": "8-bit RGB"}[mode]
-                raise InputError(f"{path} has Pillow mode {image.mode}; expected an {kind} PNG")
-            values = np.asarray(image)
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"cannot read the annotation {path}: {error}") from error
-    if values.shape[:2] != (height, width):
-        raise InputError(f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}")
-    return values
 
 
 @command

@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
-from PIL import Image
-from prepare_common import add_arguments, finished_segments, image_size, require_folder, run_jobs, write_last
+from prepare_common import (
+    add_arguments,
+    finished_segments,
+    image_size,
+    read_annotation,
+    require_folder,
+    run_jobs,
+    write_last,
+)
 
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories, Category
@@ -59,6 +66,8 @@ _LABELS_WITH_INSTANCES = range(24, 34)
 # A pixel is label id * 1000 + instance, or the bare label id for stuff and groups.
 _PER_LABEL = 1000
 _ILLEGAL = -1
+# As Pillow calls 16-bit grey, one version like this, another like that.
+_GREY_16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def _pixel_tables() -> Tuple[np.ndarray, Dict[int, int]]:
@@ -185,24 +194,12 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     if not job.overwrite:
         segments = finished_segments(job.png, **size, category_of=_CATEGORY_OF, crowds=_CROWDS)
     if segments is None:
-        ids = panoptic_ids(_read_instance_ids(job.annotation, **size), str(job.annotation))
+        # labelIds PNGs look alike but are 8-bit: taking one would lose all instances in silence.
+        values = read_annotation(job.annotation, _GREY_16_BIT, "instanceIds PNGs are 16-bit grey", **size)
+        ids = panoptic_ids(values, str(job.annotation))
         write_panoptic_png(job.png, ids)
         segments = segment_entries(ids, _CATEGORY_OF, _CROWDS)
     return entry, {"image_id": job.image_id, "file_name": job.png.name, "segments_info": segments}
-
-
-def _read_instance_ids(path: Path, *, height: int, width: int) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            # labelIds PNGs look alike but are 8-bit: taking one would lose all instances in silence.
-            if not image.mode.startswith("I"):
-                raise InputError(f"{path} has Pillow mode {image.mode}; instanceIds PNGs are 16-bit grey")
-            values = np.asarray(image)
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"cannot read the annotation {path}: {error}") from error
-    if values.shape != (height, width):
-        raise InputError(f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}")
-    return values
 
 
 @command

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
@@ -64,6 +65,30 @@ def image_size(path: Path) -> Tuple[int, int]:
             return image.height, image.width
     except (OSError, SyntaxError) as error:
         raise InputError(f"cannot read the image {path}: {error}") from error
+
+
+def read_annotation(path: Path, modes: Collection[str], expected: str, *, height: int, width: int) -> np.ndarray:
+    """Reads the PNG of an image's annotation as it is.
+
+    Args:
+        path: the PNG.
+        modes: Pillow's modes that are right.
+        expected: what is right, for people.
+        height, width: of the image, in pixels.
+
+    Raises:
+        InputError: the file is missing or damaged, or of another mode or size.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode not in modes:
+                raise InputError(f"{path} has Pillow mode {image.mode}; {expected}")
+            values = np.asarray(image)
+    except (OSError, SyntaxError) as error:
+        raise InputError(f"cannot read the annotation {path}: {error}") from error
+    if values.shape[:2] != (height, width):
+        raise InputError(f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}")
+    return values
 
 
 def require_folder(path: Path, advice: str) -> None:

@@ -4,22 +4,20 @@ import functools
 import hashlib
 import multiprocessing
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional
+from typing import Callable, Dict, Iterable, Optional
 
 import numpy as np
 import torch
 from pycocotools import mask as rle_codec
 
-from panoptic_heuristic.ablation.best_stuff import best_stuff
 from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats import Categories
-from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.files import PathLike, file_sha256
 from panoptic_heuristic.formats.rle import run_ends
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusing import HeadOutputs, LabelMeaning, read_head_outputs
 from panoptic_heuristic.fusion import SemanticMap
+from panoptic_heuristic.fusion.best_stuff import best_stuff
 from panoptic_heuristic.fusion.instance_measures import semantic_agreement
 from panoptic_heuristic.head_files import Heads
 
@@ -135,21 +133,17 @@ def _label_of(label_to_category: LabelMeaning) -> Dict[Optional[int], int]:
 
 def _runs(semantics: SemanticMap, relabelled: SemanticMap, manifest: Manifest) -> SemanticRuns:
     """The labels of the cache. Underneath a label that means no stuff, only logits say which stuff is best."""
-    labels = relabelled.labels.numpy()
+    labels, categories = relabelled.labels.numpy(), manifest.categories
     if semantics.logits is None:
-        best = np.where(np.isin(labels, _stuff(relabelled, manifest.categories)), labels, NO_STUFF)
+        stuff = categories.labels_of_stuff(relabelled.label_to_category)
+        best = np.where(np.isin(labels, stuff), labels, NO_STUFF)
         return SemanticRuns.of_maps(labels, best, np.zeros(labels.shape, dtype=bool))
-    stuff, label_of = _stuff(semantics, manifest.categories), _label_of(manifest.label_to_category)
+    stuff = categories.labels_of_stuff(semantics.label_to_category)
+    label_of = _label_of(manifest.label_to_category)
     channels, above = best_stuff(semantics.logits, stuff, manifest.floors.stuff_probability)
     label_of_channel = np.full(NO_STUFF + 1, NO_STUFF)
     label_of_channel[stuff] = [label_of[semantics.label_to_category[channel]] for channel in stuff]
-    return SemanticRuns.of_maps(labels, label_of_channel[channels], above)
-
-
-def _stuff(semantics: SemanticMap, categories: Categories) -> List[int]:
-    """The labels that mean stuff, ascending."""
-    meaning = semantics.label_to_category
-    return sorted(label for label, one in meaning.items() if one is not None and not categories[one].isthing)
+    return SemanticRuns.of_maps(labels, label_of_channel[channels.numpy()], above.numpy())
 
 
 def _hashes(heads: Heads) -> Dict[str, str]:
@@ -159,19 +153,8 @@ def _hashes(heads: Heads) -> Dict[str, str]:
         if path.is_dir():
             digest = hashlib.sha256()
             for one in sorted(used for used in heads.semantics.values() if isinstance(used, Path)):
-                digest.update(f"{one.relative_to(path)}\n{_sha256(one)}\n".encode())
+                digest.update(f"{one.relative_to(path)}\n{file_sha256(one)}\n".encode())
             hashes[name] = digest.hexdigest()
         else:
-            hashes[name] = _sha256(path)
+            hashes[name] = file_sha256(path)
     return hashes
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    return digest.hexdigest()

@@ -190,7 +190,8 @@ def _semantics(outputs: HeadOutputs, categories: Categories, meaning: LabelMeani
     if semantics is None:
         return None
     if not isinstance(semantics, Path):
-        stuff = [mask for mask in semantics if _is_stuff(meaning[mask.label], categories)]
+        means_stuff = set(categories.labels_of_stuff(meaning))
+        stuff = [mask for mask in semantics if mask.label in means_stuff]
         labels = paint(stuff, image.height, image.width, where=f"image {image.image_id}")
         return SemanticMap(labels, [None, *(meaning[mask.label] for mask in stuff)])
     logits = None
@@ -202,7 +203,3 @@ def _semantics(outputs: HeadOutputs, categories: Categories, meaning: LabelMeani
         return SemanticMap(labels, meaning, logits)
     except InputError as error:
         raise InputError(f"{semantics}: {error} (with --label-to-category or --no-label)") from error
-
-
-def _is_stuff(category_id: Optional[int], categories: Categories) -> bool:
-    return category_id is not None and not categories[category_id].isthing

@@ -1,14 +1,14 @@
 """What an evaluation found: tables for people, and its CSV and JSON files."""
 
-import csv
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Mapping, Optional
+from typing import Any, Iterator, List, Mapping, Optional
 
 from tabulate import tabulate
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.files import write_json, written_whole
+from panoptic_heuristic.formats.csv_files import write_csv
+from panoptic_heuristic.formats.files import write_json
 from panoptic_heuristic.quality import (
     CategoryCounts,
     Interval,
@@ -59,7 +59,7 @@ def class_table(result: Result, categories: Categories, intervals: Optional[Inte
         quality = category_quality(counts)
         if quality is None:
             continue
-        row = [category.id, category.name, "thing" if category.isthing else "stuff"]
+        row = [category.id, category.name, category.kind]
         row += [_percent(quality and getattr(quality, key)) for key in _KEYS]
         row += [counts.tp, counts.fp, counts.fn]
         rows.append(row + ([_interval(intervals.by_category.get(category.id))] if intervals else []))
@@ -129,17 +129,12 @@ def write_result(
     per_class, images, quality = (folder / name for name in RESULT_FILES)
     try:
         quality.unlink(missing_ok=True)
-        _write_csv(per_class, class_rows(result, categories, intervals))
-        _write_csv(images, image_rows(result, name_of))
+        write_csv(per_class, class_rows(result, categories, intervals))
+        write_csv(images, image_rows(result, name_of))
         write_json(quality, result.to_json())
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from error
     return [per_class, images, quality]
-
-
-def _write_csv(path: Path, rows: Iterable[List[Any]]) -> None:
-    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _table(rows: List[List[Any]], headers: List[str], left: int) -> str:

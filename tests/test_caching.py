@@ -5,30 +5,16 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.ablation.cache import PredictionCache
 from panoptic_heuristic.ablation.predictions import NO_STUFF
 from panoptic_heuristic.formats import read_panoptic_png
 from panoptic_heuristic.fusion import Pipeline, fuse
 from panoptic_heuristic.fusion.instance_measures import semantic_agreement
+from tests.drawn_results import found, rle
 from tests.tiny_panoptic import CATEGORIES
 
 SKY, CAT, GRASS, DOG = 0, 7, 9, 90
-
-
-def rle(drawing, compressed=True):
-    mask = np.array([[pixel == "#" for pixel in row] for row in drawing.split()])
-    if not compressed:
-        flat = mask.ravel(order="F")
-        borders = np.flatnonzero(np.diff(np.concatenate([[0], flat])))
-        return {"size": list(mask.shape), "counts": np.diff([0, *borders, flat.size]).tolist()}
-    encoded = rle_codec.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": list(encoded["size"]), "counts": encoded["counts"].decode()}
-
-
-def found(category_id, drawing, score, image_id=1):
-    return {"image_id": image_id, "category_id": category_id, "score": score, "segmentation": rle(drawing)}
 
 
 class Files:

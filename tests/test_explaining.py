@@ -10,6 +10,7 @@ from panoptic_heuristic.fusion import (
     Loss,
     Pipeline,
     SemanticMap,
+    SemanticVeto,
     explain,
     fuse,
 )
@@ -34,6 +35,21 @@ def test_a_table_as_it_is_printed():
     )
 
 
+def test_pixels_that_were_gained_have_a_column():
+    instances = InstanceSet.from_bitmaps([row((0, 3), width=5)], [0.875], [CAT])
+    semantics = SemanticMap(draw("12200"), LABELS)
+    result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=0, veto=SemanticVeto()))
+    assert explanation_table(explain(result, instances, semantics), CATEGORIES) == "\n".join(
+        [
+            "candidate      score  fate                pixels before    kept    gained  lost to (pixels)",
+            "-----------  -------  ----------------  ---------------  ------  --------  ------------------",
+            "cat #0         0.875  labels say stuff                3       0         0  grass 3",
+            "sky                   wholly covered                  1       0         0  grass 1",
+            "grass                 kept                            2       2         1",
+        ]
+    )
+
+
 def test_the_smaller_takers_of_many_are_summed_up():
     lost_to = (
         Loss(4, SKY, None, 9),
@@ -42,7 +58,7 @@ def test_the_smaller_takers_of_many_are_summed_up():
         Loss(2, DOG, 0, 2),
         Loss(3, CAT, 1, 1),
     )
-    one = Explanation(False, GRASS, None, None, False, "stuff_area", 27, 0, lost_to)
+    one = Explanation(False, GRASS, None, None, False, "stuff_area", 27, 0, 0, lost_to)
     assert explanation_table([one], CATEGORIES).endswith("0  sky 9, cat #3 8, void 7, 2 more 3")
 
 
@@ -51,14 +67,14 @@ def test_without_a_candidate_there_is_no_table():
 
 
 def test_scores_that_are_not_finite_are_shown():
-    one = Explanation(True, CAT, float("nan"), 0, False, "not_finite", 0, 0, ())
+    one = Explanation(True, CAT, float("nan"), 0, False, "not_finite", 0, 0, 0, ())
     assert "nan  score not finite" in explanation_table([one], CATEGORIES)
 
 
 def test_a_reason_without_words_is_shown_as_it_is():
-    one = Explanation(True, CAT, 0.5, 0, False, "vetoed", 0, 0, ())
-    assert "vetoed" in explanation_table([one], CATEGORIES)
-    assert "vetoed" not in FATES
+    one = Explanation(True, CAT, 0.5, 0, False, "my_own", 0, 0, 0, ())
+    assert "my_own" in explanation_table([one], CATEGORIES)
+    assert "my_own" not in FATES
 
 
 def test_every_reason_has_words():

@@ -13,8 +13,8 @@ from typing import List, Optional
 
 from tqdm import tqdm
 
+from panoptic_heuristic.command_line import add_workers_argument, progress_bar
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.formats.workers import default_workers
 
 _MODEL_FLOOR, _STUFF_FLOOR = 0.01, 0.25
 
@@ -61,22 +61,9 @@ def _check_unused(args: argparse.Namespace, names, with_what: str) -> None:
 
 
 def _from_model(args: argparse.Namespace) -> None:
-    import panoptic_heuristic.detectron  # noqa: F401, I001  first: it makes Detectron2 importable
-    from detectron2.engine import launch
+    from panoptic_heuristic.detectron.launching import launch_processes
 
-    from panoptic_heuristic.detectron.compat import launch_on_cpu
-
-    if args.num_cpu_processes > 1:
-        launch_on_cpu(run_model, args.num_cpu_processes, (args,))
-    else:
-        launch(
-            run_model,
-            args.num_gpus,
-            num_machines=args.num_machines,
-            machine_rank=args.machine_rank,
-            dist_url=args.dist_url,
-            args=(args,),
-        )
+    launch_processes(run_model, args)
 
 
 def run_model(args: argparse.Namespace) -> None:
@@ -127,7 +114,7 @@ def _from_files(args: argparse.Namespace) -> None:
         score_floor=score_floor,
         stuff_probability=_STUFF_FLOOR if args.stuff_probability_floor is None else args.stuff_probability_floor,
         workers=args.workers,
-        progress=lambda results, total: tqdm(results, total=total, desc="cache", unit="image", disable=None),
+        progress=progress_bar("cache"),
     )
     print(f"{done} images converted, {below} instances below a score of {score_floor:g} left out")
 
@@ -170,9 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="changes of the config")
     files = add_file_arguments(parser, required=False)
     files.title = "from result files"
-    files.add_argument(
-        "--workers", type=int, default=default_workers(), help="processes (default: up to 4, here %(default)s)"
-    )
+    add_workers_argument(files)
     return parser
 
 

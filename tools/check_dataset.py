@@ -6,22 +6,17 @@ and segment, and counts per class.
 """
 
 import argparse
-import os
 import sys
 from typing import Iterable, List, Optional, Sequence
 
 from tabulate import tabulate
-from tqdm import tqdm
 
+from panoptic_heuristic.command_line import progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import read_dataset_yaml
-from panoptic_heuristic.formats.check import (
-    DEFAULT_STUFF_AREA_THRESH,
-    Problem,
-    Report,
-    SplitSummary,
-    check_dataset,
-)
+from panoptic_heuristic.formats.check import DEFAULT_STUFF_AREA_THRESH, Problem, Report, check_dataset
+from panoptic_heuristic.formats.check_summary import SplitSummary
+from panoptic_heuristic.formats.workers import default_workers
 
 _EXAMPLE = """\
 example:
@@ -43,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers",
         type=int,
-        default=_default_workers(),
+        default=default_workers(),
         help="processes that read files (default: up to 4, here %(default)s)",
     )
     parser.add_argument(
@@ -75,24 +70,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         splits=args.split,
         workers=args.workers,
         stuff_area_thresh=args.stuff_area_thresh,
-        progress=_progress_bar,
+        progress=progress_bar("images"),
     )
     print(_render(report, args.dataset, args.max_problems))
     return 1 if report.problems else 0
-
-
-def _default_workers() -> int:
-    """Up to 4 of the cores this process may use."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # Linux only.
-        cores = os.cpu_count() or 1
-    return min(cores, 4)
-
-
-def _progress_bar(results: Iterable, total: int) -> Iterable:
-    # disable=None: silent when stderr is no terminal.
-    return tqdm(results, total=total, desc="images", unit="image", disable=None)
 
 
 def _render(report: Report, dataset: str, max_problems: int) -> str:

@@ -16,8 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from tqdm import tqdm
-
+from panoptic_heuristic.command_line import progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import Categories, PanopticImage, read_panoptic_json
 from panoptic_heuristic.formats import conversions as convert
@@ -179,8 +178,7 @@ class _Output:
 
     def run(self, function: Callable, jobs: Sequence, workers: int) -> list:
         with ordered_map(function, jobs, workers=workers) as results:
-            # disable=None: silent when stderr is no terminal.
-            return list(tqdm(results, total=len(jobs), desc="convert", unit="image", disable=None))
+            return list(progress_bar("convert")(results, len(jobs)))
 
     def write(self, content: Any) -> None:
         write_json(self.json, content)

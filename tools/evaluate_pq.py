@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, Optional, Sequence, Tuple
 
-from tqdm import tqdm
-
+from panoptic_heuristic.command_line import check_results, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.label_divisor_panoptic import FORMS, UNLISTED, LabelDivisorForm
@@ -113,12 +112,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         raise InputError(f"--workers must be at least 1, got {args.workers}")
     if args.bootstrap < 0:
         raise InputError(f"--bootstrap must be at least 0, got {args.bootstrap}")
-    _check_outputs(args.output, args.overwrite)
+    if args.output is not None:
+        check_results(args.output, RESULT_FILES, args.overwrite)
     truth, pairs, scorer = _open(args, settings)
 
     warnings = Warnings()
     result = Result.of_images(
-        _counted(score_images(pairs.images, scorer, workers=args.workers, progress=_progress_bar), warnings),
+        _counted(score_images(pairs.images, scorer, workers=args.workers, progress=progress_bar("images")), warnings),
         params=_params(args, settings, truth.categories),
         coverage=Coverage(
             ground_truth=len(truth.images),
@@ -162,16 +162,6 @@ def _settings(args: argparse.Namespace) -> MeasureSettings:
         dagger="dagger" in chosen,
         all_crowds=args.all_crowds,
     )
-
-
-def _check_outputs(folder: Optional[Path], overwrite: bool) -> None:
-    if folder is None:
-        return
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--output {folder} is a file; expected a folder")
-    there = [name for name in RESULT_FILES if (folder / name).exists()]
-    if there and not overwrite:
-        raise InputError(f"{folder / there[0]} is there already; --overwrite replaces it")
 
 
 def _open(args: argparse.Namespace, settings: MeasureSettings) -> Tuple[GroundTruth, Pairs, Scorer]:
@@ -225,11 +215,6 @@ def _counted(scored: Iterable, warnings: Warnings) -> Iterator[Tuple[int, Any]]:
     for image in scored:
         warnings.add(image.warnings)
         yield image.image_id, image.measures
-
-
-def _progress_bar(results: Iterable, total: int) -> Iterable:
-    # disable=None: silent when stderr is no terminal.
-    return tqdm(results, total=total, desc="images", unit="image", disable=None)
 
 
 def _coverage(result: Result, truth: GroundTruth, pairs: Pairs) -> str:

@@ -15,15 +15,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from tqdm import tqdm
-
+from panoptic_heuristic.command_line import add_workers_argument, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.coco_results import InstanceEntry
 from panoptic_heuristic.formats.files import write_json
-from panoptic_heuristic.formats.workers import default_workers, ordered_map
+from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusing import Fuser, HeadOutputs, fuse_image
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
 from panoptic_heuristic.head_files import add_file_arguments, read_heads
+from panoptic_heuristic.rule_flags import add_rule_arguments, overlap_threshold_of
 
 NAME = "panoptic_predictions"
 
@@ -93,8 +93,7 @@ def _fuse_into(
         temporary.mkdir(parents=True)
         work = functools.partial(fuse_image, make_fuser(temporary))
         with ordered_map(work, outputs, workers=workers if len(outputs) > 1 else min(workers, 1)) as annotations:
-            # disable=None: silent when stderr is no terminal.
-            done = list(tqdm(annotations, total=len(outputs), desc="fuse", unit="image", disable=None))
+            done = list(progress_bar("fuse")(annotations, len(outputs)))
         # The JSON goes first and comes last, so that it never describes PNGs of another run.
         (output / f"{NAME}.json").unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -125,45 +124,23 @@ def _candidates(entries: Sequence[InstanceEntry], pipeline: Pipeline) -> Tuple[I
 
 
 def _pipeline(args: argparse.Namespace) -> Pipeline:
-    if args.claim == "per_pixel" and args.overlap_threshold is not None:
-        raise InputError("--overlap-threshold means nothing to --claim per_pixel, which drops nothing for overlap")
-    greedy = Greedy() if args.overlap_threshold is None else Greedy(args.overlap_threshold)
+    overlap_threshold = overlap_threshold_of(args)
     return Pipeline(
-        PerPixel() if args.claim == "per_pixel" else greedy,
+        PerPixel() if overlap_threshold is None else Greedy(overlap_threshold),
         instances_score_thresh=args.instances_score_thresh,
         stuff_area_thresh=args.stuff_area_thresh,
     )
 
 
 def _parser() -> argparse.ArgumentParser:
-    default = Pipeline()
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     files = add_file_arguments(parser)
     files.add_argument("--output", type=Path, required=True, help=f"a folder for {NAME}.json and {NAME}/*.png")
     files.add_argument("--overwrite", action="store_true", help="replace the JSON and the PNGs that are there")
-    rules = parser.add_argument_group("rules")
-    rules.add_argument(
-        "--claim", choices=("greedy", "per_pixel"), default="greedy",
-        help="greedy: an instance mostly covered by better ones is dropped, as in Panoptic FPN; "
-        "per_pixel: every pixel goes to its best instance and none is dropped (default: %(default)s)",
-    )  # fmt: skip
-    rules.add_argument(
-        "--instances-score-thresh", type=float, default=default.instances_score_thresh,
-        help="an instance is kept if score >= it (default: %(default)s)",
-    )  # fmt: skip
-    rules.add_argument(
-        "--overlap-threshold", type=float,
-        help=f"an instance is dropped if its already claimed fraction > it (default: {Greedy().overlap_threshold})",
-    )  # fmt: skip
-    rules.add_argument(
-        "--stuff-area-thresh", type=float, default=default.stuff_area_thresh,
-        help="a stuff segment is dropped if its free area, in pixels, < it (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--workers", type=int, default=default_workers(), help="processes (default: up to 4, here %(default)s)"
-    )
+    add_rule_arguments(parser)
+    add_workers_argument(parser)
     return parser
 
 

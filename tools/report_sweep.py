@@ -9,9 +9,7 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterable, List, Optional, Sequence
-
-from tqdm import tqdm
+from typing import Any, Callable, List, Optional, Sequence
 
 from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.ablation.report.attribution import attribution_blocks
@@ -19,6 +17,7 @@ from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefi
 from panoptic_heuristic.ablation.report.sweep import Default
 from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.sweep import SweepResult
+from panoptic_heuristic.command_line import make_output, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.fusion import Greedy, Pipeline
 
@@ -51,7 +50,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     ]
     default = _default(args)
     title = args.title or f"Fusion settings: {', '.join(names)}"
-    document, sweeps = make_report(reported, default, title, progress=_progress_bar)
+    document, sweeps = make_report(reported, default, title, progress=progress_bar("compare"))
     written = write_report(args.output, document, sweeps)
     print(document.summary)
     print(f"written: {', '.join(map(str, written[:4]))} and {len(written) - 4} figures")
@@ -126,17 +125,7 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--pictures must be at least 0, got {args.pictures}")
     if args.output.resolve() in [folder.resolve() for folder in args.sweeps]:
         raise InputError(f"{args.output} holds a sweep with a settings.csv of its own; choose another --output")
-    if args.output.is_dir() and any(args.output.iterdir()) and not args.overwrite:
-        raise InputError(f"{args.output} holds files already; choose another --output, or --overwrite")
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to --output {args.output}: {error.strerror}") from error
-
-
-def _progress_bar(images: Iterable, total: int) -> Iterable:
-    # disable=None: silent when stderr is no terminal.
-    return tqdm(images, total=total, desc="compare", unit="image", disable=None)
+    make_output(args.output, args.overwrite)
 
 
 def _parser() -> argparse.ArgumentParser:

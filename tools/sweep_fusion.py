@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
 from tabulate import tabulate
-from tqdm import tqdm
 
 from panoptic_heuristic.ablation.grid import Grid
 from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.ablation.sweep import BUCKETS, SweepJob, SweepResult, merge_sweeps, missing_buckets, run_sweep
 from panoptic_heuristic.ablation.sweep_tables import quality_columns, ranking, write_sweep_tables
+from panoptic_heuristic.command_line import add_cache_arguments, add_workers_argument, progress_bar
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.formats.workers import default_workers
 from panoptic_heuristic.fusion import Pipeline
 
 _EXAMPLE = f"""\
@@ -69,13 +68,7 @@ def _sweep(args: argparse.Namespace) -> None:
     buckets = _buckets(args.shard)
     job = SweepJob(open_store(args.cache, args.gt_json, args.gt_folder), Grid.from_yaml(args.grid), args.output)
     started = time.perf_counter()
-    done = run_sweep(
-        job,
-        buckets,
-        workers=args.workers,
-        # disable=None: silent when stderr is no terminal.
-        progress=lambda results, total: tqdm(results, total=total, desc="sweep", unit="bucket", disable=None),
-    )
+    done = run_sweep(job, buckets, workers=args.workers, progress=progress_bar("sweep", "bucket"))
     seconds = time.perf_counter() - started
     images = sum(len(job.images_of(bucket)) for bucket in buckets)
     print(f"{len(job.grid)} settings on {images} images; {done} of {len(buckets)} buckets counted now, {seconds:.1f} s")
@@ -119,16 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cache", type=Path, help="folder of tools/cache_predictions.py")
+    add_cache_arguments(parser, required=False)
     parser.add_argument("--grid", type=Path, help="the settings: a YAML such as configs/sweeps/coco.yaml")
-    parser.add_argument("--gt-json", type=Path, help="COCO panoptic JSON (default: the one the cache was made with)")
-    parser.add_argument("--gt-folder", type=Path, help="the folder of its PNGs")
     parser.add_argument("--output", type=Path, required=True, help="folder for the counts and tables")
     parser.add_argument("--shard", metavar="I/N", help="count one of N equal parts only, I from 1")
     parser.add_argument("--merge", type=Path, nargs="+", metavar="DIR", help="bring the folders of shards together")
-    parser.add_argument(
-        "--workers", type=int, default=default_workers(), help="processes (default: up to 4, here %(default)s)"
-    )
+    add_workers_argument(parser)
     return parser
 
 

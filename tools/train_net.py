@@ -83,21 +83,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     if args.num_cpu_processes > 1 and not args.eval_only:
         raise InputError("--num-cpu-processes shares an evaluation; training in several processes needs --num-gpus")
 
-    from detectron2.engine import launch
+    from panoptic_heuristic.detectron.launching import launch_processes
 
-    from panoptic_heuristic.detectron.compat import launch_on_cpu
-
-    if args.num_cpu_processes > 1:
-        launch_on_cpu(run, args.num_cpu_processes, (args,))
-    else:
-        launch(
-            run,
-            args.num_gpus,
-            num_machines=args.num_machines,
-            machine_rank=args.machine_rank,
-            dist_url=args.dist_url,
-            args=(args,),
-        )
+    launch_processes(run, args)
     return 0
 
 

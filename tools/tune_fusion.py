@@ -8,10 +8,9 @@ Settings are never counted on the images they were tuned on: by default each of 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from tabulate import tabulate
-from tqdm import tqdm
 
 from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.ablation.tuning.files import TUNED, check_names, described, file_names, write_tuning
@@ -27,10 +26,10 @@ from panoptic_heuristic.ablation.tuning.tune import (
     TunerSettings,
     run_tuner,
 )
+from panoptic_heuristic.command_line import add_cache_arguments, add_workers_argument, check_results, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import read_json
-from panoptic_heuristic.formats.workers import default_workers
 
 _EXAMPLE = """\
 examples:
@@ -72,16 +71,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if settings.stages != STAGES[:1]:
         check_names(manifest.categories)
     parts, how = _parts(args, store.image_ids)
-    _check_output(args.output, args.overwrite)
+    check_results(args.output, file_names(TUNED_PIPELINES), args.overwrite)
 
     images = load_images(
         store,
         calibrated="calibrated" in settings.stages,
         workers=args.workers,
-        progress=_bar("regions", "image"),
+        progress=progress_bar("regions"),
     )
     result = run_tuner(
-        images, manifest.categories, settings, parts, workers=args.workers, progress=_bar("tuning", "step")
+        images, manifest.categories, settings, parts, workers=args.workers, progress=progress_bar("tuning", "step")
     )
     reports = stage_reports(result, seed=args.seed)
     _print(result, reports, how)
@@ -141,24 +140,11 @@ def _read_ids(path: Path) -> List[int]:
     return ids
 
 
-def _check_output(folder: Path, overwrite: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--output {folder} is a file; expected a folder")
-    there = [name for name in file_names(TUNED_PIPELINES) if (folder / name).exists()]
-    if there and not overwrite:
-        raise InputError(f"{folder / there[0]} is there already; --overwrite replaces it")
-
-
 def _remove_others(folder: Path, written: Sequence[Path]) -> None:
     """Deletes what a run with more stages left, lest it is taken for a part of this one."""
     for name in file_names(TUNED_PIPELINES):
         if folder / name not in written:
             (folder / name).unlink(missing_ok=True)
-
-
-def _bar(what: str, unit: str) -> Callable[[Iterable, int], Iterable]:
-    # disable=None: silent when stderr is no terminal.
-    return lambda results, total: tqdm(results, total=total, desc=what, unit=unit, disable=None)
 
 
 def _print(result: TunerResult, reports: Sequence[StageReport], how: Dict[str, Any]) -> None:
@@ -210,9 +196,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     files = parser.add_argument_group("files")
-    files.add_argument("--cache", type=Path, required=True, help="folder of tools/cache_predictions.py")
-    files.add_argument("--gt-json", type=Path, help="COCO panoptic JSON (default: the one the cache was made with)")
-    files.add_argument("--gt-folder", type=Path, help="the folder of its PNGs")
+    add_cache_arguments(files)
     files.add_argument("--output", type=Path, required=True, help="folder for the configs and the numbers")
     files.add_argument("--overwrite", action="store_true", help="replace result files that are there")
     files.add_argument("--base", type=Path, metavar="CONFIG", help="the _BASE_ of the YAMLs: the model's config")
@@ -245,9 +229,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help="of the image, in the scaled baseline (default: that of --baseline-stuff-area-thresh in 640x480 pixels)",
     )
-    parser.add_argument(
-        "--workers", type=int, default=default_workers(), help="processes (default: up to 4, here %(default)s)"
-    )
+    add_workers_argument(parser)
     return parser
 
 

@@ -10,12 +10,11 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Callable, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
-from PIL import Image, ImageOps
-from tqdm import tqdm
 
+from panoptic_heuristic.command_line import make_output, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import Categories, PanopticImage, read_annotation, read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
@@ -24,6 +23,7 @@ from panoptic_heuristic.formats.workers import default_workers, ordered_map
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from panoptic_heuristic.quality.matching import match_image
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, difference_legend, draw_panels
+from panoptic_heuristic.visual.photo import read_photo
 from panoptic_heuristic.visual.sheet import Row, make_sheet, save_picture
 
 _EXAMPLE = """\
@@ -130,7 +130,9 @@ def read_maps(image: PanopticImage, sources: Sources) -> Tuple[SegmentMap, Optio
 def draw_one(image: PanopticImage, sources: Sources, side: int):
     """The pictures of an image, their titles, and the maps they show."""
     truth, prediction = read_maps(image, sources)
-    photo = None if sources.image_root is None else _read_photo(image, sources.image_root)
+    photo = None
+    if sources.image_root is not None:
+        photo = read_photo(sources.image_root, image.file_name, (image.height, image.width), "the JSON")
     matching = None if prediction is None else _compared(match_image, image, truth, prediction, sources)
     pictures, titles = draw_panels(
         truth, sources.categories, side=side, photo=photo, prediction=prediction, matching=matching
@@ -148,7 +150,7 @@ def _compared(function: Callable, image: PanopticImage, truth: SegmentMap, predi
 
 def _score_all(images: Sequence[PanopticImage], sources: Sources, workers: int) -> List[Score]:
     with ordered_map(partial(score_one, sources=sources), images, workers=workers) as results:
-        return list(_progress(results, len(images), "score"))
+        return list(progress_bar("score")(results, len(images)))
 
 
 def _badness(scored: Tuple[PanopticImage, Score]) -> Tuple[float, int, int]:
@@ -159,7 +161,7 @@ def _badness(scored: Tuple[PanopticImage, Score]) -> Tuple[float, int, int]:
 
 def _draw_all(ranked: Sequence[Tuple[PanopticImage, Optional[Score]]], sources: Sources, output: Path, side: int):
     written = []
-    for image, score in _progress(ranked, len(ranked), "draw"):
+    for image, score in progress_bar("draw")(ranked, len(ranked)):
         pictures, titles, maps = draw_one(image, sources, side)
         legends = [difference_legend()] if len(maps) == 2 else []
         legends.append(class_legend(maps, sources.categories))
@@ -172,7 +174,7 @@ def _draw_all(ranked: Sequence[Tuple[PanopticImage, Optional[Score]]], sources: 
 def _draw_sheets(ranked: Sequence[Tuple[PanopticImage, Optional[Score]]], sources: Sources, output: Path) -> List[Path]:
     written = []
     starts = range(0, len(ranked), _ROWS_PER_SHEET)
-    for page, start in enumerate(_progress(starts, len(starts), "sheets"), start=1):
+    for page, start in enumerate(progress_bar("sheets")(starts, len(starts)), start=1):
         rows = []
         for image, score in ranked[start : start + _ROWS_PER_SHEET]:
             pictures, titles, maps = draw_one(image, sources, _SHEET_SIDE)
@@ -194,40 +196,12 @@ def _caption(image: PanopticImage, score: Optional[Score], sources: Sources) -> 
     return f"{caption}: PQ {100 * score.pq:.1f}, {score.tp} matched, {score.fn} missed, {score.fp} false"
 
 
-def _read_photo(image: PanopticImage, image_root: Path) -> np.ndarray:
-    path = inside(image_root, image.file_name)
-    try:
-        with Image.open(path) as photo:
-            # Pillow's own warning of huge images is no help to a user; the size is known.
-            if max(photo.size) != max(image.width, image.height):
-                raise InputError(
-                    f"{path} is {photo.size[0]}x{photo.size[1]} pixels, but the JSON says {image.width}x{image.height}"
-                )
-            # As Detectron2 does before it compares sizes.
-            pixels = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
-    except InputError:
-        raise
-    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as an image: {error}") from error
-    if pixels.shape[:2] != (image.height, image.width):
-        raise InputError(
-            f"{path} is {pixels.shape[1]}x{pixels.shape[0]} pixels, but the JSON says {image.width}x{image.height}"
-        )
-    return pixels
-
-
 def _chosen(images: Sequence[PanopticImage], image_ids: Sequence[int], where: Path) -> List[PanopticImage]:
     by_id = {image.image_id: image for image in images}
     for image_id in image_ids:
         if image_id not in by_id:
             raise InputError(f"{where} has no annotated image {image_id}")
     return [by_id[image_id] for image_id in dict.fromkeys(image_ids)]
-
-
-def _progress(items: Iterable, total: int, title: str) -> Iterable:
-    # disable=None: silent when stderr is no terminal.
-    return tqdm(items, total=total, desc=title, unit="image", disable=None)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -243,12 +217,7 @@ def _check(args: argparse.Namespace) -> None:
         folder = getattr(args, flag)
         if folder is not None and not folder.is_dir():
             raise InputError(f"--{flag.replace('_', '-')} {folder} is no folder")
-    if args.output.is_dir() and any(args.output.iterdir()) and not args.overwrite:
-        raise InputError(f"{args.output} holds files already; choose another --output, or --overwrite")
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to --output {args.output}: {error.strerror}") from error
+    make_output(args.output, args.overwrite)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,26 +4,32 @@ Shape legend: A claim settings, K cutoffs, L stuff limits, C categories, see
 :class:`panoptic_heuristic.ablation.grid.Grid`.
 """
 
-from typing import Iterable, Sequence, Tuple
+from typing import Dict, Iterable, List, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.grid import ClaimSetting, Grid
-from panoptic_heuristic.ablation.region_claims import RegionClaims, claim_regions
-from panoptic_heuristic.ablation.region_counts import Scorer, shared_by_instances, shared_by_stuff, stuff_of
-from panoptic_heuristic.ablation.region_stages import ranked_instances
-from panoptic_heuristic.ablation.regions import Regions
+from panoptic_heuristic.ablation.grid import Grid
+from panoptic_heuristic.ablation.region_claims import (
+    RegionClaims,
+    claim_regions,
+    claims_are_prefixes,
+    overlap_threshold_of,
+)
+from panoptic_heuristic.ablation.region_counts import (
+    Scorer,
+    best_stuff_of,
+    shared_by_instances,
+    shared_by_stuff,
+    stuff_of,
+)
+from panoptic_heuristic.ablation.region_stages import asks_best_stuff, ranked_instances, vetoed_to
+from panoptic_heuristic.ablation.regions import Regions, sums
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import Greedy, PerPixel
+from panoptic_heuristic.fusion import Greedy, PerPixel, SemanticVeto
 
 # Where each cutoff needs a pass of its own, so many are made at once, for the sake of memory.
 _MOST_PASSES = 256
-
-
-def is_exact_on_regions(claim: ClaimSetting) -> bool:
-    """Whether a claim rule sees nothing of pixels but their regions."""
-    return type(claim.rule()) in (Greedy, PerPixel)
 
 
 def add_regions(
@@ -42,24 +48,27 @@ def add_regions(
         InputError: what the grid's rules need is not known of the image.
     """
     claiming, ranked = ranked_instances(regions, grid)
-    scores = regions.scores[ranked]
-    overlaps = np.array([_overlap_threshold(grid.claims[place]) for place in claims])
-    cutoffs = np.array(grid.cutoffs)
-    if (scores[1:] <= scores[:-1]).all():
-        # What a cutoff lets in are the first ranks: one pass answers all.
-        claimed, equal = claim_regions(claiming, ranked, overlaps).distinct()
-        prefixes = np.array([np.count_nonzero(scores >= cutoff) for cutoff in grid.cutoffs])
-        at = claims, range(len(cutoffs))
-        _add_claims(total, claiming, categories, grid, at=at, claimed=claimed, equal=equal, prefixes=prefixes)
-        return
-    everyone = np.array([len(ranked)])
-    at_once = max(1, _MOST_PASSES // len(overlaps))
-    for first in range(0, len(cutoffs), at_once):
-        places = range(first, min(first + at_once, len(cutoffs)))
-        takes_part = np.tile(scores[:, None] >= cutoffs[places.start : places.stop], len(overlaps))
-        claimed, equal = claim_regions(claiming, ranked, overlaps.repeat(len(places)), takes_part).distinct()
-        at = claims, places
-        _add_claims(total, claiming, categories, grid, at=at, claimed=claimed, equal=equal, prefixes=everyone)
+    scores, cutoffs = regions.scores[ranked], np.array(grid.cutoffs)
+    falling = bool((scores[1:] <= scores[:-1]).all())
+    for places in _by_rule(grid, claims):
+        rules = [grid.pipelines[place].claim for place in places]
+        overlaps = np.array([overlap_threshold_of(rule) for rule in rules])
+        if falling and claims_are_prefixes(rules[0]):
+            # What a cutoff lets in are the first ranks: one pass answers all.
+            claimed, equal = claim_regions(rules[0], claiming, ranked, overlaps).distinct()
+            prefixes = np.array([np.count_nonzero(scores >= cutoff) for cutoff in grid.cutoffs])
+            at = places, range(len(cutoffs))
+            _add_claims(total, claiming, categories, grid, at=at, claimed=claimed, equal=equal, prefixes=prefixes)
+            continue
+        everyone = np.array([len(ranked)])
+        at_once = max(1, _MOST_PASSES // len(overlaps))
+        for first in range(0, len(cutoffs), at_once):
+            chosen = range(first, min(first + at_once, len(cutoffs)))
+            takes_part = np.tile(scores[:, None] >= cutoffs[chosen.start : chosen.stop], len(overlaps))
+            claimed = claim_regions(rules[0], claiming, ranked, overlaps.repeat(len(chosen)), takes_part)
+            claimed, equal = claimed.distinct()
+            at = places, chosen
+            _add_claims(total, claiming, categories, grid, at=at, claimed=claimed, equal=equal, prefixes=everyone)
 
 
 def _add_claims(
@@ -87,32 +96,55 @@ def _add_claims(
             ``equal`` these are P pairs too.
     """
     scorer = Scorer(regions.truth, regions.truth_areas)
-    place_of = {category_id: place for place, category_id in enumerate(categories)}
     arrays = [values.reshape(len(categories), *grid.shape) for values in (total.iou_sum, total.tp, total.fp)]
     pairs, shape = np.ix_(*at), (len(at[0]), len(at[1]), -1)
     category_ids = regions.category_ids[claimed.ranked]
 
-    things = scorer.score(shared_by_instances(regions, claimed), category_ids)
+    stuff, stuff_place = stuff_of(regions, categories)
+    becomes = None
+    shared = shared_by_instances(regions, claimed)
+    if isinstance(grid.base.veto, SemanticVeto) and len(stuff):
+        becomes = vetoed_to(grid.base.veto, regions, claimed, len(stuff), stuff_place)
+        shared[(becomes < len(stuff)).T] = 0
+    if grid.base.thing_area_thresh > 0:
+        areas = shared.sum(axis=-1).T
+        small = (areas > 0) & (areas < grid.base.thing_area_thresh)
+        claimed = claimed.without(small)
+        shared[small.T] = 0
+    things = scorer.score(shared, category_ids)
     for category_id, ranks in _by_value(category_ids):
+        row = categories.place_of[category_id]
         up_to = np.searchsorted(ranks, prefixes)
         for into, values in zip(arrays, (things.iou, things.matched, things.false), strict=True):
             sums = np.zeros((len(values), len(ranks) + 1), dtype=np.int64)
             values[:, ranks].cumsum(axis=1, out=sums[:, 1:])
             # Stuff limits do not concern things.
-            into[place_of[category_id]][pairs] += sums[equal][:, up_to].reshape(shape)
+            into[row][pairs] += sums[equal][:, up_to].reshape(shape)
 
-    stuff, stuff_place = stuff_of(regions, categories)
-    outcomes = scorer.score(shared_by_stuff(regions, claimed, prefixes, stuff, stuff_place), stuff)
+    shared = shared_by_stuff(regions, claimed, prefixes, stuff, stuff_place, becomes)
+    counted = shared.sum(axis=-1)
+    if asks_best_stuff(grid.base):
+        # Pixels that are left over join what is there, and do not count for its limit.
+        places = best_stuff_of(regions, categories, stuff)
+        shared = shared + shared_by_stuff(regions, claimed, prefixes, stuff, places) * (counted > 0)[..., None]
+    outcomes = scorer.score(shared, stuff)
+    if grid.base.stuff.counted == "before":
+        counted = np.broadcast_to(sums(stuff_place, regions.pixels, len(stuff) + 1)[:-1], counted.shape)
     limits = np.array([max(limit.pixels, limit.fraction * regions.area) for limit in grid.stuff_limits])
     for place, category_id in enumerate(stuff.tolist()):
-        stays = outcomes.area[..., place, None] >= limits
+        row = categories.place_of[category_id]
+        stays = counted[..., place, None] >= limits
         for into, values in zip(arrays, (outcomes.iou, outcomes.matched, outcomes.false), strict=True):
-            into[place_of[category_id]][pairs] += (values[..., place, None] * stays)[equal].reshape(shape)
+            into[row][pairs] += (values[..., place, None] * stays)[equal].reshape(shape)
 
 
-def _overlap_threshold(claim: ClaimSetting) -> float:
-    # No claimed fraction exceeds 1: see PerPixel.
-    return 1.0 if claim.overlap_threshold is None else claim.overlap_threshold
+def _by_rule(grid: Grid, claims: Iterable[int]) -> Iterable[List[int]]:
+    """The places of claim settings that one pass answers."""
+    groups: Dict[type, List[int]] = {}
+    for place in claims:
+        rule = type(grid.pipelines[place].claim)
+        groups.setdefault(Greedy if rule is PerPixel else rule, []).append(place)
+    return groups.values()
 
 
 def _by_value(values: np.ndarray) -> Iterable[Tuple[int, np.ndarray]]:

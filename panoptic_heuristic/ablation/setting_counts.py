@@ -4,10 +4,11 @@ Shape legend: C categories in the order of the data set's list, S settings.
 """
 
 from dataclasses import dataclass
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Optional, Sequence
 
 import numpy as np
 
+from panoptic_heuristic.ablation.regions import Truth
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
 
@@ -44,6 +45,27 @@ class SettingCounts:
             self.images + other.images,
         )
 
+    def add_truth(self, truth: Truth, categories: Categories) -> None:
+        """Adds one image and its ground-truth segments."""
+        for category_id in truth.category_ids[~truth.iscrowd].tolist():
+            self.segments[categories.place_of[category_id]] += 1
+        self.images += 1
+
+    def add_to_setting(self, setting: int, counts: PQCounts, categories: Categories) -> None:
+        """Adds what one setting found in an image; its ground truth is not touched, see :meth:`add_truth`."""
+        for category_id, value in counts.items():
+            at = categories.place_of[category_id], setting
+            self.iou_sum[at] += value.iou_sum
+            self.tp[at] += value.tp
+            self.fp[at] += value.fp
+
+    def of_settings(self, settings: Sequence[int]) -> "SettingCounts":
+        """The counts of some settings only, in the order asked for."""
+        chosen = list(settings)
+        return SettingCounts(
+            self.iou_sum[:, chosen], self.tp[:, chosen], self.fp[:, chosen], self.segments, self.images
+        )
+
     def of_setting(self, setting: int, categories: Categories) -> PQCounts:
         """The counts of one setting, without categories that do not occur."""
         counts = {}
@@ -77,11 +99,17 @@ class SettingCounts:
             "images": np.array(self.images, dtype=np.int64),
         }
 
-    def add_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Adds what :meth:`to_arrays` of counts of the same categories and settings gave."""
-        places = arrays["places"]
-        for name in ("iou_sum", "tp", "fp", "segments"):
-            getattr(self, name)[places] += arrays[name]
+    def add_arrays(self, arrays: Mapping[str, np.ndarray], settings: Optional[Sequence[int]] = None) -> None:
+        """Adds what :meth:`to_arrays` of counts of the same categories gave.
+
+        Args:
+            arrays: the counts.
+            settings: which of their settings these S are; None if all.
+        """
+        places, chosen = arrays["places"], slice(None) if settings is None else list(settings)
+        for name in ("iou_sum", "tp", "fp"):
+            getattr(self, name)[places] += arrays[name][:, chosen]
+        self.segments[places] += arrays["segments"]
         self.images += int(arrays["images"])
 
 

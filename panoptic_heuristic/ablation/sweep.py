@@ -16,25 +16,25 @@ import multiprocessing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 
 from panoptic_heuristic.ablation.grid import Grid
-from panoptic_heuristic.ablation.region_stages import stages_are_exact_on_regions
+from panoptic_heuristic.ablation.region_stages import asks_best_stuff, is_exact_on_regions
 from panoptic_heuristic.ablation.region_store import RegionStore
-from panoptic_heuristic.ablation.region_sweep import add_regions, is_exact_on_regions
+from panoptic_heuristic.ablation.region_sweep import add_regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.fusion import SemanticMap, fuse
 from panoptic_heuristic.quality import count_image
 
 BUCKETS = 100
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ class SweepJob:
         store: predictions and ground truth.
         grid: the settings.
         folder: where the counts go.
+
+    Raises:
+        InputError: the grid asks for instances, or has a rule that needs something, that the cache lacks.
     """
 
     store: RegionStore
@@ -58,13 +61,20 @@ class SweepJob:
                 f"the grid asks for instances_score_thresh {min(self.grid.cutoffs):g}, but {self.store.cache.folder} "
                 f"holds no instance with a score below {floor:g}; leave out the lower cutoffs, or make another cache"
             )
+        # Of claim rules with the same needs one is enough.
+        for pipeline in {pipeline.needs: pipeline for pipeline in self.grid.pipelines}.values():
+            try:
+                self.store.cache.check_needs(pipeline)
+            except InputError as error:
+                raise InputError(f"the grid's {error}") from error
 
     @cached_property
     def claims_by_regions(self) -> Tuple[int, ...]:
         """The places of the claim rules that are exact on regions; the others need pixels."""
-        if not stages_are_exact_on_regions(self.grid):
-            return ()
-        return tuple(place for place, claim in enumerate(self.grid.claims) if is_exact_on_regions(claim))
+        floor = self.store.cache.manifest.floors.stuff_probability
+        return tuple(
+            place for place, pipeline in enumerate(self.grid.pipelines) if is_exact_on_regions(pipeline, floor)
+        )
 
     @cached_property
     def claims_by_pixels(self) -> Tuple[int, ...]:
@@ -210,34 +220,26 @@ class SweepResult:
         for folder in (self.folder, self.folder / "buckets"):
             remove_leftovers(folder)
 
-    def bucket(self, bucket: int) -> SettingCounts:
-        """The counts of one bucket.
+    def total(self) -> SettingCounts:
+        """The counts of all images.
 
         Raises:
-            InputError: its file is damaged.
+            InputError: the file of a bucket is damaged.
         """
-        counts = SettingCounts.zeros(len(self.categories), len(self.grid))
-        counts.add_arrays(read_arrays(bucket_path(self.folder, bucket)))
-        return counts
-
-    def total(self) -> SettingCounts:
-        """The counts of all images."""
         total = SettingCounts.zeros(len(self.categories), len(self.grid))
         for bucket in range(BUCKETS):
             total.add_arrays(read_arrays(bucket_path(self.folder, bucket)))
         return total
 
     def of_settings(self, settings: Sequence[int]) -> List[SettingCounts]:
-        """The counts of some settings only, bucket by bucket, for resampling."""
-        chosen = list(settings)
-        parts = []
-        for bucket in range(BUCKETS):
-            one = self.bucket(bucket)
-            parts.append(
-                SettingCounts(
-                    one.iou_sum[:, chosen], one.tp[:, chosen], one.fp[:, chosen], one.segments, one.images
-                )
-            )
+        """The counts of some settings only, bucket by bucket, for resampling.
+
+        Raises:
+            InputError: the file of a bucket is damaged.
+        """
+        parts = [SettingCounts.zeros(len(self.categories), len(settings)) for _ in range(BUCKETS)]
+        for bucket, part in enumerate(parts):
+            part.add_arrays(read_arrays(bucket_path(self.folder, bucket)), settings)
         return parts
 
 
@@ -265,12 +267,10 @@ def _count_bucket(job: SweepJob, bucket: int) -> int:
         torch.set_num_threads(1)
     images, categories, grid = job.images_of(bucket), job.categories, job.grid
     total = SettingCounts.zeros(len(categories), len(grid))
-    place_of = {category_id: place for place, category_id in enumerate(categories)}
+    with_best_stuff = bool(job.claims_by_regions) and asks_best_stuff(grid.base)
     for image_id in images:
-        regions = job.store.read(image_id)
-        for category_id in regions.truth.category_ids[~regions.truth.iscrowd].tolist():
-            total.segments[place_of[category_id]] += 1
-        total.images += 1
+        regions = job.store.read(image_id, with_best_stuff=with_best_stuff)
+        total.add_truth(regions.truth, categories)
         if job.claims_by_regions:
             add_regions(total, regions, categories, grid, job.claims_by_regions)
         if job.claims_by_pixels:
@@ -283,19 +283,19 @@ def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
     """For rules that see more than regions: fuses and scores the image once per setting."""
     manifest = job.store.cache.manifest
     predictions = job.store.cache.read(image_id)
-    instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
+    instances = predictions.to_instances()
+    semantics: Dict[bool, Optional[SemanticMap]] = {}
     truth_ids, truth_segments = job.store.truth_of(image_id)
-    place_of = {category_id: place for place, category_id in enumerate(job.categories)}
     claims = {job.grid.claims[place] for place in job.claims_by_pixels}
     for number, setting in enumerate(job.grid.settings):
         if setting.claim not in claims:
             continue
-        result = fuse(instances, semantics, job.categories, setting.pipeline())
+        pipeline = setting.pipeline()
+        logits = manifest.hands_over_logits(pipeline)
+        if logits not in semantics:
+            semantics[logits] = manifest.semantics_of(predictions, pipeline)
+        result = fuse(instances, semantics[logits], job.categories, pipeline)
         counts = count_image(
             truth_ids, truth_segments, result.panoptic_seg.numpy(), result.segments_info, job.categories
         )
-        for category_id, value in counts.items():
-            at = place_of[category_id], number
-            total.iou_sum[at] += value.iou_sum
-            total.tp[at] += value.tp
-            total.fp[at] += value.fp
+        total.add_to_setting(number, counts, job.categories)

@@ -1,6 +1,5 @@
 """The CSV files of a finished sweep."""
 
-import csv
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence
 
@@ -9,7 +8,7 @@ import numpy as np
 from panoptic_heuristic.ablation.grid import Grid, Setting
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.files import written_whole
+from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 
 MEASURES = ("pq", "sq", "rq")
 
@@ -33,8 +32,8 @@ def write_sweep_tables(folder: Path, grid: Grid, counts: SettingCounts, categori
     """Writes ``settings.csv``, best setting first, and ``classes.csv``, which refers to it by ``setting``."""
     settings = grid.settings
     written = [folder / "settings.csv", folder / "classes.csv"]
-    _write(written[0], _setting_rows(settings, counts, categories))
-    _write(written[1], _class_rows(counts, categories))
+    write_csv(written[0], readable_rows(_setting_rows(settings, counts, categories)))
+    write_csv(written[1], readable_rows(_class_rows(counts, categories)))
     return written
 
 
@@ -45,7 +44,7 @@ def _setting_rows(
     yield ["setting", *settings[0].to_json(), *columns]
     for number in ranking(columns["pq_all"]).tolist():
         values = (column[number] for column in columns.values())
-        yield [number, *map(_cell, settings[number].to_json().values()), *(_cell(float(value)) for value in values)]
+        yield [number, *settings[number].to_json().values(), *map(float, values)]
 
 
 def _class_rows(counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:
@@ -55,20 +54,7 @@ def _class_rows(counts: SettingCounts, categories: Categories) -> Iterator[List[
         for place, category in enumerate(categories.values()):
             if np.isnan(quality.pq[place, number]):
                 continue
-            values = (_cell(100 * float(getattr(quality, measure)[place, number])) for measure in MEASURES)
+            values = (100 * float(getattr(quality, measure)[place, number]) for measure in MEASURES)
             tp, fp = int(counts.tp[place, number]), int(counts.fp[place, number])
             fn = int(counts.segments[place]) - tp
             yield [number, category.id, category.name, int(category.isthing), *values, tp, fp, fn]
-
-
-def _cell(value: Any) -> Any:
-    """Numbers as people write them; empty where there is none."""
-    if value is None or value != value:
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else value
-
-
-def _write(path: Path, rows: Iterator[List[Any]]) -> None:
-    with written_whole(path) as temporary:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)

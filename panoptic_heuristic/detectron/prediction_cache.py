@@ -1,6 +1,5 @@
 """One pass of a model over a data set, to keep what its heads say."""
 
-import hashlib
 import math
 import os
 import time
@@ -22,7 +21,6 @@ from pycocotools import mask as rle_codec
 from torch import Tensor
 
 from panoptic_heuristic import __version__
-from panoptic_heuristic.ablation.best_stuff import best_stuff
 from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.predictions import ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.region_store import remember_truth
@@ -31,7 +29,9 @@ from panoptic_heuristic.detectron.meta_arch import check_class_counts
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import is_integer
+from panoptic_heuristic.formats.files import file_sha256
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
+from panoptic_heuristic.fusion.best_stuff import best_stuff
 from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
 
 LOGITS_STRIDE = 4
@@ -229,12 +229,8 @@ def predictions_of(
 
 
 def _semantic_runs(sem_seg: Tensor, labels: Tensor, ids: ContiguousIds, settings: CachingSettings) -> SemanticRuns:
-    stuff = [
-        label
-        for label, category_id in enumerate(ids.labels)
-        if category_id is not None and not ids.categories[category_id].isthing
-    ]
-    best, above = best_stuff(sem_seg, stuff, settings.stuff_probability)
+    stuff = ids.categories.labels_of_stuff(dict(enumerate(ids.labels)))
+    best, above = (one.cpu().numpy() for one in best_stuff(sem_seg, stuff, settings.stuff_probability))
     kept = None
     if settings.store_logits:
         size = [math.ceil(side / LOGITS_STRIDE) for side in labels.shape]
@@ -286,15 +282,8 @@ def _config_of_predictions(cfg: CfgNode) -> Dict[str, Any]:
 def _weights(cfg: CfgNode) -> Dict[str, Optional[str]]:
     if not cfg.MODEL.WEIGHTS:
         return {"weights": None, "weights_sha256": None}
-    with open(PathManager.get_local_path(cfg.MODEL.WEIGHTS), "rb") as file:
-        return {"weights": os.path.basename(cfg.MODEL.WEIGHTS), "weights_sha256": _sha256(file)}
-
-
-def _sha256(file: Any) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(2**20):
-        digest.update(block)
-    return digest.hexdigest()
+    path = PathManager.get_local_path(cfg.MODEL.WEIGHTS)
+    return {"weights": os.path.basename(cfg.MODEL.WEIGHTS), "weights_sha256": file_sha256(path)}
 
 
 def _versions() -> Dict[str, str]:

@@ -2,7 +2,8 @@
 
 import colorsys
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
+from functools import cached_property
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
 
@@ -22,6 +23,11 @@ class Category:
     name: str
     isthing: bool
     color: Tuple[int, int, int]
+
+    @property
+    def kind(self) -> str:
+        """``thing`` or ``stuff``."""
+        return "thing" if self.isthing else "stuff"
 
 
 class Categories(Mapping):
@@ -85,6 +91,19 @@ class Categories(Mapping):
     def stuff(self) -> Tuple[Category, ...]:
         """The stuff categories, in the order of the list, which Detectron2's semantic labels follow."""
         return tuple(category for category in self.values() if not category.isthing)
+
+    @cached_property
+    def place_of(self) -> Mapping[int, int]:
+        """The place of each category id in the list, from 0."""
+        return {category_id: place for place, category_id in enumerate(self)}
+
+    def labels_of_stuff(self, label_to_category: Mapping[int, Optional[int]]) -> List[int]:
+        """The labels that mean stuff, ascending.
+
+        Args:
+            label_to_category: the dataset category id of each label, None for a label that means none.
+        """
+        return sorted(label for label, one in label_to_category.items() if one is not None and not self[one].isthing)
 
     def to_coco(self) -> list:
         """The ``categories`` list of a COCO panoptic JSON."""

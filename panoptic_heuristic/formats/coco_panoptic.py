@@ -38,6 +38,18 @@ class PanopticImage:
     png_name: Optional[str]
     segments_info: Tuple[Mapping[str, Any], ...]
 
+    @classmethod
+    def of_json(cls, image: Mapping[str, Any], annotation: Mapping[str, Any]) -> "PanopticImage":
+        """Of sound entries of ``images`` and of ``annotations``; the latter is empty where there is none."""
+        return cls(
+            image_id=image["id"],
+            file_name=image["file_name"],
+            height=image["height"],
+            width=image["width"],
+            png_name=annotation.get("file_name"),
+            segments_info=tuple(annotation.get("segments_info", ())),
+        )
+
 
 @dataclass(frozen=True)
 class PanopticJson:
@@ -73,16 +85,7 @@ def read_panoptic_json(path: PathLike, categories: Optional[Categories] = None) 
     images = []
     for image in data["images"]:
         annotation = annotation_of.get(image["id"], {})
-        images.append(
-            PanopticImage(
-                image_id=image["id"],
-                file_name=image["file_name"],
-                height=image["height"],
-                width=image["width"],
-                png_name=annotation.get("file_name"),
-                segments_info=tuple(annotation.get("segments_info", ())),
-            )
-        )
+        images.append(PanopticImage.of_json(image, annotation))
     return PanopticJson(Path(path), categories, tuple(images))
 
 

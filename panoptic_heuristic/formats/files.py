@@ -1,6 +1,7 @@
 """Reading and writing files so that wrong input is told plainly and nothing is half written."""
 
 import contextlib
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -56,6 +57,22 @@ def write_json(path: PathLike, value: Any) -> None:
     with written_whole(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(value, file, sort_keys=True)
+
+
+def file_sha256(path: PathLike) -> str:
+    """SHA-256 of a file's content, as hexadecimal digits; the file may be larger than memory.
+
+    Raises:
+        InputError: the file is missing or unreadable.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return digest.hexdigest()
 
 
 def inside(folder: PathLike, file_name: str) -> Path:

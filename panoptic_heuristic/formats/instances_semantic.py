@@ -221,7 +221,7 @@ def read_instances_json(path: PathLike, categories: Optional[Categories] = None)
     for problem in json_problems({"images": data.get("images")}, str(path), categories or _NO_CATEGORIES):
         raise InputError(problem)
     images = tuple(
-        PanopticImage(image["id"], image["file_name"], image["height"], image["width"], None, ())
+        PanopticImage.of_json(image, {})
         for image in data["images"]
     )
     annotations_of: Dict[int, List[Mapping[str, Any]]] = {image.image_id: [] for image in images}

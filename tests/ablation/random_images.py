@@ -8,7 +8,6 @@ from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import PQCounts, count_image
@@ -114,14 +113,6 @@ def counts_by_pixels(image: RandomImage, grid: Grid, number: int) -> PQCounts:
     return count_image(
         image.truth_ids, image.truth_segments, result.panoptic_seg.numpy(), result.segments_info, CATEGORIES
     )
-
-
-def without_truth(total: SettingCounts, image: RandomImage) -> SettingCounts:
-    """The counts with the image's ground-truth segments, which a sweep adds once."""
-    places = list(CATEGORIES)
-    for segment in image.truth_segments:
-        total.segments[places.index(segment["category_id"])] += not segment["iscrowd"]
-    return total
 
 
 def _mask(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -6,8 +6,7 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Setting
 from panoptic_heuristic.ablation.region_store import open_store
-from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes, read_photo
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import CLAIM_REGISTRY, Greedy, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
@@ -26,11 +25,8 @@ def result(tmp_path_factory, store):
 
 
 def pair_of(result, *numbers):
-    counts = result.total()
-    chosen = list(numbers)
     settings = result.grid.settings
-    counted = [values[:, chosen] for values in (counts.iou_sum, counts.tp, counts.fp)]
-    return Pair(*(settings[number] for number in numbers), SettingCounts(*counted, counts.segments, counts.images))
+    return Pair(*(settings[number] for number in numbers), result.total().of_settings(numbers))
 
 
 def score_by_pixels(store, image_id, setting):
@@ -112,17 +108,3 @@ class TestPictures:
         pink = (abs(with_images.astype(int) - (250, 2, 200)) < 8).all(axis=2)
         assert pink[:, : pink.shape[1] // 4].mean() > 0.4
         assert not (abs(without.astype(int) - (250, 2, 200)) < 3).all(axis=2).any()
-
-    def test_an_image_that_is_missing_damaged_or_of_another_size(self, tmp_path):
-        with pytest.raises(InputError, match="a.jpg cannot be read as an image"):
-            read_photo(tmp_path, "a.jpg", (48, 65))
-        (tmp_path / "b.jpg").write_text("no image")
-        with pytest.raises(InputError, match="b.jpg cannot be read as an image"):
-            read_photo(tmp_path, "b.jpg", (48, 65))
-        Image.new("RGB", (60, 48)).save(tmp_path / "c.jpg")
-        with pytest.raises(InputError, match="c.jpg is 60x48 pixels, but the cache says 65x48"):
-            read_photo(tmp_path, "c.jpg", (48, 65))
-        with pytest.raises(InputError, match="leads out of its folder"):
-            read_photo(tmp_path, "../c.jpg", (48, 65))
-
-

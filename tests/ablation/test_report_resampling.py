@@ -68,22 +68,16 @@ def test_counts_as_large_as_they_get_do_not_overflow():
 
 
 def test_a_setting_does_not_differ_from_itself_nor_from_its_like(parts):
-    same = [
-        SettingCounts(p.iou_sum[:, [0, 0]], p.tp[:, [0, 0]], p.fp[:, [0, 0]], p.segments, p.images) for p in parts
-    ]
-    found = resample(same, [2, 8], CATEGORIES, pair=(2, 8), replicates=50)
+    found = resample([part.of_settings([0, 0]) for part in parts], [2, 8], CATEGORIES, pair=(2, 8), replicates=50)
     assert found.difference(8, 2) == (0, 0)
     assert np.nanmax(np.abs(found.class_gain)) == 0
 
 
 def test_pairing_is_what_makes_intervals_short(parts):
     """A setting with one false positive more in each bucket is worse for certain, however the buckets vary."""
-    one_more = [
-        SettingCounts(
-            p.iou_sum[:, [0, 0]], p.tp[:, [0, 0]], p.fp[:, [0, 0]] + [0, 1], p.segments, p.images
-        )
-        for p in parts
-    ]
+    one_more = [part.of_settings([0, 0]) for part in parts]
+    for part in one_more:
+        part.fp[:, 1] += 1
     found = resample(one_more, [0, 1], CATEGORIES, pair=(0, 1), replicates=400)
     low, high = found.difference(1, 0)
     assert low < high < 0

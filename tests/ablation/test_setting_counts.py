@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.region_counts import in_units
+from panoptic_heuristic.ablation.regions import Truth
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, counts, summarize
 from tests.ablation.random_images import CATEGORIES
@@ -57,6 +58,28 @@ def test_counts_add_and_survive_a_file():
     assert both.segments.tolist() == (one.segments + other.segments).tolist()
     assert both.images == one.images + other.images
     assert (one + other).iou_sum.tolist() == both.iou_sum.tolist()
+
+
+def test_some_settings_of_a_file_are_those_of_the_whole():
+    whole = random_counts(3)
+    some = SettingCounts.zeros(PLACES, 2)
+    some.add_arrays(whole.to_arrays(), [4, 1])
+    for counted in (some, whole.of_settings([4, 1])):
+        for name in ("iou_sum", "tp", "fp"):
+            assert getattr(counted, name).tolist() == getattr(whole, name)[:, [4, 1]].tolist()
+        assert (counted.segments.tolist(), counted.images) == (whole.segments.tolist(), whole.images)
+
+
+def test_a_crowd_of_the_ground_truth_is_no_segment():
+    first, second = list(CATEGORIES)[:2]
+    segments = [(1, first, 0), (2, second, 1), (3, first, 0)]
+    truth = Truth.of_segments([dict(zip(("id", "category_id", "iscrowd"), one, strict=True)) for one in segments])
+    total = SettingCounts.zeros(PLACES, 2)
+    total.add_truth(truth, CATEGORIES)
+    total.add_to_setting(1, {second: CategoryCounts(iou_sum=7, tp=0, fp=4, fn=0)}, CATEGORIES)
+    assert (total.segments.tolist(), total.images) == ([2] + [0] * (PLACES - 1), 1)
+    assert total.of_setting(0, CATEGORIES) == {first: CategoryCounts(fn=2)}
+    assert total.of_setting(1, CATEGORIES)[second] == CategoryCounts(iou_sum=7, fp=4)
 
 
 def test_ious_are_rounded_as_in_quality():

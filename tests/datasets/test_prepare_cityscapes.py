@@ -1,7 +1,6 @@
 import importlib
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +8,8 @@ from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_annotation, read_dataset_yaml
+from tests.datasets.preparation import DATASETS, blocks, contents, refusal, truncate, written_by_any_number_of_processes
 from tests.datasets.training_samples import first_batch
-
-DATASETS = Path(__file__).resolve().parents[2] / "datasets"
 
 # 4x8 pixels, each block of 2x2 has one value of an instanceIds PNG.
 AACHEN = [
@@ -50,10 +48,6 @@ EXPECTED = {
 }
 
 
-def blocks(values, dtype):
-    return np.array(values, dtype=dtype).repeat(2, axis=0).repeat(2, axis=1)
-
-
 @pytest.fixture
 def cityscapes(monkeypatch):
     monkeypatch.syspath_prepend(str(DATASETS))
@@ -81,10 +75,6 @@ def root(tmp_path, monkeypatch):
 def write_image(path, height=4, width=8):
     path.parent.mkdir(parents=True)
     Image.new("RGB", (width, height), (90, 90, 90)).save(path)
-
-
-def contents(folder):
-    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_drawn_images(cityscapes, root):
@@ -144,14 +134,7 @@ def test_categories_are_those_of_detectron2(cityscapes):
 
 
 def test_several_processes_write_the_same_bytes(cityscapes, root, tmp_path):
-    for workers in ("1", "2"):
-        assert cityscapes.main(["--workers", workers, "--output", str(tmp_path / workers)]) == 0
-    one, two = contents(tmp_path / "1"), contents(tmp_path / "2")
-    assert len(one) == 7
-    assert [path.relative_to(tmp_path / "1") for path in one] == [
-        path.relative_to(tmp_path / "2") for path in two
-    ]
-    assert list(one.values()) == list(two.values())
+    assert written_by_any_number_of_processes(cityscapes.main, tmp_path) == 7
 
 
 @pytest.mark.parametrize("damage", ["delete", "empty", "head", "cut", "end", "size", "strange id"])
@@ -162,22 +145,15 @@ def test_a_second_run_mends_what_is_missing_or_damaged_and_keeps_the_rest(citysc
     pngs = root / "panoptic_val"
     broken = pngs / "aachen_000000_000019_gtFine_panoptic.png"
     kept = pngs / "zurich_000001_000019_gtFine_panoptic.png"
-    whole = broken.read_bytes()
     if damage == "delete":
         broken.unlink()
         (root / "panoptic_val.json").unlink()
-    elif damage == "empty":
-        broken.write_bytes(b"")
-    elif damage == "head":
-        broken.write_bytes(whole[:30])
-    elif damage == "cut":
-        broken.write_bytes(whole[:-30])
-    elif damage == "end":
-        broken.write_bytes(whole[:-1])
     elif damage == "size":
         Image.new("RGB", (4, 4)).save(broken)
     elif damage == "strange id":
         Image.new("RGB", (8, 4), (6, 0, 0)).save(broken)
+    else:
+        truncate(broken, damage)
     os.utime(kept, (1, 1))
     assert cityscapes.main(arguments) == 0
     assert contents(root) == before
@@ -258,12 +234,7 @@ def image_damaged(root):
 )
 def test_wrong_input_is_one_sentence_and_no_json(cityscapes, root, capsys, spoil, sentence):
     spoil(root)
-    assert cityscapes.main(["--splits", "val", "--workers", "1"]) == 2
-    printed = capsys.readouterr().err
-    (error,) = [line for line in printed.splitlines() if line.startswith("error: ")]
-    assert sentence in error
-    assert "Traceback" not in printed
-    assert not (root / "panoptic_val.json").exists()
+    assert sentence in refusal(cityscapes.main, root, capsys)
 
 
 @pytest.mark.parametrize("legal", [0, 33, 24000, 33999])

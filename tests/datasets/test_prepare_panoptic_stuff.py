@@ -4,15 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "datasets"
+from tests.datasets.preparation import DATASETS, truncate
 
 CATEGORIES = [
     {"id": 1, "name": "cat", "isthing": 1},
@@ -32,7 +30,7 @@ DRAWN = {
 
 @pytest.fixture
 def stuff(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.syspath_prepend(str(DATASETS))
     return importlib.import_module("prepare_panoptic_stuff")
 
 
@@ -80,16 +78,12 @@ def test_a_second_run_makes_what_is_missing_or_damaged_and_keeps_the_rest(stuff,
     whole = path.read_bytes()
     if damage == "delete":
         path.unlink()
-    elif damage == "empty":
-        path.write_bytes(b"")
-    elif damage == "cut":
-        path.write_bytes(whole[:-30])
-    elif damage == "end":
-        path.write_bytes(whole[:-1])
     elif damage == "size":
         Image.new("L", (3, 5)).save(path)
     elif damage == "mode":
         Image.new("RGB", (3, 4)).save(path)
+    else:
+        truncate(path, damage)
     os.utime(kept, (1, 1))
     capsys.readouterr()
     assert stuff.main(arguments(tree)) == 0
@@ -191,7 +185,7 @@ def coco_tree(root, coco_sample):
 
 def test_real_coco_images_in_several_processes_equal_a_loop_over_segments(tmp_path, coco_sample):
     coco_tree(tmp_path, coco_sample)
-    command = [sys.executable, str(SCRIPTS / "prepare_panoptic_stuff.py"), "--coco", "--workers", "2"]
+    command = [sys.executable, str(DATASETS / "prepare_panoptic_stuff.py"), "--coco", "--workers", "2"]
     done = subprocess.run(
         command,
         env={**os.environ, "DETECTRON2_DATASETS": str(tmp_path)},

@@ -102,3 +102,17 @@ def test_what_is_wrong_is_told(entries, said):
 
 def test_colors_at_the_ends_of_the_range():
     assert Categories.from_coco(_entry(color=[0, 255, 0]))[1].color == (0, 255, 0)
+
+
+def test_places_and_labels_of_stuff():
+    categories = Categories.from_coco(CATEGORIES)
+    assert categories.place_of == {0: 0, 7: 1, 9: 2, 90: 3}
+    # Two labels may mean one category; labels of things and of nothing are left out.
+    assert categories.labels_of_stuff({5: 0, 4: 7, 3: None, 2: 9, 1: 9, 0: 90}) == [1, 2, 5]
+    assert categories.labels_of_stuff({}) == []
+
+
+def test_kinds_are_told_as_people_say_them():
+    assert [category.kind for category in Categories.from_coco(CATEGORIES).values()] == [
+        "stuff", "thing", "stuff", "thing",
+    ]  # fmt: skip

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.files import inside, read_json, write_json, written_whole
+from panoptic_heuristic.formats.files import file_sha256, inside, read_json, write_json, written_whole
 
 
 def test_json_round_trip_makes_folders(tmp_path):
@@ -28,6 +29,15 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(InputError, match=re.escape(f"cannot read {tmp_path}: Is a directory")):
         read_json(tmp_path)
+
+
+def test_the_hash_of_a_file_is_that_of_all_its_blocks(tmp_path):
+    content = bytes(range(251)) * 9000
+    assert len(content) > 2 * 2**20
+    (tmp_path / "a").write_bytes(content)
+    assert file_sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+    with pytest.raises(InputError, match=re.escape(f"cannot read {tmp_path / 'no'}: No such file")):
+        file_sha256(tmp_path / "no")
 
 
 def test_bad_json_is_told_with_its_line(tmp_path):

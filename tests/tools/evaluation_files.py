@@ -3,16 +3,12 @@
 import contextlib
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from panoptic_heuristic.quality import IOU_UNIT, Result
-from tests.conftest import ROOT
 from tests.panoptic_predictions import write_predictions
 from tests.tiny_panoptic import write_tiny_panoptic
 
@@ -72,10 +68,3 @@ def many_images(files, number):
         content["annotations"] = [
             {**content["annotations"][place], "image_id": image_id} for place, image_id in reversed(copies)
         ]
-
-
-def run(arguments, **kwargs):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)], capture_output=True, text=True, env=environment, timeout=60, **kwargs
-    )

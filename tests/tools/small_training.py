@@ -2,15 +2,15 @@
 
 import contextlib
 import io
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
 from panopticapi.evaluation import pq_compute
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.conftest import ROOT
+from tests.processes import run
+
 SMALL_MODEL = Path(__file__).with_name("small_model.yaml")
 
 
@@ -31,10 +31,7 @@ class Trained(NamedTuple):
 
 def run_command(path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess:
     """Runs a command of the project as a user would."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, str(ROOT / path), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
-    )  # fmt: skip
+    return run([ROOT / path, *arguments], cwd=ROOT, timeout=None)
 
 
 def panopticapi_quality(ground_truth: Path, predictions: Path) -> dict:

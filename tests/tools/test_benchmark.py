@@ -5,7 +5,7 @@ import pytest
 
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts
 from tests.conftest import ROOT
-from tests.tools.evaluation_files import run
+from tests.processes import run
 
 pytest.importorskip("panopticapi")
 

@@ -1,15 +1,11 @@
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import interrupt_at_work, needs_proc, run
 from tests.tiny_panoptic import DRAWINGS, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "check_dataset.py"
@@ -153,18 +149,6 @@ def test_real_coco_images_pass(main, coco_sample, tmp_path, capsys):
 # --- as a program of its own ---
 
 
-def run(arguments, **kwargs):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=60,
-        **kwargs,
-    )
-
-
 def test_runs_from_the_command_line(data):
     assert run([TOOL, data.yaml, "--workers", "2"]).returncode == 0
     os.remove(data.image("val", 0))
@@ -189,21 +173,7 @@ def test_loads_nothing_heavy():
     assert run(["-c", code]).stdout.splitlines()[-1] == "heavy: []"
 
 
-def _processes_of_group(group):
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        if int(state[2]) == group and state[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
-@pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="reads /proc to see which processes are left"
-)
+@needs_proc
 def test_ctrl_c_leaves_no_process(tmp_path):
     # One noisy PNG, named by ten thousand images: work for minutes out of a few files.
     data = write_tiny_panoptic(tmp_path, splits=("val",), drawings=DRAWINGS[:1])
@@ -215,25 +185,5 @@ def test_ctrl_c_leaves_no_process(tmp_path):
         annotation = content["annotations"][0]
         annotation["segments_info"] = []
         content["annotations"] = [{**annotation, "image_id": i} for i in range(10000)]
-    process = subprocess.Popen(
-        [sys.executable, TOOL, data.yaml, "--workers", "2"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while len(_processes_of_group(process.pid)) < 3:
-            assert process.poll() is None and time.monotonic() < deadline, "the workers did not start"
-            time.sleep(0.05)
-        time.sleep(0.3)
-        os.killpg(process.pid, signal.SIGINT)  # As a terminal does: to every process of the group.
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert (out, err) == ("", "stopped\n")
-        assert _processes_of_group(process.pid) == []
-    finally:
-        if _processes_of_group(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
+    code, out, err = interrupt_at_work([TOOL, data.yaml, "--workers", "2"])
+    assert (code, out, err) == (130, "", "stopped\n")

@@ -1,9 +1,6 @@
 """tools/convert_panoptic.py: every conversion there and back, on files, and what it refuses."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +10,7 @@ from panoptic_heuristic.formats import read_annotation, read_panoptic_json
 from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
 from tests.conftest import ROOT
 from tests.panoptic_maps import up_to_numbering
+from tests.processes import run
 from tests.tiny_panoptic import CATEGORIES, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "convert_panoptic.py"
@@ -286,17 +284,10 @@ def test_a_failed_conversion_leaves_no_json_of_before(main, data, tmp_path):
     assert not [path for path in (tmp_path / "out").rglob("*") if ".partial" in path.name]
 
 
-def run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120
-    )
-
-
 def test_any_number_of_workers_writes_the_same_bytes(main, data, tmp_path):
     arguments = [*coco(data), "--label-divisor", 7]
     assert main("coco-to-label-divisor", *arguments, "--output", tmp_path / "one") == 0
-    done = run(TOOL, "coco-to-label-divisor", *arguments, "--output", tmp_path / "two", "--workers", 2)
+    done = run([TOOL, "coco-to-label-divisor", *arguments, "--output", tmp_path / "two", "--workers", 2])
     assert (done.returncode, done.stderr) == (0, "")
     assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
 
@@ -308,7 +299,7 @@ def test_it_loads_nothing_heavy():
         "spec.loader.exec_module(importlib.util.module_from_spec(spec)); "
         "print({'torch', 'detectron2', 'matplotlib', 'fvcore'} & set(sys.modules))"
     )
-    done = run("-c", code)
+    done = run(["-c", code])
     assert (done.stdout, done.stderr) == ("set()\n", "")
 
 

@@ -3,18 +3,14 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import interrupt_at_work, needs_proc, run
 from tests.tiny_panoptic import write_png
-from tests.tools.evaluation_files import Files, many_images, run
+from tests.tools.evaluation_files import Files, many_images
 
 TOOL = ROOT / "tools" / "evaluate_pq.py"
 
@@ -47,19 +43,7 @@ def test_runs_from_the_command_line(files):
     assert not files.output.exists()
 
 
-def _processes_of_group(group):
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        if int(state[2]) == group and state[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc to see which processes are left")
+@needs_proc
 def test_ctrl_c_leaves_no_process_and_no_file(tmp_path):
     # One noisy pair, named by ten thousand images: work for minutes out of a few files.
     files = Files(tmp_path)
@@ -72,25 +56,6 @@ def test_ctrl_c_leaves_no_process_and_no_file(tmp_path):
         content["images"] = [{"id": k, "file_name": "a.jpg", "height": 600, "width": 800} for k in range(10000)]
         content["annotations"] = annotations
     files.predictions.json.write_text(json.dumps({"annotations": annotations}))
-    process = subprocess.Popen(
-        [sys.executable, TOOL, *files.arguments, "--workers", "2", "--output", files.output],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while len(_processes_of_group(process.pid)) < 3:
-            assert process.poll() is None and time.monotonic() < deadline, "the workers did not start"
-            time.sleep(0.05)
-        time.sleep(0.3)
-        os.killpg(process.pid, signal.SIGINT)  # As a terminal does: to every process of the group.
-        out, err = process.communicate(timeout=60)
-        assert (process.returncode, out, err) == (130, "", "stopped\n")
-        assert _processes_of_group(process.pid) == []
-        assert not files.output.exists()
-    finally:
-        if _processes_of_group(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
+    arguments = [TOOL, *files.arguments, "--workers", "2", "--output", files.output]
+    assert interrupt_at_work(arguments) == (130, "", "stopped\n")
+    assert not files.output.exists()

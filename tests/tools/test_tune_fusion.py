@@ -1,7 +1,5 @@
 import dataclasses
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,6 +9,7 @@ from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.small_caches import small_scenes, write_cache, write_truth
 from tests.conftest import ROOT
+from tests.processes import run
 
 STAGE_FILES = ("global", "per_class", "calibrated", "calibrated_factor", "calibrated_one_cut")
 FILES = {"tuned.yaml", "tuning.json", *(f"{name}.yaml" for name in STAGE_FILES)}
@@ -273,7 +272,5 @@ def test_unknown_agreement_is_needed_by_one_stage_only(main, scenes, tmp_path, c
 
 
 def test_help_shows_an_example():
-    done = subprocess.run(
-        [sys.executable, "tools/tune_fusion.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
+    done = run([ROOT / "tools" / "tune_fusion.py", "--help"])
     assert done.returncode == 0 and "--cache cache --base" in done.stdout and "--eval-only" in done.stdout

@@ -1,15 +1,13 @@
 """tools/visualize_panoptic.py: which images it draws, from which files, and what it refuses."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.conftest import ROOT
+from tests.processes import run
 from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "visualize_panoptic.py"
@@ -242,16 +240,9 @@ def test_an_image_is_turned_as_its_exif_data_says(main, data, tmp_path):
     assert main("--image-root", data.root / "val", *truth(data), "--images", 1) == 0
 
 
-def run(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120
-    )
-
-
 def test_several_workers(data, tmp_path):
     arguments = [*truth(data), *predictions(data), "--output", tmp_path / "out", "--workers", 2, "--worst", 2]
-    done = run(TOOL, *arguments)
+    done = run([TOOL, *arguments])
     assert (done.returncode, done.stderr) == (0, "")
     assert drawn(tmp_path) == ["image_1.png", "image_3.png", "sheet_1.png"]
 
@@ -263,7 +254,7 @@ def test_it_loads_nothing_heavy():
         "importlib.util.module_from_spec(spec); sys.modules['tool'] = module; spec.loader.exec_module(module); "
         "print({'torch', 'detectron2', 'matplotlib', 'fvcore'} & set(sys.modules))"
     )
-    done = run("-c", code)
+    done = run(["-c", code])
     assert (done.stdout, done.stderr) == ("set()\n", "")
 
 

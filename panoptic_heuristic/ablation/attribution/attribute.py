@@ -23,11 +23,19 @@ from panoptic_heuristic.ablation.attribution.oracles import ORACLES
 from panoptic_heuristic.ablation.attribution.pixel_errors import count_pixel_errors
 from panoptic_heuristic.ablation.grid import Setting
 from panoptic_heuristic.ablation.region_store import RegionStore
-from panoptic_heuristic.ablation.region_sweep import is_exact_on_regions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusion import ByScore, FusionResult, InstanceSet, NoSuppression, SemanticMap, fuse
+from panoptic_heuristic.fusion import (
+    DEFAULT_PIPELINE,
+    FusionResult,
+    Greedy,
+    InstanceSet,
+    PerPixel,
+    SemanticMap,
+    fuse,
+)
+from panoptic_heuristic.fusion.stages import rule_name
 from panoptic_heuristic.quality import PQCounts
 from panoptic_heuristic.quality.counts import add_into
 
@@ -54,10 +62,16 @@ class AttributionJob:
     setting: Setting
 
     def __post_init__(self):
-        if not is_exact_on_regions(self.setting.claim):
+        pipeline = self.setting.pipeline()
+        if type(pipeline.claim) not in (Greedy, PerPixel):
             raise InputError(f"errors of the claim rule {self.setting.claim.name} cannot be traced; use greedy")
-        if (self.setting.order, self.setting.suppress) != (ByScore(), NoSuppression()):
-            raise InputError("errors are traced for the order by score without suppression only; leave out both")
+        for stage, rule in pipeline.rules.items():
+            if stage != "claim" and rule != DEFAULT_PIPELINE.rules[stage]:
+                raise InputError(
+                    f"errors are traced for Detectron2's rules only, got {stage}={rule_name(stage, rule)}; leave it out"
+                )
+        if pipeline.thing_area_thresh > 0:
+            raise InputError(f"errors are traced without thing_area_thresh, got {pipeline.thing_area_thresh:g}; leave it out")
         floor, cutoff = self.store.cache.manifest.floors.instances_score_thresh, self.setting.instances_score_thresh
         if cutoff < floor:
             raise InputError(
@@ -72,13 +86,10 @@ class AttributionJob:
 
 
 @dataclass(frozen=True, eq=False)
-class ImageAttribution:
-    """What became of one image.
+class Tallies:
+    """What is counted of an image, or of all.
 
     Attributes:
-        image_id: the image.
-        fingerprint: of what it was worked out from, see :meth:`RegionStore.fingerprint`.
-        errors: missed segments in the order of the ground truth, then false positives in that of the map.
         counts: by :data:`AS_IT_IS` and by oracle.
         segments: ground-truth things and stuff, without crowds.
         predicted: things and stuff of the fused map.
@@ -87,9 +98,6 @@ class ImageAttribution:
         disagreement: of the two heads.
     """
 
-    image_id: int
-    fingerprint: str
-    errors: Tuple[Error, ...]
     counts: Dict[str, PQCounts]
     segments: Tuple[int, int]
     predicted: Tuple[int, int]
@@ -99,8 +107,23 @@ class ImageAttribution:
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
-    """What became of all images: sums, and the errors with their images. Attributes as in :class:`ImageAttribution`.
+class ImageAttribution(Tallies):
+    """What became of one image.
+
+    Attributes:
+        image_id: the image.
+        fingerprint: of what it was worked out from, see :meth:`RegionStore.fingerprint`.
+        errors: missed segments in the order of the ground truth, then false positives in that of the map.
+    """
+
+    image_id: int
+    fingerprint: str
+    errors: Tuple[Error, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution(Tallies):
+    """What became of all images: sums, and the errors with their images.
 
     Attributes:
         image_ids: the images, ascending.
@@ -111,12 +134,6 @@ class Attribution:
     image_ids: Tuple[int, ...]
     fingerprint: str
     errors: Tuple[Tuple[int, Error], ...]
-    counts: Dict[str, PQCounts]
-    segments: Tuple[int, int]
-    predicted: Tuple[int, int]
-    stuff_pixels: np.ndarray
-    pixel_errors: np.ndarray
-    disagreement: Disagreement
 
 
 def attribute(
@@ -161,15 +178,15 @@ def total_of(images: Iterable[ImageAttribution], categories: int) -> Attribution
         pixel_errors = pixel_errors + image.pixel_errors
         disagreement = disagreement + image.disagreement
     return Attribution(
-        tuple(image_ids),
-        made_from.hexdigest(),
-        tuple(errors),
-        counts,
-        tuple(segments.tolist()),
-        tuple(predicted.tolist()),
-        stuff_pixels,
-        pixel_errors,
-        disagreement,
+        image_ids=tuple(image_ids),
+        fingerprint=made_from.hexdigest(),
+        errors=tuple(errors),
+        counts=counts,
+        segments=tuple(segments.tolist()),
+        predicted=tuple(predicted.tolist()),
+        stuff_pixels=stuff_pixels,
+        pixel_errors=pixel_errors,
+        disagreement=disagreement,
     )
 
 

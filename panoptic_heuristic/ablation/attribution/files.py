@@ -4,7 +4,6 @@ OUTPUT/segments.csv       one line per missed segment and false positive
 OUTPUT/attribution.json   all sums: causes by category, oracles, pixels, the images with most errors
 """
 
-import csv
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
@@ -17,7 +16,8 @@ from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Error
 from panoptic_heuristic.ablation.attribution.oracles import TITLES
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.files import write_json, written_whole
+from panoptic_heuristic.formats.csv_files import write_csv
+from panoptic_heuristic.formats.files import write_json
 from panoptic_heuristic.quality import PQCounts, summarize
 
 FORMAT = 1
@@ -67,8 +67,7 @@ def write_attribution(folder: Path, job: AttributionJob, total: Attribution) -> 
     segments, summary = (folder / name for name in FILES)
     try:
         summary.unlink(missing_ok=True)
-        with written_whole(segments) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(segment_rows(total, job.categories))
+        write_csv(segments, segment_rows(total, job.categories))
         write_json(summary, attribution_json(job, total))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from error

@@ -3,23 +3,24 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Iterable, List, Optional, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from panoptic_heuristic.ablation.grid import Grid, Setting
-from panoptic_heuristic.ablation.region_stages import stages_are_exact_on_regions
+from panoptic_heuristic.ablation.region_stages import asks_best_stuff, is_exact_on_regions
 from panoptic_heuristic.ablation.region_store import RegionStore
-from panoptic_heuristic.ablation.region_sweep import add_regions, is_exact_on_regions
+from panoptic_heuristic.ablation.region_sweep import add_regions
+from panoptic_heuristic.ablation.regions import Truth
 from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import count_image
 from panoptic_heuristic.quality.matching import match_image
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, draw_panels
+from panoptic_heuristic.visual.photo import read_photo
 from panoptic_heuristic.visual.sheet import Row, make_sheet
 
 # Four pictures of this side, and their captions, are legible on a page of usual width.
@@ -128,7 +129,7 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     categories = store.cache.manifest.categories
     ids, segments = store.truth_of(change.image_id)
     truth = SegmentMap(ids, segments)
-    photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape)
+    photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape, "the cache")
     maps, pictures = [truth], []
     for setting in (pair.default, pair.best):
         prediction = SegmentMap(*_fused(store, change.image_id, setting))
@@ -146,45 +147,21 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     return content.getvalue()
 
 
-def read_photo(image_root: Path, file_name: str, size: Tuple[int, int]) -> np.ndarray:
-    """Reads an image as (H, W, 3) uint8 RGB.
-
-    Raises:
-        InputError: it is missing or damaged, or not of the size (H, W).
-    """
-    path = inside(image_root, file_name)
-    try:
-        with Image.open(path) as photo:
-            # As Detectron2 turns it before it compares sizes.
-            pixels = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
-    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as an image: {error}") from error
-    if pixels.shape[:2] != tuple(size):
-        height, width = size
-        found = f"{pixels.shape[1]}x{pixels.shape[0]}"
-        raise InputError(f"{path} is {found} pixels, but the cache says {width}x{height}")
-    return pixels
-
-
 def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
     """The counts of one image under both settings."""
     settings = (pair.default, pair.best)
     grid = _grid_of(settings)
-    if stages_are_exact_on_regions(grid) and all(is_exact_on_regions(setting.claim) for setting in settings):
+    manifest = store.cache.manifest
+    if all(is_exact_on_regions(setting.pipeline(), manifest.floors.stuff_probability) for setting in settings):
         return _count_regions(store, settings, grid, image_id)
-    categories = store.cache.manifest.categories
+    categories = manifest.categories
     total = SettingCounts.zeros(len(categories), 2)
     ids, segments = store.truth_of(image_id)
-    _add_segments(total, [s["category_id"] for s in segments if not s.get("iscrowd", 0)], list(categories))
+    total.add_truth(Truth.of_segments(segments), categories)
     for number, setting in enumerate(settings):
         counts = count_image(ids, segments, *_fused(store, image_id, setting), categories)
-        for place, category_id in enumerate(categories):
-            if category_id in counts:
-                value = counts[category_id]
-                for into, one in ((total.iou_sum, value.iou_sum), (total.tp, value.tp), (total.fp, value.fp)):
-                    into[place, number] += one
-    return SettingCounts(total.iou_sum, total.tp, total.fp, total.segments, 1)
+        total.add_to_setting(number, counts, categories)
+    return total
 
 
 def _grid_of(settings: Sequence[Setting]) -> Grid:
@@ -194,37 +171,25 @@ def _grid_of(settings: Sequence[Setting]) -> Grid:
             tuple(dict.fromkeys(getattr(setting, name) for setting in settings))
             for name in ("claim", "instances_score_thresh", "stuff_limit")
         ),
-        order=settings[0].order,
-        suppress=settings[0].suppress,
+        base=settings[0].base,
     )
 
 
 def _count_regions(store: RegionStore, settings: Sequence[Setting], grid: Grid, image_id: int) -> SettingCounts:
     categories = store.cache.manifest.categories
     total = SettingCounts.zeros(len(categories), len(grid))
-    regions = store.read(image_id)
+    regions = store.read(image_id, with_best_stuff=asks_best_stuff(grid.base))
     add_regions(total, regions, categories, grid, range(len(grid.claims)))
-    chosen = [grid.settings.index(setting) for setting in settings]
-    counted = [values[:, chosen] for values in (total.iou_sum, total.tp, total.fp)]
-    _add_segments(total, regions.truth.category_ids[~regions.truth.iscrowd].tolist(), list(categories))
-    return SettingCounts(*counted, total.segments, 1)
-
-
-def _add_segments(total: SettingCounts, category_ids: Sequence[int], categories: Sequence[int]) -> None:
-    for category_id in category_ids:
-        total.segments[categories.index(category_id)] += 1
+    total.add_truth(regions.truth, categories)
+    return total.of_settings([grid.settings.index(setting) for setting in settings])
 
 
 def _fused(store: RegionStore, image_id: int, setting: Setting) -> tuple:
     """The map, (H, W) ids, and its segments."""
     manifest = store.cache.manifest
-    predictions = store.cache.read(image_id)
-    result = fuse(
-        predictions.to_instances(),
-        predictions.to_semantics(manifest.label_to_category),
-        manifest.categories,
-        setting.pipeline(),
-    )
+    predictions, pipeline = store.cache.read(image_id), setting.pipeline()
+    semantics = manifest.semantics_of(predictions, pipeline)
+    result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
     return result.panoptic_seg.numpy(), result.segments_info
 
 

@@ -1,20 +1,20 @@
 """The CSV files of a report."""
 
-import csv
 import math
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Sequence
+from typing import Any, Iterator, List, Sequence
 
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.sweep_tables import MEASURES
-from panoptic_heuristic.formats.files import written_whole
+from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 
 
 def write_settings(path: Path, sweeps: Sequence[ReportedSweep]) -> None:
     """Writes all settings of each sweep, best first, with PQ, SQ and RQ in percent."""
     thresholds = list(sweeps[0].result.grid.settings[0].to_json())
     header = ["sweep", "rank", "setting", *thresholds, *sweeps[0].columns]
-    _write(path, header, (row for sweep in sweeps for row in _settings(sweep)))
+    rows = (row for sweep in sweeps for row in _settings(sweep))
+    write_csv(path, [header, *readable_rows(rows)])
 
 
 def write_classes(path: Path, sweeps: Sequence[ReportedSweep]) -> None:
@@ -22,7 +22,8 @@ def write_classes(path: Path, sweeps: Sequence[ReportedSweep]) -> None:
     header = ["sweep", "category_id", "name", "isthing"]
     header += [f"{measure}_{which}" for measure in MEASURES for which in ("default", "best", "difference")]
     header += [f"{count}_{which}" for count in ("tp", "fp", "fn") for which in ("default", "best")]
-    _write(path, header, (row for sweep in sweeps for row in _classes(sweep)))
+    rows = (row for sweep in sweeps for row in _classes(sweep))
+    write_csv(path, [header, *readable_rows(rows)])
 
 
 def _settings(sweep: ReportedSweep) -> Iterator[List[Any]]:
@@ -44,18 +45,3 @@ def _classes(sweep: ReportedSweep) -> Iterator[List[Any]]:
             continue
         tp, fp = ([int(values[place, number]) for number in pair] for values in (counts.tp, counts.fp))
         yield [*row, *tp, *fp, *(int(counts.segments[place]) - matched for matched in tp)]
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with written_whole(path) as temporary:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows([_cell(value) for value in row] for row in rows)
-
-
-def _cell(value: Any) -> Any:
-    """Numbers as people write them; empty where there is none."""
-    if value is None or value != value:
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else value

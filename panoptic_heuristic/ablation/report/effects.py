@@ -98,7 +98,7 @@ def _class_rows(sweep: ReportedSweep, resampled: Optional[Resampled]) -> List[Tu
         bounds = interval(resampled.class_gain[:, place]) if resampled is not None and best != default else None
         tp, fp = ([int(values[place, number]) for number in pair] for values in (counts.tp, counts.fp))
         segments = int(counts.segments[place])
-        cells = [category.name, "thing" if category.isthing else "stuff", count(segments)]
+        cells = [category.name, category.kind, count(segments)]
         cells += [measure(default), measure(best), signed(best - default), between(bounds)]
         cells += [_from_to(lambda value: measure(value, 1), percents[name]) for name in ("sq", "rq")]
         cells += [_from_to(count, values) for values in (tp, fp, [segments - matched for matched in tp])]

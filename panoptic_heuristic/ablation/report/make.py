@@ -24,7 +24,6 @@ from panoptic_heuristic.ablation.report.markdown import to_markdown
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.resampling import Resampled
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweep import SweepResult
 from panoptic_heuristic.formats.files import written_whole
 
@@ -148,13 +147,10 @@ def _changes(images: Images, sweep: ReportedSweep, prefix: str, level: int, prog
             Text("The default is the best setting, so no image changes."),
         ]
     settings, numbers = sweep.result.grid.settings, [sweep.default, sweep.best]
-    counts = sweep.counts
     pair = Pair(
         settings[sweep.default],
         settings[sweep.best],
-        SettingCounts(
-            counts.iou_sum[:, numbers], counts.tp[:, numbers], counts.fp[:, numbers], counts.segments, counts.images
-        ),
+        sweep.counts.of_settings(numbers),
     )
     found = find_changes(images.store, pair, progress=progress)
     pictures = []

@@ -15,7 +15,7 @@ from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffL
 from panoptic_heuristic.ablation.region_sweep import add_regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import pq_of
-from panoptic_heuristic.ablation.tuning.images import TuningImage, segments_of
+from panoptic_heuristic.ablation.tuning.images import TuningImage
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 
@@ -115,7 +115,7 @@ def _best(
     total = SettingCounts.zeros(len(categories), len(grid))
     for image in images:
         add_regions(total, image.regions, categories, grid, range(len(grid.claims)))
-    total = SettingCounts(total.iou_sum, total.tp, total.fp, segments_of(images, categories), len(images))
+        total.add_truth(image.regions.truth, categories)
     settings = grid.settings
     distances = [_distance(setting, near, typical_area) for setting in settings]
     # The last key sorts first.

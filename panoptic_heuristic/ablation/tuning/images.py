@@ -142,11 +142,10 @@ def _load(store: RegionStore, calibrated: bool, image_id: int) -> TuningImage:
 
 
 def _places(category_ids: np.ndarray, categories: Categories, whose: str) -> np.ndarray:
-    place_of = {category_id: place for place, category_id in enumerate(categories)}
     for category_id in category_ids.tolist():
-        if category_id not in place_of:
+        if category_id not in categories:
             raise InputError(f"{whose} has category {category_id}, which is not among the categories")
-    return np.array([place_of[category_id] for category_id in category_ids.tolist()], dtype=np.int64)
+    return np.array([categories.place_of[category_id] for category_id in category_ids.tolist()], dtype=np.int64)
 
 
 def segments_of(images: Iterable[TuningImage], categories: Categories) -> np.ndarray:

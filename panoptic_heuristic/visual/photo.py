@@ -1,0 +1,45 @@
+"""The images that maps are drawn beside."""
+
+from pathlib import Path
+from typing import Tuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import inside
+
+
+def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by: str) -> np.ndarray:
+    """Reads an image as (H, W, 3) uint8 RGB, turned as its EXIF data says.
+
+    Args:
+        image_root: the folder of the images.
+        file_name: in it.
+        size: expected, (H, W) in pixels.
+        said_by: what says so, for the error.
+
+    Raises:
+        InputError: the name leads out of the folder, the image is missing or damaged, or not of the size.
+    """
+    path = inside(image_root, file_name)
+    try:
+        with Image.open(path) as photo:
+            # Pillow's own warning of huge images is no help to a user; the size is known.
+            if max(photo.size) != max(size):
+                raise _other_size(path, photo.size[::-1], size, said_by)
+            # As Detectron2 turns it before it compares sizes.
+            pixels = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+    except InputError:
+        raise
+    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as an image: {error}") from error
+    if pixels.shape[:2] != tuple(size):
+        raise _other_size(path, pixels.shape[:2], size, said_by)
+    return pixels
+
+
+def _other_size(path: Path, found: Tuple[int, int], expected: Tuple[int, int], said_by: str) -> InputError:
+    found, expected = ("{1}x{0}".format(*one) for one in (found, expected))
+    return InputError(f"{path} is {found} pixels, but {said_by} says {expected}")
