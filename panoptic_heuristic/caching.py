@@ -15,7 +15,7 @@ from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, 
 from panoptic_heuristic.formats.files import PathLike, file_sha256
 from panoptic_heuristic.formats.rle import run_ends
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusing import HeadOutputs, LabelMeaning, read_head_outputs
+from panoptic_heuristic.fusing import ImageResults, LabelMeaning, read_head_outputs
 from panoptic_heuristic.fusion import SemanticMap
 from panoptic_heuristic.fusion.best_stuff import best_stuff
 from panoptic_heuristic.fusion.instance_measures import semantic_agreement
@@ -60,7 +60,7 @@ def cache_files(
     cache = PredictionCache.create(folder, manifest)
     missing = {image.image_id for image in cache.missing()}
     jobs = [
-        HeadOutputs(
+        ImageResults(
             image,
             tuple(one for one in heads.instances.get(image.image_id, ()) if not one.score < score_floor),
             heads.semantics.get(image.image_id),
@@ -90,7 +90,7 @@ def _labels(heads: Heads) -> LabelMeaning:
     }
 
 
-def _keep(cache: PredictionCache, meaning: LabelMeaning, outputs: HeadOutputs) -> None:
+def _keep(cache: PredictionCache, meaning: LabelMeaning, outputs: ImageResults) -> None:
     if multiprocessing.parent_process() is not None:
         # Several processes share the cores already.
         torch.set_num_threads(1)
@@ -119,7 +119,7 @@ def _relabelled(semantics: SemanticMap, label_to_category: LabelMeaning) -> Sema
     return SemanticMap(semantics.look_up(values), label_to_category)
 
 
-def _compressed(outputs: HeadOutputs) -> tuple:
+def _compressed(outputs: ImageResults) -> tuple:
     """The masks as compressed run lengths, whatever they came as."""
     height, width = outputs.image.height, outputs.image.width
     ends = run_ends([entry.segmentation for entry in outputs.instances], height, width, "mask {}".format)

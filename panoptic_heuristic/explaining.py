@@ -20,7 +20,10 @@ FATES = {
     "duplicate": "like a better one",
     "no_room": "too little free",
     "outvoted": "too little won",
+    "veto": "labels say stuff",
+    "thing_area": "thing too small",
     "stuff_area": "area too small",
+    "border": "lost at borders",
 }
 """The reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate`, for people."""
 
@@ -30,7 +33,8 @@ _MOST_TAKERS = 3
 def explanation_table(explanations: Sequence[Explanation], categories: Categories) -> str:
     """One line per candidate: its fate, its pixels, and who has those that it lost.
 
-    Things are named by their category and their place in the input.
+    Things are named by their category and their place in the input. Pixels that segments gained
+    beyond what their head gave them have a column if there are any.
 
     Args:
         explanations: of :func:`panoptic_heuristic.fusion.explain`; the lines keep their order.
@@ -41,6 +45,7 @@ def explanation_table(explanations: Sequence[Explanation], categories: Categorie
     """
     if not explanations:
         return ""
+    gained = any(one.area_gained for one in explanations)
     rows = [
         [
             _name(one.category_id, one.instance_id, categories),
@@ -48,12 +53,13 @@ def explanation_table(explanations: Sequence[Explanation], categories: Categorie
             "kept" if one.kept else FATES.get(one.reason, one.reason),
             one.area_before,
             one.area_kept,
+            *([one.area_gained] if gained else []),
             _takers(one.lost_to, categories),
         ]
         for one in explanations
     ]
-    headers = ["candidate", "score", "fate", "pixels before", "kept", "lost to (pixels)"]
-    align = ("left", "right", "left", "right", "right", "left")
+    headers = ["candidate", "score", "fate", "pixels before", "kept", *["gained"] * gained, "lost to (pixels)"]
+    align = ("left", "right", "left", "right", "right", *["right"] * gained, "left")
     return tabulate(rows, headers, colalign=align, disable_numparse=True)
 
 

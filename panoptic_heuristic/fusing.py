@@ -18,7 +18,8 @@ from panoptic_heuristic.formats.label_png import read_label_png
 from panoptic_heuristic.formats.logits import read_logits
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
 from panoptic_heuristic.formats.segment_ids import colored
-from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion import InstanceSet, Need, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.visual.photo import read_photo
 
 LabelMeaning = Mapping[int, Optional[int]]
 """For each semantic label the dataset category id it means, or None if it is no stuff."""
@@ -33,16 +34,18 @@ class Fuser:
         pipeline: rules and thresholds.
         meaning: what the semantic labels mean.
         folder: where PNGs are written.
+        image_root: the folder of the images, for the rules that look at them; or None.
     """
 
     categories: Categories
     pipeline: Pipeline
     meaning: LabelMeaning
     folder: Path
+    image_root: Optional[Path] = None
 
 
 @dataclass(frozen=True)
-class HeadOutputs:
+class ImageResults:
     """One image and what the heads said about it.
 
     Attributes:
@@ -140,7 +143,7 @@ def find_semantics(
     return files
 
 
-def fuse_image(fuser: Fuser, outputs: HeadOutputs) -> Dict[str, Any]:
+def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
     """Fuses one image and writes its PNG.
 
     Returns:
@@ -153,8 +156,11 @@ def fuse_image(fuser: Fuser, outputs: HeadOutputs) -> Dict[str, Any]:
     if multiprocessing.parent_process() is not None:
         # Several processes share the cores already.
         torch.set_num_threads(1)
-    image = outputs.image
-    result = fuse(*read_head_outputs(outputs, fuser.categories, fuser.meaning), fuser.categories, fuser.pipeline)
+    image, photo = outputs.image, None
+    if Need.IMAGE in fuser.pipeline.needs:
+        photo = read_photo(fuser.image_root, image.file_name, (image.height, image.width), "--images")
+    heads = read_head_outputs(outputs, fuser.categories, fuser.meaning)
+    result = fuse(*heads, fuser.categories, fuser.pipeline, photo)
     ids, segments = colored(result.panoptic_seg.numpy(), result.segments_info, fuser.categories)
     write_panoptic_png(inside(fuser.folder, image.png_name), ids)
     segments = [
@@ -164,7 +170,7 @@ def fuse_image(fuser: Fuser, outputs: HeadOutputs) -> Dict[str, Any]:
 
 
 def read_head_outputs(
-    outputs: HeadOutputs, categories: Categories, meaning: LabelMeaning
+    outputs: ImageResults, categories: Categories, meaning: LabelMeaning
 ) -> Tuple[InstanceSet, Optional[SemanticMap]]:
     """Reads what the heads said about one image, as :func:`panoptic_heuristic.fusion.fuse` takes it.
 
@@ -174,7 +180,7 @@ def read_head_outputs(
     return _instances(outputs), _semantics(outputs, categories, meaning)
 
 
-def _instances(outputs: HeadOutputs) -> InstanceSet:
+def _instances(outputs: ImageResults) -> InstanceSet:
     image, entries = outputs.image, outputs.instances
     return InstanceSet.from_rle(
         [entry.segmentation for entry in entries],
@@ -185,7 +191,7 @@ def _instances(outputs: HeadOutputs) -> InstanceSet:
     )
 
 
-def _semantics(outputs: HeadOutputs, categories: Categories, meaning: LabelMeaning) -> Optional[SemanticMap]:
+def _semantics(outputs: ImageResults, categories: Categories, meaning: LabelMeaning) -> Optional[SemanticMap]:
     image, semantics = outputs.image, outputs.semantics
     if semantics is None:
         return None

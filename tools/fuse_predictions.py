@@ -20,10 +20,10 @@ from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.coco_results import InstanceEntry
 from panoptic_heuristic.formats.files import write_json
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusing import Fuser, HeadOutputs, fuse_image
-from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
-from panoptic_heuristic.head_files import add_file_arguments, read_heads
-from panoptic_heuristic.rule_flags import add_rule_arguments, overlap_threshold_of
+from panoptic_heuristic.fusing import Fuser, ImageResults, fuse_image
+from panoptic_heuristic.fusion import Need, Pipeline
+from panoptic_heuristic.head_files import Heads, add_file_arguments, read_heads
+from panoptic_heuristic.rule_flags import add_config_argument, add_rule_arguments, pipeline_of_config, pipeline_of_flags
 
 NAME = "panoptic_predictions"
 
@@ -54,27 +54,33 @@ either is void. How many there are is printed.
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
-    pipeline = _pipeline(args)
     if args.instances is None and args.semantics is None:
         raise InputError("there is nothing to fuse: give --instances, --semantics or both")
     _check_output(args.output, args.overwrite)
+    # A wrong flag is told before files of minutes are read.
+    pipeline = pipeline_of_flags(args) if args.config_file is None else None
     heads = read_heads(args)
+    if pipeline is None:
+        pipeline = pipeline_of_config(args, heads.categories, _missing(args, heads))
     images, found, seen = heads.images, heads.instances, heads.semantics
     outputs = [
-        HeadOutputs(image, _candidates(found.get(image.image_id, ()), pipeline), seen.get(image.image_id))
+        ImageResults(image, _candidates(found.get(image.image_id, ()), pipeline), seen.get(image.image_id))
         for image in images
     ]
     without = [len(images) - len(images_with) for images_with in (found, seen)]
     not_finite = sum(not math.isfinite(entry.score) for entries in found.values() for entry in entries)
     image_entries, categories, category_entries = heads.image_entries, heads.categories, heads.category_entries
-    make_fuser = functools.partial(Fuser, categories, pipeline, heads.meaning)
+    make_fuser = functools.partial(Fuser, categories, pipeline, heads.meaning, image_root=args.image_root)
     # The entries below the cutoff are most of the memory.
     del heads, found, seen
     annotations = _fuse_into(args.output, outputs, make_fuser, args.workers)
     json_path = args.output / f"{NAME}.json"
-    write_json(json_path, {"images": image_entries, "annotations": annotations, "categories": category_entries})
+    info = {"fusion": pipeline.to_json()}
+    content = {"info": info, "images": image_entries, "annotations": annotations, "categories": category_entries}
+    write_json(json_path, content)
 
     segments = Counter(categories[s["category_id"]].isthing for one in annotations for s in one["segments_info"])
+    print(f"fused by {pipeline}")
     print(f"{len(images)} images, {without[0]} of them without instances and {without[1]} without semantics")
     if not_finite:
         print(f"{not_finite} instances dropped, for their score is NaN or infinite")
@@ -84,7 +90,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _fuse_into(
-    output: Path, outputs: Sequence[HeadOutputs], make_fuser: Callable[[Path], Fuser], workers: int
+    output: Path, outputs: Sequence[ImageResults], make_fuser: Callable[[Path], Fuser], workers: int
 ) -> List[Dict[str, Any]]:
     """Fuses all images; the folder of PNGs appears, or is replaced, when all of them are done."""
     folder, temporary = output / NAME, output / f".{NAME}.partial"
@@ -119,17 +125,27 @@ def _check_output(output: Path, overwrite: bool) -> None:
 
 def _candidates(entries: Sequence[InstanceEntry], pipeline: Pipeline) -> Tuple[InstanceEntry, ...]:
     """Without those that fusing drops for their score: they are most, and reading an RLE has its price."""
-    cutoff = pipeline.instances_score_thresh
-    return tuple(entry for entry in entries if math.isfinite(entry.score) and entry.score >= cutoff)
-
-
-def _pipeline(args: argparse.Namespace) -> Pipeline:
-    overlap_threshold = overlap_threshold_of(args)
-    return Pipeline(
-        PerPixel() if overlap_threshold is None else Greedy(overlap_threshold),
-        instances_score_thresh=args.instances_score_thresh,
-        stuff_area_thresh=args.stuff_area_thresh,
+    return tuple(
+        entry
+        for entry in entries
+        if math.isfinite(entry.score) and entry.score >= pipeline.score_cutoff(entry.category_id)
     )
+
+
+def _missing(args: argparse.Namespace, heads: Heads) -> Dict[Need, str]:
+    """What rules may need that these files do not have, and why."""
+    missing = dict.fromkeys(
+        (Need.ROI_PROBABILITIES, Need.MASK_QUALITY, Need.BOXES), "results of an instance head are masks and scores only"
+    )
+    if args.semantics is None:
+        missing[Need.SEMANTIC_LABELS] = "there is no --semantics"
+    if not heads.only_logits:
+        missing.update(dict.fromkeys((Need.LOGITS, Need.BEST_STUFF), "--semantics is no folder of logits"))
+    if not any(heads.categories[one].isthing for one in heads.meaning.values() if one is not None):
+        missing[Need.THING_LABELS] = "no label of --semantics means a thing"
+    if args.image_root is None:
+        missing[Need.IMAGE] = "there is no --image-root"
+    return missing
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -137,9 +153,10 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     files = add_file_arguments(parser)
+    files.add_argument("--image-root", type=Path, help="the folder of the images, for the rules that look at them")
     files.add_argument("--output", type=Path, required=True, help=f"a folder for {NAME}.json and {NAME}/*.png")
     files.add_argument("--overwrite", action="store_true", help="replace the JSON and the PNGs that are there")
-    add_rule_arguments(parser)
+    add_config_argument(add_rule_arguments(parser))
     add_workers_argument(parser)
     return parser
 

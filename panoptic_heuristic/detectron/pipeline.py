@@ -209,7 +209,7 @@ def _told_by_key(stage: str, categories: Categories, make: Callable, values: Map
     elif (parameter in values or parameter in THRESHOLD_KEYS) and not rest.startswith("="):
         message = THRESHOLD_KEYS.get(parameter, f"{prefix}{parameter.upper()}") + rest
     for name in STAGES:
-        message = message.replace(f"{name}=", f"{FUSION}{name.upper()}.NAME=")
+        message = re.sub(rf"\b{name}=", f"{FUSION}{name.upper()}.NAME=", message)
     # Names of one word are too much like other words.
     names = {name for name in values if "_" in name}
     keys = {name: THRESHOLD_KEYS.get(name, f"{prefix}{name.upper()}") for name in names}

@@ -1,5 +1,7 @@
 """Merging rules as pure functions: values in, new values out."""
 
+from panoptic_heuristic.fusion.adaptive import Adaptive
+from panoptic_heuristic.fusion.best_stuff import BestStuff
 from panoptic_heuristic.fusion.border import BORDER_REGISTRY, BorderRule, NoRefinement
 from panoptic_heuristic.fusion.calibrated import (
     FEATURES,
@@ -11,6 +13,8 @@ from panoptic_heuristic.fusion.calibrated import (
 )
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, ClaimRule
 from panoptic_heuristic.fusion.class_aware import ClassAware
+from panoptic_heuristic.fusion.components import Components
+from panoptic_heuristic.fusion.dense_crf_border import DenseCrf
 from panoptic_heuristic.fusion.explain import Explanation, Loss, explain
 from panoptic_heuristic.fusion.fuse import fuse
 from panoptic_heuristic.fusion.greedy import Greedy
@@ -22,7 +26,10 @@ from panoptic_heuristic.fusion.instance_measures import (
     semantic_agreement,
 )
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
+from panoptic_heuristic.fusion.joint_list import JointList
 from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY, LeftoverRule, LeftToVoid
+from panoptic_heuristic.fusion.logit_sum import LogitSum
+from panoptic_heuristic.fusion.next_best import NextBest
 from panoptic_heuristic.fusion.nms import Nms
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY, ByScore, Order, OrderRule
 from panoptic_heuristic.fusion.per_pixel import PerPixel
@@ -33,6 +40,7 @@ from panoptic_heuristic.fusion.presets import PRESETS, preset_pipeline, preset_r
 from panoptic_heuristic.fusion.reclaim import Reclaim
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantic_gate import SemanticGate
+from panoptic_heuristic.fusion.semantic_veto import SemanticVeto
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stages import STAGES
 from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY, DroppedToVoid, StuffFill, StuffRule
@@ -52,13 +60,17 @@ __all__ = [
     "STUFF_REGISTRY",
     "SUPPRESS_REGISTRY",
     "VETO_REGISTRY",
+    "Adaptive",
+    "BestStuff",
     "BorderRule",
     "ByScore",
     "Calibrated",
     "Claim",
     "ClaimRule",
     "ClassAware",
+    "Components",
     "Crop",
+    "DenseCrf",
     "DroppedCandidate",
     "DroppedToVoid",
     "Explanation",
@@ -66,10 +78,13 @@ __all__ = [
     "Greedy",
     "HeadOutputs",
     "InstanceSet",
+    "JointList",
     "LeftToVoid",
     "LeftoverRule",
+    "LogitSum",
     "Loss",
     "Need",
+    "NextBest",
     "Nms",
     "NoRefinement",
     "NoSuppression",
@@ -83,6 +98,7 @@ __all__ = [
     "Reclaim",
     "SemanticGate",
     "SemanticMap",
+    "SemanticVeto",
     "StuffFill",
     "StuffRule",
     "SuppressRule",

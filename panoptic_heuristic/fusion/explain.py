@@ -18,7 +18,7 @@ class Loss(NamedTuple):
     Attributes:
         segment_id: who has them; None for void, and the next two with it.
         category_id: of that segment, a dataset id.
-        instance_id: of that segment, its place in the input; None for stuff too.
+        instance_id: of that segment, its place in the input; None for stuff too, and for things made of labels.
         pixels: how many, at least 1.
     """
 
@@ -32,6 +32,8 @@ class Loss(NamedTuple):
 class Explanation:
     """What became of one candidate. ``area_before`` is ``area_kept`` and all that was lost.
 
+    The area of its segment is ``area_kept + area_gained``.
+
     Attributes:
         isthing: True for an instance, False for a stuff category of the semantic map.
         category_id: dataset category id.
@@ -41,6 +43,8 @@ class Explanation:
         reason: why it is not, see :class:`panoptic_heuristic.fusion.DroppedCandidate`; None if it is.
         area_before: pixels of the head's mask, or of the category in the semantic map.
         area_kept: how many of them its segment has.
+        area_gained: pixels that its segment has beyond its mask or its labels, given by a rule that
+            looks at more than these; 0 if it is not kept.
         lost_to: where the others went, most pixels first, of equal ones the lower segment id, void last.
     """
 
@@ -52,11 +56,14 @@ class Explanation:
     reason: Optional[str]
     area_before: int
     area_kept: int
+    area_gained: int
     lost_to: Tuple[Loss, ...]
 
 
 def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[SemanticMap]) -> Tuple[Explanation, ...]:
     """Says of every candidate where its pixels went. Masks that fusing did not need are made for it.
+
+    Things that a leftover rule made of labels are nobody's candidates; pixels may be lost to them.
 
     Args:
         result: of fusing ``instances`` and ``semantics``, by any rules. Not changed.
@@ -64,14 +71,15 @@ def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[Se
         semantics: what was fused.
 
     Returns:
-        One per candidate: instances by place in the input, then stuff by label.
+        One per candidate: instances by place in the input, then stuff by label; last, stuff that a
+        rule put into the map, or left out, though none of its labels occurs.
 
     Raises:
         InputError: the result is not one of these instances and semantics.
     """
     _check_belongs(result, instances, semantics)
     # Who a candidate is -> its id in the map, 0 if it is not there, and why.
-    fates: Dict[Tuple[bool, int], Tuple[int, Optional[str]]] = {}
+    fates: Dict[Tuple[bool, Optional[int]], Tuple[int, Optional[str]]] = {}
     for segment in result.segments_info:
         candidate = segment["instance_id"] if segment["isthing"] else segment["category_id"]
         fates[segment["isthing"], candidate] = (segment["id"], None)
@@ -102,6 +110,7 @@ def _check_belongs(result: FusionResult, instances: InstanceSet, semantics: Opti
             raise InputError(f"the result is on {size} pixels, the {name} on {other.image_size}; give what was fused")
     things = [segment["instance_id"] for segment in result.segments_info if segment["isthing"]]
     things += [dropped.instance_id for dropped in result.dropped if dropped.isthing]
+    things = [index for index in things if index is not None]
     if sorted(things) != list(range(len(instances))):
         raise InputError(f"the result is of {len(things)} instances, got {len(instances)}; give what was fused")
     stuff = {segment["category_id"] for segment in result.segments_info if not segment["isthing"]}
@@ -113,12 +122,13 @@ def _check_belongs(result: FusionResult, instances: InstanceSet, semantics: Opti
 
 
 def _labels_of(semantics: Optional[SemanticMap]) -> Dict[int, List[int]]:
-    """The labels in the semantic map of each category there, by its first label."""
-    labels_of: Dict[int, List[int]] = {}
-    for label in semantics.areas if semantics is not None else ():
-        category_id = semantics.label_to_category[label]
+    """The labels in the semantic map of each category there, by its first label; last, categories without any."""
+    if semantics is None:
+        return {}
+    labels_of = semantics.labels_of_category()
+    for _, category_id in sorted(semantics.label_to_category.items()):
         if category_id is not None:
-            labels_of.setdefault(category_id, []).append(label)
+            labels_of.setdefault(category_id, [])
     return labels_of
 
 
@@ -131,6 +141,7 @@ def _explanation(
     """Counts who has a candidate's pixels, given the id of the segment on each of them."""
     own_id, reason = fate
     pixels = torch.bincount(ids, minlength=len(segments_info) + 1).tolist()
+    area_kept = pixels[own_id] if own_id else 0
     # Void comes last, and stays there among equals since sorting is stable.
     takers = [*(segment_id for segment_id in range(1, len(pixels)) if segment_id != own_id), 0]
     lost_to = []
@@ -145,6 +156,7 @@ def _explanation(
         kept=own_id != 0,
         reason=reason,
         area_before=len(ids),
-        area_kept=pixels[own_id] if own_id else 0,
+        area_kept=area_kept,
+        area_gained=segments_info[own_id - 1]["area"] - area_kept if own_id else 0,
         lost_to=tuple(lost_to),
     )

@@ -21,7 +21,7 @@ class DroppedCandidate:
             (too much of it was claimed before, or taken back), ``covered`` (all of it was claimed
             before, or taken back), ``duplicate`` (it shares most of its pixels with a segment, and
             the segment with it), ``no_room`` (too little of it is free), ``outvoted`` (it won too
-            few pixels), ``veto`` (the semantic labels say it is stuff), ``thing_area`` (too few
+            few pixels, or lost all to stuff), ``veto`` (the semantic labels say it is stuff), ``thing_area`` (too few
             pixels); for stuff ``stuff_area`` (too few pixels, counted or as a fraction of the
             image), ``covered`` (no free pixel), ``score`` (too improbable), ``overlap`` (too much
             of it was claimed before), ``probability`` (no pixel of it is probable enough); for both
@@ -46,7 +46,8 @@ class FusionResult:
         panoptic_seg: (H, W) int32 tensor, on the inputs' device; 0 is void.
         segments_info: one dict of plain Python values per segment: ``id`` (1 to n, things first,
             by rank, then stuff by label), ``isthing``, ``category_id`` (dataset id), ``area`` in
-            pixels; things also ``score`` and ``instance_id``, the place in the input.
+            pixels; things also ``score`` and ``instance_id``, the place in the input. Things that a
+            leftover rule made of labels come last; they have no ``score``, and ``instance_id`` None.
         dropped: one entry per candidate that is not in the map: things by place in the input, then
             stuff by label.
     """

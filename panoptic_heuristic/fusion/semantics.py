@@ -1,13 +1,15 @@
 """What a semantic head found: one label per pixel, and which label means which category."""
 
+import math
 from functools import cached_property
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.instances import as_tensor
+from panoptic_heuristic.fusion.probabilities import at_pixels, probabilities
 
 MAX_LABEL = 65535
 """Labels index tables; a larger one is a segment id or a mistake."""
@@ -60,6 +62,9 @@ class SemanticMap:
         self.best_stuff: Optional[Tuple[Tensor, Tensor]] = None
         if best_stuff is not None:
             self.best_stuff = as_tensor(best_stuff[0]), as_tensor(best_stuff[1])
+            for values in self.best_stuff:
+                if tuple(values.shape) != self.image_size:
+                    raise InputError(f"the best stuff is {tuple(values.shape)}, but the labels {self.image_size}")
         self.best_stuff_floor = best_stuff_floor
         self.areas = self._count_known_labels()
 
@@ -85,6 +90,15 @@ class SemanticMap:
         labels = self.labels.flatten() if where is None else self.labels.masked_select(where)
         counts = torch.bincount(labels.long()).tolist()
         return {label: count for label, count in enumerate(counts) if count}
+
+    def labels_of_category(self) -> Dict[int, List[int]]:
+        """The labels that occur and mean a category, ascending, by its id; categories by their first label."""
+        labels_of: Dict[int, List[int]] = {}
+        for label in self.areas:
+            category_id = self.label_to_category[label]
+            if category_id is not None:
+                labels_of.setdefault(category_id, []).append(label)
+        return labels_of
 
     def with_labels(
         self, labels: Tensor, label_to_category: Optional[Mapping[int, Optional[int]]] = None
@@ -117,9 +131,32 @@ class SemanticMap:
         # Half precision rounds sums of probabilities, and the CPU is slow at it.
         return self.logits.float() if self.logits.dtype in (torch.float16, torch.bfloat16) else self.logits
 
+    def label_probabilities(self, where: Tensor, who: str) -> Tensor:
+        """How probable the labels of some pixels are, by the softmax over all channels.
+
+        Args:
+            where: (H, W) bool: the P pixels.
+            who: what asks, for the message.
+
+        Returns:
+            (P,) float64 in [0, 1], pixels in row order.
+
+        Raises:
+            InputError: there are no logits, one is NaN or infinite, or such a label has no channel.
+        """
+        logits = at_pixels(self.channels(who), where)
+        labels = self.labels.masked_select(where).long()
+        if labels.numel() and int(labels.max()) >= len(logits):
+            raise InputError(
+                f"{who} needs logits of every label, but there are {len(logits)} channels and label "
+                f"{int(labels.max())}; labels count channels from 0"
+            )
+        return probabilities(logits, logits.gather(0, labels[None])[0])
+
     @cached_property
     def _logits_are_finite(self) -> bool:
-        return bool(self.logits.isfinite().all())
+        # Much faster than asking each value; NaN passes through both.
+        return all(math.isfinite(extreme) for extreme in (self.logits.min().item(), self.logits.max().item()))
 
     def look_up(self, value_of_label: Mapping[int, int]) -> Tensor:
         """Replaces labels by values.

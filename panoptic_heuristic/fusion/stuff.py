@@ -1,14 +1,15 @@
 """The stuff stage: which stuff fills the pixels that things leave free."""
 
+import itertools
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Protocol
+from typing import Callable, Dict, FrozenSet, List, Protocol
 
 from torch import Tensor
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.claim import Claim
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.heads import HeadOutputs, Need
+from panoptic_heuristic.fusion.parameters import check_choice, check_number
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
@@ -53,55 +54,112 @@ class StuffRule(Protocol):
 
 def labels_of_stuff(semantics: SemanticMap, categories: Categories) -> Dict[int, List[int]]:
     """The labels of each stuff category that occurs in a semantic map, by its first label."""
-    labels_of: Dict[int, List[int]] = {}
-    for label in semantics.areas:
-        category_id = semantics.label_to_category[label]
-        if category_id is not None and not categories[category_id].isthing:
-            labels_of.setdefault(category_id, []).append(label)
-    return labels_of
+    labels_of = semantics.labels_of_category()
+    return {category_id: labels for category_id, labels in labels_of.items() if not categories[category_id].isthing}
 
 
 COUNTED = ("after", "before")
 """When the pixels of stuff are counted: after things took theirs, or before."""
 
 
-@STUFF_REGISTRY.register("void")
 @dataclass(frozen=True)
-class DroppedToVoid:
-    """Stuff takes its free pixels unless it is too small; the pixels of what is dropped become void.
+class Survey:
+    """Which stuff stays, and where stuff may be.
 
-    It is dropped as ``covered`` if it has no free pixel and as ``stuff_area`` if it is too small.
+    Attributes:
+        fillable: (H, W) bool: free pixels whose label is probable enough.
+        areas: category id -> fillable pixels, at least 1, of the stuff that stays, by first label.
+        dropped: category id -> reason, for the other stuff of the labels.
+    """
+
+    fillable: Tensor
+    areas: Dict[int, int]
+    dropped: Dict[int, str]
+
+    def filled(self, claim: Claim, semantics: SemanticMap) -> StuffFill:
+        """The map where stuff that stays has the fillable pixels of its labels."""
+        id_of = {category_id: len(claim.areas) + place for place, category_id in enumerate(self.areas, start=1)}
+        meaning = semantics.label_to_category
+        ids = semantics.look_up({label: id_of[meaning[label]] for label in semantics.areas if meaning[label] in id_of})
+        return StuffFill(claim.panoptic_seg.where(~self.fillable, ids), self.areas, self.dropped)
+
+
+@dataclass(frozen=True)
+class CountedStuff:
+    """What stuff rules share: stuff is dropped if it is too small, or nowhere probable enough.
+
+    It is dropped as ``covered`` if it has no free pixel, as ``probability`` if none of these is
+    probable enough, and as ``stuff_area`` if it is too small.
 
     Attributes:
         counted: one of :data:`COUNTED`: whether its free pixels are too few, as in Detectron2, or
             all of its label, whatever things took.
+        probability_floor: a pixel whose label is less probable, by the softmax over all channels,
+            gets no stuff and does not count, neither before nor after; compared in float64; in
+            [0, 1]. Above 0 it needs semantic logits.
 
     Raises:
-        InputError: ``counted`` is none of the words.
+        InputError: ``counted`` is none of the words, or the floor is out of its interval.
     """
 
     counted: str = "after"
+    probability_floor: float = 0.0
 
     def __post_init__(self):
-        if self.counted not in COUNTED:
-            raise InputError(f"counted must be one of {', '.join(COUNTED)}, got {self.counted!r}")
+        check_choice("counted", self.counted, COUNTED)
+        check_number("probability_floor", self.probability_floor, 0, 1)
 
-    def fill(self, heads: HeadOutputs, claim: Claim, is_too_small: IsTooSmall) -> StuffFill:
-        """See :meth:`StuffRule.fill`."""
+    @property
+    def needs(self) -> FrozenSet[Need]:
+        """See :func:`panoptic_heuristic.fusion.heads.needs_of`."""
+        return frozenset({Need.LOGITS} if self.probability_floor > 0 else ())
+
+    def survey(self, heads: HeadOutputs, claim: Claim, is_too_small: IsTooSmall) -> Survey:
+        """Decides which stuff stays; arguments are those of :meth:`StuffRule.fill`.
+
+        Raises:
+            InputError: ``probability_floor`` is above 0, and there are no finite logits.
+        """
         semantics = heads.semantics
-        free = claim.panoptic_seg == 0
-        free_areas = semantics.count(free)
+        labels_of = labels_of_stuff(semantics, heads.categories)
+        free = fillable = claim.panoptic_seg == 0
+        free_areas = fillable_areas = semantics.count(free)
+        counted_areas = free_areas if self.counted == "after" else semantics.areas
+        if self.probability_floor > 0:
+            asked = semantics.look_up(dict.fromkeys(itertools.chain(*labels_of.values()), 1)).bool()
+            asked = asked & free if self.counted == "after" else asked
+            probable = semantics.label_probabilities(asked, "probability_floor") >= self.probability_floor
+            counted = asked.masked_scatter(asked, probable)
+            fillable = counted & free
+            fillable_areas, counted_areas = semantics.count(fillable), semantics.count(counted)
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
-        id_of_label: Dict[int, int] = {}
-        for category_id, labels in labels_of_stuff(semantics, heads.categories).items():
-            area = sum(free_areas.get(label, 0) for label in labels)
-            counted = area if self.counted == "after" else sum(semantics.areas[label] for label in labels)
-            if area == 0:
+        for category_id, labels in labels_of.items():
+            area = sum(fillable_areas.get(label, 0) for label in labels)
+            if not any(label in free_areas for label in labels):
                 dropped[category_id] = "covered"
-            elif is_too_small(category_id, counted):
+            elif area == 0:
+                dropped[category_id] = "probability"
+            elif is_too_small(category_id, sum(counted_areas.get(label, 0) for label in labels)):
                 dropped[category_id] = "stuff_area"
             else:
                 areas[category_id] = area
-                id_of_label.update(dict.fromkeys(labels, len(claim.areas) + len(areas)))
-        return StuffFill(claim.panoptic_seg.where(~free, semantics.look_up(id_of_label)), areas, dropped)
+        return Survey(fillable, areas, dropped)
+
+
+@STUFF_REGISTRY.register("void")
+@dataclass(frozen=True)
+class DroppedToVoid(CountedStuff):
+    """Stuff takes its free pixels; those of what is dropped become void.
+
+    The rule of Panoptic FPN (Kirillov et al., CVPR 2019). Reasons and parameters are those of
+    :class:`CountedStuff`.
+    """
+
+    def fill(self, heads: HeadOutputs, claim: Claim, is_too_small: IsTooSmall) -> StuffFill:
+        """See :meth:`StuffRule.fill`.
+
+        Raises:
+            InputError: see :meth:`CountedStuff.survey`.
+        """
+        return self.survey(heads, claim, is_too_small).filled(claim, heads.semantics)

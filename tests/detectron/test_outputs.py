@@ -176,7 +176,7 @@ def head_outputs(dtype):
 
 def test_the_image_comes_at_output_size_as_rgb(monkeypatch):
     seen = []
-    monkeypatch.setattr(postprocess, "fuse", lambda *inputs: seen.append(inputs[-1]) or FUSE(*inputs[:-1]))
+    monkeypatch.setattr(postprocess, "fuse", lambda *inputs: seen.append(inputs[-1]) or FUSE(*inputs))
     model = small_model(small_config({"MODEL.PANOPTIC_FUSION.BORDER.NAME": "dense_crf"}))
     [record] = records((64, 64, 90, 61))
     record["image"] = torch.tensor([10, 20, 30], dtype=torch.uint8)[:, None, None].expand(3, 64, 64)

@@ -8,11 +8,16 @@ import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
+    BestStuff,
     Calibrated,
     ClassAware,
+    Components,
+    DroppedCandidate,
+    FusionResult,
     Greedy,
     InstanceSet,
     Loss,
+    NextBest,
     Nms,
     PerPixel,
     Pipeline,
@@ -20,11 +25,13 @@ from panoptic_heuristic.fusion import (
     Reclaim,
     SemanticGate,
     SemanticMap,
+    SemanticVeto,
     explain,
     fuse,
 )
 from panoptic_heuristic.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, LABELS, SKY, assert_map, draw, mask, row
+from tests.fusion.logit_drawings import channels, random_semantics
 
 PIPELINES = {
     "greedy": Pipeline(Greedy(), 0.3, 60),
@@ -36,11 +43,19 @@ PIPELINES = {
     "semantic_gate": Pipeline(Greedy(), 0.1, 60, suppress=SemanticGate(0.1)),
     "power": Pipeline(Greedy(), 0.1, 60, order=Power(1, 0, 0.5, 0.2)),
     "calibrated": Pipeline(Greedy(), 0.1, 60, order=Calibrated(default_weights=(0, 1, 1, 0, -2), default_cut=0.3)),
+    "semantic_veto": Pipeline(Greedy(), 0.1, 60, veto=SemanticVeto(0.4)),
+    "next_best": Pipeline(Greedy(), 0.1, 300, stuff=NextBest(probability_floor=0.1)),
+    "best_stuff": Pipeline(Greedy(), 0.9, 60, leftover=BestStuff(0.1)),
 }
 SCENES = [
     make_scene(seed, image_size=(48, 65), instances=count, empty=count // 10, things=5, stuff=12)
     for seed, count in enumerate([0, 1, 7, 40, 100])
 ]
+
+
+def semantics_of(scene):
+    """The labels with logits, for the rules that look at these."""
+    return random_semantics(0, scene.semantic_labels, dict(enumerate(scene.label_to_category)), 0.5)
 
 
 def explained(masks, scores, labels=None, *, category_ids=None, label_to_category=None, pipeline):
@@ -176,6 +191,77 @@ def test_labels_of_things_are_no_candidates():
     assert [one.category_id for one in explanations] == [GRASS, SKY]
 
 
+class TestGained:
+    def test_stuff_gains_the_pixels_of_an_instance_that_is_stuff(self):
+        result, (cat, sky, grass) = explained(
+            [row((0, 5), width=7)],
+            [0.9],
+            draw("1.22.11"),
+            pipeline=Pipeline(stuff_area_thresh=0, veto=SemanticVeto(0.4)),
+        )
+        assert_map(result, "2222211")
+        assert (cat.kept, cat.reason, cat.area_kept, cat.area_gained) == (False, "veto", 0, 0)
+        assert cat.lost_to == (Loss(2, GRASS, None, 5),)
+        assert (sky.area_before, sky.area_kept, sky.area_gained) == (3, 2, 0)
+        assert sky.lost_to == (Loss(2, GRASS, None, 1),)
+        assert (grass.area_before, grass.area_kept, grass.area_gained, grass.lost_to) == (2, 2, 3, ())
+
+    def test_stuff_gains_the_pixels_of_stuff_that_goes(self):
+        semantics = SemanticMap(draw("1112"), LABELS, channels("....", "9998", "...9"))
+        instances = InstanceSet.from_bitmaps([row((0, 1), width=4)], [0.9], [CAT])
+        result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=2, stuff=NextBest()))
+        _, sky, grass = explain(result, instances, semantics)
+        assert (sky.area_before, sky.area_kept, sky.area_gained, sky.lost_to) == (3, 2, 1, (Loss(1, CAT, 0, 1),))
+        assert (grass.kept, grass.area_gained, grass.lost_to) == (False, 0, (Loss(2, SKY, None, 1),))
+
+    def test_things_may_gain_too(self):
+        # As when borders are cleaned: the cat got a pixel that was not in its mask.
+        instances, semantics = (
+            InstanceSet.from_bitmaps([row((0, 2), width=5)], [0.9], [CAT]),
+            SemanticMap([[1] * 5], LABELS),
+        )
+        result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=0))
+        moved = result.with_map(torch.tensor([[2, 1, 1, 1, 2]], dtype=torch.int32), "border")
+        cat, sky = explain(moved, instances, semantics)
+        assert (cat.area_before, cat.area_kept, cat.area_gained, cat.lost_to) == (2, 1, 2, (Loss(2, SKY, None, 1),))
+        assert (sky.area_before, sky.area_kept, sky.area_gained, sky.lost_to) == (5, 2, 0, (Loss(1, CAT, 0, 3),))
+
+    def test_stuff_none_of_whose_labels_occurs_comes_last(self):
+        # As a rule may choose that fuses logits.
+        instances = InstanceSet.from_bitmaps(np.zeros((0, 1, 3), dtype=bool), [], np.zeros(0, dtype=int))
+        segments_info = [{"id": 1, "isthing": False, "category_id": SKY, "area": 2}]
+        result = FusionResult(
+            torch.tensor([[1, 1, 0]], dtype=torch.int32), segments_info, (DroppedCandidate(False, GRASS, "score"),)
+        )
+        grass, sky = explain(result, instances, SemanticMap(draw("2.."), LABELS))
+        assert (grass.category_id, grass.area_before, grass.lost_to) == (GRASS, 1, (Loss(1, SKY, None, 1),))
+        assert (sky.category_id, sky.kept, sky.area_before, sky.area_kept, sky.area_gained) == (SKY, True, 0, 0, 2)
+        assert sky.lost_to == ()
+        # What was left out without having been there is told as well.
+        result = FusionResult(
+            torch.zeros((1, 3), dtype=torch.int32),
+            [],
+            tuple(DroppedCandidate(False, one, "score") for one in (GRASS, SKY)),
+        )
+        told = explain(result, instances, SemanticMap(draw("2.."), LABELS))
+        assert [(one.category_id, one.area_before) for one in told] == [(GRASS, 1), (SKY, 0)]
+
+    def test_things_made_of_labels_are_no_candidates_but_take_pixels(self):
+        meaning = {0: None, 1: DOG, 2: SKY}
+        masks = [row((0, 2), width=4), row((1, 4), width=4)]
+        result, (cat, other, sky) = explained(
+            masks, [0.9, 0.1], draw("1112"), label_to_category=meaning,
+            pipeline=Pipeline(stuff_area_thresh=0, leftover=Components(1)),
+        )  # fmt: skip
+        assert_map(result, "1132")
+        assert other.lost_to == (Loss(1, CAT, 0, 1), Loss(2, SKY, None, 1), Loss(3, DOG, None, 1))
+        assert [one.area_gained for one in (cat, other, sky)] == [0, 0, 0]
+        # And one of them that went later does not count as an instance.
+        gone = result.with_map(result.panoptic_seg.masked_fill(result.panoptic_seg == 3, 0), "border")
+        instances = InstanceSet.from_bitmaps(masks, [0.9, 0.1], [CAT, CAT])
+        assert len(explain(gone, instances, SemanticMap(draw("1112"), meaning))) == 3
+
+
 class TestEmptyInputs:
     def test_nothing_at_all(self):
         assert explained([], [], draw("00"), pipeline=Pipeline())[1] == ()
@@ -194,7 +280,7 @@ class TestEmptyInputs:
 class TestLaws:
     @pytest.fixture
     def explained(self, scene, pipeline):
-        instances, semantics = scene.instances(), scene.semantics()
+        instances, semantics = scene.instances(), semantics_of(scene)
         result = fuse(instances, semantics, scene.categories, pipeline)
         return result, explain(result, instances, semantics)
 
@@ -213,12 +299,19 @@ class TestLaws:
         ]  # fmt: skip
         kept = {(s["isthing"], s.get("instance_id", s["category_id"])): s["area"] for s in result.segments_info}
         told = {
-            (one.isthing, one.instance_id if one.isthing else one.category_id): one.area_kept
+            (one.isthing, one.instance_id if one.isthing else one.category_id): one.area_kept + one.area_gained
             for one in explanations
             if one.kept
         }
-        # A rule that gives a segment pixels its candidate did not have would differ here.
         assert told == kept
+        assert not any(one.area_gained for one in explanations if not one.kept)
+
+    def test_only_some_rules_give_what_the_head_did_not(self, explained, scene, pipeline):
+        gives = [pipeline.veto, pipeline.stuff, pipeline.leftover] != [
+            Pipeline().veto, Pipeline().stuff, Pipeline().leftover,
+        ]  # fmt: skip
+        assert gives or not any(one.area_gained for one in explained[1])
+        assert not any(one.area_gained for one in explained[1] if one.isthing)
 
     def test_reasons_are_those_of_the_result(self, explained, scene, pipeline):
         result, explanations = explained
@@ -243,7 +336,7 @@ class TestLaws:
                 assert (loss.category_id, loss.instance_id) == (segment.get("category_id"), segment.get("instance_id"))
 
     def test_the_result_is_not_changed(self, scene, pipeline):
-        instances, semantics = scene.instances(), scene.semantics()
+        instances, semantics = scene.instances(), semantics_of(scene)
         result = fuse(instances, semantics, scene.categories, pipeline)
         before = (result.panoptic_seg.clone(), [dict(s) for s in result.segments_info], result.dropped)
         assert explain(result, instances, semantics) == explain(result, instances, semantics)
@@ -275,8 +368,19 @@ class TestErrors:
 
     def test_other_stuff(self, fused):
         result, instances, _ = fused
-        for semantics in (None, SemanticMap([[0, 2, 2, 2]], LABELS)):
+        for semantics in (None, SemanticMap([[0, 2, 2, 2]], {0: None, 2: GRASS})):
             with pytest.raises(
                 InputError, match="has stuff of category 3, the semantic labels not; give what was fused"
             ):
                 explain(result, instances, semantics)
+
+
+def test_the_scenes_exercise_gains():
+    # Else the laws above would say little.
+    for name in ("semantic_veto", "next_best", "best_stuff"):
+        gained = 0
+        for scene in SCENES:
+            instances, semantics = scene.instances(), semantics_of(scene)
+            result = fuse(instances, semantics, scene.categories, PIPELINES[name])
+            gained += sum(one.area_gained for one in explain(result, instances, semantics))
+        assert gained > 0, name

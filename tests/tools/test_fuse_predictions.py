@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from panoptic_heuristic.fusion import Pipeline
 from tests.drawn_results import found, rle
 from tests.tiny_panoptic import CATEGORIES
 from tests.tools.files_to_fuse import Files, stuff
@@ -32,6 +33,7 @@ class TestMaps:
         ]  # fmt: skip
         out, err = capsys.readouterr()
         assert out.splitlines() == [
+            f"fused by {Pipeline(stuff_area_thresh=1.0)}",
             "2 images, 1 of them without instances and 1 without semantics",
             "2 thing segments, 2 stuff segments",
             f"written: {sound.output / 'panoptic_predictions.json'}, {sound.output / 'panoptic_predictions'}",
@@ -57,7 +59,8 @@ class TestMaps:
     def test_the_json_is_what_scorers_take(self, sound):
         sound.run()
         content = json.loads((sound.output / "panoptic_predictions.json").read_text())
-        assert set(content) == {"images", "annotations", "categories"}
+        assert set(content) == {"info", "images", "annotations", "categories"}
+        assert Pipeline.from_json(content["info"]["fusion"]) == Pipeline(stuff_area_thresh=1)
         assert content["categories"] == json.loads(json.dumps(CATEGORIES))
         assert content["images"] == [sound.image(1), sound.image(2)]
 
@@ -75,6 +78,35 @@ class TestMaps:
         for options, drawing in expected.items():
             assert files.run("--overwrite", *options) == 0
             assert files.drawing() == drawing, options
+
+    def test_a_config_in_place_of_the_flags(self, files):
+        files.instances(found(7, "###. .... ....", 0.9), found(90, ".### .... ....", 0.8))
+        files.semantics(*stuff(".... gggg ...."))
+        del files.arguments["stuff-area-thresh"]
+        config = files.folder / "config.yaml"
+        for text, drawing in {
+            "PRESET: per_pixel": "cccd .... ....",
+            "PER_CLASS: [[dog, {OVERLAP_THRESH: 1}], [grass, {STUFF_AREA_LIMIT: 4}]]": "cccd gggg ....",
+            "PER_CLASS: [[cat, {INSTANCES_CONFIDENCE_THRESH: 1}], [grass, {STUFF_AREA_LIMIT: 5}]]": ".ddd .... ....",
+        }.items():
+            config.write_text(f"MODEL: {{PANOPTIC_FUSION: {{{text}}}}}")
+            assert files.run("--overwrite", "--config-file", str(config)) == 0
+            assert files.drawing() == drawing, text
+
+    def test_an_image_for_a_rule_that_looks_at_it(self, files):
+        files.fill()
+        files.semantics(*stuff("ssss gggg gggg"))
+        del files.arguments["stuff-area-thresh"]
+        Image.new("RGB", (4, 3), (9, 9, 9)).save(files.folder / "1.jpg")
+        Image.new("RGB", (4, 3), (9, 9, 9)).save(files.folder / "2.jpg")
+        config = files.folder / "config.yaml"
+        config.write_text(
+            "MODEL: {PANOPTIC_FUSION: {BORDER: {NAME: dense_crf}}, PANOPTIC_FPN: {COMBINE: {STUFF_AREA_LIMIT: 1}}}"
+        )
+        root = ("--image-root", str(files.folder))
+        assert files.run("--config-file", str(config), *root) == 0
+        (files.folder / "1.jpg").unlink()
+        assert files.run("--overwrite", "--config-file", str(config), *root) == 2
 
     def test_runs_and_polygons_say_the_same(self, files):
         drawing = "##.. ##.. ...."

@@ -115,6 +115,31 @@ class TestBadInput:
         assert sound.run() == 2
         assert f"labels.json: {message}" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        "stage, message",
+        [
+            ("CLAIM: {NAME: pixel_argmax}", "CLAIM.NAME=pixel_argmax needs RoI mask probabilities, but results of"),
+            ("STUFF: {NAME: next_best}", "STUFF.NAME=next_best needs semantic logits, but --semantics is no folder of"),
+            ("BORDER: {NAME: dense_crf}", "BORDER.NAME=dense_crf needs the image, but there is no --image-root"),
+            ("CLAIM: {NAME: gready}", "CLAIM.NAME must be one of adaptive, class_aware, greedy"),
+            ("PRESET: raps", "PRESET must be one of detectron2, panopticapi"),
+        ],
+    )
+    def test_a_config_whose_rules_do_not_fit_the_files(self, sound, capsys, stage, message):
+        config = sound.folder / "config.yaml"
+        config.write_text(f"MODEL: {{PANOPTIC_FUSION: {{{stage}}}}}")
+        del sound.arguments["stuff-area-thresh"]
+        assert sound.run("--config-file", str(config)) == 2
+        error = capsys.readouterr().err
+        assert f"error: MODEL.PANOPTIC_FUSION.{message}" in error.replace(f"{config}: ", "") and error.count("\n") == 1
+        assert sound.written() == []
+
+    def test_a_config_and_a_flag_for_the_same(self, sound, capsys):
+        assert sound.run("--config-file", "rap.yaml") == 2
+        assert "--stuff-area-thresh and --config-file say both how to fuse; set it in rap.yaml" in (
+            capsys.readouterr().err
+        )
+
     def test_nothing_to_fuse(self, files, capsys):
         assert files.run() == 2
         assert "give --instances, --semantics or both" in capsys.readouterr().err
