@@ -4,21 +4,27 @@
 
     CACHE/manifest.json             what made the predictions, of which images, and what was left out
     CACHE/predictions/<id>.arrays   one image, see :mod:`panoptic_heuristic.ablation.predictions`
-    CACHE/regions/                  made from them and ground truth; may be deleted
+    CACHE/regions/                  made from them and ground truth; may be deleted, and so may
+    CACHE/regions_with_best_stuff/  the same for rules that ask for the best stuff of a pixel
 
 The manifest comes first, so that a run that was stopped can tell whether it is the same that goes on.
 """
 
 import contextlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+import numpy as np
 
 from panoptic_heuristic.ablation.predictions import ImagePredictions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
+from panoptic_heuristic.fusion import Pipeline, SemanticMap
+from panoptic_heuristic.fusion.heads import Need
 
 FORMAT = 1
 
@@ -75,6 +81,24 @@ class Manifest:
     floors: Floors
     has_logits: bool
     source: Mapping[str, Any]
+
+    def semantics_of(self, predictions: ImagePredictions, pipeline: Pipeline) -> Optional[SemanticMap]:
+        """The semantic labels of an image with all that a pipeline needs of what was kept with them."""
+        return predictions.to_semantics(
+            self.label_to_category,
+            best_stuff_floor=self.floors.stuff_probability,
+            with_logits=self.hands_over_logits(pipeline),
+        )
+
+    def hands_over_logits(self, pipeline: Pipeline) -> bool:
+        """Whether a pipeline gets logits. Where the best stuff is enough, it does not: that is exact."""
+        if Need.LOGITS in pipeline.needs:
+            return self.has_logits
+        return self.has_logits and Need.BEST_STUFF in pipeline.needs and not self._knows_best_stuff(pipeline)
+
+    def _knows_best_stuff(self, pipeline: Pipeline) -> bool:
+        floor = self.floors.stuff_probability
+        return floor is not None and getattr(pipeline.leftover, "floor", None) == floor
 
     def to_json(self) -> Dict[str, Any]:
         """JSON values; :meth:`from_json` is the inverse."""
@@ -170,6 +194,40 @@ class PredictionCache:
     def missing(self) -> List[CachedImage]:
         """The images whose file is not there or is damaged."""
         return [image for image in self.manifest.images if not is_sound(self.path_of(image.image_id))]
+
+    def check_needs(self, pipeline: Pipeline) -> None:
+        """Raises if a pipeline needs what was not kept.
+
+        Raises:
+            InputError: names the rule, what it needs, and what would keep that; or the file of an
+                image is missing or damaged.
+        """
+        manifest, folder, floor = self.manifest, self.folder, self.manifest.floors.stuff_probability
+        meant = {one for one in manifest.label_to_category.values() if one is not None}
+        missing = {Need.IMAGE: f"{folder} holds no images; fuse where they are, without a cache"}
+        if not manifest.has_logits:
+            missing[Need.LOGITS] = missing[Need.ROI_PROBABILITIES] = (
+                f"{folder} was made without them; make it anew from a model with cache_predictions.py --store-logits"
+            )
+            if not manifest._knows_best_stuff(pipeline):
+                missing[Need.BEST_STUFF] = (
+                    f"{folder} does not know that; make it anew from a model or from logits"
+                    if floor is None
+                    else f"{folder} knows that at a floor of {floor:g} only; take that as the rule's FLOOR, or make "
+                    "the cache anew with cache_predictions.py --stuff-probability-floor"
+                )
+        if not meant:
+            missing[Need.SEMANTIC_LABELS] = f"no label of {folder} means a category; cache a semantic head, too"
+        if not any(manifest.categories[one].isthing for one in meant):
+            missing[Need.THING_LABELS] = f"no label of {folder} means a thing; cache a head that has such labels"
+        if pipeline.needs & {Need.BOXES, Need.MASK_QUALITY}:
+            # One image with instances is as good as all.
+            all_images = (self.read(image.image_id) for image in manifest.images)
+            for predictions in itertools.islice(filter(lambda one: len(one.scores), all_images), 1):
+                measures = {Need.BOXES: predictions.boxes, Need.MASK_QUALITY: predictions.mask_quality}
+                for need in (need for need, values in measures.items() if np.isnan(values).any()):
+                    missing[need] = f"{folder} was made without; make it anew from a model with cache_predictions.py"
+        pipeline.check_needs(missing)
 
     def remove_leftovers(self) -> None:
         """Deletes what processes that were killed left; nobody may be writing."""

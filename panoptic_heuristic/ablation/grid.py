@@ -2,62 +2,69 @@
 
 ::
 
-    CLAIM: [greedy]                                                # rules; this is the default
+    CLAIM: [greedy, {NAME: class_aware, FREE_FRACTION: 0.2}]       # rules; greedy is the default
     INSTANCES_CONFIDENCE_THRESH: {from: 0.05, to: 0.95, steps: 10}
     OVERLAP_THRESH: [0.3, 0.5, 0.7]                                # of rules that have it
     STUFF_AREA_LIMIT: [0, 1024, 4096]                              # pixels
     STUFF_AREA_FRACTION: [0.001, 0.01]                             # of the image; further limits
-    ORDER: {NAME: power, QUALITY_EXPONENT: 1}                      # one for all settings, and so is
-    SUPPRESS: {NAME: nms, IOU_THRESHOLD: 0.5}
+    ORDER: {NAME: power, QUALITY_EXPONENT: 1}                      # one for all settings, and so are
+    SUPPRESS: {NAME: nms, IOU_THRESHOLD: 0.5}                      # VETO, STUFF, LEFTOVER, BORDER and
+    THING_AREA_LIMIT: 64                                           # pixels
 
-A value is a number, a list, or a range with both ends. A key left out has Detectron2's default.
+A value that is swept is a number, a list, or a range with both ends. A key left out has Detectron2's
+default; without ``OVERLAP_THRESH`` each claim rule has its own. Categories are named by their ids.
 """
 
 import dataclasses
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 import yaml
-from fvcore.common.registry import Registry
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
-from panoptic_heuristic.fusion import (
-    CLAIM_REGISTRY,
-    ORDER_REGISTRY,
-    SUPPRESS_REGISTRY,
-    ByScore,
-    NoSuppression,
-    OrderRule,
-    Pipeline,
-    SuppressRule,
-)
-from panoptic_heuristic.fusion.parameters import OfCategory
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
+from panoptic_heuristic.fusion.claim import ClaimRule
+from panoptic_heuristic.fusion.stages import STAGES, rule_class, rule_name
 
 _THRESHOLDS = ("INSTANCES_CONFIDENCE_THRESH", "OVERLAP_THRESH", "STUFF_AREA_LIMIT", "STUFF_AREA_FRACTION")
-_KEYS = ("CLAIM", *_THRESHOLDS, "ORDER", "SUPPRESS")
+_BASE_STAGES = tuple(stage for stage in STAGES if stage != "claim")
+_KEYS = ("CLAIM", *_THRESHOLDS, *(stage.upper() for stage in _BASE_STAGES), "THING_AREA_LIMIT")
 _RANGE = {"from", "to", "steps"}
 _MOST_SETTINGS = 1_000_000
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class ClaimSetting:
-    """A claim rule and its parameter.
+    """A claim rule with its overlap threshold, which is swept, and its other parameters, which are not.
 
     Attributes:
         name: in YAML.
         overlap_threshold: None for a rule that has none.
+        parameters: pairs of a name and a value, of the other parameters that are not as in the base.
     """
 
     name: str
     overlap_threshold: Optional[float]
+    parameters: Tuple[Tuple[str, Any], ...] = ()
 
-    def rule(self) -> Any:
-        """The rule itself."""
-        rule = CLAIM_REGISTRY.get(self.name)
-        return rule() if self.overlap_threshold is None else rule(overlap_threshold=self.overlap_threshold)
+    def rule(self, base: ClaimRule = DEFAULT_PIPELINE.claim) -> ClaimRule:
+        """The rule itself.
+
+        Args:
+            base: its parameters are kept if it is of that name.
+
+        Raises:
+            InputError: there is no such rule, or a value is out of its interval.
+        """
+        rule = base if rule_name("claim", base) == self.name else rule_class("claim", self.name)()
+        values = dict(self.parameters)
+        if self.overlap_threshold is not None:
+            values["overlap_threshold"] = self.overlap_threshold
+        return dataclasses.replace(rule, **values)
 
 
 @dataclass(frozen=True, order=True)
@@ -75,23 +82,28 @@ class StuffLimit:
 
 @dataclass(frozen=True)
 class Setting:
-    """One point of a grid."""
+    """One point of a grid.
+
+    Attributes:
+        claim: who gets a contested pixel.
+        instances_score_thresh, stuff_limit: see :class:`panoptic_heuristic.fusion.Pipeline`.
+        base: all else. Its own claim rule and thresholds that are swept do not matter, but for the
+            parameters of a claim rule of the same name.
+    """
 
     claim: ClaimSetting
     instances_score_thresh: float
     stuff_limit: StuffLimit
-    order: OrderRule = field(default_factory=ByScore)
-    suppress: SuppressRule = field(default_factory=NoSuppression)
+    base: Pipeline = DEFAULT_PIPELINE
 
     def pipeline(self) -> Pipeline:
         """What fuses by this setting."""
-        return Pipeline(
-            self.claim.rule(),
+        return dataclasses.replace(
+            self.base,
+            claim=self.claim.rule(self.base.claim),
             instances_score_thresh=self.instances_score_thresh,
             stuff_area_thresh=self.stuff_limit.pixels,
             stuff_area_fraction=self.stuff_limit.fraction,
-            order=self.order,
-            suppress=self.suppress,
         )
 
     def to_json(self) -> Dict[str, Any]:
@@ -110,22 +122,20 @@ class Grid:
     """All combinations of some values. Settings are numbered with the last axis fastest.
 
     Attributes:
-        claims: A rules with their parameters.
+        claims: A rules with their parameters; those of one name differ in overlap thresholds only.
         cutoffs: K values of ``instances_score_thresh``.
         stuff_limits: L limits.
-        order: of all settings.
-        suppress: likewise.
+        base: of all settings, see :class:`Setting`.
 
     Raises:
         InputError: a value is out of its range or there twice, there are none or too many, or a
-            rule has values of single categories.
+            rule or threshold has values of single categories.
     """
 
     claims: Tuple[ClaimSetting, ...]
     cutoffs: Tuple[float, ...]
     stuff_limits: Tuple[StuffLimit, ...]
-    order: OrderRule = field(default_factory=ByScore)
-    suppress: SuppressRule = field(default_factory=NoSuppression)
+    base: Pipeline = DEFAULT_PIPELINE
 
     def __post_init__(self):
         for name in ("claims", "cutoffs", "stuff_limits"):
@@ -136,13 +146,16 @@ class Grid:
                 raise InputError(f"the grid has a value of {name} twice: {values}")
         if len(self) > _MOST_SETTINGS:
             raise InputError(f"the grid has {len(self)} settings; at most {_MOST_SETTINGS} are counted at once")
-        for rule in (self.order, self.suppress):
-            if any(isinstance(value, OfCategory) for value in vars(rule).values()):
-                raise InputError(f"a rule of a grid cannot have values of single categories, got {rule!r}")
+        parameters = {claim.name: claim.parameters for claim in self.claims}
         for claim in self.claims:
+            if claim.parameters != parameters[claim.name]:
+                raise InputError(f"the grid has {claim.name} with two sets of parameters; sweep them one by one")
             # Each parameter is checked by whom it belongs to.
             for cutoff, limit in itertools.zip_longest(self.cutoffs, self.stuff_limits):
-                Setting(claim, self.cutoffs[0] if cutoff is None else cutoff, limit or self.stuff_limits[0]).pipeline()
+                cutoff = self.cutoffs[0] if cutoff is None else cutoff
+                pipeline = Setting(claim, cutoff, limit or self.stuff_limits[0], self.base).pipeline()
+            if pipeline.has_values_of_categories:
+                raise InputError(f"a grid cannot have values of single categories, got {pipeline}")
 
     def __len__(self) -> int:
         return len(self.claims) * len(self.cutoffs) * len(self.stuff_limits)
@@ -156,29 +169,34 @@ class Grid:
     def settings(self) -> Tuple[Setting, ...]:
         """All settings in the order of their numbers."""
         return tuple(
-            Setting(*values, order=self.order, suppress=self.suppress)
+            Setting(*values, self.base)
             for values in itertools.product(self.claims, self.cutoffs, self.stuff_limits)
+        )
+
+    @cached_property
+    def pipelines(self) -> Tuple[Pipeline, ...]:
+        """What fuses by the first setting of each of ``claims``: all rules of the grid."""
+        return tuple(
+            Setting(claim, self.cutoffs[0], self.stuff_limits[0], self.base).pipeline() for claim in self.claims
         )
 
     def to_json(self) -> Dict[str, Any]:
         """JSON values; :meth:`from_json` is the inverse."""
         return {
-            "claims": [[claim.name, claim.overlap_threshold] for claim in self.claims],
+            "claims": [[claim.name, claim.overlap_threshold, dict(claim.parameters)] for claim in self.claims],
             "cutoffs": list(self.cutoffs),
             "stuff_limits": [[limit.pixels, limit.fraction] for limit in self.stuff_limits],
-            "order": _rule_to_json(ORDER_REGISTRY, self.order),
-            "suppress": _rule_to_json(SUPPRESS_REGISTRY, self.suppress),
+            "base": self.base.to_json(),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Grid":
         """Reads what :meth:`to_json` gave."""
         return cls(
-            tuple(ClaimSetting(*value) for value in data["claims"]),
+            tuple(ClaimSetting(name, overlap, _pairs(values)) for name, overlap, values in data["claims"]),
             tuple(data["cutoffs"]),
             tuple(StuffLimit(*value) for value in data["stuff_limits"]),
-            _rule_from_json(ORDER_REGISTRY, data["order"]),
-            _rule_from_json(SUPPRESS_REGISTRY, data["suppress"]),
+            Pipeline.from_json(data["base"]),
         )
 
     @classmethod
@@ -209,48 +227,72 @@ class Grid:
 
     @classmethod
     def _of_content(cls, content: Mapping[str, Any]) -> "Grid":
-        default = Pipeline()
-        names = _listed(content.get("CLAIM", ["greedy"]))
-        overlaps = _numbers(content, "OVERLAP_THRESH", [default.claim.overlap_threshold])
+        base = _base(content)
         claims: List[ClaimSetting] = []
-        for name in names:
-            if name not in CLAIM_REGISTRY:
-                known = ", ".join(sorted(key for key, _ in CLAIM_REGISTRY))
-                raise InputError(f"CLAIM must be of {known}, got {name!r}")
-            has_overlap = "overlap_threshold" in {one.name for one in dataclasses.fields(CLAIM_REGISTRY.get(name))}
-            claims += [ClaimSetting(name, value) for value in (overlaps if has_overlap else [None])]
+        for entry in _listed(content.get("CLAIM", rule_name("claim", base.claim))):
+            claims += _claims(entry, base, content)
         fractions = _numbers(content, "STUFF_AREA_FRACTION", [])
-        pixels = _numbers(content, "STUFF_AREA_LIMIT", [] if fractions else [default.stuff_area_thresh])
+        pixels = _numbers(content, "STUFF_AREA_LIMIT", [] if fractions else [base.stuff_area_thresh])
         limits = [StuffLimit(value, 0.0) for value in pixels] + [StuffLimit(0.0, value) for value in fractions]
-        cutoffs = _numbers(content, "INSTANCES_CONFIDENCE_THRESH", [default.instances_score_thresh])
-        order = _rule(content, "ORDER", ORDER_REGISTRY) if "ORDER" in content else default.order
-        suppress = _rule(content, "SUPPRESS", SUPPRESS_REGISTRY) if "SUPPRESS" in content else default.suppress
-        return cls(tuple(claims), tuple(cutoffs), tuple(limits), order, suppress)
+        cutoffs = _numbers(content, "INSTANCES_CONFIDENCE_THRESH", [base.instances_score_thresh])
+        return cls(tuple(claims), tuple(cutoffs), tuple(limits), base)
 
 
-def _rule(content: Mapping[str, Any], key: str, registry: Registry) -> Any:
-    """A rule from a mapping of its name and its parameters, as in a config."""
-    values = dict(content[key]) if isinstance(content[key], Mapping) else {}
+def _base(content: Mapping[str, Any]) -> Pipeline:
+    """What all settings share."""
+    base = DEFAULT_PIPELINE
+    values: Dict[str, Any] = {}
+    for stage in _BASE_STAGES:
+        if (key := stage.upper()) in content:
+            name, parameters = _named(content[key], stage)
+            values[stage] = rule_class(stage, name)(**parameters)
+    if "THING_AREA_LIMIT" in content:
+        values["thing_area_thresh"] = content["THING_AREA_LIMIT"]
+    return dataclasses.replace(base, **values)
+
+
+def _claims(entry: Any, base: Pipeline, content: Mapping[str, Any]) -> List[ClaimSetting]:
+    """A claim rule, by its name or a mapping, with each overlap threshold."""
+    if isinstance(entry, Mapping):
+        name, parameters = _named(entry, "claim")
+        if "overlap_threshold" in parameters:
+            raise InputError("CLAIM has the key 'OVERLAP_THRESHOLD', which is swept; give it as OVERLAP_THRESH")
+    else:
+        name, parameters = entry, {}
+        _check_name(name, "claim", f"CLAIM must be of {{known}}, or mappings with a NAME; got {name!r}")
+    own = getattr(ClaimSetting(name, None).rule(base.claim), "overlap_threshold", None)
+    overlaps = [None] if own is None else _numbers(content, "OVERLAP_THRESH", [own])
+    return [ClaimSetting(name, overlap, _pairs(parameters)) for overlap in overlaps]
+
+
+def _named(value: Any, stage: str) -> Tuple[str, Dict[str, Any]]:
+    """The name and the parameters in a mapping, as in a config."""
+    key, values = stage.upper(), dict(value) if isinstance(value, Mapping) else {}
     name = values.pop("NAME", None)
-    if not isinstance(name, str) or name not in registry:
-        known = ", ".join(sorted(name for name, _ in registry))
-        raise InputError(f"{key} must be a mapping with a NAME, which is one of {known}; got {content[key]!r}")
-    rule = registry.get(name)
-    parameter_of = {parameter.name.upper(): parameter.name for parameter in dataclasses.fields(rule)}
+    _check_name(name, stage, f"{key} must be a mapping with a NAME, which is one of {{known}}; got {value!r}")
+    parameter_of = {field.name.upper(): field.name for field in dataclasses.fields(rule_class(stage, name))}
     for other in values:
         if other not in parameter_of:
             has = ", ".join(["NAME", *parameter_of])
             raise InputError(f"{key} has the key {other!r}; of {name} it may have {has}")
-    return rule(**{parameter_of[other]: value for other, value in values.items()})
+        if isinstance(values[other], Mapping):
+            raise InputError(f"{key}.{other}: a grid cannot have values of single categories, got {values[other]}")
+    return name, {parameter_of[other]: _frozen(one) for other, one in values.items()}
 
 
-def _rule_to_json(registry: Registry, rule: Any) -> Dict[str, Any]:
-    name = next(name for name, entry in registry if entry is type(rule))
-    return {"name": name, **dataclasses.asdict(rule)}
+def _check_name(name: Any, stage: str, message: str) -> None:
+    known = sorted(one for one, _ in STAGES[stage])
+    if not isinstance(name, str) or name not in known:
+        raise InputError(message.replace("{known}", ", ".join(known)))
 
 
-def _rule_from_json(registry: Registry, data: Mapping[str, Any]) -> Any:
-    return registry.get(data["name"])(**{name: value for name, value in data.items() if name != "name"})
+def _pairs(parameters: Mapping[str, Any]) -> Tuple[Tuple[str, Any], ...]:
+    return tuple(sorted((name, _frozen(value)) for name, value in parameters.items()))
+
+
+def _frozen(value: Any) -> Any:
+    """Lists of YAML and JSON as tuples, which are hashable."""
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
 
 
 def _listed(value: Any) -> List[Any]:

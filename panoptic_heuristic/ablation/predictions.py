@@ -10,13 +10,13 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.rle import run_ends
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
-
-NO_STUFF = 65535
-"""In place of the best stuff label, where the semantic head knows of none."""
+from panoptic_heuristic.fusion.best_stuff import NO_STUFF as NO_STUFF  # part of the format
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +115,36 @@ class ImagePredictions:
             semantic_agreement=self.semantic_agreement,
         )
 
-    def to_semantics(self, label_to_category: Mapping[int, Optional[int]]) -> Optional[SemanticMap]:
-        """The semantic labels as :func:`panoptic_heuristic.fusion.fuse` takes them."""
-        if self.semantics is None:
+    def to_semantics(
+        self,
+        label_to_category: Mapping[int, Optional[int]],
+        *,
+        best_stuff_floor: Optional[float] = None,
+        with_logits: bool = False,
+    ) -> Optional[SemanticMap]:
+        """The semantic labels as :func:`panoptic_heuristic.fusion.fuse` takes them.
+
+        Args:
+            label_to_category: what they mean.
+            best_stuff_floor: what ``above_floor`` is about; None leaves out the best stuff.
+            with_logits: hand over the logits too, if they were kept: enlarged to the size of the image,
+                bilinearly and in float32, which is not exactly what the head said. The labels stay
+                those of the head.
+        """
+        runs = self.semantics
+        if runs is None:
             return None
-        return SemanticMap(self.semantics.to_map(self.semantics.labels, self.image_size), label_to_category)
+        best_stuff = logits = None
+        if best_stuff_floor is not None:
+            best_stuff = (
+                runs.to_map(runs.best_stuff, self.image_size),
+                runs.to_map(runs.above_floor.astype(np.uint8), self.image_size).astype(bool),
+            )
+        if with_logits and runs.logits is not None:
+            kept = torch.from_numpy(runs.logits.astype(np.float32))
+            logits = F.interpolate(kept[None], size=self.image_size, mode="bilinear", align_corners=False)[0]
+        labels = runs.to_map(runs.labels, self.image_size)
+        return SemanticMap(labels, label_to_category, logits, best_stuff, best_stuff_floor)
 
     def to_arrays(self) -> Dict[str, np.ndarray]:
         """Arrays for :func:`panoptic_heuristic.formats.arrays.write_arrays`."""

@@ -6,7 +6,7 @@ T ground-truth segments, C categories. Scored are "candidates": instances, or st
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 
@@ -124,8 +124,26 @@ def stuff_of(regions: Regions, categories: Categories) -> Tuple[np.ndarray, np.n
     return ids[chosen], place_of[regions.semantic]
 
 
+def best_stuff_of(regions: Regions, categories: Categories, stuff: np.ndarray) -> np.ndarray:
+    """(G,) the place of each region's best stuff among some categories; their number for none of them.
+
+    Args:
+        regions: told apart by their best stuff.
+        categories: the data set's.
+        stuff: dataset ids, see :func:`stuff_of`.
+    """
+    place_of = np.full(len(categories) + 1, len(stuff), dtype=np.int64)
+    place_of[[categories.place_of[category_id] + 1 for category_id in stuff.tolist()]] = np.arange(len(stuff))
+    return place_of[regions.best_stuff]
+
+
 def shared_by_stuff(
-    regions: Regions, claims: RegionClaims, prefixes: np.ndarray, stuff: np.ndarray, stuff_place: np.ndarray
+    regions: Regions,
+    claims: RegionClaims,
+    prefixes: np.ndarray,
+    stuff: np.ndarray,
+    stuff_place: np.ndarray,
+    becomes: Optional[np.ndarray] = None,
 ) -> np.ndarray:
     """The free pixels of stuff after the instances of the first ranks only.
 
@@ -136,7 +154,9 @@ def shared_by_stuff(
         regions: of one image.
         claims: of all instances that any cutoff lets in.
         prefixes: (K,) the number of ranks each cutoff lets in.
-        stuff, stuff_place: of :func:`stuff_of`.
+        stuff, stuff_place: of :func:`stuff_of`, or :func:`best_stuff_of`.
+        becomes: (M, S) the place of the stuff that gets all that an instance took, if it takes part;
+            C for none; None if there are none.
 
     Returns:
         (S, K, C, T + 2) int64, pixels per place of the ground truth.
@@ -155,4 +175,13 @@ def shared_by_stuff(
     table = table.reshape(settings, levels + 1, count, places)
     # Free for prefix j are the regions that are free for more than j of them.
     table = table[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
+    if becomes is not None:
+        of_owner = np.append(becomes, np.full((1, settings), count), axis=0)
+        place = np.take_along_axis(of_owner, claims.owner, axis=0)
+        where, setting = (place < count).nonzero()
+        level = free_for[claims.owner[where, setting]] + setting * (levels + 1)
+        keys = (level * count + place[where, setting]) * places + regions.truth_place[where]
+        moved = sums(keys, regions.pixels[where], settings * (levels + 1) * count * places)
+        # With prefix j are the instances that are in the first of them or only later ones, up to it.
+        table = table + moved.reshape(settings, levels + 1, count, places)[:, :-1].cumsum(axis=1)
     return table[:, place_of.reshape(-1)]

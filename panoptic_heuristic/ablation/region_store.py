@@ -24,7 +24,7 @@ from panoptic_heuristic.formats.coco_panoptic import (
 from panoptic_heuristic.formats.files import PathLike, inside, read_json, write_json
 
 # Changes when the same predictions and ground truth would give other files.
-_VERSION = "2"
+_VERSION = "3"
 
 _TRUTH_FILE = "ground_truth.json"
 
@@ -63,19 +63,24 @@ class RegionStore:
         made_from.update(json.dumps(_plain(image), sort_keys=True).encode("ascii"))
         return made_from.hexdigest()
 
-    def read(self, image_id: int) -> Regions:
+    def read(self, image_id: int, *, with_best_stuff: bool = False) -> Regions:
         """The regions of an image, made if they are not there or of something else.
+
+        Args:
+            image_id: the image.
+            with_best_stuff: whether they are told apart by their best stuff; the two kinds are kept
+                beside each other.
 
         Raises:
             InputError: the predictions or the ground truth are missing or damaged.
         """
-        path = self._path_of(image_id)
+        path = self._path_of(image_id, with_best_stuff)
         made_from = self.fingerprint(image_id)
         if path.exists():
             arrays = read_arrays(path)
             if arrays["made_from"].tobytes().decode("ascii") == made_from:
                 return _from_arrays(arrays)
-        regions = self._build(image_id)
+        regions = self._build(image_id, with_best_stuff)
         write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
         return regions
 
@@ -90,11 +95,15 @@ class RegionStore:
         manifest = self.cache.manifest
         return json.dumps([list(manifest.categories), sorted(manifest.label_to_category.items())]).encode("ascii")
 
-    def _build(self, image_id: int) -> Regions:
+    def _build(self, image_id: int, with_best_stuff: bool) -> Regions:
         manifest = self.cache.manifest
         predictions = self.cache.read(image_id)
         return build_regions(
-            predictions, manifest.label_to_category, manifest.categories, *self.truth_of(image_id)
+            predictions,
+            manifest.label_to_category,
+            manifest.categories,
+            *self.truth_of(image_id),
+            with_best_stuff=with_best_stuff,
         )
 
     def _png(self, image: PanopticImage) -> bytes:
@@ -104,8 +113,9 @@ class RegionStore:
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from error
 
-    def _path_of(self, image_id: int) -> Path:
-        return self.cache.folder / "regions" / f"{image_id}.arrays"
+    def _path_of(self, image_id: int, with_best_stuff: bool) -> Path:
+        kind = "regions_with_best_stuff" if with_best_stuff else "regions"
+        return self.cache.folder / kind / f"{image_id}.arrays"
 
 
 def remember_truth(cache: PredictionCache, panoptic_json: PathLike, panoptic_root: PathLike) -> None:
@@ -184,6 +194,7 @@ def _plain(image: PanopticImage) -> List[Any]:
 
 
 def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
+    best_stuff = {} if regions.best_stuff is None else {"best_stuff": regions.best_stuff.astype(np.uint16)}
     return {
         "image": np.array([regions.image_id, *regions.image_size], dtype=np.int64),
         "pixels": regions.pixels.astype(np.uint32),
@@ -194,6 +205,8 @@ def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
         "agreeing": regions.agreeing,
         "boxes": regions.boxes,
         "measures": np.stack([regions.scores, regions.mask_quality, regions.semantic_agreement]),
+        "first_labels": regions.first_labels,
+        **best_stuff,
     }
 
 
@@ -216,4 +229,6 @@ def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Regions:
         semantic_agreement=semantic_agreement,
         boxes=arrays["boxes"],
         agreeing=arrays["agreeing"],
+        first_labels=arrays["first_labels"],
+        best_stuff=arrays["best_stuff"].astype(np.int64) if "best_stuff" in arrays else None,
     )

@@ -116,10 +116,10 @@ def _add_claims(
         row = categories.place_of[category_id]
         up_to = np.searchsorted(ranks, prefixes)
         for into, values in zip(arrays, (things.iou, things.matched, things.false), strict=True):
-            sums = np.zeros((len(values), len(ranks) + 1), dtype=np.int64)
-            values[:, ranks].cumsum(axis=1, out=sums[:, 1:])
+            up_to_rank = np.zeros((len(values), len(ranks) + 1), dtype=np.int64)
+            values[:, ranks].cumsum(axis=1, out=up_to_rank[:, 1:])
             # Stuff limits do not concern things.
-            into[row][pairs] += sums[equal][:, up_to].reshape(shape)
+            into[row][pairs] += up_to_rank[equal][:, up_to].reshape(shape)
 
     shared = shared_by_stuff(regions, claimed, prefixes, stuff, stuff_place, becomes)
     counted = shared.sum(axis=-1)

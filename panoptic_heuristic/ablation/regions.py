@@ -20,6 +20,9 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality.overlap import places_of
 
+NO_LABEL = 65536
+"""Greater than all labels."""
+
 _WORD = 64
 
 
@@ -70,6 +73,11 @@ class Regions:
         boxes: (N, 4) float32 x0, y0, x1, y1 in pixels, NaN where they are not known.
         agreeing: (N,) int64, the value of ``semantic`` that agrees with each instance: its category's,
             0 where no label can mean that, -1 where the semantic head said nothing.
+        first_labels: (C + 1,) int64, by value of ``semantic`` the first label of the image that means
+            it; :data:`NO_LABEL` if none does.
+        best_stuff: (G,) int64, where the label means no stuff, the place of the best stuff, likewise
+            from 1; 0 where it is too improbable, not known, or not asked for. None if regions were
+            not told apart by it.
     """
 
     image_id: int
@@ -85,6 +93,8 @@ class Regions:
     semantic_agreement: np.ndarray
     boxes: np.ndarray
     agreeing: np.ndarray
+    first_labels: np.ndarray
+    best_stuff: Optional[np.ndarray] = None
 
     @cached_property
     def covered(self) -> np.ndarray:
@@ -121,6 +131,8 @@ def build_regions(
     categories: Categories,
     truth_ids: np.ndarray,
     truth_segments: Sequence[Mapping[str, Any]],
+    *,
+    with_best_stuff: bool = False,
 ) -> Regions:
     """Groups the pixels of one image.
 
@@ -130,6 +142,7 @@ def build_regions(
         categories: the data set's; their order numbers :attr:`Regions.semantic`.
         truth_ids: (H, W) integers, 0 is void.
         truth_segments: dicts with ``id``, ``category_id`` and perhaps ``iscrowd``.
+        with_best_stuff: tell pixels apart by their best stuff, too. There are more regions then.
 
     Raises:
         InputError: the ground truth is of another size, or a mask cannot be read.
@@ -142,7 +155,7 @@ def build_regions(
         )
     truth = Truth.of_segments(truth_segments)
     truth_starts, ids = _runs(truth_ids)
-    semantic_starts, semantic = _semantic_runs(predictions, label_to_category, categories)
+    semantic_starts, semantic, best_stuff = _semantic_runs(predictions, label_to_category, categories)
     starts, stops, owners = _spans(predictions.mask_runs)
 
     marks = np.zeros(height * width + 1, dtype=bool)
@@ -150,20 +163,24 @@ def build_regions(
         marks[borders] = True
     marks[-1] = False  # The last pixel's end starts nothing.
     pieces = np.flatnonzero(marks)
-    keys = [
-        _spread(places_of(ids, truth.ids.tolist()), truth_starts, pieces),
-        _spread(semantic, semantic_starts, pieces),
-        *_covers(starts, stops, owners, pieces, len(predictions.scores)).T,
+    places = [
+        _spread(values, borders, pieces)
+        for values, borders in (
+            (places_of(ids, truth.ids.tolist()), truth_starts),
+            (semantic, semantic_starts),
+            *(((best_stuff, semantic_starts),) if with_best_stuff else ()),
+        )
     ]
-    group, first = _group(keys)
+    covers = _covers(starts, stops, owners, pieces, len(predictions.scores))
+    group, first = _group([*places, *covers.T])
     lengths = np.diff(pieces, append=height * width)
     return Regions(
         image_id=predictions.image_id,
         image_size=(height, width),
         pixels=sums(group, lengths, len(first)),
-        truth_place=keys[0][first],
-        semantic=keys[1][first],
-        cover=np.stack([key[first] for key in keys[2:]], axis=1) if keys[2:] else np.zeros((len(first), 0), np.uint64),
+        truth_place=places[0][first],
+        semantic=places[1][first],
+        cover=covers[first],
         truth=truth,
         scores=predictions.scores,
         category_ids=predictions.category_ids,
@@ -171,6 +188,8 @@ def build_regions(
         semantic_agreement=predictions.semantic_agreement,
         boxes=predictions.boxes,
         agreeing=_agreeing(predictions, label_to_category, categories),
+        first_labels=_first_labels(predictions, label_to_category, categories),
+        best_stuff=places[2][first] if with_best_stuff else None,
     )
 
 
@@ -196,17 +215,38 @@ def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
 
 def _semantic_runs(
     predictions: ImagePredictions, label_to_category: Mapping[int, Optional[int]], categories: Categories
-) -> Tuple[np.ndarray, np.ndarray]:
-    """Where the semantic runs start, and the place of their category."""
+) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the semantic runs start, and of each the places of its category and of its best stuff."""
     runs = predictions.semantics
     if runs is None:
-        return np.zeros(1, np.int64), np.zeros(1, np.int64)
-    place_of = {category_id: place for place, category_id in enumerate(categories, start=1)}
-    table = np.zeros(int(runs.labels.max()) + 1, dtype=np.int64)
+        return np.zeros((3, 1), np.int64)
+    places = _places(label_to_category, categories)
+    stuff = categories.labels_of_stuff(label_to_category)
+    is_stuff = np.zeros(len(places), dtype=bool)
+    is_stuff[stuff] = True
+    semantic = places[runs.labels]
+    asked = runs.above_floor & ~is_stuff[runs.labels] & is_stuff[runs.best_stuff]
+    return runs.lengths.cumsum() - runs.lengths, semantic, np.where(asked, places[runs.best_stuff], 0)
+
+
+def _places(label_to_category: Mapping[int, Optional[int]], categories: Categories) -> np.ndarray:
+    """The place of the category of each label, from 1; 0 for one that means none."""
+    places = np.zeros(NO_LABEL, dtype=np.int64)
     for label, category_id in label_to_category.items():
-        if category_id is not None and label < len(table):
-            table[label] = place_of[category_id]
-    return runs.lengths.cumsum() - runs.lengths, table[runs.labels]
+        if category_id is not None:
+            places[label] = categories.place_of[category_id] + 1
+    return places
+
+
+def _first_labels(
+    predictions: ImagePredictions, label_to_category: Mapping[int, Optional[int]], categories: Categories
+) -> np.ndarray:
+    """See :attr:`Regions.first_labels`."""
+    first = np.full(len(categories) + 1, NO_LABEL, dtype=np.int64)
+    if predictions.semantics is not None:
+        labels = np.unique(predictions.semantics.labels).astype(np.int64)
+        np.minimum.at(first, _places(label_to_category, categories)[labels], labels)
+    return first
 
 
 def _agreeing(

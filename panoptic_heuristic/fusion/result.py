@@ -21,12 +21,12 @@ class DroppedCandidate:
             (too much of it was claimed before, or taken back), ``covered`` (all of it was claimed
             before, or taken back), ``duplicate`` (it shares most of its pixels with a segment, and
             the segment with it), ``no_room`` (too little of it is free), ``outvoted`` (it won too
-            few pixels, or lost all to stuff), ``veto`` (the semantic labels say it is stuff), ``thing_area`` (too few
-            pixels); for stuff ``stuff_area`` (too few pixels, counted or as a fraction of the
-            image), ``covered`` (no free pixel), ``score`` (too improbable), ``overlap`` (too much
-            of it was claimed before), ``probability`` (no pixel of it is probable enough); for both
-            ``border`` (it lost its last pixel when borders were cleaned). Rules of one's own may
-            have other reasons.
+            few pixels, or lost all to stuff), ``veto`` (the semantic labels say it is stuff),
+            ``thing_area`` (too few pixels); for stuff ``stuff_area`` (too few pixels, counted or as
+            a fraction of the image), ``covered`` (no free pixel), ``score`` (too improbable),
+            ``overlap`` (too much of it was claimed before), ``probability`` (no pixel of it is
+            probable enough); for both ``border`` (it lost its last pixel when borders were
+            cleaned). Rules of one's own may have other reasons.
         score: of an instance; None for stuff.
         instance_id: the instance's place in the input; None for stuff.
     """

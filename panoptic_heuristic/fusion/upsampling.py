@@ -69,7 +69,7 @@ class Axis:
         weights = self.resized(combs).t()
 
         centre = (torch.arange(self.target, dtype=torch.float64) + 0.5) * (self.source / self.target) - 0.5
-        near = centre.clamp(min=0).floor().long()[:, None] + torch.arange(-1, 3)
+        near = centre.floor().long()[:, None] + torch.arange(-1, 3)
         near_weights = weights.gather(1, near % 4) * ((near >= 0) & (near < self.source))
         # The first of the four that has a weight, and the one after it.
         at = (near_weights != 0).int().argmax(dim=1, keepdim=True).clamp(max=2)

@@ -20,6 +20,8 @@ CATEGORIES = Categories(
 # 0 is the collapsed label of things, two labels mean one stuff category, and one means a thing.
 LABELS: Dict[int, Optional[int]] = {0: None, 1: 9, 2: 4, 3: 2, 4: 4, 7: 31}
 
+BEST_STUFF_FLOOR = 0.25
+
 
 class RandomImage(NamedTuple):
     """What the heads said about an image, and its ground truth."""
@@ -85,6 +87,61 @@ def with_measures(image: RandomImage) -> RandomImage:
     return image._replace(predictions=predictions)
 
 
+def with_best_stuff(image: RandomImage) -> RandomImage:
+    """The image with a best stuff for most pixels, half of them above the floor, often as in the ground truth.
+
+    Half of the images have few instances, so that much is left over.
+    """
+    predictions = image.predictions
+    if predictions.semantics is None:
+        return image
+    rng = np.random.default_rng([predictions.image_id, 10])
+    height, width = predictions.image_size
+    stuff = CATEGORIES.labels_of_stuff(LABELS)
+    labels = predictions.semantics.to_map(predictions.semantics.labels, predictions.image_size)
+    # 0 and 7 mean no stuff, and 5 nothing.
+    best = np.where(np.isin(labels, stuff), labels, _patches(rng, height, width, [*stuff, *stuff, NO_STUFF, 0, 5, 7]))
+    above = _patches(rng, height, width, [0, 1]).astype(bool)
+    truth_ids = image.truth_ids.copy()
+    if rng.random() < 0.7:
+        said = np.where(above & ~np.isin(labels, stuff), best, labels)
+        segments = [segment for segment in image.truth_segments if not CATEGORIES[segment["category_id"]].isthing]
+        for segment in rng.permutation(segments).tolist():
+            meaning = [label for label in stuff if LABELS[label] == segment["category_id"]]
+            truth_ids[np.isin(said, meaning)] = segment["id"]
+    few = slice(3 if rng.random() < 0.5 else None)
+    predictions = dataclasses.replace(
+        predictions,
+        semantics=SemanticRuns.of_maps(labels, best, above),
+        **{
+            name: getattr(predictions, name)[few]
+            for name in ("scores", "category_ids", "boxes", "mask_quality", "semantic_agreement", "masks")
+        },
+    )
+    return image._replace(predictions=predictions, truth_ids=truth_ids)
+
+
+def deciding_fractions(image: RandomImage, rng: np.random.Generator, count: int) -> List[float]:
+    """Fractions in [0, 1] that are there in the image: of masks in others, of masks outside others, of areas."""
+    instances = image.predictions.to_instances()
+    masks = np.zeros((len(instances), *image.truth_ids.shape), dtype=bool)
+    for index, mask in enumerate(masks):
+        crop = instances.crop(index)
+        mask[crop.window] = crop.mask.numpy()
+    areas = masks.sum(axis=(1, 2)).tolist()
+    there = [index for index, area in enumerate(areas) if area]
+    found = []
+    for _ in range(count):
+        if not there or rng.random() < 0.1:
+            found.append(float(rng.choice([0.0, 0.5, 1.0, rng.random()])))
+            continue
+        one, other = rng.choice(there, size=2).tolist()
+        shared = int((masks[one] & masks[other]).sum())
+        smaller, larger = sorted((areas[one], areas[other]))
+        found.append(rng.choice([shared / areas[one], (areas[one] - shared) / areas[one], smaller / larger]).item())
+    return found
+
+
 def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     """A grid of about so many settings, some values exactly at what decides in the image."""
     rng = np.random.default_rng([seed, 8])
@@ -106,7 +163,7 @@ def counts_by_pixels(image: RandomImage, grid: Grid, number: int) -> PQCounts:
     """What fusing and scoring an image pixel by pixel gives under one setting."""
     result = fuse(
         image.predictions.to_instances(),
-        image.predictions.to_semantics(LABELS),
+        image.predictions.to_semantics(LABELS, best_stuff_floor=BEST_STUFF_FLOOR),
         CATEGORIES,
         grid.settings[number].pipeline(),
     )

@@ -5,15 +5,18 @@ import pytest
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
-    ByScore,
+    BestStuff,
     Calibrated,
+    ClassAware,
+    DroppedToVoid,
     Greedy,
     Nms,
-    NoSuppression,
     PerPixel,
     Pipeline,
     Power,
+    Reclaim,
     SemanticGate,
+    SemanticVeto,
 )
 from tests.conftest import ROOT
 
@@ -74,20 +77,86 @@ def test_all_settings_have_the_grids_order_and_what_it_suppresses(tmp_path):
         Pipeline(Greedy(0.3), order=order, suppress=suppress), Pipeline(order=order, suppress=suppress)
     ]  # fmt: skip
     assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
-    assert grid.to_json()["suppress"] == {"name": "nms", "iou_threshold": 0.5, "kind": "box"}
+    assert grid.to_json()["base"]["suppress"] == {"name": "nms", "iou_threshold": 0.5, "kind": "box"}
+
+
+REST = """
+VETO: {NAME: semantic_veto, MAJORITY: 0.75}
+STUFF: {NAME: void, COUNTED: before}
+LEFTOVER: {NAME: best_stuff}
+BORDER: {NAME: none}
+THING_AREA_LIMIT: 64
+"""
+
+
+def test_all_settings_have_the_grids_other_stages(tmp_path):
+    grid = grid_of(tmp_path, REST)
+    assert grid.base == Pipeline(
+        veto=SemanticVeto(0.75), stuff=DroppedToVoid("before"), leftover=BestStuff(), thing_area_thresh=64
+    )
+    assert [setting.pipeline() for setting in grid.settings] == [grid.base]
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+
+
+CLAIMS = """
+CLAIM: [greedy, {NAME: class_aware, FREE_FRACTION: 0.25}, {NAME: reclaim, ON_TOP: precedence, PRECEDENCE: [[5, 31]]}]
+OVERLAP_THRESH: [0.3, 0.5]
+"""
+
+
+def test_claim_rules_have_parameters_of_their_own(tmp_path):
+    grid = grid_of(tmp_path, CLAIMS)
+    above = Reclaim(0.5, on_top="precedence", precedence=((5, 31),))
+    expected = [Greedy(0.3), Greedy(0.5), ClassAware(0.3, 0.5, 0.25), ClassAware(0.5, 0.5, 0.25)]
+    assert [pipeline.claim for pipeline in grid.pipelines][:4] == expected
+    assert grid.pipelines[5].claim == above
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+    # The columns of a table tell them apart.
+    assert len({(row["claim"], row["overlap_threshold"]) for row in (one.to_json() for one in grid.settings)}) == 6
+
+
+def test_a_claim_rule_without_a_swept_overlap_has_its_own(tmp_path):
+    assert grid_of(tmp_path, "CLAIM: {NAME: reclaim, ON_TOP: area}").claims[0].overlap_threshold == 0.5
+    grid = Grid((ClaimSetting("class_aware", None),), (0.5,), (StuffLimit(0.0, 0.0),), Pipeline(ClassAware(0.25)))
+    assert grid.settings[0].pipeline().claim == ClassAware(0.25)
+
+
+def test_a_claim_rule_of_the_bases_name_keeps_its_parameters():
+    base = Pipeline(ClassAware(0.9, free_fraction=0.2), instances_score_thresh=0.9)
+    claims = (ClaimSetting("class_aware", 0.3), ClaimSetting("greedy", 0.3))
+    grid = Grid(claims, (0.5,), (StuffLimit(7.0, 0.0),), base)
+    limits = {"instances_score_thresh": 0.5, "stuff_area_thresh": 7.0}
+    assert [setting.pipeline() for setting in grid.settings] == [
+        Pipeline(ClassAware(0.3, free_fraction=0.2), **limits), Pipeline(Greedy(0.3), **limits)
+    ]  # fmt: skip
 
 
 def test_a_name_alone_has_the_rules_defaults(tmp_path):
     grid = grid_of(tmp_path, "{ORDER: {NAME: power}, SUPPRESS: {NAME: semantic_gate}}")
-    assert (grid.order, grid.suppress) == (Power(), SemanticGate())
-    grid = grid_of(tmp_path, "{ORDER: {NAME: score}, SUPPRESS: {NAME: none}}")
-    assert (grid.order, grid.suppress) == (ByScore(), NoSuppression())
+    assert grid.base == Pipeline(order=Power(), suppress=SemanticGate())
+    defaults = ", ".join(f"{stage}: {{NAME: none}}" for stage in ("SUPPRESS", "VETO", "BORDER"))
+    grid = grid_of(tmp_path, f"{{ORDER: {{NAME: score}}, STUFF: {{NAME: void}}, LEFTOVER: {{NAME: void}}, {defaults}}}")
     assert grid == grid_of(tmp_path, "CLAIM: greedy")
 
 
-def test_a_grid_has_no_values_of_single_categories():
-    with pytest.raises(InputError, match="a rule of a grid cannot have values of single categories, got Calibrated"):
-        Grid((ClaimSetting("greedy", 0.5),), (0.5,), (StuffLimit(0.0, 0.0),), order=Calibrated())
+@pytest.mark.parametrize(
+    "base",
+    [
+        Pipeline(order=Calibrated(cut={5: 0.5})),
+        Pipeline(Greedy(0.5, {5: 0.3})),
+        Pipeline(instances_score_thresh_of={5: 0.3}),
+        Pipeline(stuff_area_fraction_of={9: 0.3}),
+    ],
+)
+def test_a_grid_has_no_values_of_single_categories(base):
+    with pytest.raises(InputError, match="a grid cannot have values of single categories, got suppress=none order="):
+        Grid((ClaimSetting("greedy", 0.5),), (0.5,), (StuffLimit(0.0, 0.0),), base)
+
+
+def test_a_rule_has_one_set_of_parameters():
+    claims = ClaimSetting("class_aware", 0.5), ClaimSetting("class_aware", 0.3, (("free_fraction", 0.0),))
+    with pytest.raises(InputError, match="class_aware with two sets of parameters"):
+        Grid(claims, (0.5,), (StuffLimit(0.0, 0.0),))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweeps").glob("*.yaml")), ids=lambda path: path.name)
@@ -127,7 +196,17 @@ def test_the_coco_grid_has_a_thousand_settings_and_detectron2s_default():
         ("SUPPRESS: {NAME: none, KEEP: 1}", ["SUPPRESS has the key 'KEEP'; of none it may have NAME"]),
         ("ORDER: {NAME: power, SCORE_EXPONENT: -1}", ["score_exponent", "[0, inf)", "-1"]),
         ("SUPPRESS: {NAME: nms, KIND: masks}", ["kind", "mask, box", "'masks'"]),
-        ("ORDER: {NAME: calibrated}", ["values of single categories"]),
+        ("ORDER: {NAME: calibrated, CUT: {5: 0.5}}", ["ORDER.CUT", "values of single categories"]),
+        ("CLAIM: {NAME: greedy, OVERLAP_THRESHOLD: 0.5}", ["'OVERLAP_THRESHOLD'", "give it as OVERLAP_THRESH"]),
+        ("CLAIM: {NAME: greedy, OVERLAP_THRESHOLD_OF: {5: 0.5}}", ["values of single categories"]),
+        ("CLAIM: {NAME: greedy, FREE_FRACTION: 0}", ["CLAIM has the key 'FREE_FRACTION'; of greedy it may have NAME"]),
+        ("CLAIM: {FREE_FRACTION: 0}", ["CLAIM must be a mapping with a NAME", "class_aware"]),
+        ("CLAIM: [greedy, greedy]", ["twice"]),
+        ("CLAIM: [{NAME: class_aware}, {NAME: class_aware, FREE_FRACTION: 0}]", ["two sets of parameters"]),
+        ("CLAIM: {NAME: class_aware, FREE_FRACTION: 2}", ["free_fraction", "[0, 1]", "2"]),
+        ("CLAIM: pixel_argmax\nSUPPRESS: {NAME: semantic_gate}", ["claim=pixel_argmax", "suppress=semantic_gate"]),
+        ("LEFTOVER: best_stuff", ["LEFTOVER must be a mapping with a NAME", "best_stuff", "components"]),
+        ("THING_AREA_LIMIT: -1", ["thing_area_thresh", "[0, inf)", "-1"]),
         ("- 1", ["expected the keys", "[1]"]),
         ("a: [", ["valid YAML"]),
         ("{OVERLAP_THRESH: {from: 0, to: 1, steps: 2000}, INSTANCES_CONFIDENCE_THRESH: {from: 0, to: 1, steps: 2000}}",

@@ -22,12 +22,13 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     CLAIM_REGISTRY,
     ORDER_REGISTRY,
-    ByScore,
     Claim,
     Nms,
     Order,
+    Pipeline,
     Power,
     SemanticGate,
+    SemanticVeto,
     fuse,
 )
 from panoptic_heuristic.quality import add_counts, count_image
@@ -86,9 +87,17 @@ def test_each_setting_counts_what_its_pixels_count(store, swept):
         assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
 
 
-@pytest.mark.parametrize("order, suppress", [(ByScore(), Nms(0.3, "box")), (Power(1, 0, 1), SemanticGate(0.2))])
-def test_other_stages_count_what_their_pixels_count(tmp_path, store, order, suppress):
-    grid = dataclasses.replace(GRID, order=order, suppress=suppress)
+OTHER_STAGES = {
+    "box nms": Pipeline(suppress=Nms(0.3, "box")),
+    "s g and gate": Pipeline(order=Power(1, 0, 1), suppress=SemanticGate(0.2)),
+    "veto and area": Pipeline(veto=SemanticVeto(0.3), thing_area_thresh=40),
+}
+
+
+@pytest.mark.parametrize("base", OTHER_STAGES.values(), ids=OTHER_STAGES)
+def test_other_stages_count_what_their_pixels_count(tmp_path, store, base):
+    grid = dataclasses.replace(GRID, base=base)
+    assert SweepJob(store, grid, tmp_path).claims_by_pixels == ()
     run_sweep(SweepJob(store, grid, tmp_path), ALL)
     result = SweepResult(tmp_path)
     counts = result.total()
@@ -98,14 +107,17 @@ def test_other_stages_count_what_their_pixels_count(tmp_path, store, order, supp
 
 
 def test_a_measure_that_was_not_kept_is_told(tmp_path, store):
-    grid = dataclasses.replace(GRID, order=Power(1, 1))
-    message = r"image \d: the order by power needs the mask_quality of each instance, but it was not kept"
+    grid = dataclasses.replace(GRID, base=Pipeline(order=Power(1, 1)))
+    message = "the grid's order=power needs the mean mask probability of each instance, but .* was made without"
     with pytest.raises(InputError, match=message):
-        run_sweep(SweepJob(store, grid, tmp_path), ALL)
+        SweepJob(store, grid, tmp_path)
+    message = "image 0: the order by power needs the mask_quality of each instance, but it was not kept"
+    with pytest.raises(InputError, match=message):
+        ranked_instances(store.read(0), grid)
 
 
 def test_boxes_that_were_not_kept_are_told(store):
-    grid = dataclasses.replace(GRID, suppress=Nms(kind="box"))
+    grid = dataclasses.replace(GRID, base=Pipeline(suppress=Nms(kind="box")))
     regions = store.read(0)
     regions = dataclasses.replace(regions, boxes=np.full_like(regions.boxes, np.nan))
     with pytest.raises(InputError, match="image 0: nms of kind 'box' needs the boxes of the instance head"):
@@ -115,7 +127,7 @@ def test_boxes_that_were_not_kept_are_told(store):
 def test_another_order_is_another_sweep(tmp_path, store):
     run_sweep(SweepJob(store, GRID, tmp_path), [0])
     with pytest.raises(InputError, match="its grid differs"):
-        run_sweep(SweepJob(store, dataclasses.replace(GRID, order=Power(2)), tmp_path), [0])
+        run_sweep(SweepJob(store, dataclasses.replace(GRID, base=Pipeline(order=Power(2))), tmp_path), [0])
 
 
 def test_workers_shards_and_merging_change_no_byte(store, swept, tmp_path):
@@ -153,10 +165,11 @@ class EveryOther:
 
     overlap_threshold: float = 0.5
 
-    def claim(self, instances, ranked):
+    def claim(self, heads, order):
+        instances = heads.instances
         panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32)
         areas, dropped = {}, {}
-        for index in ranked:
+        for index in order.ranked:
             crop = instances.crop(index)
             window = panoptic_seg[crop.window]
             free = crop.mask & (window == 0)
@@ -187,14 +200,15 @@ def test_a_rule_of_ones_own_is_swept_pixel_by_pixel_beside_the_others(store, swe
 class LastFirst:
     """An order that a sweep cannot know."""
 
-    def order(self, instances, semantics, categories, candidates):
-        return Order(tuple(reversed(candidates)), {})
+    def order(self, heads, candidates):
+        ranked = tuple(reversed(candidates))
+        return Order(ranked, tuple(map(float, ranked)), {})
 
 
 def test_with_an_order_of_ones_own_all_rules_are_swept_pixel_by_pixel(store, tmp_path):
     ORDER_REGISTRY.register("last_first")(LastFirst)
     try:
-        grid = Grid(GRID.claims[1:], GRID.cutoffs[1:2], GRID.stuff_limits[:2], order=LastFirst())
+        grid = Grid(GRID.claims[1:], GRID.cutoffs[1:2], GRID.stuff_limits[:2], Pipeline(order=LastFirst()))
         job = SweepJob(store, grid, tmp_path)
         assert (job.claims_by_regions, job.claims_by_pixels) == ((), (0, 1))
         run_sweep(job, ALL)

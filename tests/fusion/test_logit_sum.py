@@ -229,7 +229,12 @@ class TestOverlap:
     def kept(self, lines, category_ids, **parameters):
         scores = [0.9 - 0.1 * place for place in range(len(lines))]
         result = run(
-            lines, scores, self.LOGITS, meaning=SINGLE, category_ids=category_ids, claim=LogitSum(**parameters)
+            lines,
+            scores,
+            self.LOGITS,
+            meaning=SINGLE,
+            category_ids=category_ids,
+            claim=LogitSum(**{"overlap_threshold": 0.3, **parameters}),
         )
         return [index for index in range(len(lines)) if reasons(result).get(index) != "overlap"]
 

@@ -71,7 +71,8 @@ class AttributionJob:
                     f"errors are traced for Detectron2's rules only, got {stage}={rule_name(stage, rule)}; leave it out"
                 )
         if pipeline.thing_area_thresh > 0:
-            raise InputError(f"errors are traced without thing_area_thresh, got {pipeline.thing_area_thresh:g}; leave it out")
+            area = f"thing_area_thresh {pipeline.thing_area_thresh:g}"
+            raise InputError(f"errors are traced for things of any size, got {area}; leave it out")
         floor, cutoff = self.store.cache.manifest.floors.instances_score_thresh, self.setting.instances_score_thresh
         if cutoff < floor:
             raise InputError(

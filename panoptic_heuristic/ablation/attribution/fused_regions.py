@@ -15,6 +15,7 @@ from panoptic_heuristic.ablation.region_claims import claim_regions, rank_by
 from panoptic_heuristic.ablation.region_counts import Outcomes, Scorer
 from panoptic_heuristic.ablation.regions import Regions, sums
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion import Greedy
 from panoptic_heuristic.quality import CategoryCounts, PQCounts
 
 NOBODY = -1
@@ -138,7 +139,7 @@ def fuse_regions(
     if overlap_threshold is None:
         overlap_threshold = overlap_threshold_of(setting)
     ranked = np.asarray(ranked, dtype=np.int64)
-    claims = claim_regions(regions, ranked, np.array([overlap_threshold]))
+    claims = claim_regions(Greedy(), regions, ranked, np.array([overlap_threshold]))
     owner = np.append(ranked, NOBODY)[claims.owner[:, 0]]
     return with_stuff(regions, categories, setting, ranked, owner)
 

@@ -31,7 +31,7 @@ from panoptic_heuristic.ablation.tuning.global_thresholds import OVERLAPS
 from panoptic_heuristic.ablation.tuning.images import TuningImage, segments_of
 from panoptic_heuristic.ablation.tuning.stuff import tune_stuff
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import Calibrated, Greedy, Pipeline
+from panoptic_heuristic.fusion import Calibrated, Pipeline
 
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 2.0)
 ONE_CUTS = tuple(round(0.025 * step, 3) for step in range(1, 37))
@@ -95,7 +95,7 @@ def tune_calibrated(
     order = Calibrated(calibration.weights, {}, calibration.default_weights, 0.0)
     by_rule = dataclasses.replace(
         pipeline,
-        claim=Greedy(pipeline.claim.overlap_threshold),
+        claim=dataclasses.replace(pipeline.claim, overlap_threshold_of={}),
         order=order,
         instances_score_thresh=score_floor,
         instances_score_thresh_of={},
@@ -111,7 +111,8 @@ def tune_calibrated(
         cuts = np.repeat(moved.cuts(list(categories))[:, None], len(overlaps), axis=1)
         counts = _counts(images, categories, by_rule, overlaps, cuts)
         place = best_of(pq_of(counts, categories))
-        by_rule = dataclasses.replace(by_rule, claim=Greedy(float(overlaps[place])))
+        claim = dataclasses.replace(by_rule.claim, overlap_threshold=float(overlaps[place]))
+        by_rule = dataclasses.replace(by_rule, claim=claim)
     if by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of:
         by_rule = tune_stuff(images, categories, by_rule, shrinkage=shrinkage)
     factor = _searched(images, categories, by_rule, {value: _times(by_rule.order, value) for value in FACTORS})

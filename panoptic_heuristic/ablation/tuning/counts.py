@@ -1,4 +1,4 @@
-"""Counts of any greedy pipeline on regions, many settings of it at once.
+"""Counts of a pipeline on regions, many settings of its thresholds at once.
 
 Shape legend: N instances, M of them ranked, S settings, C categories in the order of the data set's
 list, K of them in the image.
@@ -9,12 +9,33 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.region_claims import RegionClaims, claim_regions, rank_by
+from panoptic_heuristic.ablation.region_claims import RegionClaims, claim_regions, claims_on_regions, rank_by
 from panoptic_heuristic.ablation.region_counts import Outcomes, shared_by_instances, shared_by_stuff
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
 from panoptic_heuristic.ablation.tuning.images import TuningImage, segments_of
+from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import ByScore, Calibrated, Greedy, OrderRule, Pipeline
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE, ByScore, Calibrated, OrderRule, PerPixel, Pipeline
+from panoptic_heuristic.fusion.claim import ClaimRule
+from panoptic_heuristic.fusion.stages import rule_name
+
+
+def check_tunable(pipeline: Pipeline) -> None:
+    """Raises if a pipeline is not one that is counted here.
+
+    Raises:
+        InputError: its claim rule needs pixels or has no overlap threshold, it is ordered by something
+            else than the score or a probability, or another stage differs from Detectron2's.
+    """
+    claim = pipeline.claim
+    if not claims_on_regions(claim) or type(claim) is PerPixel:
+        raise InputError(f"claim={rule_name('claim', claim)} cannot be tuned; take greedy, class_aware or reclaim")
+    for stage, rule in pipeline.rules.items():
+        kept = type(rule) in (ByScore, Calibrated) if stage == "order" else rule == DEFAULT_PIPELINE.rules[stage]
+        if stage != "claim" and not kept:
+            raise InputError(f"{stage}={rule_name(stage, rule)} cannot be tuned; leave it out")
+    if pipeline.thing_area_thresh > 0:
+        raise InputError(f"thing_area_thresh {pipeline.thing_area_thresh:g} cannot be tuned; leave it out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +43,13 @@ class ClassValues:
     """The thresholds of a pipeline, per category: (C,) float64 each.
 
     Attributes:
+        claim: the rule; its own thresholds do not matter.
         cutoff: score that an instance needs.
         overlap: fraction of it that may be claimed already.
         pixels, fraction: free area that stuff needs, absolute and of the image.
     """
 
+    claim: ClaimRule
     cutoff: np.ndarray
     overlap: np.ndarray
     pixels: np.ndarray
@@ -34,13 +57,14 @@ class ClassValues:
 
     @classmethod
     def of_pipeline(cls, pipeline: Pipeline, categories: Categories) -> "ClassValues":
-        """Of a pipeline whose claim rule is :class:`panoptic_heuristic.fusion.Greedy`."""
-        assert type(pipeline.claim) is Greedy and type(pipeline.order) in (ByScore, Calibrated)
+        """Of a pipeline for which :func:`check_tunable` holds."""
+        check_tunable(pipeline)
 
         def values(otherwise, single):
             return np.array([single.get(category_id, otherwise) for category_id in categories], dtype=np.float64)
 
         return cls(
+            pipeline.claim,
             values(pipeline.instances_score_thresh, pipeline.instances_score_thresh_of),
             values(pipeline.claim.overlap_threshold, pipeline.claim.overlap_threshold_of),
             values(pipeline.stuff_area_thresh, pipeline.stuff_area_thresh_of),
@@ -108,9 +132,9 @@ def count_settings(
         ranked: (M,) instances, best first.
         overlaps: (M, S).
         takes_part: (M, S) bool; None if all do.
-        values: for the limits of stuff.
+        values: for the claim rule and the limits of stuff.
     """
-    claims, equal = claim_regions(image.regions, ranked, overlaps, takes_part).distinct()
+    claims, equal = claim_regions(values.claim, image.regions, ranked, overlaps, takes_part).distinct()
     things = image.scorer.score(shared_by_instances(image.regions, claims), image.regions.category_ids[ranked])
     stuff, stays = _stuff(image, claims, values)
     thing_places, thing_of = np.unique(image.places[ranked], return_inverse=True)
@@ -152,7 +176,7 @@ def stuff_outcomes(image: TuningImage, pipeline: Pipeline, categories: Categorie
     """
     values = ClassValues.of_pipeline(pipeline, categories)
     ranked = rank_instances(image, pipeline.order, values.cutoff)
-    claims = claim_regions(image.regions, ranked, values.overlap[image.places[ranked], None])
+    claims = claim_regions(pipeline.claim, image.regions, ranked, values.overlap[image.places[ranked], None])
     outcomes = _free_stuff(image, claims)
     fields = (outcomes.area, outcomes.iou, outcomes.matched, outcomes.false, outcomes.truth)
     return image.stuff_places, Outcomes(*(field[0] for field in fields))

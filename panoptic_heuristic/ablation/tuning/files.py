@@ -20,6 +20,8 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, write_json, written_whole
 from panoptic_heuristic.fusion import Calibrated, Pipeline
+from panoptic_heuristic.fusion.claim import ClaimRule
+from panoptic_heuristic.fusion.stages import rule_name
 
 FORMAT = 1
 TUNED, NUMBERS = "tuned.yaml", "tuning.json"
@@ -54,14 +56,14 @@ def config_yaml(
     """A config file that makes a pipeline, whatever its base sets.
 
     Args:
-        pipeline: with the claim rule ``greedy``.
+        pipeline: of a claim rule that has overlap thresholds, and Detectron2's rules after it.
         categories: the data set's, for their names.
         base: what ``_BASE_`` says; None for none.
         comments: lines for the top.
     """
     calibrated = isinstance(pipeline.order, Calibrated)
     fusion: List[str] = [
-        "CLAIM: {NAME: greedy}",
+        _line("CLAIM", _rule_of(pipeline.claim, categories)),
         _line("STUFF_AREA_FRACTION", float(pipeline.stuff_area_fraction)),
         *_lines("PER_CLASS", _per_class(pipeline, categories)),
         "ORDER:",
@@ -317,6 +319,15 @@ def _per_class(pipeline: Pipeline, categories: Categories) -> List[List[Any]]:
         if values:
             entries.append([category.name, values])
     return entries
+
+
+def _rule_of(claim: ClaimRule, categories: Categories) -> Dict[str, Any]:
+    """A claim rule's name and parameters, but for its overlap thresholds, which have keys of their own."""
+    parameters = {name: value for name, value in vars(claim).items() if not name.startswith("overlap_threshold")}
+    if "precedence" in parameters:
+        # Categories go by name in a config.
+        parameters["precedence"] = [[categories[one].name for one in pair] for pair in parameters["precedence"]]
+    return {"NAME": rule_name("claim", claim), **{name.upper(): value for name, value in parameters.items()}}
 
 
 def _named(values: Mapping[int, Any], categories: Categories) -> List[Tuple[str, Any]]:

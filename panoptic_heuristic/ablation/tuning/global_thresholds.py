@@ -14,10 +14,12 @@ import numpy as np
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.ablation.region_sweep import add_regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.counts import pq_of
+from panoptic_heuristic.ablation.tuning.counts import check_tunable, pq_of
 from panoptic_heuristic.ablation.tuning.images import TuningImage
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
+from panoptic_heuristic.fusion.claim import ClaimRule
+from panoptic_heuristic.fusion.stages import rule_name
 
 CUTOFFS = tuple(round(0.05 * step, 2) for step in range(20))
 OVERLAPS = tuple(round(0.1 * step, 1) for step in range(1, 11))
@@ -40,16 +42,32 @@ class Baselines:
     default: Pipeline
     scaled: Pipeline
 
+    def __post_init__(self):
+        for pipeline in (self.default, self.scaled):
+            check_tunable(pipeline)
+
     @classmethod
-    def of_values(cls, score: float, overlap: float, stuff_area: float, stuff_fraction: float) -> "Baselines":
+    def of_values(
+        cls,
+        score: float,
+        overlap: float,
+        stuff_area: float,
+        stuff_fraction: float,
+        claim: ClaimRule = DEFAULT_PIPELINE.claim,
+    ) -> "Baselines":
         """Of thresholds.
 
+        Args:
+            score, overlap, stuff_area, stuff_fraction: the thresholds.
+            claim: a rule that sees nothing of pixels but their regions; all of it is kept but its overlap threshold.
+
         Raises:
-            InputError: one is out of its interval.
+            InputError: a threshold is out of its interval, or the rule cannot be tuned.
         """
-        claim = ClaimSetting("greedy", overlap)
+        base = Pipeline(claim)
+        setting = ClaimSetting(rule_name("claim", claim), overlap)
         limits = StuffLimit(stuff_area, 0.0), StuffLimit(0.0, stuff_fraction)
-        return cls(*(Setting(claim, score, limit).pipeline() for limit in limits))
+        return cls(*(Setting(setting, score, limit, base).pipeline() for limit in limits))
 
 
 def tune_global(
@@ -60,15 +78,16 @@ def tune_global(
     Args:
         images: the tuning part.
         categories: the data set's.
-        baselines: are among the candidates.
+        baselines: are among the candidates; their claim rule is that of all.
         score_floor: no lower cutoff is tried.
     """
     typical_area = float(np.median([image.regions.area for image in images]))
     scaled = baselines.scaled
     best = Setting(
-        ClaimSetting("greedy", scaled.claim.overlap_threshold),
+        ClaimSetting(rule_name("claim", scaled.claim), scaled.claim.overlap_threshold),
         scaled.instances_score_thresh,
         StuffLimit(0.0, scaled.stuff_area_fraction),
+        scaled,
     )
     best = _best(_coarse_grid(baselines, score_floor, typical_area), images, categories, best, typical_area)
     for steps in _STEPS:
@@ -81,6 +100,7 @@ def _coarse_grid(baselines: Baselines, score_floor: float, typical_area: float) 
     pixels = {float(round(fraction * typical_area)) for fraction in FRACTIONS} | {float(default.stuff_area_thresh)}
     fractions = {fraction for fraction in FRACTIONS if fraction} | {scaled.stuff_area_fraction}
     return _grid(
+        scaled,
         (*OVERLAPS, default.claim.overlap_threshold),
         (score_floor, *(cutoff for cutoff in CUTOFFS if cutoff >= score_floor), default.instances_score_thresh),
         [StuffLimit(value, 0.0) for value in pixels] + [StuffLimit(0.0, value) for value in fractions if value],
@@ -91,6 +111,7 @@ def _grid_around(best: Setting, steps: Tuple[float, float, float], score_floor: 
     by_score, by_overlap, factor = steps
     score, overlap, limit = best.instances_score_thresh, best.claim.overlap_threshold, best.stuff_limit
     return _grid(
+        best.base,
         [_clipped(overlap, change, 0.0, 1.0) for change in (-by_overlap, 0, by_overlap)],
         [_clipped(score, change, score_floor, max(score, 1.0)) for change in (-by_score, 0, by_score)],
         [limit]
@@ -101,11 +122,11 @@ def _grid_around(best: Setting, steps: Tuple[float, float, float], score_floor: 
     )
 
 
-def _grid(overlaps: Iterable[float], cutoffs: Iterable[float], limits: Iterable[StuffLimit]) -> Grid:
-    claims = tuple(ClaimSetting("greedy", overlap) for overlap in sorted(set(overlaps)))
+def _grid(base: Pipeline, overlaps: Iterable[float], cutoffs: Iterable[float], limits: Iterable[StuffLimit]) -> Grid:
+    claims = tuple(ClaimSetting(rule_name("claim", base.claim), overlap) for overlap in sorted(set(overlaps)))
     # Limits in pixels come first: of equal settings as near as each other the first is taken.
     ordered: List[StuffLimit] = sorted(set(limits), key=lambda limit: (limit.fraction, limit.pixels))
-    return Grid(claims, tuple(sorted(set(cutoffs))), tuple(ordered))
+    return Grid(claims, tuple(sorted(set(cutoffs))), tuple(ordered), base)
 
 
 def _best(
