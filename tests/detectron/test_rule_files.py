@@ -1,7 +1,10 @@
 """Rules of one's own, from a file that a config names."""
 
 import copy
+import dataclasses
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +108,26 @@ def test_what_a_function_needs_is_checked(rules):
     cfg, _ = load_config(str(SHAPES_CONFIG), [f"{FUSION}RULE_FILES", [rules], f"{FUSION}ORDER.NAME", "lazy"])
     with pytest.raises(InputError, match=f"{FUSION}ORDER.NAME=lazy needs semantic logits, but there are none"):
         pipeline_from_config(cfg, CATEGORIES, {Need.LOGITS: "there are none"})
+
+
+def test_the_readmes_rule_works_as_it_says(tmp_path):
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    [code] = [block for block in re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL) if "register" in block]
+    assert code.count("\n") <= 11
+    (tmp_path / "my_rules.py").write_text(code)
+    assert 'RULE_FILES: ["my_rules.py"]`, `ORDER: {NAME: "smallest_first", LEAST: 20}`' in readme
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"_BASE_: {SHAPES_CONFIG}\nMODEL:\n  PANOPTIC_FUSION:\n    RULE_FILES: ['{tmp_path / 'my_rules.py'}']\n"
+        '    ORDER: {NAME: "smallest_first", LEAST: 20}\n'
+    )
+    masks = np.zeros((3, 6, 8), dtype=bool)
+    masks[0, :5], masks[1, 3:], masks[2, :2, :2] = True, True, True
+    instances = InstanceSet.from_bitmaps(masks, [0.9, 0.8, 0.7], [CAT] * 3)
+    made = dataclasses.replace(pipeline(config=config), instances_score_thresh=0)
+    result = fuse(instances, None, CATEGORIES, made)
+    assert [segment["instance_id"] for segment in result.segments_info] == [1, 0]
+    assert [(dropped.instance_id, dropped.reason) for dropped in result.dropped] == [(2, "tiny")]
 
 
 def test_a_file_is_run_once(rules):

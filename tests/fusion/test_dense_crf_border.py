@@ -1,5 +1,6 @@
 """Borders that move to where colours change, drawn; and laws on random scenes."""
 
+import dataclasses
 import importlib.util
 import sys
 
@@ -110,16 +111,16 @@ class TestBorders:
 
     @pytest.mark.parametrize("near", [True, False])
     def test_only_segments_within_the_radius_are_a_choice(self, near):
-        # Two pixels of 2 have the colour of 3, and 1 and 2 are near them, or 2 and 3.
+        # Two pixels of 2 have the colour of 3; from the nearer of them it is 2 pixels away, or 8.
         image = "rrrrrgggggbbgbbbbb" if near else "rrrrrbbgggggggbbbb"
         before = "111112222222233333" if near else "111112222222223333"
-        after = "111112222233333333" if near else "111112222222223333"
+        after = "111112222233233333" if near else "111112222222223333"
         assert_map(refined(f"{before} " * 4, f"{image} " * 4, radius=3), f"{after} " * 4)
 
-    @pytest.mark.parametrize("radius", [1, 2, 5, 50])
+    @pytest.mark.parametrize("radius", [1, 2, 5])
     def test_one_colour_moves_nothing_between_equals(self, radius):
         before = "111111111111222222222222 " * 4
-        assert_map(refined(before, "r" * 24 + (" " + "r" * 24) * 3, radius=min(radius, 5)), before)
+        assert_map(refined(before, ("r" * 24 + " ") * 4, radius=radius), before)
 
     @pytest.mark.parametrize("certainty, moves", [(0.6, True), (0.9, True), (0.9999999, False)], ids=str)
     def test_a_map_that_is_certain_enough_stays(self, certainty, moves):
@@ -141,12 +142,13 @@ class TestBorders:
         # Red pixels of 2 that are farther from 1 than the radius are none of 1, whatever it weighs.
         assert not (after.panoptic_seg[:, 9:] == 1).any()
 
-    def test_the_place_alone_smooths_and_colours_do_not_matter(self):
-        before = "11111111 " * 4 + "11122111 " + "22222222 " * 4
-        after = refined(before, "rrrrrrrr " * 9, bilateral_compat=0, radius=1)
-        assert_map(after, "11111111 " * 5 + "22222222 " * 4)
-        noisy = refined(before, "rgbyrgby " * 9, bilateral_compat=0, radius=1)
-        assert torch.equal(noisy.panoptic_seg, after.panoptic_seg)
+    @pytest.mark.parametrize("weight, smooth", [(3, False), (10, True)])
+    @pytest.mark.parametrize("image", ["rrrrrrrr", "rgbyrgby"])
+    def test_places_alone_smooth_whatever_the_colours(self, image, weight, smooth):
+        before = "11111111 " * 4 + "11112111 " + "22222222 " * 4
+        weights = {"gaussian_compat": weight, "bilateral_compat": 0}
+        after = refined(before, f"{image} " * 9, radius=1, certainty=0.7, **weights)
+        assert_map(after, "11111111 " * 5 + "22222222 " * 4 if smooth else before)
 
 
 @needs_pydensecrf
@@ -282,6 +284,13 @@ def test_its_parameters_can_be_stored():
     assert rule_from_json("border", rule_to_json("border", rule)) == rule
 
 
+@pytest.mark.parametrize(
+    "rule, margin", [(DenseCrf(), 40), (DenseCrf(3, 0.9, 9.1, 3, 8), 10), (DenseCrf(20, 0.9, 3, 3, 8), 20)], ids=str
+)
+def test_the_margin_is_that_of_the_widest_kernel_and_has_all_choices(rule, margin):
+    assert rule.margin == margin
+
+
 SIZE = (48, 65)
 SCENES = [
     make_scene(seed, image_size=SIZE, instances=count, things=5, stuff=12) for seed, count in enumerate([0, 7, 40, 100])
@@ -373,15 +382,16 @@ class TestLaws:
         np.testing.assert_array_equal(named(other), named(after))
 
 
+@needs_pydensecrf
 def test_the_scenes_lose_segments():
     # Else the laws above would say little.
-    pytest.importorskip("pydensecrf")
-    gone = []
+    reasons = set()
     for seed, scene in enumerate(SCENES):
-        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=0, border=DenseCrf())
+        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30, border=DenseCrf())
         image = photo(scene.truth_ids, seed)
-        gone += fuse(scene.instances(), scene.semantics(), scene.categories, pipeline, image).dropped
-    assert {one.isthing for one in gone if one.reason == "border"} == {True, False}
+        result = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline, image)
+        reasons |= {one.reason for one in result.dropped}
+    assert "border" in reasons
 
 
 def plainly(rule: DenseCrf, image: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -417,45 +427,51 @@ class Runs:
         return self.densecrf.DenseCRF2D(width, height, count)
 
 
+@pytest.fixture
+def runs(monkeypatch):
+    runs = Runs(dense_crf_border._densecrf())
+    monkeypatch.setattr(dense_crf_border, "_densecrf", lambda: runs)
+    return runs
+
+
 @needs_pydensecrf
-@pytest.mark.parametrize("seed", range(1, len(SCENES)))
+@pytest.mark.parametrize("seed", range(3))
 class TestRuns:
-    @pytest.fixture
-    def start(self, seed):
-        scene = SCENES[seed]
+    def start(self, seed, image_size):
+        scene = make_scene(seed, image_size=image_size, instances=60, things=5, stuff=12)
         pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30)
         before = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
         return heads_of(photo(scene.truth_ids, seed)), before
 
-    @pytest.fixture
-    def runs(self, monkeypatch):
-        runs = Runs(dense_crf_border._densecrf())
-        monkeypatch.setattr(dense_crf_border, "_densecrf", lambda: runs)
-        return runs
-
-    @pytest.mark.parametrize("radius, certainty, iterations", [(1, 0.9, 5), (3, 0.7, 2), (8, 0.9, 1)])
-    def test_one_is_as_a_plain_version(self, start, runs, radius, certainty, iterations):
-        heads, before = start
-        rule = DenseCrf(radius, certainty, bilateral_sxy=70, iterations=iterations, max_segments=1000)
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            DenseCrf(1, bilateral_sxy=70, max_segments=1000),
+            DenseCrf(3, 0.7, 5, 1, 70, 40, 4, iterations=2, max_segments=1000),
+            DenseCrf(8, 0.9, 2, 8, 100, 4, 20, iterations=1, max_segments=1000),
+        ],
+        ids=str,
+    )
+    def test_one_is_as_a_plain_version(self, runs, seed, rule):
+        heads, before = self.start(seed, SIZE)
         after = rule.refine(heads, before)
         assert len(runs.sizes) == 1
-        expected = before.with_map(
-            torch.from_numpy(plainly(rule, heads.image.numpy(), before.panoptic_seg.numpy())), "border"
-        )
+        expected = plainly(rule, heads.image.numpy(), before.panoptic_seg.numpy())
+        expected = before.with_map(torch.from_numpy(expected), "border")
         assert torch.equal(after.panoptic_seg, expected.panoptic_seg)
         assert after.dropped == expected.dropped
 
     @pytest.mark.parametrize("max_segments", [2, 3, 5])
-    def test_many_have_few_segments_each_or_are_small(self, start, runs, max_segments):
-        heads, before = start
-        rule = DenseCrf(2, bilateral_sxy=6, max_segments=max_segments)
+    def test_many_have_few_segments_each_or_are_small(self, runs, seed, max_segments):
+        heads, before = self.start(seed, (160, 200))
+        rule = DenseCrf(2, bilateral_sxy=15, max_segments=max_segments)
         after = rule.refine(heads, before)
         assert len(runs.sizes) > 1
         for width, height, count in runs.sizes:
-            # With those of the margin as one more.
+            # Those of the margin are one more.
             assert count <= max_segments + 1 or max(width, height) <= 3 * rule.margin
         runs.sizes.clear()
-        in_one = DenseCrf(2, bilateral_sxy=6, max_segments=1000).refine(heads, before)
+        in_one = dataclasses.replace(rule, max_segments=1000).refine(heads, before)
         assert len(runs.sizes) == 1
         # They see less of what is far away.
         assert (named(after) == named(in_one)).mean() > 0.99
