@@ -72,7 +72,7 @@ class Axis:
         near = centre.floor().long()[:, None] + torch.arange(-1, 3)
         near_weights = weights.gather(1, near % 4) * ((near >= 0) & (near < self.source))
         # The first of the four that has a weight, and the one after it.
-        at = (near_weights != 0).int().argmax(dim=1, keepdim=True).clamp(max=2)
+        at = (near_weights != 0).int().argmax(dim=1, keepdim=True)
         pair = torch.cat([at, at + 1], dim=1)
         return near.gather(1, pair).clamp(0, self.source - 1), near_weights.gather(1, pair)
 

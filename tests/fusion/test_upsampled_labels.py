@@ -330,8 +330,7 @@ class TestParts:
             expected = (line[0, places].double() * weights).sum(dim=1)
             assert ((axis.resized(line)[0].double() - expected).abs() < 4e-7).all()
 
-    def test_three_channels_on_one_thread_are_not_parted(self, one_thread, calls, monkeypatch):
-        # Whatever kernel PyTorch has for them: where the trial says no, the whole is worked out.
+    def test_not_where_the_trial_says_no(self, calls, monkeypatch):
         monkeypatch.setattr(upsampling, "_trial", lambda channels, threads: False)
         assert_equal_labels(smooth(BIG[0]), BIG)
         assert calls == []

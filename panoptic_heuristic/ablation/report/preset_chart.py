@@ -1,6 +1,6 @@
 """A bar for each preset with published and with tuned thresholds."""
 
-from typing import List
+from typing import List, Optional, Tuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -43,8 +43,8 @@ def draw_presets(comparison: PresetComparison) -> bytes:
 
 def _draw(axes: Axes, row: Row, y: float, reference: float) -> None:
     axes.barh(y, _pq(row), height=_HEIGHT, color=_COLOR_OF[row.thresholds], zorder=2)
-    if row.interval is not None:
-        low, high = (reference + bound for bound in row.interval)
+    if _interval(row) is not None:
+        low, high = (reference + bound for bound in _interval(row))
         axes.plot([low, high], [y, y], color=INK, linewidth=1, zorder=3, marker="|", markersize=5)
     label = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "size": 7.5}
     # The line of the reference ends beside a number.
@@ -54,7 +54,12 @@ def _draw(axes: Axes, row: Row, y: float, reference: float) -> None:
 
 def _end(row: Row, reference: float) -> float:
     """Where a bar and its whisker end."""
-    return max(_pq(row), reference + row.interval[1] if row.interval is not None else 0)
+    interval = _interval(row)
+    return _pq(row) if interval is None else max(_pq(row), reference + interval[1])
+
+
+def _interval(row: Row) -> Optional[Tuple[float, float]]:
+    return row.gains[PUBLISHED].interval if PUBLISHED in row.gains else None
 
 
 def _pq(row: Row) -> float:
@@ -62,10 +67,10 @@ def _pq(row: Row) -> float:
 
 
 def _legend(reference: str) -> List:
-    whisker = f"95 % interval of the difference to {reference}, around its PQ"
+    whisker = "95 % interval of the difference to that"
     return [
         Patch(color=_COLOR_OF[TUNED], label="tuned thresholds, on other images"),
         Patch(color=_COLOR_OF[PUBLISHED], label="published thresholds"),
-        Line2D([], [], color=INK, linewidth=1, marker="|", markersize=5, label=whisker),
         Line2D([], [], color=FAINT, linewidth=1, linestyle=(0, (4, 3)), label=f"{reference}, published thresholds"),
+        Line2D([], [], color=INK, linewidth=1, marker="|", markersize=5, label=whisker),
     ]

@@ -1,0 +1,1 @@
+"""Comparing pipelines of different rules on the same predictions, by published and by tuned thresholds."""
