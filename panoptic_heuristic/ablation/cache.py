@@ -213,7 +213,7 @@ class PredictionCache:
                 missing[Need.BEST_STUFF] = (
                     f"{folder} does not know that; make it anew from a model or from logits"
                     if floor is None
-                    else f"{folder} knows that at a floor of {floor:g} only; take that as the rule's FLOOR, or make "
+                    else f"{folder} knows that at a floor of {floor} only; take that as the rule's FLOOR, or make "
                     "the cache anew with cache_predictions.py --stuff-probability-floor"
                 )
         if not meant:

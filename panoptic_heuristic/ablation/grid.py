@@ -169,8 +169,7 @@ class Grid:
     def settings(self) -> Tuple[Setting, ...]:
         """All settings in the order of their numbers."""
         return tuple(
-            Setting(*values, self.base)
-            for values in itertools.product(self.claims, self.cutoffs, self.stuff_limits)
+            Setting(*values, self.base) for values in itertools.product(self.claims, self.cutoffs, self.stuff_limits)
         )
 
     @cached_property

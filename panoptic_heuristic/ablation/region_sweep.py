@@ -41,8 +41,8 @@ def add_regions(
         total: (C, A * K * L) counts; ``segments`` and ``images`` are not touched.
         regions: of the image.
         categories: the data set's.
-        grid: the settings; its order and what it suppresses are exact on regions.
-        claims: the places of the rules to count, likewise.
+        grid: the settings.
+        claims: the places of the claim settings to count, whose pipelines are exact on regions.
 
     Raises:
         InputError: what the grid's rules need is not known of the image.
@@ -101,16 +101,15 @@ def _add_claims(
     category_ids = regions.category_ids[claimed.ranked]
 
     stuff, stuff_place = stuff_of(regions, categories)
-    becomes = None
-    shared = shared_by_instances(regions, claimed)
+    shared, becomes = shared_by_instances(regions, claimed), None
     if isinstance(grid.base.veto, SemanticVeto) and len(stuff):
         becomes = vetoed_to(grid.base.veto, regions, claimed, len(stuff), stuff_place)
         shared[(becomes < len(stuff)).T] = 0
     if grid.base.thing_area_thresh > 0:
-        areas = shared.sum(axis=-1).T
+        areas = shared.sum(axis=-1)
         small = (areas > 0) & (areas < grid.base.thing_area_thresh)
-        claimed = claimed.without(small)
-        shared[small.T] = 0
+        claimed = claimed.without(small.T)
+        shared[small] = 0
     things = scorer.score(shared, category_ids)
     for category_id, ranks in _by_value(category_ids):
         row = categories.place_of[category_id]
@@ -122,12 +121,13 @@ def _add_claims(
             into[row][pairs] += up_to_rank[equal][:, up_to].reshape(shape)
 
     shared = shared_by_stuff(regions, claimed, prefixes, stuff, stuff_place, becomes)
-    counted = shared.sum(axis=-1)
+    outcomes = scorer.score(shared, stuff)
+    counted = outcomes.area
     if asks_best_stuff(grid.base):
         # Pixels that are left over join what is there, and do not count for its limit.
         places = best_stuff_of(regions, categories, stuff)
-        shared = shared + shared_by_stuff(regions, claimed, prefixes, stuff, places) * (counted > 0)[..., None]
-    outcomes = scorer.score(shared, stuff)
+        joining = shared_by_stuff(regions, claimed, prefixes, stuff, places) * (counted > 0)[..., None]
+        outcomes = scorer.score(shared + joining, stuff)
     if grid.base.stuff.counted == "before":
         counted = np.broadcast_to(sums(stuff_place, regions.pixels, len(stuff) + 1)[:-1], counted.shape)
     limits = np.array([max(limit.pixels, limit.fraction * regions.area) for limit in grid.stuff_limits])

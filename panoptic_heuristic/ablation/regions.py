@@ -155,7 +155,8 @@ def build_regions(
         )
     truth = Truth.of_segments(truth_segments)
     truth_starts, ids = _runs(truth_ids)
-    semantic_starts, semantic, best_stuff = _semantic_runs(predictions, label_to_category, categories)
+    place_of_label = _places_of_labels(label_to_category, categories)
+    semantic_starts, semantic, best_stuff = _semantic_runs(predictions, place_of_label, categories)
     starts, stops, owners = _spans(predictions.mask_runs)
 
     marks = np.zeros(height * width + 1, dtype=bool)
@@ -188,7 +189,7 @@ def build_regions(
         semantic_agreement=predictions.semantic_agreement,
         boxes=predictions.boxes,
         agreeing=_agreeing(predictions, label_to_category, categories),
-        first_labels=_first_labels(predictions, label_to_category, categories),
+        first_labels=_first_labels(predictions, place_of_label, categories),
         best_stuff=places[2][first] if with_best_stuff else None,
     )
 
@@ -214,22 +215,19 @@ def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
 
 
 def _semantic_runs(
-    predictions: ImagePredictions, label_to_category: Mapping[int, Optional[int]], categories: Categories
+    predictions: ImagePredictions, place_of_label: np.ndarray, categories: Categories
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the semantic runs start, and of each the places of its category and of its best stuff."""
     runs = predictions.semantics
     if runs is None:
         return np.zeros((3, 1), np.int64)
-    places = _places(label_to_category, categories)
-    stuff = categories.labels_of_stuff(label_to_category)
-    is_stuff = np.zeros(len(places), dtype=bool)
-    is_stuff[stuff] = True
-    semantic = places[runs.labels]
-    asked = runs.above_floor & ~is_stuff[runs.labels] & is_stuff[runs.best_stuff]
-    return runs.lengths.cumsum() - runs.lengths, semantic, np.where(asked, places[runs.best_stuff], 0)
+    is_stuff = np.array([False, *(not category.isthing for category in categories.values())])
+    semantic, best_stuff = place_of_label[runs.labels], place_of_label[runs.best_stuff]
+    asked = runs.above_floor & ~is_stuff[semantic] & is_stuff[best_stuff]
+    return runs.lengths.cumsum() - runs.lengths, semantic, np.where(asked, best_stuff, 0)
 
 
-def _places(label_to_category: Mapping[int, Optional[int]], categories: Categories) -> np.ndarray:
+def _places_of_labels(label_to_category: Mapping[int, Optional[int]], categories: Categories) -> np.ndarray:
     """The place of the category of each label, from 1; 0 for one that means none."""
     places = np.zeros(NO_LABEL, dtype=np.int64)
     for label, category_id in label_to_category.items():
@@ -238,14 +236,12 @@ def _places(label_to_category: Mapping[int, Optional[int]], categories: Categori
     return places
 
 
-def _first_labels(
-    predictions: ImagePredictions, label_to_category: Mapping[int, Optional[int]], categories: Categories
-) -> np.ndarray:
+def _first_labels(predictions: ImagePredictions, place_of_label: np.ndarray, categories: Categories) -> np.ndarray:
     """See :attr:`Regions.first_labels`."""
     first = np.full(len(categories) + 1, NO_LABEL, dtype=np.int64)
     if predictions.semantics is not None:
-        labels = np.unique(predictions.semantics.labels).astype(np.int64)
-        np.minimum.at(first, _places(label_to_category, categories)[labels], labels)
+        labels = np.flatnonzero(np.bincount(predictions.semantics.labels))
+        np.minimum.at(first, place_of_label[labels], labels)
     return first
 
 

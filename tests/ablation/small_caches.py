@@ -1,7 +1,7 @@
 """Seeded scenes on disk: a prediction cache and its ground truth, as the commands take them."""
 
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from pycocotools import mask as rle_codec
@@ -13,14 +13,24 @@ from panoptic_heuristic.scenes import Scene, make_scene, write_ground_truth
 
 def small_scenes(number: int, *, image_size: Tuple[int, int] = (48, 65), instances: int = 20) -> Sequence[Scene]:
     """Scenes of few pixels and categories, equal in every run."""
-    return [
-        make_scene(seed, image_size=image_size, instances=instances, things=5, stuff=6) for seed in range(number)
-    ]
+    return [make_scene(seed, image_size=image_size, instances=instances, things=5, stuff=6) for seed in range(number)]
 
 
-def scene_predictions(image_id: int, scene: Scene) -> ImagePredictions:
-    """What the heads said, as it is kept; nothing is known of what needs logits."""
+def scene_predictions(
+    image_id: int, scene: Scene, *, best_stuff: bool = False, logits: bool = False
+) -> ImagePredictions:
+    """What the heads said, as it is kept; what needs logits is known if it is asked for, and seeded noise."""
     labels, unknown = scene.semantic_labels, np.full(len(scene.scores), np.nan)
+    best, above, kept = np.where(labels == 0, NO_STUFF, labels), labels > 0, None
+    channels = len(scene.label_to_category)
+    rng = np.random.default_rng([image_id, 12])
+    if best_stuff:
+        coarse = rng.integers(1, channels, size=[-(-side // 8) for side in labels.shape]).repeat(8, 0).repeat(8, 1)
+        best = np.where(labels == 0, coarse[: labels.shape[0], : labels.shape[1]], labels)
+        above = best % 2 == 0
+    if logits:
+        coarse = labels[::4, ::4]
+        kept = 2 * (np.arange(channels)[:, None, None] == coarse) + rng.normal(size=(channels, *coarse.shape))
     masks = rle_codec.encode(np.asfortranarray(scene.masks.transpose(1, 2, 0).astype(np.uint8)))
     return ImagePredictions(
         image_id=image_id,
@@ -31,17 +41,27 @@ def scene_predictions(image_id: int, scene: Scene) -> ImagePredictions:
         mask_quality=unknown,
         semantic_agreement=np.zeros(len(scene.scores)),
         masks=encoded_masks(masks),
-        semantics=SemanticRuns.of_maps(labels, np.where(labels == 0, NO_STUFF, labels), labels > 0),
+        semantics=SemanticRuns.of_maps(labels, best, above, kept),
+        roi_probabilities=scene.probabilities.astype(np.float32) if logits else None,
     )
 
 
-def write_cache(folder: Path, scenes: Sequence[Scene], *, score_floor: float = 0.0) -> Path:
+def write_cache(
+    folder: Path,
+    scenes: Sequence[Scene],
+    *,
+    score_floor: float = 0.0,
+    stuff_probability: Optional[float] = None,
+    logits: bool = False,
+) -> Path:
     """Writes a complete cache; image k is the k-th scene.
 
     Args:
         folder: made if it is missing.
         scenes: at least one, all with the same categories.
         score_floor: what the manifest says was left out; the scenes' own scores are at least 0.05.
+        stuff_probability: the floor of the best stuff; None if that is not known.
+        logits: keep logits and RoI probabilities.
 
     Returns:
         The folder.
@@ -52,13 +72,13 @@ def write_cache(folder: Path, scenes: Sequence[Scene], *, score_floor: float = 0
         categories=scenes[0].categories,
         label_to_category=dict(enumerate(scenes[0].label_to_category)),
         images=images,
-        floors=Floors(score_floor, None, None),
-        has_logits=False,
+        floors=Floors(score_floor, None, stuff_probability),
+        has_logits=logits,
         source={"made by": "tests"},
     )
     cache = PredictionCache.create(folder, manifest)
     for image_id, scene in enumerate(scenes):
-        cache.write(scene_predictions(image_id, scene))
+        cache.write(scene_predictions(image_id, scene, best_stuff=stuff_probability is not None, logits=logits))
     return folder
 
 

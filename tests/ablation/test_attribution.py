@@ -28,7 +28,7 @@ from panoptic_heuristic.ablation.region_store import open_store
 from panoptic_heuristic.ablation.regions import build_regions
 from panoptic_heuristic.ablation.sweep import SweepJob
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, Greedy, explain, fuse
+from panoptic_heuristic.fusion import CLAIM_REGISTRY, BestStuff, DroppedToVoid, Greedy, Pipeline, Power, explain, fuse
 from panoptic_heuristic.quality import add_counts, count_image
 from panoptic_heuristic.quality.matching import match_image
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, random_grid, random_image
@@ -294,3 +294,22 @@ def test_a_rule_that_sees_more_than_regions(store, monkeypatch):
     monkeypatch.setitem(CLAIM_REGISTRY._obj_map, "strange", Strange)
     with pytest.raises(InputError, match="the claim rule strange cannot be traced"):
         AttributionJob(store, Setting(ClaimSetting("strange", 0.5), 0.5, SETTING.stuff_limit))
+
+
+@pytest.mark.parametrize(
+    "base, words",
+    [
+        (Pipeline(order=Power()), "Detectron2's rules only, got order=power; leave it out"),
+        (Pipeline(leftover=BestStuff()), "got leftover=best_stuff"),
+        (Pipeline(stuff=DroppedToVoid("before")), "got stuff=void"),
+        (Pipeline(thing_area_thresh=4), "things of any size, got thing_area_thresh 4"),
+    ],
+)
+def test_other_stages_are_not_traced(store, base, words):
+    with pytest.raises(InputError, match=words):
+        AttributionJob(store, Setting(SETTING.claim, 0.5, SETTING.stuff_limit, base))
+
+
+def test_other_claim_rules_are_not_traced(store):
+    with pytest.raises(InputError, match="the claim rule class_aware cannot be traced; use greedy"):
+        AttributionJob(store, Setting(ClaimSetting("class_aware", 0.5), 0.5, SETTING.stuff_limit))

@@ -1,5 +1,8 @@
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
 from panoptic_heuristic.ablation.predictions import ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.errors import InputError
@@ -38,6 +41,34 @@ def test_measures_that_are_not_known_are_not_handed_on():
     instances = predictions.to_instances()
     assert instances.boxes is None and instances.mask_quality is None
     assert instances.semantic_agreement.tolist() == [0.0] * len(instances)
+
+
+def with_runs(runs, size):
+    return dataclasses.replace(random_image(1).predictions, image_size=size, semantics=runs)
+
+
+def test_best_stuff_is_handed_over_with_its_floor():
+    labels = np.array([[0, 1], [1, 1]])
+    best, above = np.array([[1, 1], [2, 1]]), np.array([[True, False], [True, True]])
+    predictions = with_runs(SemanticRuns.of_maps(labels, best, above), (2, 2))
+    semantics = predictions.to_semantics({0: None, 1: 9}, best_stuff_floor=0.25)
+    assert [one.tolist() for one in semantics.best_stuff] == [best.tolist(), above.tolist()]
+    assert (semantics.best_stuff_floor, semantics.logits) == (0.25, None)
+    assert predictions.to_semantics({0: None, 1: 9}).best_stuff is None
+
+
+def test_logits_are_enlarged_and_leave_the_labels():
+    labels = np.array([[0, 1, 1, 1]] * 4)
+    kept = np.array([[[0.0, 1.0]], [[5.0, 5.0]]])
+    predictions = with_runs(SemanticRuns.of_maps(labels, labels, labels > 0, kept), (4, 4))
+    semantics = predictions.to_semantics({0: None, 1: 9}, with_logits=True)
+    # Kept values stand in the middle of two pixels each; beyond the first and the last nothing changes.
+    assert semantics.logits.tolist() == [[[0.0, 0.25, 0.75, 1.0]] * 4, [[5.0] * 4] * 4]
+    assert semantics.logits.dtype == torch.float32
+    assert semantics.labels.tolist() == labels.tolist()
+    assert predictions.to_semantics({0: None, 1: 9}).logits is None
+    without = with_runs(SemanticRuns.of_maps(labels, labels, labels > 0), (4, 4))
+    assert without.to_semantics({0: None, 1: 9}, with_logits=True).logits is None
 
 
 def test_counts_are_bytes_whichever_they_were():

@@ -25,7 +25,7 @@ def files(tmp_path, scenes):
 def equal(one, other):
     names = (
         "pixels", "semantic", "truth_place", "cover", "scores", "category_ids", "semantic_agreement", "boxes",
-        "agreeing",
+        "agreeing", "first_labels",
     )  # fmt: skip
     return one.image_size == other.image_size and all(
         np.array_equal(getattr(one, name), getattr(other, name)) for name in names
@@ -49,6 +49,19 @@ def test_regions_are_kept_and_come_back_as_they_were(files, scenes):
             assert regions.truth.ids.tolist() == built.truth.ids.tolist()
             assert regions.truth.iscrowd.tolist() == built.truth.iscrowd.tolist()
             assert np.isnan(regions.mask_quality).all()
+
+
+def test_regions_with_their_best_stuff_are_kept_beside_the_others(tmp_path, scenes):
+    cache = write_cache(tmp_path / "cache", scenes, stuff_probability=0.25)
+    store = open_store(cache, *write_truth(tmp_path / "truth", scenes))
+    plain, told_apart = store.read(1), store.read(1, with_best_stuff=True)
+    assert len(told_apart.pixels) > len(plain.pixels) and told_apart.best_stuff.any()
+    assert plain.best_stuff is None
+    for again, first in ((store.read(1), plain), (store.read(1, with_best_stuff=True), told_apart)):
+        assert equal(again, first)
+    assert store.read(1, with_best_stuff=True).best_stuff.tolist() == told_apart.best_stuff.tolist()
+    for folder in ("regions", "regions_with_best_stuff"):
+        assert (cache / folder / "1.arrays").exists()
 
 
 def test_corrected_ground_truth_gives_other_regions_and_leaves_the_predictions(files, tmp_path, scenes):

@@ -1,7 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.regions import Truth, build_regions, packed_sets
+from panoptic_heuristic.ablation.predictions import NO_STUFF, SemanticRuns
+from panoptic_heuristic.ablation.regions import NO_LABEL, Truth, build_regions, packed_sets
 from panoptic_heuristic.errors import InputError
 from tests.ablation.random_images import CATEGORIES, LABELS, predictions_of, random_image
 
@@ -52,6 +55,27 @@ def test_pixels_of_an_unlisted_id_are_neither_void_nor_a_segment():
     regions = regions_of([], "0000", ".556", [{"id": 5, "category_id": 0, "iscrowd": 0}])
     assert as_rows(regions) == [(1, NONE, 0, ()), (2, NONE, 1, ()), (1, NONE, 2, ())]
     assert regions.truth_areas.tolist() == [1, 2, 1]
+
+
+def test_the_first_label_of_each_category_that_occurs():
+    # Stuff 4 has the labels 2 and 4; by place: none, 9, 0, 31, 4, 5, 2.
+    drawn = {"0427": [0, NO_LABEL, NO_LABEL, 7, 2, NO_LABEL, NO_LABEL], "4444": [NO_LABEL] * 4 + [4] + [NO_LABEL] * 2}
+    for labels, expected in drawn.items():
+        assert regions_of([], labels, "....", []).first_labels.tolist() == expected
+
+
+def test_regions_are_told_apart_by_what_they_are_left_to_only_if_asked():
+    labels = draw("0000017")
+    # Best stuff counts where the label means none, it is above the floor, and it is stuff.
+    best, above = np.array([[1, 1, 2, NO_STUFF, 7, 2, 1]]), draw("1011111") > 0
+    predictions = predictions_of(5, np.zeros((0, 1, 7), bool), [], [], labels)
+    predictions = dataclasses.replace(predictions, semantics=SemanticRuns.of_maps(labels, best, above))
+    arguments = predictions, LABELS, CATEGORIES, np.zeros((1, 7), np.int32), []
+    assert build_regions(*arguments).best_stuff is None
+    assert as_rows(build_regions(*arguments)) == [(5, NONE, 0, ()), (1, STUFF_9, 0, ()), (1, THING_31, 0, ())]
+    regions = build_regions(*arguments, with_best_stuff=True)
+    found = sorted(zip(*(one.tolist() for one in (regions.semantic, regions.best_stuff, regions.pixels)), strict=True))
+    assert found == [(NONE, 0, 3), (NONE, STUFF_9, 1), (NONE, STUFF_4, 1), (STUFF_9, 0, 1), (THING_31, STUFF_9, 1)]
 
 
 def test_a_segment_without_a_pixel_is_listed():

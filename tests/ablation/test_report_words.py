@@ -2,6 +2,7 @@ import pytest
 
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.ablation.report import words
+from panoptic_heuristic.fusion import BestStuff, Nms, Pipeline
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,15 @@ def test_columns_are_the_thresholds_that_differ():
     assert names == ("claim", "instances_score_thresh", "overlap_threshold")
     assert rows == [("per_pixel", "0.6", "–"), ("greedy", "0.3", "0.5")]
     assert words.setting_columns(Grid(claims[:1], (0.3,), limit), [0]) == (("claim",), [("greedy",)])
+
+
+def test_the_rules_that_settings_share():
+    greedy, limit = ClaimSetting("greedy", 0.5), (StuffLimit(64.0, 0.0),)
+    plain = Grid((greedy, ClaimSetting("greedy", 0.3), ClaimSetting("per_pixel", None)), (0.5,), limit)
+    assert (words.claim_rules(plain), words.other_rules(plain)) == ("greedy, per_pixel", "")
+    base = Pipeline(suppress=Nms(0.7), leftover=BestStuff(), thing_area_thresh=64)
+    claims = greedy, ClaimSetting("class_aware", 0.5, (("free_fraction", 0.2),))
+    other = Grid(claims, (0.5,), limit, base)
+    assert words.claim_rules(other) == "greedy, class_aware (duplicate_threshold 0.5, free_fraction 0.2)"
+    expected = "suppress nms (iou_threshold 0.7, kind mask), leftover best_stuff (floor 0.25), thing_area_thresh 64"
+    assert words.other_rules(other) == expected

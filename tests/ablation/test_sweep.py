@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from panoptic_heuristic.ablation.cache import PredictionCache
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.ablation.region_stages import ranked_instances
 from panoptic_heuristic.ablation.region_store import open_store
@@ -22,11 +23,17 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     CLAIM_REGISTRY,
     ORDER_REGISTRY,
+    BestStuff,
     Claim,
+    Components,
+    DenseCrf,
+    DroppedToVoid,
+    NextBest,
     Nms,
     Order,
     Pipeline,
     Power,
+    Reclaim,
     SemanticGate,
     SemanticVeto,
     fuse,
@@ -69,13 +76,11 @@ def by_pixels(store, setting):
     manifest = store.cache.manifest
     total = []
     for image_id in store.image_ids:
-        predictions = store.cache.read(image_id)
-        instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
-        result = fuse(instances, semantics, manifest.categories, setting.pipeline())
+        predictions, pipeline = store.cache.read(image_id), setting.pipeline()
+        semantics = manifest.semantics_of(predictions, pipeline)
+        result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
         ids, segments = store.truth_of(image_id)
-        total.append(
-            count_image(ids, segments, result.panoptic_seg.numpy(), result.segments_info, manifest.categories)
-        )
+        total.append(count_image(ids, segments, result.panoptic_seg.numpy(), result.segments_info, manifest.categories))
     return add_counts(total)
 
 
@@ -106,11 +111,106 @@ def test_other_stages_count_what_their_pixels_count(tmp_path, store, base):
         assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
 
 
-def test_a_measure_that_was_not_kept_is_told(tmp_path, store):
+@pytest.fixture(scope="module")
+def full_store(tmp_path_factory, scenes):
+    """Of a cache with all there can be."""
+    folder = tmp_path_factory.mktemp("full")
+    kept = {"score_floor": 0.05, "stuff_probability": 0.25, "logits": True}
+    return open_store(write_cache(folder / "cache", scenes, **kept), *write_truth(folder / "truth", scenes))
+
+
+@pytest.mark.parametrize("stuff", [DroppedToVoid(), DroppedToVoid("before")], ids=["after", "before"])
+def test_pixels_that_are_left_over_are_counted_on_regions(tmp_path, full_store, swept, stuff):
+    claims = (*GRID.claims, ClaimSetting("class_aware", 0.6), ClaimSetting("reclaim", 0.6))
+    grid = Grid(claims, GRID.cutoffs, GRID.stuff_limits, Pipeline(stuff=stuff, leftover=BestStuff(0.25)))
+    job = SweepJob(full_store, grid, tmp_path)
+    assert job.claims_by_pixels == ()
+    run_sweep(job, ALL)
+    counts = SweepResult(tmp_path).total()
+    for number, setting in enumerate(grid.settings):
+        assert counts.of_setting(number, job.categories) == by_pixels(full_store, setting)
+    assert counts.iou_sum.any() and not np.array_equal(
+        counts.iou_sum[:, : len(GRID)], SweepResult(swept).total().iou_sum
+    )
+
+
+# Rules that need RoI probabilities, logits, both, and a floor that the cache does not know.
+PIXEL_GRIDS = {
+    "pixel_argmax": Grid((ClaimSetting("pixel_argmax", None), ClaimSetting("greedy", 0.5)), (0.3,), GRID.stuff_limits),
+    "next_best": Grid(GRID.claims[1:2], (0.3,), GRID.stuff_limits, Pipeline(stuff=NextBest(probability_floor=0.2))),
+    "logit_sum": Grid((ClaimSetting("logit_sum", 0.3), *GRID.claims[1:]), (0.3,), GRID.stuff_limits[1:]),
+    "best_stuff": Grid(GRID.claims[1:2], (0.3,), GRID.stuff_limits, Pipeline(leftover=BestStuff(0.3))),
+    "mean_probability": Grid(
+        (ClaimSetting("reclaim", 0.5, (("on_top", "mean_probability"),)),), (0.3,), GRID.stuff_limits
+    ),
+}
+
+
+@pytest.mark.parametrize("grid", PIXEL_GRIDS.values(), ids=PIXEL_GRIDS)
+def test_rules_that_need_pixels_have_them_from_the_cache(tmp_path, full_store, grid):
+    job = SweepJob(full_store, grid, tmp_path)
+    assert job.claims_by_pixels[:1] == (0,)
+    run_sweep(job, ALL)
+    counts = SweepResult(tmp_path).total()
+    for number, setting in enumerate(grid.settings):
+        assert counts.of_setting(number, job.categories) == by_pixels(full_store, setting)
+    assert counts.tp[:, 0].any()
+
+
+def test_what_a_rule_gets_does_not_depend_on_the_others(tmp_path, full_store):
+    """What is kept of the best stuff is exact, logits are not: they are for the rules that need them."""
+    base = Pipeline(leftover=BestStuff(0.25), stuff=DroppedToVoid())
+    claims = ClaimSetting("logit_sum", 0.3), ClaimSetting("pixel_argmax", None)
+    for name, chosen in (("both", claims), ("alone", claims[1:])):
+        run_sweep(SweepJob(full_store, Grid(chosen, (0.3,), GRID.stuff_limits[:1], base), tmp_path / name), ALL)
+    both, alone = (SweepResult(tmp_path / name).total() for name in ("both", "alone"))
+    assert both.iou_sum[:, 1:].tolist() == alone.iou_sum.tolist()
+
+
+@pytest.mark.parametrize(
+    "claim, base, words",
+    [
+        ("pixel_argmax", Pipeline(), ["the grid's claim=pixel_argmax needs RoI mask probabilities", "--store-logits"]),
+        ("reclaim", Pipeline(Reclaim(on_top="mean_probability")), ["claim=reclaim needs RoI", "--store-logits"]),
+        ("greedy", Pipeline(stuff=NextBest()), ["stuff=next_best needs semantic logits", "--store-logits"]),
+        ("greedy", Pipeline(stuff=DroppedToVoid(probability_floor=0.1)), ["stuff=void needs semantic logits"]),
+        ("greedy", Pipeline(leftover=BestStuff()), ["leftover=best_stuff needs the best stuff", "does not know that"]),
+        ("greedy", Pipeline(leftover=Components()), ["leftover=components needs semantic labels of single things"]),
+        ("greedy", Pipeline(border=DenseCrf()), ["border=dense_crf needs the image", "holds no images"]),
+        ("greedy", Pipeline(order=Power(1, 1)), ["order=power needs the mean mask probability", "was made without"]),
+    ],
+)
+def test_a_rule_that_needs_what_was_not_kept_is_refused(tmp_path, store, claim, base, words):
+    own = getattr(base.claim, "overlap_threshold", None) if claim != "pixel_argmax" else None
+    with pytest.raises(InputError) as caught:
+        SweepJob(store, Grid((ClaimSetting(claim, own),), (0.5,), GRID.stuff_limits[:1], base), tmp_path)
+    for word in [*words, str(store.cache.folder)]:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_boxes_and_floors_that_were_not_kept_are_refused(tmp_path, scenes):
+    files = write_cache(tmp_path / "c", scenes, stuff_probability=0.25), *write_truth(tmp_path / "t", scenes)
+    cache = open_store(*files).cache
+    cache.check_needs(Pipeline(leftover=BestStuff(0.25), suppress=Nms(kind="box")))
+    with pytest.raises(InputError, match="at a floor of 0.25 only; .* FLOOR, or .* --stuff-probability-floor"):
+        cache.check_needs(Pipeline(leftover=BestStuff(0.2)))
+    for image_id in range(len(scenes)):
+        predictions = cache.read(image_id)
+        cache.write(dataclasses.replace(predictions, boxes=np.full_like(predictions.boxes, np.nan)))
+    with pytest.raises(InputError, match="suppress=nms needs the boxes of the instance head, but .* was made without"):
+        cache.check_needs(Pipeline(suppress=Nms(kind="box")))
+
+
+def test_labels_that_mean_nothing_are_no_semantic_labels(store):
+    manifest = dataclasses.replace(store.cache.manifest, label_to_category={0: None, 1: None})
+    cache = PredictionCache(store.cache.folder, manifest)
+    with pytest.raises(InputError, match="veto=semantic_veto needs semantic labels, but no label of .* a category"):
+        cache.check_needs(Pipeline(veto=SemanticVeto()))
+
+
+def test_a_measure_that_was_not_kept_is_told(store):
     grid = dataclasses.replace(GRID, base=Pipeline(order=Power(1, 1)))
-    message = "the grid's order=power needs the mean mask probability of each instance, but .* was made without"
-    with pytest.raises(InputError, match=message):
-        SweepJob(store, grid, tmp_path)
     message = "image 0: the order by power needs the mask_quality of each instance, but it was not kept"
     with pytest.raises(InputError, match=message):
         ranked_instances(store.read(0), grid)

@@ -19,6 +19,7 @@ from panoptic_heuristic.ablation.tuning.tune import (
     tune_part,
 )
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import ClassAware, Reclaim
 from panoptic_heuristic.quality import summarize
 from tests.ablation.small_caches import small_scenes
 from tests.ablation.tuning_images import drawn_image, of_scenes, total_pq
@@ -286,3 +287,14 @@ def test_unknown_categories_are_told(held, categories):
     wrong = dataclasses.replace(regions, category_ids=regions.category_ids + 999)
     with pytest.raises(InputError, match="an instance of image 0 has category"):
         TuningImage.of_regions(wrong, categories)
+
+
+@pytest.mark.parametrize("claim", [ClassAware(), Reclaim()], ids=["class_aware", "reclaim"])
+def test_all_stages_keep_the_claim_rule(held, categories, claim):
+    images = held.images[:6]
+    tuned = tune_part(images, categories, settings(baselines=Baselines.of_values(0.5, 0.5, 60, 0.02, claim)))
+    assert tuple(tuned.pipelines) == ALL
+    quality = {name: total_pq(images, pipeline, categories) for name, pipeline in tuned.pipelines.items()}
+    assert quality["per_class"] >= quality["global"] > quality["scaled"]
+    for pipeline in tuned.pipelines.values():
+        assert dataclasses.replace(pipeline.claim, overlap_threshold=0.5, overlap_threshold_of={}) == claim

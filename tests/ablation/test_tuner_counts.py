@@ -5,6 +5,7 @@ import pytest
 
 from panoptic_heuristic.ablation.tuning.counts import (
     best_of,
+    check_tunable,
     count_pipeline,
     count_pipelines,
     setting_counts,
@@ -12,8 +13,21 @@ from panoptic_heuristic.ablation.tuning.counts import (
 )
 from panoptic_heuristic.ablation.tuning.images import covered_by_better
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import Calibrated, Greedy, Pipeline
+from panoptic_heuristic.fusion import (
+    BestStuff,
+    Calibrated,
+    ClassAware,
+    DroppedToVoid,
+    Greedy,
+    Nms,
+    PerPixel,
+    Pipeline,
+    PixelArgmax,
+    Power,
+    Reclaim,
+)
 from panoptic_heuristic.fusion import covered_by_better as covered_by_pixels
+from panoptic_heuristic.fusion.claim import ClaimRule
 from tests.ablation.random_images import CATEGORIES, LABELS, random_image
 from tests.ablation.small_caches import small_scenes
 from tests.ablation.tuning_images import drawn_image, of_random, of_scenes, pixel_counts
@@ -22,7 +36,17 @@ THINGS = [category.id for category in CATEGORIES.things]
 STUFF = [category.id for category in CATEGORIES.stuff]
 
 
-def random_pipeline(rng: np.random.Generator, calibrated: bool, things=THINGS, stuff=STUFF) -> Pipeline:
+CLAIMS = {
+    "greedy": Greedy(),
+    "class_aware": ClassAware(0.5, 0.6, 0.1),
+    "reclaim by area": Reclaim(area_ratio=0.8),
+    "reclaim by precedence": Reclaim(on_top="precedence", precedence=((31, 0), (0, 5))),
+}
+
+
+def random_pipeline(
+    rng: np.random.Generator, calibrated: bool, things=THINGS, stuff=STUFF, claim: ClaimRule = CLAIMS["greedy"]
+) -> Pipeline:
     """Values of single categories for about half of them; many of them ties."""
 
     def tenth() -> float:
@@ -35,7 +59,7 @@ def random_pipeline(rng: np.random.Generator, calibrated: bool, things=THINGS, s
         return tuple(rng.normal(size=5))
 
     pipeline = Pipeline(
-        Greedy(tenth(), some(things, tenth)),
+        dataclasses.replace(claim, overlap_threshold=tenth(), overlap_threshold_of=some(things, tenth)),
         instances_score_thresh=tenth() / 2,
         stuff_area_thresh=int(rng.integers(30)),
         stuff_area_fraction=tenth() / 10,
@@ -50,19 +74,38 @@ def random_pipeline(rng: np.random.Generator, calibrated: bool, things=THINGS, s
     )
 
 
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
 @pytest.mark.parametrize("calibrated", [False, True], ids=["score", "calibrated"])
-def test_regions_count_what_pixels_count(calibrated):
-    for seed in range(120):
+def test_regions_count_what_pixels_count(calibrated, claim):
+    for seed in range(120 if claim == Greedy() else 60):
         rng = np.random.default_rng([seed, calibrated])
         image = random_image(seed)
         held, predictions = of_random(image, seed)
         for _ in range(3):
-            pipeline = random_pipeline(rng, calibrated)
+            pipeline = random_pipeline(rng, calibrated, claim=claim)
             counts, segments = pixel_counts(
                 predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments, pipeline
             )
             assert count_pipeline(held, pipeline, CATEGORIES).tolist() == counts.tolist(), (seed, pipeline)
             assert held.segments.tolist() == segments.tolist()
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"claim": PerPixel()}, "claim=per_pixel cannot be tuned; take greedy, class_aware or reclaim"),
+        ({"claim": PixelArgmax()}, "claim=pixel_argmax cannot be tuned"),
+        ({"claim": Reclaim(on_top="mean_probability")}, "claim=reclaim cannot be tuned"),
+        ({"order": Power()}, "order=power cannot be tuned"),
+        ({"suppress": Nms()}, "suppress=nms cannot be tuned"),
+        ({"stuff": DroppedToVoid("before")}, "stuff=void cannot be tuned"),
+        ({"leftover": BestStuff()}, "leftover=best_stuff cannot be tuned"),
+        ({"thing_area_thresh": 4}, "thing_area_thresh 4 cannot be tuned"),
+    ],
+)
+def test_what_cannot_be_tuned_is_told(change, words):
+    with pytest.raises(InputError, match=words):
+        check_tunable(Pipeline(**change))
 
 
 def test_scenes_count_the_same_calibrated():
@@ -72,9 +115,7 @@ def test_scenes_count_the_same_calibrated():
     for place, (image, predictions, scene) in enumerate(zip(*held, strict=True)):
         pipeline = random_pipeline(np.random.default_rng(place), True, *ids)
         labels = dict(enumerate(scene.label_to_category))
-        counts, _ = pixel_counts(
-            predictions, labels, categories, scene.truth_ids, scene.truth_segments, pipeline
-        )
+        counts, _ = pixel_counts(predictions, labels, categories, scene.truth_ids, scene.truth_segments, pipeline)
         assert count_pipeline(image, pipeline, categories).tolist() == counts.tolist()
 
 

@@ -13,7 +13,7 @@ from panoptic_heuristic.ablation.tuning.parts import fold_parts
 from panoptic_heuristic.ablation.tuning.tune import TunerSettings, run_tuner
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.fusion import Calibrated, Greedy, Pipeline
+from panoptic_heuristic.fusion import Calibrated, ClassAware, Greedy, Pipeline, Reclaim
 from tests.ablation.small_caches import small_scenes
 from tests.ablation.tuning_images import of_scenes
 
@@ -50,7 +50,14 @@ def pipeline_of(path) -> Pipeline:
     return pipeline_from_config(cfg, CATEGORIES)
 
 
-@pytest.mark.parametrize("pipeline", [Pipeline(), SINGLE, CALIBRATED], ids=["default", "single", "calibrated"])
+CLASS_AWARE = Pipeline(ClassAware(0.3, free_fraction=0.25, overlap_threshold_of={4: 0.7}))
+RECLAIM = Pipeline(Reclaim(0.3, 0.1, "precedence", precedence=((4, 7), (7, 0))))
+PIPELINES = {
+    "default": Pipeline(), "single": SINGLE, "calibrated": CALIBRATED, "class_aware": CLASS_AWARE, "reclaim": RECLAIM
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 def test_a_config_gives_the_pipeline_it_is_of(pipeline, tmp_path):
     (tmp_path / "tuned.yaml").write_text(config_yaml(pipeline, CATEGORIES))
     assert pipeline_of(tmp_path / "tuned.yaml") == pipeline
@@ -61,16 +68,24 @@ def test_a_base_changes_nothing_but_the_rest(tmp_path):
     (tmp_path / "bases").mkdir()
     (tmp_path / "tuned").mkdir()
     rest = "\nMODEL:\n  WEIGHTS: some.pth\n"
-    for place, before in enumerate((SINGLE, CALIBRATED)):
+    for place, before in enumerate((SINGLE, CALIBRATED, CLASS_AWARE, RECLAIM)):
         (tmp_path / "rest.yaml").write_text(rest)
         (tmp_path / "bases" / f"{place}.yaml").write_text(config_yaml(before, CATEGORIES, base="../rest.yaml"))
-        for pipeline in (Pipeline(), SINGLE, CALIBRATED):
+        for pipeline in PIPELINES.values():
             path = tmp_path / "tuned" / "tuned.yaml"
             path.write_text(config_yaml(pipeline, CATEGORIES, base=f"../bases/{place}.yaml"))
             assert pipeline_of(path) == pipeline
             from panoptic_heuristic.detectron import load_config
 
             assert load_config(str(path))[0].MODEL.WEIGHTS == "some.pth"
+
+
+def test_a_base_with_other_stages_changes_nothing_either(tmp_path):
+    (tmp_path / "base.yaml").write_text(
+        "MODEL: {PANOPTIC_FUSION: {PRESET: upsnet, LEFTOVER: {NAME: components}, THINGS: {AREA_LIMIT: 9}}}"
+    )
+    (tmp_path / "tuned.yaml").write_text(config_yaml(CLASS_AWARE, CATEGORIES, base="base.yaml"))
+    assert pipeline_of(tmp_path / "tuned.yaml") == CLASS_AWARE
 
 
 def test_types_are_those_of_the_keys():
@@ -98,6 +113,7 @@ def test_two_categories_of_one_name():
 
 def test_descriptions():
     assert described(Pipeline()) == "score 0.5, overlap 0.5, stuff 4096 pixels"
+    assert described(CLASS_AWARE) == "class_aware, score 0.5, overlap 0.3, stuff 4096 pixels"
     assert described(CALIBRATED) == "score 0.05, overlap 1, stuff 0.013333 of the image"
 
 

@@ -1,7 +1,10 @@
+import dataclasses
+
 import pytest
 
 from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines, tune_global
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import ClassAware, PerPixel, Pipeline, Reclaim
 from tests.ablation.random_images import CATEGORIES
 from tests.ablation.small_caches import small_scenes
 from tests.ablation.tuning_images import drawn_image, of_scenes, total_pq
@@ -44,6 +47,25 @@ def test_never_worse_than_the_baselines_on_itself():
             tuned = total_pq(images, tune_global(images, categories, baselines, 0.05), categories)
             assert tuned >= total_pq(images, baselines.default, categories)
             assert tuned >= total_pq(images, baselines.scaled, categories)
+
+
+@pytest.mark.parametrize(
+    "claim", [ClassAware(free_fraction=0.2), Reclaim(area_ratio=0.7)], ids=["class_aware", "reclaim"]
+)
+def test_other_claim_rules_are_tuned_with_their_parameters(claim):
+    scenes = small_scenes(5, instances=40)
+    images, categories = of_scenes(scenes).images, scenes[0].categories
+    baselines = Baselines.of_values(0.5, 0.5, 31, 0.03, claim)
+    assert baselines.default.claim == claim
+    tuned = tune_global(images, categories, baselines, 0.05)
+    assert dataclasses.replace(tuned.claim, overlap_threshold=0.5) == claim
+    best, before = (total_pq(images, one, categories) for one in (tuned, baselines.scaled))
+    assert best > before
+
+
+def test_a_claim_rule_that_cannot_be_tuned_is_named():
+    with pytest.raises(InputError, match="claim=per_pixel cannot be tuned"):
+        Baselines(Pipeline(PerPixel()), Pipeline(PerPixel()))
 
 
 def test_the_cutoff_goes_between_right_and_wrong():

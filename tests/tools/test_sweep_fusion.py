@@ -61,6 +61,7 @@ def test_the_tables_say_what_was_counted(arguments, main, tmp_path, capsys):
     assert main(listed(arguments, output=tmp_path)) == 0
     printed = capsys.readouterr().out
     assert "12 settings on 6 images; 100 of 100 buckets counted now" in printed
+    assert "need pixels" not in printed
     assert "(default)" in printed
     for name in ("sweep.json", "settings.csv", "classes.csv"):
         assert str(tmp_path / name) in printed
@@ -145,6 +146,21 @@ def test_a_cutoff_below_the_cache_is_one_sentence(arguments, main, tmp_path, cap
     (tmp_path / "low.yaml").write_text("INSTANCES_CONFIDENCE_THRESH: [0.01, 0.5]")
     assert main(listed(arguments, grid=tmp_path / "low.yaml", output=tmp_path / "out")) == 2
     assert "instances_score_thresh 0.01" in capsys.readouterr().err
+
+
+def test_a_rule_that_needs_what_the_cache_lacks_is_one_sentence(arguments, main, tmp_path, capsys):
+    (tmp_path / "rule.yaml").write_text("CLAIM: [greedy, pixel_argmax]")
+    assert main(listed(arguments, grid=tmp_path / "rule.yaml", output=tmp_path / "out")) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: the grid's claim=pixel_argmax needs RoI mask probabilities, but ")
+    assert "--store-logits" in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_that_need_pixels_are_announced(arguments, main, tmp_path, capsys):
+    (tmp_path / "rule.yaml").write_text("{CLAIM: [greedy], BORDER: {NAME: none}, ORDER: {NAME: calibrated}}")
+    assert main(listed(arguments, grid=tmp_path / "rule.yaml", output=tmp_path / "out", shard="1/100")) == 0
+    assert "1 of 1 settings have rules that need pixels" in capsys.readouterr().out
 
 
 def test_merging_takes_shards_only(arguments, main, tmp_path, swept, capsys):

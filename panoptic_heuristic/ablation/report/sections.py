@@ -15,9 +15,11 @@ from panoptic_heuristic.ablation.report.document import (
 from panoptic_heuristic.ablation.report.sweep import GROUPS, SHOWN, ReportedSweep
 from panoptic_heuristic.ablation.report.words import (
     between,
+    claim_rules,
     count,
     describe,
     measure,
+    other_rules,
     plural,
     setting_columns,
     signed,
@@ -118,7 +120,8 @@ def provenance(sweep: ReportedSweep, level: int) -> List[Block]:
         ("data set", str(manifest["dataset_name"])),
         ("images", count(sweep.counts.images)),
         ("settings", count(len(grid))),
-        ("claim", ", ".join(dict.fromkeys(claim.name for claim in grid.claims))),
+        ("claim", claim_rules(grid)),
+        ("other rules", other_rules(grid)),
         ("instances_score_thresh", _values(grid.cutoffs)),
         ("overlap_threshold", _values(overlaps)),
         ("stuff_area_thresh", _values(pixels)),

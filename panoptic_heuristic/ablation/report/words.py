@@ -1,9 +1,11 @@
 """Numbers and settings as a report spells them."""
 
 import math
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.grid import Grid, Setting
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE
+from panoptic_heuristic.fusion.stages import rule_to_json
 
 _MINUS = "\N{MINUS SIGN}"
 _NONE = "\N{EN DASH}"
@@ -62,6 +64,30 @@ def describe(setting: Setting) -> str:
         if values[name] is not None and name not in parts_left_out:
             parts.append(f"{name} {threshold(values[name])}")
     return ", ".join(parts)
+
+
+def claim_rules(grid: Grid) -> str:
+    """The claim rules of a grid with their parameters, without the overlap threshold."""
+    return ", ".join(dict.fromkeys(_rule("claim", pipeline.claim) for pipeline in grid.pipelines))
+
+
+def other_rules(grid: Grid) -> str:
+    """What the settings of a grid share of rules that are not Detectron2's; empty if there are none."""
+    default, base = DEFAULT_PIPELINE.rules, grid.base
+    parts = [
+        f"{stage} {_rule(stage, rule)}"
+        for stage, rule in base.rules.items()
+        if stage != "claim" and rule != default[stage]
+    ]
+    if base.thing_area_thresh > 0:
+        parts.append(f"thing_area_thresh {threshold(base.thing_area_thresh)}")
+    return ", ".join(parts)
+
+
+def _rule(stage: str, rule: Any) -> str:
+    name, *parameters = rule_to_json(stage, rule).items()
+    told = [f"{key} {value}" for key, value in parameters if key not in ("overlap_threshold", "overlap_threshold_of")]
+    return f"{name[1]} ({', '.join(told)})" if told else name[1]
 
 
 def setting_columns(grid: Grid, settings: Sequence[int]) -> Tuple[Tuple[str, ...], List[Tuple[str, ...]]]:

@@ -63,6 +63,9 @@ def config_yaml(
     """
     calibrated = isinstance(pipeline.order, Calibrated)
     fusion: List[str] = [
+        # Sets what is not below as it was when this was tuned.
+        "PRESET: detectron2",
+        "THINGS: {AREA_LIMIT: 0}",
         _line("CLAIM", _rule_of(pipeline.claim, categories)),
         _line("STUFF_AREA_FRACTION", float(pipeline.stuff_area_fraction)),
         *_lines("PER_CLASS", _per_class(pipeline, categories)),
@@ -217,6 +220,7 @@ def values_json(pipeline: Pipeline) -> Dict[str, Any]:
         "stuff_area_fraction_of": pipeline.stuff_area_fraction_of,
     }
     values: Dict[str, Any] = {
+        "claim": rule_name("claim", claim),
         "instances_score_thresh": pipeline.instances_score_thresh,
         "overlap_threshold": claim.overlap_threshold,
         "stuff_area_thresh": pipeline.stuff_area_thresh,
@@ -238,7 +242,14 @@ def described(pipeline: Pipeline) -> str:
         if pipeline.stuff_area_fraction
         else f"{pipeline.stuff_area_thresh:g} pixels"
     )
-    return f"score {pipeline.instances_score_thresh:g}, overlap {pipeline.claim.overlap_threshold:g}, stuff {limit}"
+    claim = rule_name("claim", pipeline.claim)
+    parts = [] if claim == "greedy" else [claim]
+    parts += [
+        f"score {pipeline.instances_score_thresh:g}",
+        f"overlap {pipeline.claim.overlap_threshold:g}",
+        f"stuff {limit}",
+    ]
+    return ", ".join(parts)
 
 
 def _comments(name: str, result: TunerResult, reports: Sequence[StageReport], manifest: Manifest) -> List[str]:
