@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "quality": (LIGHT, {"formats", "quality"}),
     "visual": (LIGHT | {"matplotlib"}, {"formats", "quality", "visual"}),
     "fusion": (CORE, {"formats", "fusion"}),
-    "ablation": (CORE | {"tqdm"}, {"formats", "quality", "visual", "fusion", "ablation"}),
+    "ablation": (CORE | {"tqdm"}, {"formats", "quality", "visual", "fusion", "ablation", "rule_files"}),
 }
 
 # Allowed in the files of a folder whose path in it contains a word only: (folder, word, module).

@@ -30,6 +30,7 @@ from panoptic_heuristic.command_line import add_cache_arguments, add_workers_arg
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.fusion.stages import rule_class
 
 _EXAMPLE = """\
 examples:
@@ -101,6 +102,7 @@ def _baselines(args: argparse.Namespace) -> Baselines:
             args.baseline_overlap_threshold,
             args.baseline_stuff_area_thresh,
             fraction,
+            rule_class("claim", args.claim)(),
         )
     except InputError as error:
         raise InputError(f"the baseline: {error}") from error
@@ -212,6 +214,12 @@ def _parser() -> argparse.ArgumentParser:
     tuning = parser.add_argument_group("what is tuned")
     tuning.add_argument(
         "--stages", nargs="+", choices=STAGES, default=list(STAGES), help="in this order (default: all of them)"
+    )
+    tuning.add_argument(
+        "--claim",
+        choices=("greedy", "class_aware", "reclaim"),
+        default="greedy",
+        help="the rule whose thresholds are tuned; reclaim is by area (default: %(default)s)",
     )
     tuning.add_argument(
         "--shrinkage",

@@ -10,6 +10,8 @@
     ORDER: {NAME: power, QUALITY_EXPONENT: 1}                      # one for all settings, and so are
     SUPPRESS: {NAME: nms, IOU_THRESHOLD: 0.5}                      # VETO, STUFF, LEFTOVER, BORDER and
     THING_AREA_LIMIT: 64                                           # pixels
+    PRESET: rap                                                    # the rules where a stage has no key
+    RULE_FILES: [my_rules.py]                                      # that register rules of one's own
 
 A value that is swept is a number, a list, or a range with both ends. A key left out has Detectron2's
 default; without ``OVERLAP_THRESH`` each claim rule has its own. Categories are named by their ids.
@@ -26,13 +28,14 @@ import yaml
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
-from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline, preset_pipeline
 from panoptic_heuristic.fusion.claim import ClaimRule
 from panoptic_heuristic.fusion.stages import STAGES, rule_class, rule_name
+from panoptic_heuristic.rule_files import load_rule_files
 
 _THRESHOLDS = ("INSTANCES_CONFIDENCE_THRESH", "OVERLAP_THRESH", "STUFF_AREA_LIMIT", "STUFF_AREA_FRACTION")
 _BASE_STAGES = tuple(stage for stage in STAGES if stage != "claim")
-_KEYS = ("CLAIM", *_THRESHOLDS, *(stage.upper() for stage in _BASE_STAGES), "THING_AREA_LIMIT")
+_KEYS = ("CLAIM", *_THRESHOLDS, *(stage.upper() for stage in _BASE_STAGES), "THING_AREA_LIMIT", "PRESET", "RULE_FILES")
 _RANGE = {"from", "to", "steps"}
 _MOST_SETTINGS = 1_000_000
 
@@ -126,6 +129,7 @@ class Grid:
         cutoffs: K values of ``instances_score_thresh``.
         stuff_limits: L limits.
         base: of all settings, see :class:`Setting`.
+        rule_files: Python files that register rules of one's own; reading the grid runs them.
 
     Raises:
         InputError: a value is out of its range or there twice, there are none or too many, or a
@@ -136,6 +140,7 @@ class Grid:
     cutoffs: Tuple[float, ...]
     stuff_limits: Tuple[StuffLimit, ...]
     base: Pipeline = DEFAULT_PIPELINE
+    rule_files: Tuple[str, ...] = ()
 
     def __post_init__(self):
         for name in ("claims", "cutoffs", "stuff_limits"):
@@ -186,16 +191,19 @@ class Grid:
             "cutoffs": list(self.cutoffs),
             "stuff_limits": [[limit.pixels, limit.fraction] for limit in self.stuff_limits],
             "base": self.base.to_json(),
+            "rule_files": list(self.rule_files),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Grid":
         """Reads what :meth:`to_json` gave."""
+        load_rule_files(data["rule_files"])
         return cls(
             tuple(ClaimSetting(name, overlap, _pairs(values)) for name, overlap, values in data["claims"]),
             tuple(data["cutoffs"]),
             tuple(StuffLimit(*value) for value in data["stuff_limits"]),
             Pipeline.from_json(data["base"]),
+            tuple(data["rule_files"]),
         )
 
     @classmethod
@@ -226,6 +234,8 @@ class Grid:
 
     @classmethod
     def _of_content(cls, content: Mapping[str, Any]) -> "Grid":
+        rule_files = _listed(content.get("RULE_FILES", []))
+        load_rule_files(rule_files)
         base = _base(content)
         claims: List[ClaimSetting] = []
         for entry in _listed(content.get("CLAIM", rule_name("claim", base.claim))):
@@ -234,12 +244,12 @@ class Grid:
         pixels = _numbers(content, "STUFF_AREA_LIMIT", [] if fractions else [base.stuff_area_thresh])
         limits = [StuffLimit(value, 0.0) for value in pixels] + [StuffLimit(0.0, value) for value in fractions]
         cutoffs = _numbers(content, "INSTANCES_CONFIDENCE_THRESH", [base.instances_score_thresh])
-        return cls(tuple(claims), tuple(cutoffs), tuple(limits), base)
+        return cls(tuple(claims), tuple(cutoffs), tuple(limits), base, tuple(rule_files))
 
 
 def _base(content: Mapping[str, Any]) -> Pipeline:
     """What all settings share."""
-    base = DEFAULT_PIPELINE
+    base = preset_pipeline(content["PRESET"]) if "PRESET" in content else DEFAULT_PIPELINE
     values: Dict[str, Any] = {}
     for stage in _BASE_STAGES:
         if (key := stage.upper()) in content:

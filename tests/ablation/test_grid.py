@@ -5,6 +5,7 @@ import pytest
 from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
+    ORDER_REGISTRY,
     BestStuff,
     Calibrated,
     ClassAware,
@@ -17,6 +18,7 @@ from panoptic_heuristic.fusion import (
     Reclaim,
     SemanticGate,
     SemanticVeto,
+    preset_pipeline,
 )
 from tests.conftest import ROOT
 
@@ -102,6 +104,31 @@ CLAIMS = """
 CLAIM: [greedy, {NAME: class_aware, FREE_FRACTION: 0.25}, {NAME: reclaim, ON_TOP: precedence, PRECEDENCE: [[5, 31]]}]
 OVERLAP_THRESH: [0.3, 0.5]
 """
+
+
+def test_a_preset_gives_the_rules_that_have_no_key(tmp_path):
+    grid = grid_of(tmp_path, "PRESET: ocfusion\nOVERLAP_THRESH: [0.3, 0.5]\nSUPPRESS: {NAME: nms}")
+    rules = preset_pipeline("ocfusion")
+    assert [pipeline.claim for pipeline in grid.pipelines] == [Reclaim(0.3), Reclaim(0.5)]
+    assert (grid.base.order, grid.base.suppress) == (rules.order, Nms())
+    with pytest.raises(InputError, match="preset must be one of detectron2, .*, got 'raps'"):
+        grid_of(tmp_path, "PRESET: raps")
+
+
+def test_rules_of_ones_own_come_from_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(ORDER_REGISTRY, "_obj_map", dict(ORDER_REGISTRY._obj_map))
+    path = tmp_path / "my_rules.py"
+    path.write_text(
+        "from panoptic_heuristic.fusion import ORDER_REGISTRY, Order\n"
+        "@ORDER_REGISTRY.register('by_place')\n"
+        "def by_place(heads, candidates, *, step=1):\n"
+        "    return Order.by({index: -step * index for index in candidates}, {})\n"
+    )
+    grid = grid_of(tmp_path, f"RULE_FILES: ['{path}']\nORDER: {{NAME: by_place, STEP: 2}}")
+    assert grid.base.order.step == 2
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+    with pytest.raises(InputError, match="there is no file of rules 'nowhere.py'"):
+        grid_of(tmp_path, "RULE_FILES: nowhere.py")
 
 
 def test_claim_rules_have_parameters_of_their_own(tmp_path):

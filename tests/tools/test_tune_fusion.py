@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.cache import PredictionCache
-from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.fusion import ClassAware, Greedy, Reclaim, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.small_caches import small_scenes, write_cache, write_truth
 from tests.conftest import ROOT
@@ -70,17 +70,29 @@ def with_other_truth(scene):
 
 
 def test_each_config_loads_and_counts_what_was_counted(tuned, scenes, arguments):
+    assert set(contents(tuned)) == FILES
+    assert_counts_are_right(tuned, scenes, arguments, STAGE_FILES, Greedy)
+
+
+@pytest.mark.parametrize("name, claim", [("class_aware", ClassAware), ("reclaim", Reclaim)])
+def test_another_claim_rule_is_tuned(main, tuned, scenes, arguments, tmp_path, name, claim):
+    base = ["--base", str(tuned.parent / "base.yaml"), "--stages", "global", "per-class"]
+    assert main([*arguments, *base, "--claim", name, "--output", str(tmp_path / "out")]) == 0
+    assert_counts_are_right(tmp_path / "out", scenes, arguments, ["global", "per_class"], claim)
+
+
+def assert_counts_are_right(folder, scenes, arguments, names, claim):
     """From the YAML as a model reads it, by fusing and scoring the pixels of the cached predictions."""
     from panoptic_heuristic.detectron.pipeline import pipeline_from_config
 
-    numbers = json.loads((tuned / "tuning.json").read_text())
-    assert set(contents(tuned)) == FILES
+    numbers = json.loads((folder / "tuning.json").read_text())
     cache = PredictionCache.open(arguments[1])
     categories = cache.manifest.categories
-    for name in STAGE_FILES:
-        cfg = loaded(tuned / f"{name}.yaml")
+    for name in names:
+        cfg = loaded(folder / f"{name}.yaml")
         assert cfg.MODEL.WEIGHTS == "some.pth"
         pipeline = pipeline_from_config(cfg, categories)
+        assert type(pipeline.claim) is claim
         counts = []
         for image_id, scene in enumerate(scenes):
             predictions = cache.read(image_id)
