@@ -1,15 +1,14 @@
 """Instances win pixels from stuff where the mask head and the semantic head agree on them."""
 
-from dataclasses import dataclass, field
-from typing import ClassVar, FrozenSet, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, FrozenSet
 
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThreshold
 from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 from panoptic_heuristic.fusion.soft_channels import (
     BoxVote,
     Channels,
@@ -28,7 +27,7 @@ MASK_LOGIT_FACTOR = 4.0
 
 @CLAIM_REGISTRY.register("adaptive")
 @dataclass(frozen=True)
-class Adaptive:
+class Adaptive(HasOverlapThreshold):
     """Instances compete with stuff for each pixel, by how far the two heads agree on them.
 
     The fusion of EfficientPS (Mohan and Valada, IJCV 2021). First, with the fractions in float64,
@@ -47,25 +46,9 @@ class Adaptive:
     The semantic logit of a category is that of its channel, or of the one of all things (that means
     no category) if it has none; of several channels the largest counts. Where both heads are sure
     that an instance is not there, its value is just below 0, more than a stuff logit of -1.
-
-    Attributes:
-        overlap_threshold: in [0, 1].
-        overlap_threshold_of: for instances of single categories, in place of ``overlap_threshold``;
-            keys are dataset category ids of things.
-
-    Raises:
-        InputError: a value is out of its interval.
     """
 
-    overlap_threshold: float = 0.5
-    overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
-
     needs: ClassVar[FrozenSet[Need]] = frozenset({Need.LOGITS, Need.ROI_PROBABILITIES})
-
-    def __post_init__(self):
-        check_number("overlap_threshold", self.overlap_threshold, 0, 1)
-        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
-        object.__setattr__(self, "overlap_threshold_of", values)
 
     def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`.
@@ -80,7 +63,7 @@ class Adaptive:
         kept, dropped = uncovered(
             instances,
             order.ranked,
-            lambda category_id: self.overlap_threshold_of.get(category_id, self.overlap_threshold),
+            self.overlap_threshold_for,
             within_category=False,
         )
         vote = BoxVote(channels.largest(channels.stuff)[0])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.order import Order
+from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
@@ -66,6 +67,32 @@ class ClaimRule(Protocol):
             order: the instances that take part, best first.
         """
         ...
+
+
+@dataclass(frozen=True)
+class HasOverlapThreshold:
+    """The parameters of rules that drop an instance if too much of it is taken.
+
+    Attributes:
+        overlap_threshold: in [0, 1].
+        overlap_threshold_of: for instances of single categories, in place of ``overlap_threshold``;
+            keys are dataset category ids of things.
+
+    Raises:
+        InputError: a value is out of its interval.
+    """
+
+    overlap_threshold: float = 0.5
+    overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        check_number("overlap_threshold", self.overlap_threshold, 0, 1)
+        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
+        object.__setattr__(self, "overlap_threshold_of", values)
+
+    def overlap_threshold_for(self, category_id: int) -> float:
+        """The fraction of an instance of a category that may be taken."""
+        return self.overlap_threshold_of.get(category_id, self.overlap_threshold)
 
 
 def renumbered(panoptic_seg: Tensor, kept: Sequence[int], largest: int) -> Tensor:

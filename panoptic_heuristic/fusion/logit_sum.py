@@ -1,16 +1,15 @@
 """Each pixel goes to the largest sum of semantic and mask logit, or to nobody."""
 
 import dataclasses
-from dataclasses import dataclass, field
-from typing import ClassVar, FrozenSet, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, FrozenSet
 
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThreshold
 from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.soft_channels import (
     BoxVote,
@@ -27,7 +26,7 @@ WHO = "the claim rule logit_sum"
 
 @CLAIM_REGISTRY.register("logit_sum")
 @dataclass(frozen=True)
-class LogitSum:
+class LogitSum(HasOverlapThreshold):
     """Stuff, instances and the unknown compete for each pixel by their logits.
 
     This is the panoptic head of UPSNet (Xiong et al., CVPR 2019) on heads that were not trained
@@ -52,24 +51,10 @@ class LogitSum:
     no category) if it has none; of several channels the largest counts. Logits are compared as they
     are, so a constant added to all of them changes the map: the unknown does not move with it.
 
-    Attributes:
-        overlap_threshold: in [0, 1]; UPSNet has 0.3.
-        overlap_threshold_of: for instances of single categories, in place of ``overlap_threshold``;
-            keys are dataset category ids of things.
-
-    Raises:
-        InputError: a value is out of its interval.
+    UPSNet's ``overlap_threshold`` is 0.3.
     """
 
-    overlap_threshold: float = 0.5
-    overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
-
     needs: ClassVar[FrozenSet[Need]] = frozenset({Need.LOGITS, Need.ROI_PROBABILITIES})
-
-    def __post_init__(self):
-        check_number("overlap_threshold", self.overlap_threshold, 0, 1)
-        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
-        object.__setattr__(self, "overlap_threshold_of", values)
 
     def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`.
@@ -84,7 +69,7 @@ class LogitSum:
         kept, dropped = uncovered(
             instances,
             order.ranked,
-            lambda category_id: self.overlap_threshold_of.get(category_id, self.overlap_threshold),
+            self.overlap_threshold_for,
             within_category=True,
         )
         stuff, stuff_labels = channels.largest(channels.stuff)
