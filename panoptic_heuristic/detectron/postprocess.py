@@ -64,9 +64,10 @@ class Postprocessor:
             What ``outputs`` names; ``panoptic_seg`` is a :class:`FusionResult` with dataset ids.
         """
         found: Dict[str, Any] = {}
-        candidates = self._instances(instances, output_size, found)
+        # The logits first: enlarging them takes the most memory, and should not find full-size masks there.
         if stride is None:
             found["sem_seg"] = sem_seg_postprocess(logits.float(), instances.image_size, *output_size)
+        candidates = self._instances(instances, output_size, found)
         if "panoptic_seg" in self.outputs:
             if stride is None:
                 labels = found["sem_seg"].argmax(dim=0)
