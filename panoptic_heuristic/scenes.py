@@ -18,7 +18,8 @@ import numpy as np
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.formats.files import PathLike, write_json
 from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
-from panoptic_heuristic.fusion.instances import MASK_THRESHOLD, InstanceSet
+from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.scene_truth import ground_truth
 

@@ -1,10 +1,14 @@
 """The greedy rule, drawn. What it shares with the other rules (scores, stuff, void) is in test_fuse.py."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Order, fuse
+from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Order, Pipeline, SemanticMap, fuse, greedy
+from panoptic_heuristic.fusion.greedy import place_on_cpu, place_on_device
+from panoptic_heuristic.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, assert_map, draw, fused, instances_in, mask, reasons, row
 
 LEFT = mask(
@@ -201,3 +205,69 @@ def test_the_claim_alone_says_areas_in_rank_order_and_what_was_dropped():
     assert claim.dropped == {1: "overlap"}
     assert claim.panoptic_seg.dtype == torch.int32
     np.testing.assert_array_equal(claim.panoptic_seg.numpy(), draw("2222.. 2222.. 111111 111111"))
+
+
+class TestOnADevice:
+    """How a GPU places instances runs on the CPU too, and must give what the CPU's own way gives."""
+
+    def assert_equal(self, instances, ranked, thresholds):
+        expected, met = place_on_cpu(instances, ranked, thresholds)
+        found, found_met = place_on_device(instances, ranked, thresholds)
+        assert torch.equal(found, expected) and found.dtype == expected.dtype
+        assert found_met == met
+
+    @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
+    def test_it_places_scenes_alike(self, threshold):
+        for seed in range(8):
+            scene = make_scene(seed, image_size=(60, 81), instances=60, empty=5)
+            ranked = tuple(np.argsort(-scene.scores).tolist())
+            self.assert_equal(scene.instances(), ranked, [threshold] * len(ranked))
+
+    @pytest.mark.parametrize("claimed, area", [(1, 10), (3, 10), (7, 10), (1, 3), (2, 3), (5, 7), (49, 50), (7, 7)])
+    def test_it_compares_fractions_in_float64(self, claimed, area):
+        masks = [row((0, 60), width=150), row((60 - claimed, 60 - claimed + area), width=150)]
+        instances = InstanceSet.from_bitmaps(masks, [0.9, 0.8], [CAT, CAT])
+        for threshold in (claimed / area, np.nextafter(claimed / area, 0)):
+            self.assert_equal(instances, (0, 1), [0.0, threshold])
+
+    def test_none_and_empty_ones(self):
+        instances = InstanceSet.from_bitmaps([row(width=6), row((0, 3), width=6)], [0.9, 0.8], [CAT, CAT])
+        self.assert_equal(instances, (), [])
+        self.assert_equal(instances, (0, 1), [1.0, 1.0])
+
+    def test_fusing_gives_the_same_result(self, monkeypatch):
+        scene = make_scene(3, image_size=(60, 81), instances=60, empty=5)
+        pipeline = Pipeline(Greedy(0.4, {0: 0.1}), instances_score_thresh=0.1, stuff_area_thresh=50)
+        one = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
+        monkeypatch.setattr(greedy, "place_on_cpu", place_on_device)
+        other = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
+        assert torch.equal(one.panoptic_seg, other.panoptic_seg)
+        assert (one.segments_info, one.dropped) == (other.segments_info, other.dropped)
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no CUDA device")
+    def test_a_gpu_is_not_asked_for_every_instance(self):
+        scene = make_scene(0, image_size=(120, 160), instances=60)
+        rois, boxes = (torch.from_numpy(array).cuda() for array in (scene.probabilities, scene.boxes))
+        instances = InstanceSet.from_rois(rois, boxes, scene.scores, scene.category_ids, scene.image_size)
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as waits:
+                warnings.simplefilter("always")
+                place_on_device(instances, tuple(range(60)), [0.5] * 60)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        assert len(waits) < 5
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no CUDA device")
+    @pytest.mark.parametrize("cutoff", [0.05, 0.5])
+    def test_a_gpu_gives_the_map_of_the_cpu(self, cutoff):
+        for seed in range(4):
+            scene = make_scene(seed, image_size=(120, 160), instances=100, empty=5)
+            pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=100)
+            expected = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
+            masks, labels = (torch.from_numpy(array).cuda() for array in (scene.masks, scene.semantic_labels))
+            instances = InstanceSet.from_bitmaps(masks, scene.scores, scene.category_ids)
+            semantics = SemanticMap(labels, scene.label_to_category)
+            found = fuse(instances, semantics, scene.categories, pipeline)
+            assert found.panoptic_seg.is_cuda and torch.equal(found.panoptic_seg.cpu(), expected.panoptic_seg)
+            assert (found.segments_info, found.dropped) == (expected.segments_info, expected.dropped)

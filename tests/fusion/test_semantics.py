@@ -43,6 +43,22 @@ def test_counts_list_only_labels_that_occur_and_ascend():
     assert semantics.count(torch.zeros(2, 2, dtype=torch.bool)) == {}
 
 
+@pytest.mark.parametrize("largest", [1, 53, 254, 255, 300])
+@pytest.mark.parametrize("run", [1, 40], ids=["noise", "runs"])
+def test_counts_are_those_of_every_pixel(largest, run):
+    # In runs or pixel by pixel, in bytes or larger labels: four ways to count.
+    rng = np.random.default_rng([largest, run])
+    labels = np.repeat(rng.integers(0, largest + 1, 3000 // run), run).reshape(50, -1)
+    labels[0, 0] = largest
+    semantics = SemanticMap(labels, dict.fromkeys(range(largest + 1)))
+    for where in (None, rng.random(labels.shape) < 0.3, np.zeros(labels.shape, bool), np.ones(labels.shape, bool)):
+        chosen = labels if where is None else labels[where]
+        expected = dict(zip(*(one.tolist() for one in np.unique(chosen, return_counts=True)), strict=True))
+        counted = semantics.count(None if where is None else torch.from_numpy(where))
+        assert counted == expected and list(counted) == sorted(counted)
+        assert {type(pixels) for pixels in counted.values()} <= {int}
+
+
 def test_look_up_gives_int32_and_zero_for_labels_without_a_value():
     semantics = SemanticMap(draw(PICTURE), LABELS)
     assert semantics.look_up({}).dtype == torch.int32

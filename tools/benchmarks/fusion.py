@@ -1,0 +1,79 @@
+"""Merging instances and semantic labels: fuse() against Detectron2's combine_semantic_and_instance_outputs.
+
+"bitmaps" starts from full-size binary masks, and cropping them is timed. "rois" starts from RoI mask probabilities and
+boxes: Detectron2's paste_masks_in_image pastes all of them first. Both sides get the same seeded scenes and the
+semantic labels at output size, take turns, and must give the same map and segments; on a GPU, the map that Detectron2
+merges on the CPU from the same masks. Memory is the peak above the inputs, of each side in a process of its own: what
+the operating system counts (RSS), or PyTorch on a GPU.
+"""
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Callable, Tuple
+
+from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
+
+_PATH = Path(__file__).resolve().parent / "shared" / "side_by_side.py"
+_SPEC = importlib.util.spec_from_file_location("benchmark_side_by_side", _PATH)
+shared = sys.modules.setdefault(_SPEC.name, importlib.util.module_from_spec(_SPEC))
+_SPEC.loader.exec_module(shared)
+
+add_arguments = shared.add_arguments
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints times and peaks of both sides; 1 if their results differ."""
+    shared.import_references()
+    return shared.run(args, "fusion", {"bitmaps": from_bitmaps, "rois": from_rois})
+
+
+def from_bitmaps(inputs, cutoff: float):
+    """The contest from full-size masks."""
+    from detectron2.layers.mask_ops import paste_masks_in_image
+
+    masks = paste_masks_in_image(inputs.probabilities, inputs.boxes, inputs.output_size).bool()
+
+    def instances(category_ids) -> InstanceSet:
+        return InstanceSet.from_bitmaps(masks, inputs.scores, category_ids)
+
+    return _contest(inputs, cutoff, lambda: masks, instances)
+
+
+def from_rois(inputs, cutoff: float):
+    """The contest from RoI probabilities."""
+    from detectron2.layers.mask_ops import paste_masks_in_image
+
+    def instances(category_ids) -> InstanceSet:
+        return InstanceSet.from_rois(
+            inputs.probabilities, inputs.boxes, inputs.scores, category_ids, inputs.output_size
+        )
+
+    return _contest(
+        inputs,
+        cutoff,
+        lambda: paste_masks_in_image(inputs.probabilities, inputs.boxes, inputs.output_size),
+        instances,
+    )
+
+
+def _contest(inputs, cutoff: float, masks: Callable, instances: Callable):
+    from panoptic_heuristic.detectron.ids import ContiguousIds
+
+    ids = ContiguousIds.of_counts(shared.THINGS, shared.CHANNELS)
+    pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=shared.STUFF_AREA_THRESH)
+    category_ids = [ids.things[index] for index in inputs.classes.tolist()]
+
+    def reference() -> Tuple:
+        return shared.combined(masks(), inputs.scores, inputs.classes, inputs.labels, cutoff)
+
+    def ours() -> Tuple:
+        result = fuse(instances(category_ids), SemanticMap(inputs.labels, ids.labels), ids.categories, pipeline)
+        return result.panoptic_seg, ids.to_contiguous(result.segments_info)
+
+    def merged_on_cpu() -> Tuple:
+        found = shared.painted(instances(category_ids))
+        return shared.combined(*(one.cpu() for one in (found, inputs.scores, inputs.classes, inputs.labels)), cutoff)
+
+    return shared.Contest(reference, ours, merged_on_cpu)
