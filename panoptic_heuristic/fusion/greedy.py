@@ -1,17 +1,16 @@
 """The rule of Panoptic FPN (Kirillov et al., CVPR 2019), as in Detectron2 and panopticapi."""
 
-from dataclasses import dataclass, field
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThreshold
 from panoptic_heuristic.fusion.heads import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 
 Placed = Tuple[Tensor, List[Tuple[int, int]]]
 """A map, 0 where no instance is and k where the k-th that was kept is, and of every ranked instance the pixels of its
@@ -20,41 +19,25 @@ mask and those that were free when its turn came."""
 
 @CLAIM_REGISTRY.register("greedy")
 @dataclass(frozen=True)
-class Greedy:
+class Greedy(HasOverlapThreshold):
     """Instances take free pixels one after the other; those mostly claimed before are dropped.
 
     An instance is dropped as ``empty`` if it has no pixel, as ``overlap`` if the fraction of its
     area claimed before exceeds its threshold, and as ``covered`` if that leaves it no pixel;
     otherwise it takes its free pixels. The fraction is compared in float64. Detectron2 emits a
     segment without a pixel where this says ``covered``.
-
-    Attributes:
-        overlap_threshold: in [0, 1].
-        overlap_threshold_of: for instances of single categories, in place of ``overlap_threshold``;
-            keys are dataset category ids of things.
     """
-
-    overlap_threshold: float = 0.5
-    overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
-
-    def __post_init__(self):
-        check_number("overlap_threshold", self.overlap_threshold, 0, 1)
-        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
-        object.__setattr__(self, "overlap_threshold_of", values)
 
     def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
         instances = heads.instances
-        thresholds = [
-            self.overlap_threshold_of.get(instances.category_ids[index], self.overlap_threshold)
-            for index in order.ranked
-        ]
+        thresholds = [self.overlap_threshold_for(instances.category_ids[index]) for index in order.ranked]
         place = place_on_cpu if instances.device.type == "cpu" else place_on_device
         panoptic_seg, met = place(instances, order.ranked, thresholds)
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
         for index, (area, free_area), threshold in zip(order.ranked, met, thresholds, strict=True):
-            reason = _reason(area, free_area, threshold)
+            reason = drop_reason(area, free_area, threshold)
             if reason is None:
                 areas[index] = free_area
             else:
@@ -62,8 +45,8 @@ class Greedy:
         return Claim(panoptic_seg, areas, dropped)
 
 
-def _reason(area: int, free_area: int, threshold: float) -> Optional[str]:
-    """Why an instance is dropped, by its pixels and those of them that are free; None if it is not."""
+def drop_reason(area: int, free_area: int, threshold: float) -> Optional[str]:
+    """Why an instance is dropped, by its pixels, those of them that are free, and its threshold; None if it is not."""
     if area == 0:
         return "empty"
     if (area - free_area) / area > threshold:
@@ -89,7 +72,7 @@ def place_on_cpu(instances: InstanceSet, ranked: Sequence[int], thresholds: Sequ
         mask, window = crop.mask.numpy(), free[crop.window]
         taken = mask & window
         met.append((int(np.count_nonzero(mask)), int(np.count_nonzero(taken))))
-        if _reason(*met[-1], threshold) is None:
+        if drop_reason(*met[-1], threshold) is None:
             placed += 1
             np.copyto(ids[crop.window], placed, where=taken)
             np.logical_xor(window, taken, out=window)
@@ -109,7 +92,7 @@ def place_on_device(instances: InstanceSet, ranked: Sequence[int], thresholds: S
         window = panoptic_seg[crop.window]
         free = crop.mask & (window == 0)
         area, free_area = crop.mask.sum(), free.sum()
-        # As in _reason; 0 of 0 pixels is NaN, which is not kept.
+        # As in drop_reason; 0 of 0 pixels is NaN, which is not kept.
         kept = (free_area > 0) & ((area - free_area).double() / area.double() <= threshold)
         placed = placed + kept
         window.copy_(torch.where(free & kept, placed, window))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
+from panoptic_heuristic.fusion.greedy import drop_reason
 from panoptic_heuristic.fusion.heads import HeadOutputs, Need
 from panoptic_heuristic.fusion.instances import Crop
 from panoptic_heuristic.fusion.order import Order
@@ -82,7 +83,7 @@ class JointList:
             window = panoptic_seg[crop.window]
             free = crop.mask & (window == _FREE)
             area, free_area = int(crop.mask.count_nonzero()), int(free.count_nonzero())
-            reason = _reason(area, free_area, candidate.threshold)
+            reason = drop_reason(area, free_area, candidate.threshold)
             if reason is not None:
                 (dropped if isthing else dropped_stuff)[which] = reason
             elif isthing:
@@ -121,15 +122,6 @@ class _Candidate(NamedTuple):
     isthing: bool
     which: int
     threshold: float
-
-
-def _reason(area: int, free_area: int, threshold: float) -> Optional[str]:
-    """Why a candidate gets nothing, given its pixels and how many of them are free; None if it does."""
-    if area == 0:
-        return "empty"
-    if (area - free_area) / area > threshold:
-        return "overlap"
-    return None if free_area else "covered"
 
 
 def _stuff_masks(heads: HeadOutputs) -> Dict[int, Tuple[float, Crop]]:
