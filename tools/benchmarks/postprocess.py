@@ -71,7 +71,9 @@ def _contest(inputs, cutoff: float, outputs: Tuple[str, ...]):
         )[0]
 
     def reference() -> Tuple:
-        sem_seg = sem_seg_postprocess(enlarged(), network_size, *size)
+        # Its inference keeps them until all images of a batch are done.
+        logits = enlarged()
+        sem_seg = sem_seg_postprocess(logits, network_size, *size)
         found = detector_postprocess(instances(), *size)
         fields = found.pred_masks, found.scores, found.pred_classes
         return *shared.combined(*fields, sem_seg.argmax(dim=0), cutoff), sem_seg, found.pred_masks
