@@ -154,8 +154,8 @@ def try_panopticapi() -> str:
         Image.fromarray(np.full((2, 2, 3), (1, 0, 0), np.uint8)).save(Path(folder, "four_pixels.png"))
         annotation = {"image_id": 1, "file_name": "four_pixels.png"}
         annotation["segments_info"] = [{"id": 1, "category_id": 7, "iscrowd": 0, "area": 4}]
-        truth, prediction = annotation, json.loads(json.dumps(annotation))
-        counts = pq_compute_single_core(0, [(truth, prediction)], folder, folder, {7: {"id": 7, "isthing": 1}})
+        gt, prediction = annotation, json.loads(json.dumps(annotation))
+        counts = pq_compute_single_core(0, [(gt, prediction)], folder, folder, {7: {"id": 7, "isthing": 1}})
     if (counts[7].tp, counts[7].iou) != (1, 1.0):
         raise RuntimeError(f"PQ of a picture against itself has {counts[7].tp} true positives of IoU {counts[7].iou}")
     return f"{installed_version('panopticapi', 'panopticapi', 'panopticapi-lite')}, PQ of four pixels"

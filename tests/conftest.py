@@ -1,5 +1,6 @@
 """Fixtures that several folders share."""
 
+import importlib
 import importlib.util
 import os
 from pathlib import Path
@@ -31,10 +32,12 @@ def coco_sample() -> Path:
 
 @pytest.fixture(scope="session")
 def load_tool() -> Callable[[str], ModuleType]:
-    """Imports ``tools/<name>.py`` by its path: ``tools`` is a folder of scripts, not a package."""
+    """Imports the module of a command; ``benchmark`` is no command of the package, but a script in ``tools``."""
 
     def load(name: str) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
+        if name != "benchmark":
+            return importlib.import_module(f"panoptic_heuristic.cli.{name}")
+        spec = importlib.util.spec_from_file_location("tool_benchmark", ROOT / "tools" / "benchmark.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module

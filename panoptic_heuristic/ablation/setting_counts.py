@@ -8,7 +8,7 @@ from typing import Dict, Mapping, Optional, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions import Truth
+from panoptic_heuristic.ablation.regions.build import GtSegments
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
 
@@ -45,14 +45,14 @@ class SettingCounts:
             self.images + other.images,
         )
 
-    def add_truth(self, truth: Truth, categories: Categories) -> None:
+    def add_gt(self, gt: GtSegments, categories: Categories) -> None:
         """Adds one image and its ground-truth segments."""
-        for category_id in truth.category_ids[~truth.iscrowd].tolist():
+        for category_id in gt.category_ids[~gt.iscrowd].tolist():
             self.segments[categories.place_of[category_id]] += 1
         self.images += 1
 
     def add_to_setting(self, setting: int, counts: PQCounts, categories: Categories) -> None:
-        """Adds what one setting found in an image; its ground truth is not touched, see :meth:`add_truth`."""
+        """Adds what one setting found in an image; its ground truth is not touched, see :meth:`add_gt`."""
         for category_id, value in counts.items():
             at = categories.place_of[category_id], setting
             self.iou_sum[at] += value.iou_sum

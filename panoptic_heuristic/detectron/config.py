@@ -18,7 +18,7 @@ from panoptic_heuristic.detectron.fusion_keys import (
 )
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import STAGES
-from panoptic_heuristic.rule_files import load_rule_files
+from panoptic_heuristic.fusion.rule_files import load_rule_files
 
 _PRESET = f"{FUSION}PRESET"
 MAP_FORMATS = ("segments", "label_divisor")

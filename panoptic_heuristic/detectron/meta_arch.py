@@ -12,8 +12,8 @@ from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.structures import Instances
 from torch import Tensor
 
+from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
-from panoptic_heuristic.detectron.pipeline import pipeline_from_config
 from panoptic_heuristic.detectron.postprocess import OUTPUTS, Postprocessor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor

@@ -8,9 +8,9 @@ from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_pos
 from detectron2.structures import Boxes, Instances
 from torch import Tensor
 
+from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.fusion import InstanceSet, Need, Pipeline, SemanticMap, fuse
-from panoptic_heuristic.fusion.upsampled_labels import semantic_labels
 
 OUTPUTS = ("sem_seg", "instances", "panoptic_seg")
 """What Detectron2's model returns of each image."""

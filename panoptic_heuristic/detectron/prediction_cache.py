@@ -21,9 +21,9 @@ from pycocotools import mask as rle_codec
 from torch import Tensor
 
 from panoptic_heuristic import __version__
-from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
-from panoptic_heuristic.ablation.predictions import ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.ablation.region_store import remember_truth
+from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
+from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.regions.store import remember_gt
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
@@ -31,8 +31,8 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import file_sha256
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
-from panoptic_heuristic.fusion.best_stuff import best_stuff
 from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
+from panoptic_heuristic.fusion.rules.leftover_best_stuff import best_stuff
 
 LOGITS_STRIDE = 4
 """Kept semantic logits have one value per so many output pixels, in both directions."""
@@ -128,7 +128,7 @@ def cache_predictions(
     if comm.is_main_process():
         cache = PredictionCache.create(folder, _manifest(cfg, name, ids, records, settings))
         if getattr(metadata, "panoptic_root", None):
-            remember_truth(cache, metadata.panoptic_json, metadata.panoptic_root)
+            remember_gt(cache, metadata.panoptic_json, metadata.panoptic_root)
     comm.synchronize()
     cache = PredictionCache.open(folder)
     missing = {image.image_id for image in cache.missing()}

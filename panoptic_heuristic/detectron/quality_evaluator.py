@@ -16,7 +16,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.quality import ImageMeasures, MeasureSettings, Quality, Result, measure_image, summarize
-from panoptic_heuristic.scoring_tables import class_table, group_table, write_result
+from panoptic_heuristic.quality.tables import class_table, group_table, write_result
 
 _logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Ground truth and predictions on disk, paired image by image; nothing is decoded before it is asked for."""
+"""Ground gt and predictions on disk, paired image by image; nothing is decoded before it is asked for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +38,14 @@ class ImagePair:
         image_id: the image's id in the JSON, or its place from 1 among the sorted PNGs.
         name: the ground truth's PNG, relative to its folder.
         size: (height, width) in pixels; None if only the PNG knows it.
-        truth: the ground truth.
+        gt: the ground truth.
         prediction: the prediction; None for an empty one.
     """
 
     image_id: int
     name: str
     size: Optional[Tuple[int, int]]
-    truth: MapFile
+    gt: MapFile
     prediction: Optional[MapFile]
 
 
@@ -80,7 +80,7 @@ class Pairs:
 
 
 def coco_ground_truth(gt_json: PathLike, gt_folder: PathLike) -> GroundTruth:
-    """Ground truth in COCO panoptic format.
+    """Ground gt in COCO panoptic format.
 
     Raises:
         InputError: what is wrong with the JSON first, or the folder is missing.
@@ -103,7 +103,7 @@ def coco_ground_truth(gt_json: PathLike, gt_folder: PathLike) -> GroundTruth:
 
 
 def label_divisor_ground_truth(gt_folder: PathLike, categories_json: PathLike, suffix: str) -> GroundTruth:
-    """Ground truth as label-divisor PNGs.
+    """Ground gt as label-divisor PNGs.
 
     Args:
         gt_folder: searched with its sub-folders for files that end in ``suffix``.
@@ -127,32 +127,32 @@ def label_divisor_ground_truth(gt_folder: PathLike, categories_json: PathLike, s
     )
 
 
-def with_coco_predictions(truth: GroundTruth, pred_json: PathLike, pred_folder: PathLike, missing: str) -> Pairs:
+def with_coco_predictions(gt: GroundTruth, pred_json: PathLike, pred_folder: PathLike, missing: str) -> Pairs:
     """Pairs images with the predictions of a COCO panoptic result file, by image id.
 
     Args:
-        truth: the ground truth.
+        gt: the ground truth.
         pred_json, pred_folder: the predictions.
         missing: what an image without a prediction means; one of :data:`MISSING`.
 
     Raises:
         InputError: the JSON is wrong, or a prediction is missing and ``missing`` is "error".
     """
-    predicted, folder = read_predictions(pred_json, truth.categories), _folder(pred_folder, "predictions")
+    predicted, folder = read_predictions(pred_json, gt.categories), _folder(pred_folder, "predictions")
     files = {
         image_id: MapFile(inside(folder, one.png_name), one.segments_info) for image_id, one in predicted.items()
     }
-    surplus = len(files.keys() - {image.image_id for image in truth.images})
-    return _paired(truth, lambda image: files.get(image.image_id), surplus, missing, str(pred_json))
+    surplus = len(files.keys() - {image.image_id for image in gt.images})
+    return _paired(gt, lambda image: files.get(image.image_id), surplus, missing, str(pred_json))
 
 
 def with_label_divisor_predictions(
-    truth: GroundTruth, pred_folder: PathLike, suffixes: Tuple[str, str], missing: str
+    gt: GroundTruth, pred_folder: PathLike, suffixes: Tuple[str, str], missing: str
 ) -> Pairs:
     """Pairs images with label-divisor PNGs, by name.
 
     Args:
-        truth: the ground truth.
+        gt: the ground truth.
         pred_folder: searched with its sub-folders.
         suffixes: the end of the ground truth's names and what stands in its place in the predictions'.
         missing: what an image without a prediction means; one of :data:`MISSING`.
@@ -163,7 +163,7 @@ def with_label_divisor_predictions(
     """
     folder = _folder(pred_folder, "predictions")
     expected: Dict[int, str] = {}
-    for image in truth.images:
+    for image in gt.images:
         if not image.name.endswith(suffixes[0]):
             raise InputError(f"the ground truth {image.name} does not end in {suffixes[0]!r}; set --gt-suffix")
         expected[image.image_id] = image.name[: len(image.name) - len(suffixes[0])] + suffixes[1]
@@ -173,7 +173,7 @@ def with_label_divisor_predictions(
         name = expected[image.image_id]
         return MapFile(folder / name) if name in there else None
 
-    return _paired(truth, find, len(there - set(expected.values())), missing, str(folder))
+    return _paired(gt, find, len(there - set(expected.values())), missing, str(folder))
 
 
 def read_map(
@@ -204,19 +204,19 @@ def read_map(
 
 
 def _paired(
-    truth: GroundTruth, find: Callable[[ImagePair], Optional[MapFile]], surplus: int, missing: str, where: str
+    gt: GroundTruth, find: Callable[[ImagePair], Optional[MapFile]], surplus: int, missing: str, where: str
 ) -> Pairs:
     images: List[ImagePair] = []
     without: List[ImagePair] = []
-    for image in truth.images:
+    for image in gt.images:
         prediction = find(image)
         if prediction is None:
             without.append(image)
         if prediction is not None or missing != "skip":
-            images.append(ImagePair(image.image_id, image.name, image.size, image.truth, prediction))
+            images.append(ImagePair(image.image_id, image.name, image.size, image.gt, prediction))
     if without and missing == "error":
         raise InputError(
-            f"{where} has no prediction for {len(without)} of {len(truth.images)} images, such as image "
+            f"{where} has no prediction for {len(without)} of {len(gt.images)} images, such as image "
             f"{without[0].image_id} ({without[0].name}); --missing empty counts them as all void, --missing skip "
             "leaves them out"
         )

@@ -1,7 +1,7 @@
 """Predictions in COCO's panoptic result format: one JSON and a folder of PNGs.
 
 The JSON is that of the ground truth without ``images`` and ``categories``, whose place the ground
-truth takes; see https://cocodataset.org/#format-results, "Panoptic Segmentation".
+gt takes; see https://cocodataset.org/#format-results, "Panoptic Segmentation".
 """
 
 from dataclasses import dataclass

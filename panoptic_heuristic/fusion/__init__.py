@@ -1,24 +1,10 @@
 """Merging rules as pure functions: values in, new values out."""
 
-from panoptic_heuristic.fusion.adaptive import Adaptive
-from panoptic_heuristic.fusion.best_stuff import BestStuff
 from panoptic_heuristic.fusion.border import BORDER_REGISTRY, BorderRule, NoRefinement
-from panoptic_heuristic.fusion.calibrated import (
-    FEATURES,
-    SCORE_WEIGHTS,
-    Calibrated,
-    Weights,
-    calibrated_probability,
-    calibration_features,
-)
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, ClaimRule
-from panoptic_heuristic.fusion.class_aware import ClassAware
-from panoptic_heuristic.fusion.components import Components
-from panoptic_heuristic.fusion.dense_crf_border import DenseCrf
-from panoptic_heuristic.fusion.explain import Explanation, Loss, explain
+from panoptic_heuristic.fusion.explain import Explanation, LostPixels, explain
 from panoptic_heuristic.fusion.fuse import fuse
-from panoptic_heuristic.fusion.greedy import Greedy
-from panoptic_heuristic.fusion.heads import HeadOutputs, Need
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import (
     covered_by_better,
     mask_areas,
@@ -26,21 +12,35 @@ from panoptic_heuristic.fusion.instance_measures import (
     semantic_agreement,
 )
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
-from panoptic_heuristic.fusion.joint_list import JointList
 from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY, LeftoverRule, LeftToVoid
-from panoptic_heuristic.fusion.logit_sum import LogitSum
-from panoptic_heuristic.fusion.next_best import NextBest
-from panoptic_heuristic.fusion.nms import Nms
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY, ByScore, Order, OrderRule
-from panoptic_heuristic.fusion.per_pixel import PerPixel
 from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
-from panoptic_heuristic.fusion.pixel_argmax import PixelArgmax
-from panoptic_heuristic.fusion.power import Power
 from panoptic_heuristic.fusion.presets import PRESETS, preset_pipeline, preset_rules
-from panoptic_heuristic.fusion.reclaim import Reclaim
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
-from panoptic_heuristic.fusion.semantic_gate import SemanticGate
-from panoptic_heuristic.fusion.semantic_veto import SemanticVeto
+from panoptic_heuristic.fusion.rules.border_dense_crf import DenseCrf
+from panoptic_heuristic.fusion.rules.claim_adaptive import Adaptive
+from panoptic_heuristic.fusion.rules.claim_class_aware import ClassAware
+from panoptic_heuristic.fusion.rules.claim_greedy import Greedy
+from panoptic_heuristic.fusion.rules.claim_joint_list import JointList
+from panoptic_heuristic.fusion.rules.claim_logit_sum import LogitSum
+from panoptic_heuristic.fusion.rules.claim_per_pixel import PerPixel
+from panoptic_heuristic.fusion.rules.claim_pixel_argmax import PixelArgmax
+from panoptic_heuristic.fusion.rules.claim_reclaim import Reclaim
+from panoptic_heuristic.fusion.rules.leftover_best_stuff import BestStuff
+from panoptic_heuristic.fusion.rules.leftover_components import Components
+from panoptic_heuristic.fusion.rules.order_calibrated import (
+    FEATURES,
+    SCORE_WEIGHTS,
+    Calibrated,
+    Weights,
+    calibrated_probability,
+    calibration_features,
+)
+from panoptic_heuristic.fusion.rules.order_power import Power
+from panoptic_heuristic.fusion.rules.stuff_next_best import NextBest
+from panoptic_heuristic.fusion.rules.suppress_nms import Nms
+from panoptic_heuristic.fusion.rules.suppress_semantic_gate import SemanticGate
+from panoptic_heuristic.fusion.rules.veto_semantic import SemanticVeto
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stages import STAGES
 from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY, DroppedToVoid, StuffFill, StuffRule
@@ -82,7 +82,7 @@ __all__ = [
     "LeftToVoid",
     "LeftoverRule",
     "LogitSum",
-    "Loss",
+    "LostPixels",
     "Need",
     "NextBest",
     "Nms",

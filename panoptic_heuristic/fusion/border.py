@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.result import FusionResult
 

@@ -7,7 +7,7 @@ from typing import Dict, Mapping, Optional, Protocol, Sequence
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 from panoptic_heuristic.fusion.registry import NamedRegistry

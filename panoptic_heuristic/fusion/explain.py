@@ -12,7 +12,7 @@ from panoptic_heuristic.fusion.result import FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
 
-class Loss(NamedTuple):
+class LostPixels(NamedTuple):
     """Pixels of a candidate that another segment has, or nobody.
 
     Attributes:
@@ -57,7 +57,7 @@ class Explanation:
     area_before: int
     area_kept: int
     area_gained: int
-    lost_to: Tuple[Loss, ...]
+    lost_to: Tuple[LostPixels, ...]
 
 
 def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[SemanticMap]) -> Tuple[Explanation, ...]:
@@ -148,9 +148,8 @@ def _explanation(
     for segment_id in sorted(takers, key=lambda segment_id: -pixels[segment_id]):
         if pixels[segment_id]:
             segment = segments_info[segment_id - 1] if segment_id else {}
-            lost_to.append(
-                Loss(segment_id or None, segment.get("category_id"), segment.get("instance_id"), pixels[segment_id])
-            )
+            taker = segment_id or None, segment.get("category_id"), segment.get("instance_id")
+            lost_to.append(LostPixels(*taker, pixels[segment_id]))
     return Explanation(
         **who,
         kept=own_id != 0,

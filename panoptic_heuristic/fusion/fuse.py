@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.claim import Claim
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult

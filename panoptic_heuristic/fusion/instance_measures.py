@@ -13,7 +13,7 @@ from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion.heads import check_belongs_together
+from panoptic_heuristic.fusion.head_outputs import check_belongs_together
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import ranked_by
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Dict, Mapping, Protocol, Sequence, Tuple
 
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 
 ORDER_REGISTRY = NamedRegistry("PANOPTIC_ORDER", "order")

@@ -8,11 +8,11 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.border import BorderRule, NoRefinement
 from panoptic_heuristic.fusion.claim import ClaimRule
-from panoptic_heuristic.fusion.greedy import Greedy
-from panoptic_heuristic.fusion.heads import Need, needs_of
+from panoptic_heuristic.fusion.head_outputs import Need, needs_of
 from panoptic_heuristic.fusion.leftover import LeftoverRule, LeftToVoid
 from panoptic_heuristic.fusion.order import ByScore, OrderRule
 from panoptic_heuristic.fusion.parameters import OfCategory, check_categories, check_number, numbers_of_categories
+from panoptic_heuristic.fusion.rules.claim_greedy import Greedy
 from panoptic_heuristic.fusion.stages import STAGES, rule_from_json, rule_name, rule_to_json
 from panoptic_heuristic.fusion.stuff import DroppedToVoid, StuffRule
 from panoptic_heuristic.fusion.suppress import NoSuppression, SuppressRule

@@ -13,7 +13,7 @@ from torch import Tensor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.claim import Claim, renumbered
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.probabilities import largest
 from panoptic_heuristic.fusion.soft_masks import SoftCrop, soft_crop

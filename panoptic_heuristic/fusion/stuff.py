@@ -8,7 +8,7 @@ from torch import Tensor
 
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.claim import Claim
-from panoptic_heuristic.fusion.heads import HeadOutputs, Need
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.parameters import check_choice, check_number
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.semantics import SemanticMap
@@ -111,7 +111,7 @@ class CountedStuff:
 
     @property
     def needs(self) -> FrozenSet[Need]:
-        """See :func:`panoptic_heuristic.fusion.heads.needs_of`."""
+        """See :func:`panoptic_heuristic.fusion.head_outputs.needs_of`."""
         return frozenset({Need.LOGITS} if self.probability_floor > 0 else ())
 
     def survey(self, heads: HeadOutputs, claim: Claim, is_too_small: IsTooSmall) -> Survey:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Dict, Protocol, Sequence, Tuple
 
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.registry import NamedRegistry
 

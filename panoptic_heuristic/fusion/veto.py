@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from panoptic_heuristic.fusion.claim import Claim
-from panoptic_heuristic.fusion.heads import HeadOutputs
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.registry import NamedRegistry
 
 VETO_REGISTRY = NamedRegistry("PANOPTIC_VETO", "veto")

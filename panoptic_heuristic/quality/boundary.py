@@ -29,7 +29,7 @@ def with_boundaries(comparison: Comparison, dilation_ratio: float) -> Comparison
     if not comparison.pairs:
         return comparison
     shape = comparison.shape
-    places = len(comparison.truths) + 2, len(comparison.predictions) + 2
+    places = len(comparison.gt_segments) + 2, len(comparison.predictions) + 2
     distance = boundary_distance(shape, dilation_ratio)
     gt, pred = (
         _boundaries(np.repeat(values, comparison.runs.lengths).reshape(shape), last, distance)
@@ -43,8 +43,8 @@ def with_boundaries(comparison: Comparison, dilation_ratio: float) -> Comparison
     )
 
     def smaller(pair: Pair) -> Pair:
-        intersection = shared.get((pair.truth + 1, pair.predicted + 1), 0)
-        union = gt_area[pair.truth + 1] + pred_area[pair.predicted + 1] - intersection
+        intersection = shared.get((pair.gt + 1, pair.predicted + 1), 0)
+        union = gt_area[pair.gt + 1] + pred_area[pair.predicted + 1] - intersection
         if intersection * pair.union < pair.intersection * union:
             return pair._replace(intersection=intersection, union=union)
         return pair

@@ -15,7 +15,7 @@ from panoptic_heuristic.formats.coco_panoptic import VOID_ID
 from panoptic_heuristic.quality.overlap import Overlap, Runs, places_of
 
 
-class Truth(NamedTuple):
+class GtSegment(NamedTuple):
     """A ground-truth segment: its category, its area in pixels of the map, and whether it is a crowd."""
 
     category_id: int
@@ -44,11 +44,11 @@ class Pair(NamedTuple):
     """Two segments of one category that share pixels; the IoU is ``intersection / union``.
 
     Attributes:
-        truth, predicted: indices of the segments.
+        gt, predicted: indices of the segments.
         intersection, union: pixels; the union leaves out the prediction's pixels on void.
     """
 
-    truth: int
+    gt: int
     predicted: int
     intersection: int
     union: int
@@ -59,7 +59,7 @@ class Comparison:
     """Two segmentations of one image.
 
     Attributes:
-        truths: the ground-truth segments, as listed.
+        gts: the ground-truth segments, as listed.
         predictions: the predicted segments, as listed.
         pairs: all pairs of one category that share pixels; crowds are in none.
         runs: the two maps; the values are places (see :mod:`panoptic_heuristic.quality.overlap`).
@@ -68,7 +68,7 @@ class Comparison:
         unlisted_pixels: ground-truth pixels of ids that are neither listed nor void.
     """
 
-    truths: Tuple[Truth, ...]
+    gts: Tuple[GtSegment, ...]
     predictions: Tuple[Predicted, ...]
     pairs: Tuple[Pair, ...]
     runs: Runs
@@ -90,20 +90,20 @@ def compare(
     gt_ids, pred_ids = _as_integers(gt_ids, "ground truth"), _as_integers(pred_ids, "prediction")
     if gt_ids.shape != pred_ids.shape:
         raise InputError(f"the prediction is {pred_ids.shape} pixels, the ground truth {gt_ids.shape}")
-    truth_of, predicted_of = _by_id(gt_segments, "ground-truth"), _by_id(pred_segments, "predicted")
+    gt_of, predicted_of = _by_id(gt_segments, "ground-truth"), _by_id(pred_segments, "predicted")
     values = Runs.of_maps(gt_ids, pred_ids)
-    runs = Runs(places_of(values.gt, list(truth_of)), places_of(values.pred, list(predicted_of)), values.lengths)
+    runs = Runs(places_of(values.gt, list(gt_of)), places_of(values.pred, list(predicted_of)), values.lengths)
     _check_listed(values.pred, runs.pred, len(predicted_of))
 
     # Void comes before the listed segments, and what is not listed after them.
-    n_gt, n_pred = len(truth_of) + 2, len(predicted_of) + 2
+    n_gt, n_pred = len(gt_of) + 2, len(predicted_of) + 2
     overlap = Overlap.of_places(runs, (n_gt, n_pred))
     gt_area, pred_area = overlap.gt_area(n_gt), overlap.pred_area(n_pred)
-    gt_category = [segment["category_id"] for segment in truth_of.values()]
+    gt_category = [segment["category_id"] for segment in gt_of.values()]
     pred_category = [segment["category_id"] for segment in predicted_of.values()]
     _check_segments(predicted_of, pred_area.tolist(), categories)
 
-    crowd = np.array([False, *(bool(segment.get("iscrowd", 0)) for segment in truth_of.values()), False])
+    crowd = np.array([False, *(bool(segment.get("iscrowd", 0)) for segment in gt_of.values()), False])
     same = _codes(gt_category, -1)[overlap.gt] == _codes(pred_category, -2)[overlap.pred]
     on_void = overlap.pred_area(n_pred, overlap.gt == 0)
     ignoring = crowd if all_crowds else _last_of_each(crowd, gt_category)
@@ -113,10 +113,10 @@ def compare(
     chosen = np.flatnonzero(same & ~crowd[overlap.gt])
     gt, pred, shared = overlap.gt[chosen], overlap.pred[chosen], overlap.pixels[chosen]
     union = gt_area[gt] + (pred_area - on_void)[pred] - shared
-    per_truth = (values[1:-1].tolist() for values in (gt_area, crowd))
+    per_gt = (values[1:-1].tolist() for values in (gt_area, crowd))
     per_prediction = (values[1:-1].tolist() for values in (pred_area, on_void, ignored))
     return Comparison(
-        truths=tuple(map(Truth, gt_category, *per_truth)),
+        gt_segments=tuple(map(GtSegment, gt_category, *per_gt)),
         predictions=tuple(map(Predicted, pred_category, *per_prediction)),
         pairs=tuple(map(Pair, (gt - 1).tolist(), (pred - 1).tolist(), shared.tolist(), union.tolist())),
         runs=runs,

@@ -74,7 +74,7 @@ def count_image(
     wrong one there gives a wrong PQ.
 
     Args:
-        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-truth pixels of an id that
+        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-gt pixels of an id that
             ``gt_segments`` lacks are neither void nor a segment, as in panopticapi.
         gt_segments: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
         pred_segments: dicts with ``id`` and ``category_id``.
@@ -129,17 +129,17 @@ def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[
             segment could match twice.
     """
     part, whole = iou_threshold.numerator, iou_threshold.denominator
-    outcomes, matched_truths, matched_predictions = [], set(), set()
+    outcomes, matched_gt, matched_predictions = [], set(), set()
     for pair in comparison.pairs:
         if pair.intersection * whole > pair.union * part:
-            truth = comparison.truths[pair.truth]
+            gt = comparison.gt_segments[pair.gt]
             counts = CategoryCounts(in_units(pair.intersection, pair.union), 1)
-            outcomes.append(Outcome(truth.category_id, truth.area, counts))
-            matched_truths.add(pair.truth)
+            outcomes.append(Outcome(gt.category_id, gt.area, counts))
+            matched_gt.add(pair.gt)
             matched_predictions.add(pair.predicted)
-    for index, truth in enumerate(comparison.truths):
-        if index not in matched_truths and not truth.iscrowd:
-            outcomes.append(Outcome(truth.category_id, truth.area, _MISS))
+    for index, gt in enumerate(comparison.gt_segments):
+        if index not in matched_gt and not gt.iscrowd:
+            outcomes.append(Outcome(gt.category_id, gt.area, _MISS))
     for index, predicted in enumerate(comparison.predictions):
         if index not in matched_predictions and not predicted.ignored:
             outcomes.append(Outcome(predicted.category_id, predicted.area, _FALSE_POSITIVE))

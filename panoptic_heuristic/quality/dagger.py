@@ -35,13 +35,13 @@ def dagger_counts(comparison: Comparison, outcomes: Iterable[Outcome], categorie
     for predicted in comparison.predictions:
         union[predicted.category_id] += predicted.area - predicted.on_void
     for pair in comparison.pairs:
-        category_id = comparison.truths[pair.truth].category_id
+        category_id = comparison.gt_segments[pair.gt].category_id
         intersection[category_id] += pair.intersection
         union[category_id] -= pair.intersection
-    present = [truth for truth in comparison.truths if is_stuff(truth.category_id) and not truth.iscrowd]
-    for truth in present:
-        union[truth.category_id] += truth.area
-    for category_id in dict.fromkeys(truth.category_id for truth in present):
+    present = [gt for gt in comparison.gt_segments if is_stuff(gt.category_id) and not gt.iscrowd]
+    for gt in present:
+        union[gt.category_id] += gt.area
+    for category_id in dict.fromkeys(gt.category_id for gt in present):
         # A segment that is listed but has no pixel is a miss: its union may be empty.
         iou_sum = in_units(intersection[category_id], max(union[category_id], 1))
         counts[category_id] = CategoryCounts(iou_sum, 1)

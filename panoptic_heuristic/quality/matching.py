@@ -36,22 +36,22 @@ def match_image(
     """Names what :func:`panoptic_heuristic.quality.count_image` counts; arguments and errors are the same."""
     comparison = compare(gt_ids, gt_segments, pred_ids, pred_segments, categories)
     # The comparison has one entry per id, in this order.
-    gt, pred = (list(dict.fromkeys(s["id"] for s in segments)) for segments in (gt_segments, pred_segments))
+    gt_of, pred_of = (list(dict.fromkeys(s["id"] for s in segments)) for segments in (gt_segments, pred_segments))
     pairs = [
-        (pair.truth, pair.predicted)
+        (pair.gt, pair.predicted)
         for pair in comparison.pairs
         if pair.intersection * HALF.denominator > pair.union * HALF.numerator
     ]
-    truths, predictions = {truth for truth, _ in pairs}, {predicted for _, predicted in pairs}
+    matched_gt, predictions = {gt for gt, _ in pairs}, {predicted for _, predicted in pairs}
     return Matching(
-        matched=tuple((gt[truth], pred[predicted]) for truth, predicted in sorted(pairs)),
+        matched=tuple((gt_of[gt], pred_of[predicted]) for gt, predicted in sorted(pairs)),
         missed=tuple(
-            gt[place]
-            for place, truth in enumerate(comparison.truths)
-            if place not in truths and not truth.iscrowd
+            gt_of[place]
+            for place, gt in enumerate(comparison.gt_segments)
+            if place not in matched_gt and not gt.iscrowd
         ),
         false=tuple(
-            pred[place]
+            pred_of[place]
             for place, predicted in enumerate(comparison.predictions)
             if place not in predictions and not predicted.ignored
         ),

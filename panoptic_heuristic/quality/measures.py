@@ -123,7 +123,7 @@ def measure_image(
     """Measures one image.
 
     Args:
-        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-truth pixels of an id that
+        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-gt pixels of an id that
             ``gt_segments`` lacks are neither void nor a segment.
         gt_segments: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
         pred_segments: dicts with ``id`` and ``category_id``.

@@ -61,13 +61,13 @@ def difference_map(
         segment lies under a false one.
     """
     matched = list(matched)
-    truth = np.zeros(gt_ids.shape, dtype=np.intp)
+    gt = np.zeros(gt_ids.shape, dtype=np.intp)
     for kind, ids in ((1, crowds), (2, [gt for gt, _ in matched]), (3, missed)):
-        truth[np.isin(gt_ids, list(ids))] = kind
+        gt[np.isin(gt_ids, list(ids))] = kind
     prediction = np.zeros(pred_ids.shape, dtype=np.intp)
     for kind, ids in ((1, [pred for _, pred in matched]), (2, false)):
         prediction[np.isin(pred_ids, list(ids))] = kind
-    meaning = _MEANING[truth, prediction]
+    meaning = _MEANING[gt, prediction]
     for gt, pred in matched:
         meaning[(gt_ids == gt) & (pred_ids == pred)] = MATCHED
     return meaning

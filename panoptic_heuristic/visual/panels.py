@@ -8,6 +8,7 @@ import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality.matching import Matching
+from panoptic_heuristic.visual.captions import draw_labels, place_labels
 from panoptic_heuristic.visual.difference import (
     COLORS,
     MISSED_AND_FALSE,
@@ -16,7 +17,6 @@ from panoptic_heuristic.visual.difference import (
     difference_map,
     paint_difference,
 )
-from panoptic_heuristic.visual.labels import draw_labels, place_labels
 from panoptic_heuristic.visual.picture import VOID_COLOR, segment_borders
 from panoptic_heuristic.visual.shades import segment_colors, shade_numbers
 from panoptic_heuristic.visual.sheet import Swatch, swatch
@@ -46,7 +46,7 @@ class SegmentMap:
 
 
 def draw_panels(
-    truth: SegmentMap,
+    gt: SegmentMap,
     categories: Categories,
     *,
     side: int,
@@ -59,7 +59,7 @@ def draw_panels(
     A prediction has the shade of the ground-truth segment it matches.
 
     Args:
-        truth: the ground truth.
+        gt: the ground truth.
         categories: the data set's categories.
         side: pixels of the longer side of each picture; small images are enlarged by a whole
             factor and so come near it.
@@ -70,20 +70,20 @@ def draw_panels(
     Returns:
         The pictures, (h, w, 3) uint8 RGB each, and their titles.
     """
-    truth = truth.scaled(side)
+    gt = gt.scaled(side)
     pictures, titles = [], []
     if photo is not None:
-        photo = _scaled_photo(photo, truth.ids.shape)
+        photo = _scaled_photo(photo, gt.ids.shape)
         pictures.append(photo)
         titles.append("image")
-    numbers = shade_numbers(truth.segments_info)
-    pictures.append(_draw_map(truth, categories, numbers))
+    numbers = shade_numbers(gt.segments_info)
+    pictures.append(_draw_map(gt, categories, numbers))
     titles.append("ground truth")
     if prediction is not None:
         prediction = prediction.scaled(side)
         matches = {pred: numbers[gt] for gt, pred in matching.matched}
         pictures.append(_draw_map(prediction, categories, shade_numbers(prediction.segments_info, matches)))
-        pictures.append(_draw_difference(truth, prediction, matching, categories, photo))
+        pictures.append(_draw_difference(gt, prediction, matching, categories, photo))
         titles += ["prediction", "difference"]
     return tuple(pictures), tuple(titles)
 
@@ -116,15 +116,15 @@ def _draw_map(one: SegmentMap, categories: Categories, numbers: Mapping[int, int
 
 
 def _draw_difference(
-    truth: SegmentMap,
+    gt: SegmentMap,
     prediction: SegmentMap,
     matching: Matching,
     categories: Categories,
     photo: Optional[np.ndarray],
 ) -> np.ndarray:
-    crowds = [segment["id"] for segment in truth.segments_info if segment.get("iscrowd", 0)]
+    crowds = [segment["id"] for segment in gt.segments_info if segment.get("iscrowd", 0)]
     meaning = difference_map(
-        truth.ids,
+        gt.ids,
         prediction.ids,
         matched=matching.matched,
         missed=matching.missed,
@@ -132,9 +132,9 @@ def _draw_difference(
         crowds=crowds,
     )
     false_ids = np.where(np.isin(prediction.ids, matching.false), prediction.ids, 0)
-    picture = paint_difference(meaning, truth.ids, false_ids, photo)
-    gt_names, pred_names = _names(truth, categories), _names(prediction, categories)
-    labels = place_labels(truth.ids, {i: f"missed {gt_names[i]}" for i in matching.missed})
+    picture = paint_difference(meaning, gt.ids, false_ids, photo)
+    gt_names, pred_names = _names(gt, categories), _names(prediction, categories)
+    labels = place_labels(gt.ids, {i: f"missed {gt_names[i]}" for i in matching.missed})
     labels += place_labels(false_ids, {i: f"false {pred_names[i]}" for i in matching.false}, taken=labels)
     return draw_labels(picture, labels)
 

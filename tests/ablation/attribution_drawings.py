@@ -5,8 +5,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.ablation.attribution.fused_regions import FusedRegions, fuse_regions
-from panoptic_heuristic.ablation.grid import ClaimSetting, Setting, StuffLimit
-from panoptic_heuristic.ablation.regions import build_regions
+from panoptic_heuristic.ablation.regions.build import build_regions
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Setting, StuffLimit
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
 
 # Of random_images: labels are other numbers than categories, and two labels mean grass.
@@ -20,17 +20,17 @@ Instance = Tuple[str, float, int]
 
 
 def draw_image(
-    truth: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = ""
+    gt: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = ""
 ) -> RandomImage:
     """An image from drawings.
 
     Args:
-        truth: a letter of :data:`LETTERS` per pixel.
+        gt: a letter of :data:`LETTERS` per pixel.
         instances: drawings ("#" is inside), scores and categories.
         labels: a label of the semantic head per pixel; None for no stuff anywhere.
         listed: letters of segments without a pixel.
     """
-    rows = truth.split()
+    rows = gt.split()
     ids = np.array([[ID_OF[letter] for letter in row] for row in rows], dtype=np.int32)
     masks = np.array([[[one == "#" for one in row] for row in drawing.split()] for drawing, _, _ in instances])
     semantic = None if labels is None else np.array([[int(label) for label in row] for row in labels.split()])
@@ -44,7 +44,7 @@ def draw_image(
     segments = [
         {"id": ID_OF[letter], "category_id": category_id, "iscrowd": int(letter.isupper())}
         for letter, category_id in LETTERS.items()
-        if letter in truth + listed
+        if letter in gt + listed
     ]
     return RandomImage(predictions, ids, segments)
 
@@ -59,28 +59,28 @@ def setting_of(
 
 def fuse_image(image: RandomImage, setting: Setting) -> FusedRegions:
     """An image fused region by region."""
-    regions = build_regions(image.predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments)
+    regions = build_regions(image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments)
     return fuse_regions(regions, CATEGORIES, setting)
 
 
 def draw(
-    truth: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = "", **setting
+    gt: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = "", **setting
 ) -> FusedRegions:
     """A drawing, fused; see :func:`draw_image` and :func:`setting_of`."""
-    return fuse_image(draw_image(truth, instances, labels, listed), setting_of(**setting))
+    return fuse_image(draw_image(gt, instances, labels, listed), setting_of(**setting))
 
 
 def told(errors: List) -> Dict:
     """Cause and culprit of each error by its segment: a letter of the ground truth, or an id of the map.
 
-    A culprit is ("instance", place), ("truth", letter) or ("label", category).
+    A culprit is ("instance", place), ("gt", letter) or ("label", category).
     """
     letter_of = {segment_id: letter for letter, segment_id in ID_OF.items()}
     found = {}
     for error in errors:
         by = error.by
         if by is not None:
-            by = (by.kind, letter_of[by.id] if by.kind == "truth" else by.id)
+            by = (by.kind, letter_of[by.id] if by.kind == "gt" else by.id)
         key = letter_of[error.segment_id] if error.group.startswith("missed") else error.segment_id
         found[key] = (error.cause, by)
     return found

@@ -7,11 +7,11 @@ from typing import Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.cache import PredictionCache
-from panoptic_heuristic.ablation.predictions import ImagePredictions, SemanticRuns
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns
 from panoptic_heuristic.fusion import InstanceSet
 from panoptic_heuristic.fusion.instance_measures import mask_quality
-from panoptic_heuristic.scenes import Scene
+from panoptic_heuristic.testing.scenes import Scene
 from tests.ablation.small_caches import scene_predictions, write_cache
 
 STRIDE, STUFF_FLOOR = 4, 0.25

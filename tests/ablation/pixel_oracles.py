@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from panoptic_heuristic.ablation.grid import Setting
+from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.fusion import Greedy, InstanceSet, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.quality import PQCounts, count_image
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage
@@ -14,14 +14,14 @@ class PixelOracles:
     def __init__(self, image: RandomImage, setting: Setting):
         self.image, self.setting = image, setting
         self.scores, self.category_ids = image.predictions.scores, image.predictions.category_ids
-        self.masks = np.zeros((len(self.scores), *image.truth_ids.shape), dtype=bool)
+        self.masks = np.zeros((len(self.scores), *image.gt_ids.shape), dtype=bool)
         instances = image.predictions.to_instances()
         for index, mask in enumerate(self.masks):
             crop = instances.crop(index)
             mask[crop.window] = crop.mask.numpy()
         # Of two segments with one id the last one counts.
-        by_id = {segment["id"]: segment for segment in image.truth_segments}
-        self.truth = [(segment, image.truth_ids == segment_id) for segment_id, segment in by_id.items()]
+        by_id = {segment["id"]: segment for segment in image.gt_segments}
+        self.gt = [(segment, image.gt_ids == segment_id) for segment_id, segment in by_id.items()]
 
     def none(self) -> PQCounts:
         return self._count(self._fused())
@@ -47,10 +47,10 @@ class PixelOracles:
     def category(self) -> PQCounts:
         result = self._fused()
         for segment in result.segments_info:
-            for truth, pixels in self.truth if segment["isthing"] else ():
-                is_thing = CATEGORIES[truth["category_id"]].isthing and not truth["iscrowd"]
+            for gt, pixels in self.gt if segment["isthing"] else ():
+                is_thing = CATEGORIES[gt["category_id"]].isthing and not gt["iscrowd"]
                 if is_thing and self._iou(self.masks[segment["instance_id"]], pixels) > 0.5:
-                    segment["category_id"] = truth["category_id"]
+                    segment["category_id"] = gt["category_id"]
         return self._count(result)
 
     def perfect_masks(self) -> PQCounts:
@@ -59,9 +59,9 @@ class PixelOracles:
         things = {one["instance_id"]: ids == one["id"] for one in result.segments_info if one["isthing"]}
         exact = {}
         for index, mine in things.items():
-            for place, (truth, pixels) in enumerate(self.truth):
-                if self._fits(index, truth) and self._iou(mine, pixels) > 0.5:
-                    exact[index] = self.truth[place][1]
+            for place, (gt, pixels) in enumerate(self.gt):
+                if self._fits(index, gt) and self._iou(mine, pixels) > 0.5:
+                    exact[index] = self.gt[place][1]
         taken = np.any([*exact.values(), np.zeros_like(ids, dtype=bool)], axis=0)
         things = {index: exact.get(index, mine & ~taken) for index, mine in things.items()}
         # No mask overlaps another now, so that each gets its pixels and stuff the rest.
@@ -70,8 +70,8 @@ class PixelOracles:
         return self._count(self._fused(self._instances(there, ranked=True)))
 
     def semantics(self) -> PQCounts:
-        labels = np.zeros(self.image.truth_ids.shape, dtype=np.int64)
-        for segment, pixels in self.truth:
+        labels = np.zeros(self.image.gt_ids.shape, dtype=np.int64)
+        for segment, pixels in self.gt:
             if not CATEGORIES[segment["category_id"]].isthing:
                 labels[pixels] = 1 + segment["category_id"]
         meaning = {0: None, **{1 + category.id: category.id for category in CATEGORIES.stuff}}
@@ -88,8 +88,8 @@ class PixelOracles:
 
     def _count(self, result) -> PQCounts:
         return count_image(
-            self.image.truth_ids,
-            self.image.truth_segments,
+            self.image.gt_ids,
+            self.image.gt_segments,
             result.panoptic_seg.numpy(),
             result.segments_info,
             CATEGORIES,
@@ -110,15 +110,15 @@ class PixelOracles:
         return max(
             (
                 (self._iou(self.masks[index], pixels), place)
-                for place, (truth, pixels) in enumerate(self.truth)
-                if self._fits(index, truth)
+                for place, (gt, pixels) in enumerate(self.gt)
+                if self._fits(index, gt)
             ),
             default=(0.0, -1),
         )
 
-    def _fits(self, index, truth) -> bool:
-        return truth["category_id"] == self.category_ids[index] and not truth["iscrowd"]
+    def _fits(self, index, gt) -> bool:
+        return gt["category_id"] == self.category_ids[index] and not gt["iscrowd"]
 
     def _iou(self, mask, pixels) -> float:
-        union = (mask & (self.image.truth_ids != 0)) | pixels
+        union = (mask & (self.image.gt_ids != 0)) | pixels
         return (mask & pixels).sum() / max(union.sum(), 1)

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 import numpy as np
 from pycocotools import mask as rle_codec
 
-from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import PQCounts, count_image
@@ -27,8 +27,8 @@ class RandomImage(NamedTuple):
     """What the heads said about an image, and its ground truth."""
 
     predictions: ImagePredictions
-    truth_ids: np.ndarray
-    truth_segments: List[Dict[str, Any]]
+    gt_ids: np.ndarray
+    gt_segments: List[Dict[str, Any]]
 
 
 def predictions_of(
@@ -66,8 +66,8 @@ def random_image(seed: int) -> RandomImage:
     things = [category.id for category in CATEGORIES.things]
     labels = None if rng.random() < 0.1 else _patches(rng, height, width, list(LABELS))
     category_ids = rng.choice(things, size=count)
-    truth_ids, truth_segments = _truth(rng, masks, category_ids, labels, (height, width))
-    return RandomImage(predictions_of(seed, masks, scores, category_ids, labels), truth_ids, truth_segments)
+    gt_ids, gt_segments = _gt(rng, masks, category_ids, labels, (height, width))
+    return RandomImage(predictions_of(seed, masks, scores, category_ids, labels), gt_ids, gt_segments)
 
 
 def with_measures(image: RandomImage) -> RandomImage:
@@ -102,13 +102,13 @@ def with_best_stuff(image: RandomImage) -> RandomImage:
     # 0 and 7 mean no stuff, and 5 nothing.
     best = np.where(np.isin(labels, stuff), labels, _patches(rng, height, width, [*stuff, *stuff, NO_STUFF, 0, 5, 7]))
     above = _patches(rng, height, width, [0, 1]).astype(bool)
-    truth_ids = image.truth_ids.copy()
+    gt_ids = image.gt_ids.copy()
     if rng.random() < 0.7:
         said = np.where(above & ~np.isin(labels, stuff), best, labels)
-        segments = [segment for segment in image.truth_segments if not CATEGORIES[segment["category_id"]].isthing]
+        segments = [segment for segment in image.gt_segments if not CATEGORIES[segment["category_id"]].isthing]
         for segment in rng.permutation(segments).tolist():
             meaning = [label for label in stuff if LABELS[label] == segment["category_id"]]
-            truth_ids[np.isin(said, meaning)] = segment["id"]
+            gt_ids[np.isin(said, meaning)] = segment["id"]
     few = slice(3 if rng.random() < 0.5 else None)
     predictions = dataclasses.replace(
         predictions,
@@ -118,13 +118,13 @@ def with_best_stuff(image: RandomImage) -> RandomImage:
             for name in ("scores", "category_ids", "boxes", "mask_quality", "semantic_agreement", "masks")
         },
     )
-    return image._replace(predictions=predictions, truth_ids=truth_ids)
+    return image._replace(predictions=predictions, gt_ids=gt_ids)
 
 
 def deciding_fractions(image: RandomImage, rng: np.random.Generator, count: int) -> List[float]:
     """Fractions in [0, 1] that are there in the image: of masks in others, of masks outside others, of areas."""
     instances = image.predictions.to_instances()
-    masks = np.zeros((len(instances), *image.truth_ids.shape), dtype=bool)
+    masks = np.zeros((len(instances), *image.gt_ids.shape), dtype=bool)
     for index, mask in enumerate(masks):
         crop = instances.crop(index)
         mask[crop.window] = crop.mask.numpy()
@@ -149,7 +149,7 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     finite = scores[np.isfinite(scores)]
     cutoffs = [0.0, 0.5, 0.3, *rng.choice(finite, size=min(3, len(finite)), replace=False)]
     overlaps = [0.0, 0.5, 1.0, 1 / 3, 0.25, round(float(rng.random()), 2)]
-    area = image.truth_ids.size
+    area = image.gt_ids.size
     pixels = [0, 1, 4096, *rng.integers(1, max(area // 3, 2), size=4)]
     limits = [StuffLimit(float(value), 0.0) for value in dict.fromkeys(map(int, pixels))]
     limits += [StuffLimit(0.0, value) for value in (0.1, 0.25, float(rng.integers(1, area + 1)) / area)]
@@ -168,7 +168,7 @@ def counts_by_pixels(image: RandomImage, grid: Grid, number: int) -> PQCounts:
         grid.settings[number].pipeline(),
     )
     return count_image(
-        image.truth_ids, image.truth_segments, result.panoptic_seg.numpy(), result.segments_info, CATEGORIES
+        image.gt_ids, image.gt_segments, result.panoptic_seg.numpy(), result.segments_info, CATEGORIES
     )
 
 
@@ -193,8 +193,8 @@ def _patches(rng: np.random.Generator, height: int, width: int, values: List[int
     return patches
 
 
-def _truth(rng, masks, category_ids, labels, size):
-    """Ground truth that agrees with the predictions in part, so that there are matches."""
+def _gt(rng, masks, category_ids, labels, size):
+    """Ground gt that agrees with the predictions in part, so that there are matches."""
     height, width = size
     ids = _patches(rng, height, width, [0, 0, 101, 102, 103, 65536])
     if labels is not None and rng.random() < 0.7:

@@ -5,10 +5,10 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.region_store import RegionStore, open_store
+from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep import (
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import (
     BUCKETS,
     FORMAT,
     SweepJob,
@@ -20,7 +20,7 @@ from panoptic_heuristic.ablation.sweep import (
 from panoptic_heuristic.formats.arrays import write_arrays
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.quality import IOU_UNIT
-from tests.ablation.small_caches import small_scenes, write_cache, write_truth
+from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 
 GREEDY = Grid(
     (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.5), ClaimSetting("greedy", 0.8)),
@@ -39,7 +39,7 @@ CATEGORIES = Categories((Category(9, "sky", False, (70, 130, 180)), Category(0, 
 def small_store(folder: Path, images: int = 6) -> RegionStore:
     """A cache of scenes with its ground truth."""
     scenes = small_scenes(images)
-    return open_store(write_cache(folder / "cache", scenes), *write_truth(folder / "truth", scenes))
+    return open_store(write_cache(folder / "cache", scenes), *write_gt(folder / "gt", scenes))
 
 
 def swept(folder: Path, store: RegionStore, grid: Grid) -> SweepResult:

@@ -6,9 +6,9 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 from pycocotools import mask as rle_codec
 
-from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
-from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.scenes import Scene, make_scene, write_ground_truth
+from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
+from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.testing.scenes import Scene, make_scene, write_ground_truth
 
 
 def small_scenes(number: int, *, image_size: Tuple[int, int] = (48, 65), instances: int = 20) -> Sequence[Scene]:
@@ -82,7 +82,7 @@ def write_cache(
     return folder
 
 
-def write_truth(folder: Path, scenes: Sequence[Scene]) -> Tuple[Path, Path]:
+def write_gt(folder: Path, scenes: Sequence[Scene]) -> Tuple[Path, Path]:
     """Writes the scenes' ground truth; image k is the k-th scene.
 
     Returns:

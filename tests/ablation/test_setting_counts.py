@@ -3,8 +3,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.region_counts import in_units
-from panoptic_heuristic.ablation.regions import Truth
+from panoptic_heuristic.ablation.regions.build import GtSegments
+from panoptic_heuristic.ablation.regions.counts import in_units
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, counts, summarize
 from tests.ablation.random_images import CATEGORIES
@@ -73,9 +73,9 @@ def test_some_settings_of_a_file_are_those_of_the_whole():
 def test_a_crowd_of_the_ground_truth_is_no_segment():
     first, second = list(CATEGORIES)[:2]
     segments = [(1, first, 0), (2, second, 1), (3, first, 0)]
-    truth = Truth.of_segments([dict(zip(("id", "category_id", "iscrowd"), one, strict=True)) for one in segments])
+    gt = GtSegments.of_segments([dict(zip(("id", "category_id", "iscrowd"), one, strict=True)) for one in segments])
     total = SettingCounts.zeros(PLACES, 2)
-    total.add_truth(truth, CATEGORIES)
+    total.add_gt(gt, CATEGORIES)
     total.add_to_setting(1, {second: CategoryCounts(iou_sum=7, tp=0, fp=4, fn=0)}, CATEGORIES)
     assert (total.segments.tolist(), total.images) == ([2] + [0] * (PLACES - 1), 1)
     assert total.of_setting(0, CATEGORIES) == {first: CategoryCounts(fn=2)}

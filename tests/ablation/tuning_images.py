@@ -5,13 +5,13 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.predictions import ImagePredictions
-from panoptic_heuristic.ablation.regions import build_regions
+from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
+from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, setting_counts
 from panoptic_heuristic.ablation.tuning.images import TuningImage
 from panoptic_heuristic.fusion import Pipeline, fuse, semantic_agreement
 from panoptic_heuristic.quality import count_image
-from panoptic_heuristic.scenes import Scene
+from panoptic_heuristic.testing.scenes import Scene
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
 from tests.ablation.small_caches import scene_predictions
 
@@ -32,7 +32,7 @@ class TuningSet(NamedTuple):
 
 
 def drawn_image(
-    truth: str,
+    gt: str,
     instances: Sequence[Tuple[str, float, int]],
     semantic: Optional[str] = None,
     image_id: int = 0,
@@ -40,22 +40,22 @@ def drawn_image(
     """An image of one row of pixels.
 
     Args:
-        truth: a letter per pixel, see :data:`CATEGORY_OF_LETTER`.
+        gt: a letter per pixel, see :data:`CATEGORY_OF_LETTER`.
         instances: mask (``#`` per pixel), score and category of each.
         semantic: the stuff seen, ``s``, ``t`` or a dot per pixel; None: nowhere any.
         image_id: its id.
     """
     masks = np.array([[[pixel == "#" for pixel in mask]] for mask, _, _ in instances], dtype=bool)
-    labels = np.array([[_LABEL_OF_LETTER[pixel] for pixel in semantic or "." * len(truth)]])
+    labels = np.array([[_LABEL_OF_LETTER[pixel] for pixel in semantic or "." * len(gt)]])
     predictions = predictions_of(
         image_id,
-        masks.reshape(-1, 1, len(truth)),
+        masks.reshape(-1, 1, len(gt)),
         np.array([score for _, score, _ in instances]),
         np.array([category_id for _, _, category_id in instances], dtype=np.int64),
         labels,
     )
-    letters = sorted(set(truth) - {"."})
-    ids = np.array([[1 + letters.index(pixel) if pixel != "." else 0 for pixel in truth]], dtype=np.int32)
+    letters = sorted(set(gt) - {"."})
+    ids = np.array([[1 + letters.index(pixel) if pixel != "." else 0 for pixel in gt]], dtype=np.int32)
     segments = [
         {"id": place, "category_id": CATEGORY_OF_LETTER[letter], "iscrowd": 0}
         for place, letter in enumerate(letters, start=1)
@@ -67,7 +67,7 @@ def of_random(image: RandomImage, seed: int) -> Tuple[TuningImage, ImagePredicti
     """A random image whose instances agree with the semantic labels to random degrees."""
     agreement = np.random.default_rng(seed).random(len(image.predictions.scores))
     predictions = dataclasses.replace(image.predictions, semantic_agreement=agreement)
-    regions = build_regions(predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments)
+    regions = build_regions(predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments)
     return TuningImage.of_regions(regions, CATEGORIES), predictions
 
 
@@ -78,16 +78,16 @@ def of_scenes(scenes: Sequence[Scene]) -> TuningSet:
         agreement = semantic_agreement(scene.instances(), scene.semantics(), scene.categories)
         predictions = dataclasses.replace(scene_predictions(image_id, scene), semantic_agreement=agreement)
         labels = dict(enumerate(scene.label_to_category))
-        regions = build_regions(predictions, labels, scene.categories, scene.truth_ids, scene.truth_segments)
+        regions = build_regions(predictions, labels, scene.categories, scene.gt_ids, scene.gt_segments)
         images.append(TuningImage.of_regions(regions, scene.categories))
         kept.append(predictions)
     return TuningSet(images, kept, list(scenes))
 
 
-def pixel_counts(predictions, labels, categories, truth_ids, truth_segments, pipeline: Pipeline):
+def pixel_counts(predictions, labels, categories, gt_ids, gt_segments, pipeline: Pipeline):
     """(3, C) iou_sum, TP and FP and (C,) segments from fusing and scoring pixel by pixel."""
     result = fuse(predictions.to_instances(), predictions.to_semantics(labels), categories, pipeline)
-    found = count_image(truth_ids, truth_segments, result.panoptic_seg.numpy(), result.segments_info, categories)
+    found = count_image(gt_ids, gt_segments, result.panoptic_seg.numpy(), result.segments_info, categories)
     counts, segments = np.zeros((3, len(categories)), dtype=np.int64), np.zeros(len(categories), dtype=np.int64)
     for category_id, value in found.items():
         place = list(categories).index(category_id)

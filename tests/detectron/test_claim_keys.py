@@ -3,7 +3,7 @@
 import pytest
 
 from panoptic_heuristic.detectron import load_config
-from panoptic_heuristic.detectron.pipeline import pipeline_from_config
+from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import CLAIM_REGISTRY, ClassAware, Greedy, PerPixel, PixelArgmax, Reclaim
 from tests.detectron.small_models import SHAPES_CONFIG

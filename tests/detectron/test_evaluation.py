@@ -78,10 +78,10 @@ def fed(evaluator, predicted=PREDICTED, name="tiny_val"):
 
 def panopticapi_quality(data, out):
     """PQ of the predictions in a folder as panopticapi computes it, in this process."""
-    truth, predicted = data.read("val"), json.loads((out / "panoptic_predictions.json").read_text())
+    gt, predicted = data.read("val"), json.loads((out / "panoptic_predictions.json").read_text())
     of_image = {annotation["image_id"]: annotation for annotation in predicted["annotations"]}
-    pairs = [(annotation, of_image[annotation["image_id"]]) for annotation in truth["annotations"]]
-    categories = {category["id"]: category for category in truth["categories"]}
+    pairs = [(annotation, of_image[annotation["image_id"]]) for annotation in gt["annotations"]]
+    categories = {category["id"]: category for category in gt["categories"]}
     stat = PQStat()
     folders = str(data.root / "panoptic_val"), str(out / "panoptic_predictions")
     stat += pq_compute_single_core(0, pairs, *folders, categories)

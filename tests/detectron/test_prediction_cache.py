@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.ablation.cache import PredictionCache
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions, predictions_of, with_floor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import fuse

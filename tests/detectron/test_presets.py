@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from panoptic_heuristic.detectron import load_config
-from panoptic_heuristic.detectron.pipeline import pipeline_from_config
+from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import PRESETS, STAGES, ClassAware, Greedy, Nms, Pipeline, Reclaim, preset_pipeline
 from tests.detectron.small_models import SHAPES_CONFIG

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.detectron import load_config
-from panoptic_heuristic.detectron.pipeline import pipeline_from_config
+from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import STAGES, InstanceSet, Pipeline, fuse
-from panoptic_heuristic.fusion.heads import Need
+from panoptic_heuristic.fusion.head_outputs import Need
 from tests.detectron.small_models import SHAPES_CONFIG
 from tests.fusion.drawings import CAT, CATEGORIES, assert_map, row
 
@@ -22,7 +22,7 @@ RULES = '''
 from dataclasses import dataclass
 
 from panoptic_heuristic.fusion import ORDER_REGISTRY, VETO_REGISTRY, Order, mask_areas
-from panoptic_heuristic.fusion.heads import Need
+from panoptic_heuristic.fusion.head_outputs import Need
 
 
 @ORDER_REGISTRY.register("largest_first")

@@ -29,29 +29,29 @@ def predictions(data):
 
 
 @pytest.fixture
-def truth(data):
+def gt(data):
     return coco_ground_truth(data.json("val"), data.root / "panoptic_val")
 
 
-def test_coco_files_are_paired_by_image_id(data, truth, predictions):
+def test_coco_files_are_paired_by_image_id(data, gt, predictions):
     with predictions.edit() as content:
         content["annotations"].reverse()
         content["annotations"][0]["file_name"] = "0000.png"  # A name of its own, whatever the ground truth's is.
-    pairs = with_coco_predictions(truth, predictions.json, predictions.folder, "error")
+    pairs = with_coco_predictions(gt, predictions.json, predictions.folder, "error")
     assert [pair.image_id for pair in pairs.images] == [1, 2, 3]
     assert [pair.prediction.path for pair in pairs.images] == [predictions.png(place) for place in (0, 1, 0)]
-    assert [pair.truth.path for pair in pairs.images] == [data.png("val", place) for place in range(3)]
+    assert [pair.gt.path for pair in pairs.images] == [data.png("val", place) for place in range(3)]
     assert (pairs.skipped, pairs.surplus) == (0, 0)
-    ids, segments = read_map(pairs.images[2].truth, pairs.images[2].size, truth.categories, None)
+    ids, segments = read_map(pairs.images[2].gt, pairs.images[2].size, gt.categories, None)
     np.testing.assert_array_equal(ids, draw(DRAWINGS[2]))
     assert list(segments) == segments_info(DRAWINGS[2])
 
 
 @pytest.mark.parametrize("missing, ids, skipped", [("empty", [1, 2, 3], 0), ("skip", [1, 3], 1)])
-def test_an_image_without_a_prediction(truth, predictions, missing, ids, skipped):
+def test_an_image_without_a_prediction(gt, predictions, missing, ids, skipped):
     with predictions.edit() as content:
         content["annotations"][1]["image_id"] = 50
-    pairs = with_coco_predictions(truth, predictions.json, predictions.folder, missing)
+    pairs = with_coco_predictions(gt, predictions.json, predictions.folder, missing)
     assert [pair.image_id for pair in pairs.images] == ids
     assert [pair.image_id for pair in pairs.images if pair.prediction is None] == ([2] if missing == "empty" else [])
     assert (pairs.skipped, pairs.surplus) == (skipped, 1)
@@ -60,8 +60,8 @@ def test_an_image_without_a_prediction(truth, predictions, missing, ids, skipped
 def test_images_without_annotation_are_counted(data):
     with data.edit("val") as content:
         del content["annotations"][0]
-    truth = coco_ground_truth(data.json("val"), data.root / "panoptic_val")
-    assert [image.image_id for image in truth.images] == [2, 3] and truth.unannotated == 1
+    gt = coco_ground_truth(data.json("val"), data.root / "panoptic_val")
+    assert [image.image_id for image in gt.images] == [2, 3] and gt.unannotated == 1
 
 
 @pytest.fixture
@@ -76,26 +76,26 @@ def labels(tmp_path):
 
 
 def test_label_pngs_are_paired_by_name(labels):
-    truth = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
-    assert [(image.image_id, image.name) for image in truth.images] == [(1, "a/1_gt.png"), (2, "b/1_gt.png")]
-    pairs = with_label_divisor_predictions(truth, labels / "pred", ("_gt.png", "_pred.png"), "error")
+    gt = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
+    assert [(image.image_id, image.name) for image in gt.images] == [(1, "a/1_gt.png"), (2, "b/1_gt.png")]
+    pairs = with_label_divisor_predictions(gt, labels / "pred", ("_gt.png", "_pred.png"), "error")
     names = [pair.prediction.path.relative_to(labels).as_posix() for pair in pairs.images]
     assert names == ["pred/a/1_pred.png", "pred/b/1_pred.png"] and pairs.surplus == 0
-    ids, segments = read_map(pairs.images[0].prediction, (2, 3), truth.categories, LabelDivisorForm(10, 255))
+    ids, segments = read_map(pairs.images[0].prediction, (2, 3), gt.categories, LabelDivisorForm(10, 255))
     assert ids.tolist() == [[1, 1, 1]] * 2
     assert segments == [{"id": 1, "category_id": 9, "iscrowd": 0}]
 
 
 def test_label_pngs_of_another_size_are_refused(labels):
-    truth = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
+    gt = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
     with pytest.raises(InputError, match=re.escape("a/1_gt.png is 3x2 pixels")):
-        read_map(truth.images[0].truth, (3, 2), truth.categories, LabelDivisorForm(10, 255))
+        read_map(gt.images[0].gt, (3, 2), gt.categories, LabelDivisorForm(10, 255))
 
 
 def test_names_lead_nowhere_else(labels):
-    truth = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
+    gt = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
     # A name that leads out is none of the folder's, and so has no prediction.
-    pairs = with_label_divisor_predictions(truth, labels / "pred", ("1_gt.png", "../../gt/a/1_gt.png"), "skip")
+    pairs = with_label_divisor_predictions(gt, labels / "pred", ("1_gt.png", "../../gt/a/1_gt.png"), "skip")
     assert pairs.images == () and pairs.skipped == 2
 
 
@@ -107,9 +107,9 @@ def test_names_lead_nowhere_else(labels):
     ],
 )
 def test_wrong_suffixes_are_told(labels, suffixes, said):
-    truth = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
+    gt = label_divisor_ground_truth(labels / "gt", labels / "categories.json", "_gt.png")
     with pytest.raises(InputError, match=re.escape(said)):
-        with_label_divisor_predictions(truth, labels / "pred", suffixes, "error")
+        with_label_divisor_predictions(gt, labels / "pred", suffixes, "error")
 
 
 def test_a_folder_without_ground_truth_is_told(labels):

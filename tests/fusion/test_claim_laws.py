@@ -17,7 +17,7 @@ from panoptic_heuristic.fusion import (
     fuse,
 )
 from panoptic_heuristic.fusion.paste import paste
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 
 SIZE = (48, 65)
 SCENES = [

@@ -16,7 +16,7 @@ from panoptic_heuristic.fusion import (
     FusionResult,
     Greedy,
     InstanceSet,
-    Loss,
+    LostPixels,
     NextBest,
     Nms,
     PerPixel,
@@ -29,7 +29,7 @@ from panoptic_heuristic.fusion import (
     explain,
     fuse,
 )
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, LABELS, SKY, assert_map, draw, mask, row
 from tests.fusion.logit_drawings import channels, random_semantics
 
@@ -137,30 +137,30 @@ class TestWholePicture:
         assert (cat.isthing, cat.category_id, cat.score, cat.instance_id) == (True, CAT, 0.9, 0)
         assert (cat.kept, cat.reason, cat.area_before, cat.area_kept, cat.lost_to) == (True, None, 6, 6, ())
         assert (dog.kept, dog.reason, dog.area_before, dog.area_kept) == (True, None, 6, 4)
-        assert dog.lost_to == (Loss(1, CAT, 0, 2),)
+        assert dog.lost_to == (LostPixels(1, CAT, 0, 2),)
 
     def test_dropped_instances(self, explanations):
         covered, unsure = explanations[2:4]
         assert (covered.kept, covered.reason, covered.area_before, covered.area_kept) == (False, "overlap", 2, 0)
-        assert covered.lost_to == (Loss(1, CAT, 0, 2),)
+        assert covered.lost_to == (LostPixels(1, CAT, 0, 2),)
         # Its mask was not needed for fusing; stuff has more of it than the dog.
         assert (unsure.kept, unsure.reason, unsure.area_before, unsure.area_kept) == (False, "score", 3, 0)
-        assert unsure.lost_to == (Loss(3, SKY, None, 2), Loss(2, DOG, 1, 1))
+        assert unsure.lost_to == (LostPixels(3, SKY, None, 2), LostPixels(2, DOG, 1, 1))
 
     def test_stuff(self, explanations):
         sky, grass = explanations[4:]
         assert (sky.isthing, sky.category_id, sky.score, sky.instance_id) == (False, SKY, None, None)
-        assert (sky.kept, sky.area_before, sky.area_kept, sky.lost_to) == (True, 8, 7, (Loss(2, DOG, 1, 1),))
+        assert (sky.kept, sky.area_before, sky.area_kept, sky.lost_to) == (True, 8, 7, (LostPixels(2, DOG, 1, 1),))
         assert (grass.kept, grass.reason, grass.area_before, grass.area_kept) == (False, "stuff_area", 2, 0)
         # One each: the segment comes before void.
-        assert grass.lost_to == (Loss(2, DOG, 1, 1), Loss(None, None, None, 1))
+        assert grass.lost_to == (LostPixels(2, DOG, 1, 1), LostPixels(None, None, None, 1))
 
 
 def test_takers_come_by_pixels_then_by_id_and_void_last():
     masks = [row((0, 1), width=9), row((1, 2), width=9), row((2, 5), width=9), row((0, 7), width=9)]
     _, explanations = explained(masks, [0.9, 0.8, 0.7, 0.1], draw("000000111"), pipeline=Pipeline(stuff_area_thresh=9))
-    losses = [Loss(3, CAT, 2, 3), Loss(None, None, None, 2), Loss(1, CAT, 0, 1), Loss(2, CAT, 1, 1)]
-    assert explanations[3].lost_to == tuple(losses)
+    losses = [(3, CAT, 2, 3), (None, None, None, 2), (1, CAT, 0, 1), (2, CAT, 1, 1)]
+    assert explanations[3].lost_to == tuple(LostPixels(*one) for one in losses)
 
 
 def test_every_reason_is_told():
@@ -201,9 +201,9 @@ class TestGained:
         )
         assert_map(result, "2222211")
         assert (cat.kept, cat.reason, cat.area_kept, cat.area_gained) == (False, "veto", 0, 0)
-        assert cat.lost_to == (Loss(2, GRASS, None, 5),)
+        assert cat.lost_to == (LostPixels(2, GRASS, None, 5),)
         assert (sky.area_before, sky.area_kept, sky.area_gained) == (3, 2, 0)
-        assert sky.lost_to == (Loss(2, GRASS, None, 1),)
+        assert sky.lost_to == (LostPixels(2, GRASS, None, 1),)
         assert (grass.area_before, grass.area_kept, grass.area_gained, grass.lost_to) == (2, 2, 3, ())
 
     def test_stuff_gains_the_pixels_of_stuff_that_goes(self):
@@ -211,8 +211,8 @@ class TestGained:
         instances = InstanceSet.from_bitmaps([row((0, 1), width=4)], [0.9], [CAT])
         result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=2, stuff=NextBest()))
         _, sky, grass = explain(result, instances, semantics)
-        assert (sky.area_before, sky.area_kept, sky.area_gained, sky.lost_to) == (3, 2, 1, (Loss(1, CAT, 0, 1),))
-        assert (grass.kept, grass.area_gained, grass.lost_to) == (False, 0, (Loss(2, SKY, None, 1),))
+        assert (sky.area_before, sky.area_kept, sky.area_gained, sky.lost_to) == (3, 2, 1, (LostPixels(1, CAT, 0, 1),))
+        assert (grass.kept, grass.area_gained, grass.lost_to) == (False, 0, (LostPixels(2, SKY, None, 1),))
 
     def test_things_may_gain_too(self):
         # As when borders are cleaned: the cat got a pixel that was not in its mask.
@@ -223,8 +223,9 @@ class TestGained:
         result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=0))
         moved = result.with_map(torch.tensor([[2, 1, 1, 1, 2]], dtype=torch.int32), "border")
         cat, sky = explain(moved, instances, semantics)
-        assert (cat.area_before, cat.area_kept, cat.area_gained, cat.lost_to) == (2, 1, 2, (Loss(2, SKY, None, 1),))
-        assert (sky.area_before, sky.area_kept, sky.area_gained, sky.lost_to) == (5, 2, 0, (Loss(1, CAT, 0, 3),))
+        assert (cat.area_before, cat.area_kept, cat.area_gained) == (2, 1, 2)
+        assert cat.lost_to == (LostPixels(2, SKY, None, 1),)
+        assert (sky.area_before, sky.area_kept, sky.area_gained, sky.lost_to) == (5, 2, 0, (LostPixels(1, CAT, 0, 3),))
 
     def test_stuff_none_of_whose_labels_occurs_comes_last(self):
         # As a rule may choose that fuses logits.
@@ -234,7 +235,7 @@ class TestGained:
             torch.tensor([[1, 1, 0]], dtype=torch.int32), segments_info, (DroppedCandidate(False, GRASS, "score"),)
         )
         grass, sky = explain(result, instances, SemanticMap(draw("2.."), LABELS))
-        assert (grass.category_id, grass.area_before, grass.lost_to) == (GRASS, 1, (Loss(1, SKY, None, 1),))
+        assert (grass.category_id, grass.area_before, grass.lost_to) == (GRASS, 1, (LostPixels(1, SKY, None, 1),))
         assert (sky.category_id, sky.kept, sky.area_before, sky.area_kept, sky.area_gained) == (SKY, True, 0, 0, 2)
         assert sky.lost_to == ()
         # What was left out without having been there is told as well.
@@ -254,7 +255,7 @@ class TestGained:
             pipeline=Pipeline(stuff_area_thresh=0, leftover=Components(1)),
         )  # fmt: skip
         assert_map(result, "1132")
-        assert other.lost_to == (Loss(1, CAT, 0, 1), Loss(2, SKY, None, 1), Loss(3, DOG, None, 1))
+        assert other.lost_to == (LostPixels(1, CAT, 0, 1), LostPixels(2, SKY, None, 1), LostPixels(3, DOG, None, 1))
         assert [one.area_gained for one in (cat, other, sky)] == [0, 0, 0]
         # And one of them that went later does not count as an instance.
         gone = result.with_map(result.panoptic_seg.masked_fill(result.panoptic_seg == 3, 0), "border")
@@ -272,7 +273,7 @@ class TestEmptyInputs:
 
     def test_only_void(self):
         _, (one,) = explained([row((0, 2), width=4)], [0.1], pipeline=Pipeline())
-        assert one.lost_to == (Loss(None, None, None, 2),)
+        assert one.lost_to == (LostPixels(None, None, None, 2),)
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)

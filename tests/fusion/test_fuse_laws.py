@@ -19,7 +19,7 @@ from panoptic_heuristic.fusion import (
     SemanticMap,
     fuse,
 )
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 
 PIPELINES = {
     "greedy": Pipeline(Greedy(), 0.3, 60),

@@ -15,7 +15,7 @@ from panoptic_heuristic.fusion import (
     semantic_agreement,
 )
 from panoptic_heuristic.fusion.paste import paste
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, LABELS, SKY, draw, mask, row
 
 SCENES = [

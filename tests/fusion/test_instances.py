@@ -8,7 +8,7 @@ from panoptic_heuristic.fusion import InstanceSet
 from panoptic_heuristic.fusion import paste as paste_file
 from panoptic_heuristic.fusion.instances import as_tensor, tight_window, tight_windows
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, mask_paster, paste
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import mask
 
 BITMAPS = np.array(

@@ -17,7 +17,7 @@ from panoptic_heuristic.fusion import (
     fuse,
     preset_pipeline,
 )
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.logit_drawings import random_semantics
 
 SIZE = (48, 65)

@@ -20,7 +20,7 @@ from panoptic_heuristic.fusion import (
     fuse,
 )
 from panoptic_heuristic.fusion.paste import paste
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.logit_drawings import random_semantics
 
 SIZE = (48, 65)

@@ -6,8 +6,8 @@ import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import DroppedToVoid, Need, NextBest, Pipeline, SemanticMap, fuse
-from panoptic_heuristic.fusion.heads import needs_of
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.fusion.head_outputs import needs_of
+from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion import drawings
 from tests.fusion.drawings import GRASS, SKY, assert_map, draw, reasons, row, stuff_in
 from tests.fusion.logit_drawings import LABELS, SEA, THING_LABELS, channels, fused, random_semantics

@@ -17,7 +17,7 @@ from panopticapi.utils import rgb2id
 from PIL import Image
 from pycocotools import mask as rle_codec
 
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 
 pytestmark = pytest.mark.parity
 

@@ -15,7 +15,7 @@ import torch
 
 from panoptic_heuristic.detectron.compat import make_detectron2_importable
 from panoptic_heuristic.fusion import Greedy, InstanceSet, PerPixel, Pipeline, fuse
-from panoptic_heuristic.scenes import Scene, make_scene
+from panoptic_heuristic.testing.scenes import Scene, make_scene
 
 make_detectron2_importable()
 

@@ -119,7 +119,7 @@ def what_it_exercises(gt_ids, gt_segments, pred_ids, pred_segments):
         met["on void"] += int(2 * np.count_nonzero(gt_ids[mask] == 0) > np.count_nonzero(mask))
         for segment in gt_segments:
             if segment["category_id"] == predicted["category_id"] and not segment["iscrowd"]:
-                truth = gt_ids == segment["id"]
-                union = np.count_nonzero((mask | truth) & ~(mask & (gt_ids == 0)))
-                met["IoU of one half"] += int(2 * np.count_nonzero(mask & truth) == union > 0)
+                gt = gt_ids == segment["id"]
+                union = np.count_nonzero((mask | gt) & ~(mask & (gt_ids == 0)))
+                met["IoU of one half"] += int(2 * np.count_nonzero(mask & gt) == union > 0)
     return met

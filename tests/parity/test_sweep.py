@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation import region_sweep
-from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.region_stages import asks_best_stuff, is_exact_on_regions
-from panoptic_heuristic.ablation.region_store import open_store
-from panoptic_heuristic.ablation.region_sweep import add_regions
-from panoptic_heuristic.ablation.regions import build_regions
+from panoptic_heuristic.ablation.regions.build import build_regions
+from panoptic_heuristic.ablation.regions.stages import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweep.by_regions import add_regions
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import by_regions as region_sweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     BestStuff,
@@ -140,8 +140,8 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
         total = SettingCounts.zeros(len(categories), len(settings))
         regions = store.read(image_id)
         add_regions(total, regions, categories, DEMO_GRID, range(len(DEMO_GRID.claims)))
-        total.add_truth(regions.truth, categories)
-        predictions, (ids, segments) = store.cache.read(image_id), store.truth_of(image_id)
+        total.add_gt(regions.gt, categories)
+        predictions, (ids, segments) = store.cache.read(image_id), store.gt_of(image_id)
         instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
         for number, setting in enumerate(settings):
             result = fuse(instances, semantics, categories, setting.pipeline())
@@ -154,12 +154,12 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
 def counted(image, grid):
     """What a sweep on regions counts."""
     regions = build_regions(
-        image.predictions, LABELS, CATEGORIES, image.truth_ids, image.truth_segments,
+        image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments,
         with_best_stuff=asks_best_stuff(grid.base),
     )  # fmt: skip
     total = SettingCounts.zeros(len(CATEGORIES), len(grid))
     add_regions(total, regions, CATEGORIES, grid, range(len(grid.claims)))
-    total.add_truth(regions.truth, CATEGORIES)
+    total.add_gt(regions.gt, CATEGORIES)
     return total
 
 

@@ -13,9 +13,9 @@ from tests.quality.drawings import CAT, CATEGORIES, SKY, iou, random_pair, read
 ONLY = MeasureSettings(iou_thresholds=(), sizes=False, dagger=False, boundary=True, boundary_dilation=0.01)
 
 
-def measured(truth, prediction, dilation=0.01):
+def measured(gt, prediction, dilation=0.01):
     settings = dataclasses.replace(ONLY, boundary_dilation=dilation)
-    counts = measure_image(*read(truth, 300), *read(prediction, 1), CATEGORIES, settings).counts
+    counts = measure_image(*read(gt, 300), *read(prediction, 1), CATEGORIES, settings).counts
     return counts["pq"], counts["boundary_pq"]
 
 
@@ -29,7 +29,7 @@ FULL = """
 
 
 def test_an_outline_that_is_off_by_a_pixel():
-    # Masks share 25 of 30. The truth's boundary is the frame of 30 - 12; the prediction's, one
+    # Masks share 25 of 30. The gt's boundary is the frame of 30 - 12; the prediction's, one
     # column less, is 25 - 9. Both have the left column and the top and bottom rows of five: 13.
     pq, boundary = measured(FULL, FULL.replace("cccccc", "ccccc."))
     assert pq == {CAT: CategoryCounts(iou((25, 30)), 1)}
@@ -37,8 +37,8 @@ def test_an_outline_that_is_off_by_a_pixel():
 
 
 def test_a_match_whose_outlines_disagree_is_none():
-    truth = "ccccc ccccc ccccc ccccc"
-    pq, boundary = measured(truth, "cccc. cccc. cccc. .....")
+    gt = "ccccc ccccc ccccc ccccc"
+    pq, boundary = measured(gt, "cccc. cccc. cccc. .....")
     assert pq == {CAT: CategoryCounts(iou((12, 20)), 1)}
     # The frames have 14 and 10 pixels; the top row's 4 and 2 more of the left column are in both: 6 of 18.
     assert boundary == {CAT: CategoryCounts(fp=1, fn=1)}
@@ -66,11 +66,11 @@ def test_the_smaller_of_the_two_counts():
 
 
 def test_the_predictions_boundary_on_void_does_not_count():
-    truth = "cccc.... cccc.... cccc.... cccc...."
+    gt = "cccc.... cccc.... cccc.... cccc...."
     prediction = "cccccc.. cccccc.. cccccc.. cccccc.."
-    pq, boundary = measured(truth, prediction)
+    pq, boundary = measured(gt, prediction)
     assert pq == {CAT: CategoryCounts(iou((16, 16)), 1)}
-    # The truth's frame is 12; the prediction's on the cat 4 + 4 + 2, all on that frame.
+    # The gt's frame is 12; the prediction's on the cat 4 + 4 + 2, all on that frame.
     assert boundary == {CAT: CategoryCounts(iou((10, 12)), 1)}
 
 
@@ -131,16 +131,16 @@ def test_one_pass_equals_mask_by_mask(ratio):
         ).counts
         distance = boundary_distance(gt_ids.shape, ratio)
         expected = {}
-        for truth in gt_segments:
+        for gt in gt_segments:
             for predicted in pred_segments:
-                if truth["iscrowd"] or truth["category_id"] != predicted["category_id"]:
+                if gt["iscrowd"] or gt["category_id"] != predicted["category_id"]:
                     continue
-                masks = gt_ids == truth["id"], pred_ids == predicted["id"]
+                masks = gt_ids == gt["id"], pred_ids == predicted["id"]
                 both = [masks, [boundary_of(mask, distance) for mask in masks]]
                 fractions = [(int((g & p).sum()), int((g | (p & (gt_ids != 0))).sum())) for g, p in both]
                 if all(2 * shared > union for shared, union in fractions):
                     least = min(in_units(shared, union) for shared, union in fractions)
-                    expected[truth["category_id"]] = expected.get(truth["category_id"], 0) + least
+                    expected[gt["category_id"]] = expected.get(gt["category_id"], 0) + least
         found = {category_id: value.iou_sum for category_id, value in counts["boundary_pq"].items() if value.tp}
         assert found == expected, seed
         lower += counts["boundary_pq"] != counts["pq"]

@@ -10,11 +10,11 @@ from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, add_counts, cou
 from tests.quality.drawings import CAT, CATEGORIES, DOG, GRASS, SKY, beside, iou, random_pair, read
 
 
-def counted(truth, prediction, more_truth=(), **arguments):
+def counted(gt, prediction, more_gt=(), **arguments):
     """Counts of a pair of drawings."""
-    gt_ids, gt_segments = read(truth, first_id=300)
+    gt_ids, gt_segments = read(gt, first_id=300)
     prediction = read(prediction, first_id=1)
-    return count_image(gt_ids, [*gt_segments, *more_truth], *prediction, CATEGORIES, **arguments)
+    return count_image(gt_ids, [*gt_segments, *more_gt], *prediction, CATEGORIES, **arguments)
 
 
 class TestMatch:
@@ -33,7 +33,7 @@ class TestMatch:
         }
 
     def test_a_match_a_miss_and_a_false_positive(self):
-        truth = """
+        gt = """
             ssss
             sccs
             sccs
@@ -45,7 +45,7 @@ class TestMatch:
             sscc
             aagg
             """
-        assert counted(truth, prediction) == {
+        assert counted(gt, prediction) == {
             # 6 pixels shared of 8 and 7.
             SKY: CategoryCounts(iou((6, 9)), 1),
             # 3 shared of 4 and 5: one half, and that is not enough. The second one is elsewhere.
@@ -140,9 +140,9 @@ class TestCrowd:
     def test_all_crowds_of_a_category_count_if_asked(self):
         # Three of five and four of seven, but no more than half of either crowd alone in the second.
         assert counted("CCCzz", "ccccc", all_crowds=True) == {}
-        truth = "CCzzsss"
-        assert counted(truth, "ccccccc")[CAT] == CategoryCounts(fp=1)
-        assert CAT not in counted(truth, "ccccccc", all_crowds=True)
+        gt = "CCzzsss"
+        assert counted(gt, "ccccccc")[CAT] == CategoryCounts(fp=1)
+        assert CAT not in counted(gt, "ccccccc", all_crowds=True)
         assert counted("CDDDsss", "ccccccc", all_crowds=True)[CAT] == CategoryCounts(fp=1)
 
     def test_the_last_one_is_the_last_listed(self):
@@ -198,16 +198,16 @@ class TestInputs:
         assert count_image(empty, self.SEGMENTS, empty, [], CATEGORIES) == {CAT: CategoryCounts(fn=1)}
 
     def test_views_count_like_copies(self):
-        truth, prediction = (read(drawing, 1) for drawing in ("cs cs cs", "cs sc cc"))
-        views = [np.repeat(np.repeat(ids, 2, axis=0), 3, axis=1)[::2, ::3] for ids, _ in (truth, prediction)]
-        expected = count_image(*truth, *prediction, CATEGORIES)
-        assert count_image(views[0], truth[1], views[1], prediction[1], CATEGORIES) == expected
+        gt, prediction = (read(drawing, 1) for drawing in ("cs cs cs", "cs sc cc"))
+        views = [np.repeat(np.repeat(ids, 2, axis=0), 3, axis=1)[::2, ::3] for ids, _ in (gt, prediction)]
+        expected = count_image(*gt, *prediction, CATEGORIES)
+        assert count_image(views[0], gt[1], views[1], prediction[1], CATEGORIES) == expected
 
     def test_large_ids_do_not_run_into_each_other(self):
         top = 2**24 - 1
-        truth, prediction = np.array([[top, top - 1]]), np.array([[1, top]])
+        gt, prediction = np.array([[top, top - 1]]), np.array([[1, top]])
         counts = count_image(
-            truth,
+            gt,
             [{"id": top, "category_id": CAT, "iscrowd": 0}, {"id": top - 1, "category_id": SKY, "iscrowd": 0}],
             prediction,
             [{"id": 1, "category_id": CAT}, {"id": top, "category_id": SKY}],

@@ -6,8 +6,8 @@ from panoptic_heuristic.quality import CategoryCounts, MeasureSettings, add_coun
 from tests.quality.drawings import CAT, CATEGORIES, GRASS, SKY, iou, random_pair, read
 
 
-def dagger(truth, prediction):
-    counts = measure_image(*read(truth, 300), *read(prediction, 1), CATEGORIES).counts
+def dagger(gt, prediction):
+    counts = measure_image(*read(gt, 300), *read(prediction, 1), CATEGORIES).counts
     return counts["pq_dagger"]
 
 

@@ -20,9 +20,9 @@ from tests.quality.drawings import CAT, CATEGORIES, DOG, GRASS, SKY, beside, iou
 NOTHING_MORE = MeasureSettings(iou_thresholds=(), sizes=False, dagger=False)
 
 
-def measured(truth, prediction, **settings):
+def measured(gt, prediction, **settings):
     return measure_image(
-        *read(truth, first_id=300),
+        *read(gt, first_id=300),
         *read(prediction, first_id=1),
         CATEGORIES,
         dataclasses.replace(NOTHING_MORE, **settings),
@@ -30,7 +30,7 @@ def measured(truth, prediction, **settings):
 
 
 class TestThreshold:
-    # Of eight pixels of the cat some are found; the rest of the prediction is sky, as in the truth.
+    # Of eight pixels of the cat some are found; the rest of the prediction is sky, as in the gt.
     @pytest.mark.parametrize(
         "size, threshold, matches",
         [
@@ -90,12 +90,12 @@ def first_pixels(area):
 class TestSize:
     SEGMENT = [{"id": 1, "category_id": CAT, "iscrowd": 0}]
 
-    def sized(self, truth_area, predicted_area):
+    def sized(self, gt_area, predicted_area):
         """(size name, what it counts) of one segment on either side; 0 pixels is no segment."""
-        truth = np.where(first_pixels(truth_area) == 1, 1, 2)
-        segments = [*self.SEGMENT[: bool(truth_area)], {"id": 2, "category_id": SKY, "iscrowd": 0}]
+        gt = np.where(first_pixels(gt_area) == 1, 1, 2)
+        segments = [*self.SEGMENT[: bool(gt_area)], {"id": 2, "category_id": SKY, "iscrowd": 0}]
         found = measure_image(
-            truth,
+            gt,
             segments,
             first_pixels(predicted_area),
             self.SEGMENT[: bool(predicted_area)],
@@ -115,9 +115,9 @@ class TestSize:
     def test_of_a_false_positive_it_is_the_predictions(self, area, size):
         assert self.sized(0, area) == [(size, CategoryCounts(fp=1))]
 
-    @pytest.mark.parametrize("truth, predicted, size", [(1100, 1000, "medium"), (1000, 1100, "small")])
-    def test_a_match_across_a_bound(self, truth, predicted, size):
-        assert self.sized(truth, predicted) == [(size, CategoryCounts(iou((1000, 1100)), 1))]
+    @pytest.mark.parametrize("gt, predicted, size", [(1100, 1000, "medium"), (1000, 1100, "small")])
+    def test_a_match_across_a_bound(self, gt, predicted, size):
+        assert self.sized(gt, predicted) == [(size, CategoryCounts(iou((1000, 1100)), 1))]
 
     def test_a_miss_and_a_false_positive_of_different_size(self):
         assert self.sized(5000, 500) == [("small", CategoryCounts(fp=1)), ("medium", CategoryCounts(fn=1))]
@@ -176,9 +176,9 @@ class TestSettings:
 
     def test_all_crowds_reaches_every_measure(self):
         settings = dataclasses.replace(MeasureSettings(), boundary=True)
-        truth, prediction = "CCzzsss", "ccccccc"
-        one = measured(truth, prediction, **dataclasses.asdict(settings)).counts
-        every = measured(truth, prediction, **{**dataclasses.asdict(settings), "all_crowds": True}).counts
+        gt, prediction = "CCzzsss", "ccccccc"
+        one = measured(gt, prediction, **dataclasses.asdict(settings)).counts
+        every = measured(gt, prediction, **{**dataclasses.asdict(settings), "all_crowds": True}).counts
         for name in settings.names:
             assert CAT not in every[name]
             assert (CAT in one[name]) == (name not in ("pq_medium", "pq_large"))

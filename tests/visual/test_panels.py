@@ -49,16 +49,16 @@ class TestPanels:
 
     def test_instances_differ_in_shade_and_matches_have_the_same(self):
         pictures, _ = panels()
-        truth, prediction = pictures[:2]
+        gt, prediction = pictures[:2]
         first, second = (200, 30, 40), shade((200, 30, 40), 1)
         # The names stand across the middles.
-        assert [tuple(truth[29, x].tolist()) for x in (8, 38)] == [first, second]
+        assert [tuple(gt[29, x].tolist()) for x in (8, 38)] == [first, second]
         assert [tuple(prediction[29, x].tolist()) for x in (8, 38)] == [first, second]
-        assert truth[2, 2].tolist() == [10, 20, 200] and prediction[5, 38].tolist() == [0, 0, 0]
+        assert gt[2, 2].tolist() == [10, 20, 200] and prediction[5, 38].tolist() == [0, 0, 0]
 
     def test_there_is_a_border_between_segments(self):
-        (truth,), _ = draw_panels(TRUTH, CATEGORIES, side=40)
-        assert (truth[20, 20] == 255).all() and (truth[10, 38] == 255).all()
+        (gt,), _ = draw_panels(TRUTH, CATEGORIES, side=40)
+        assert (gt[20, 20] == 255).all() and (gt[10, 38] == 255).all()
 
     @pytest.mark.parametrize("shape, side, size", [
         ((3, 4), 41, (30, 40)), ((300, 400), 40, (30, 40)), ((1000, 1), 40, (40, 1)), ((40, 30), 40, (40, 30)),

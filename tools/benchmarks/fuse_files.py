@@ -7,7 +7,6 @@ importing is left out on both sides. The maps are compared: they must be the sam
 
 import argparse
 import contextlib
-import importlib.util
 import io
 import json
 import multiprocessing.pool
@@ -23,11 +22,11 @@ import torch
 from pycocotools import mask as rle_codec
 from tqdm import tqdm
 
+from panoptic_heuristic.cli import fuse_predictions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 
-_TOOL = Path(__file__).resolve().parent.parent / "fuse_predictions.py"
 _NAMES = ("combine script", "fuse_predictions")
 
 
@@ -47,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"this compares with panopticapi, which is not installed: {error}") from error
     if min(args.images, args.repeats) < 1 or args.detections < 0:
         raise InputError("--images and --repeats must be at least 1, --detections at least 0")
-    tool = _load_tool()
     threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -57,14 +55,15 @@ def run(args: argparse.Namespace) -> int:
         theirs, ours = folder / "theirs", folder / "ours"
         sides = (
             lambda: _combine(combine_script, folder, theirs, args.instances_score_thresh),
-            lambda: _fuse(tool, folder, ours, args.instances_score_thresh),
+            lambda: _fuse(folder, ours, args.instances_score_thresh),
         )
         try:
             seconds = _fastest(sides, args.repeats)
         finally:
             torch.set_num_threads(threads[0])
             cv2.setNumThreads(threads[1])
-        different = compare(theirs / "panoptic.json", theirs, ours / f"{tool.NAME}.json", ours / tool.NAME)
+        written = ours / f"{fuse_predictions.NAME}.json", ours / fuse_predictions.NAME
+        different = compare(theirs / "panoptic.json", theirs, *written)
     settings = f"{args.detections} detections each, score cutoff {args.instances_score_thresh}"
     print(f"{args.images} scenes, {settings}, one core")
     for side, spent in zip(_NAMES, seconds, strict=True):
@@ -141,8 +140,8 @@ def _combine(script: Any, folder: Path, output: Path, score: float) -> None:
         script.combine_predictions(*files, str(output), str(output / "panoptic.json"), score, 0.5, 4096)
 
 
-def _fuse(tool: Any, folder: Path, output: Path, score: float) -> None:
-    code = tool.main(
+def _fuse(folder: Path, output: Path, score: float) -> None:
+    code = fuse_predictions.main(
         [
             "--images", f"{folder}/images.json", "--categories", f"{folder}/categories.json",
             "--instances", f"{folder}/instances.json", "--semantics", f"{folder}/semantics.json",
@@ -151,13 +150,6 @@ def _fuse(tool: Any, folder: Path, output: Path, score: float) -> None:
     )  # fmt: skip
     if code:
         raise InputError("tools/fuse_predictions.py failed")
-
-
-def _load_tool() -> Any:
-    spec = importlib.util.spec_from_file_location("tool_fuse_predictions", _TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
 
 
 def _rle(mask: np.ndarray) -> Dict[str, Any]:

@@ -100,8 +100,8 @@ def _merged_on_cpu(inputs, cutoff: float, instances, postprocess, enlarged) -> T
     else:
         from detectron2.modeling.postprocessing import detector_postprocess
 
+        from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
         from panoptic_heuristic.fusion import InstanceSet
-        from panoptic_heuristic.fusion.upsampled_labels import semantic_labels
 
         roi_masks = instances.pred_masks[:, 0]
         instances.remove("pred_masks")

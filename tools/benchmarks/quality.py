@@ -36,7 +36,7 @@ from panoptic_heuristic.quality import (
     add_counts,
     measure_image,
 )
-from panoptic_heuristic.scoring import Scorer, score_image
+from panoptic_heuristic.quality.files import Scorer, score_image
 
 _SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "coco_sample"
 _OPENCV, _PILLOW = "decoding both PNGs with OpenCV", "decoding both PNGs with Pillow"
@@ -107,7 +107,7 @@ def _use_one_core() -> None:
 def _contenders(
     tasks: List[_Task], categories: Categories, theirs: Dict[int, Dict[str, int]], evaluation: Any
 ) -> Dict[str, Callable[[], Any]]:
-    paths = [path for task in tasks for path in (task.pair.truth.path, task.pair.prediction.path)]
+    paths = [path for task in tasks for path in (task.pair.gt.path, task.pair.prediction.path)]
     sizes = [task.pair.size for task in tasks for _ in range(2)]
     folders = [str(path.parent) for path in paths[:2]]
 
@@ -136,7 +136,7 @@ def _contenders(
     def in_memory(settings: MeasureSettings) -> PQCounts:
         return add_counts(
             measure_image(
-                task.gt_ids, task.pair.truth.segments_info, task.pred_ids, task.pair.prediction.segments_info,
+                task.gt_ids, task.pair.gt.segments_info, task.pred_ids, task.pair.prediction.segments_info,
                 categories, settings,
             ).counts["pq"]
             for task in tasks
@@ -212,19 +212,19 @@ def _tasks(args: argparse.Namespace, folder: Path) -> Tuple[Categories, List[_Ta
     if (args.sample / "panoptic.json").is_file():
         content = read_panoptic_json(args.sample / "panoptic.json")
         root = args.sample / "panoptic"
-        truths = [
+        gts = [
             (read_annotation(image, root), image.png_name, [dict(s) for s in image.segments_info])
             for image in content.images
             if image.png_name is not None
         ]
-        categories, source = content.categories, f"{len(truths)} real COCO ones, each with many disturbed copies"
+        categories, source = content.categories, f"{len(gts)} real COCO ones, each with many disturbed copies"
     else:
         root = folder / "gt"
-        truths, categories = _generated(root, min(args.images, 20))
-        source = f"{len(truths)} generated scenes of 640x480, each with disturbed copies"
+        gts, categories = _generated(root, min(args.images, 20))
+        source = f"{len(gts)} generated scenes of 640x480, each with disturbed copies"
     tasks = []
     for number in tqdm(range(args.images), desc="disturbing", disable=None):
-        gt_ids, name, gt_segments = truths[number % len(truths)]
+        gt_ids, name, gt_segments = gts[number % len(gts)]
         pred_ids, pred_segments = disturbed(gt_ids, gt_segments, seed=number)
         path = folder / "pred" / f"{number}.png"
         write_panoptic_png(path, pred_ids)
@@ -268,9 +268,9 @@ def _unlisted(ids: np.ndarray, segments: List[Dict[str, Any]]) -> List[int]:
 
 def _generated(root: Path, number: int) -> Tuple[List[Tuple[np.ndarray, str, List[Dict[str, Any]]]], Categories]:
     from panoptic_heuristic.fusion import Greedy, Pipeline, fuse
-    from panoptic_heuristic.scenes import make_scene
+    from panoptic_heuristic.testing.scenes import make_scene
 
-    truths, categories = [], None
+    gts, categories = [], None
     for seed in range(number):
         scene = make_scene(seed)
         categories = scene.categories
@@ -280,5 +280,5 @@ def _generated(root: Path, number: int) -> Tuple[List[Tuple[np.ndarray, str, Lis
         ids = result.panoptic_seg.numpy() * 70001
         category_of = {70001 * segment["id"]: segment["category_id"] for segment in result.segments_info}
         write_panoptic_png(root / f"{seed}.png", ids)
-        truths.append((ids, f"{seed}.png", segment_entries(ids, category_of)))
-    return truths, categories
+        gts.append((ids, f"{seed}.png", segment_entries(ids, category_of)))
+    return gts, categories

@@ -24,17 +24,17 @@ from pycocotools import mask as rle_codec
 from tabulate import tabulate
 from tqdm import tqdm
 
-from panoptic_heuristic.ablation.cache import CachedImage, Floors, Manifest, PredictionCache
-from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
-from panoptic_heuristic.ablation.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.ablation.region_store import RegionStore
+from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
+from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep import BUCKETS, SweepJob, SweepResult, run_sweep
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import BUCKETS, SweepJob, SweepResult, run_sweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, read_panoptic_json
 from panoptic_heuristic.formats.workers import keep_freed_memory
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
-from panoptic_heuristic.scenes import Scene, fingerprint, make_scene, write_ground_truth
+from panoptic_heuristic.testing.scenes import Scene, fingerprint, make_scene, write_ground_truth
 
 
 def _grid(overlap_thresholds: Sequence[float], cutoffs: Sequence[float], limits: Sequence[int]) -> Grid:
@@ -81,9 +81,9 @@ def run(args: argparse.Namespace) -> int:
         seeds = tqdm(range(args.scenes), desc="generate", unit="image", disable=None)
         scenes = [make_scene(seed, instances=args.detections) for seed in seeds]
         print(f"{len(scenes)} scenes of 640x480, {args.detections} detections each, SHA-256 {fingerprint(scenes)}")
-        write_ground_truth(folder / "truth", scenes)
+        write_ground_truth(folder / "gt", scenes)
         store_predictions(folder / "predictions", scenes)
-        loop = Loop(references, folder / "truth", scenes)
+        loop = Loop(references, folder / "gt", scenes)
         measured = {}
         for title, grid in GRIDS.items():
             measured[title] = one = _measure(
@@ -153,11 +153,11 @@ def _import_references() -> _References:
 class Loop:
     """Fusing, writing and scoring one setting after the other, with the references' own functions."""
 
-    def __init__(self, references: _References, truth: Path, scenes: Sequence[Scene]):
+    def __init__(self, references: _References, gt: Path, scenes: Sequence[Scene]):
         """
         Args:
             references: what to call.
-            truth: the folder that :func:`panoptic_heuristic.scenes.write_ground_truth` wrote.
+            gt: the folder that :func:`panoptic_heuristic.testing.scenes.write_ground_truth` wrote.
             scenes: put into tensors here, so that it is not measured.
         """
         self._combine, self._panopticapi = references.combine, references.panopticapi
@@ -169,10 +169,10 @@ class Loop:
             instances.pred_masks = torch.from_numpy(scene.masks)
             instances.pred_classes = torch.tensor([things[category_id] for category_id in scene.category_ids.tolist()])
             self._images.append((instances, torch.from_numpy(scene.semantic_labels)))
-        name = f"sweep_benchmark_{truth}"
+        name = f"sweep_benchmark_{gt}"
         references.metadata.get(name).set(
-            panoptic_json=str(truth / "panoptic.json"),
-            panoptic_root=str(truth / "panoptic"),
+            panoptic_json=str(gt / "panoptic.json"),
+            panoptic_root=str(gt / "panoptic"),
             thing_dataset_id_to_contiguous_id=things,
             stuff_dataset_id_to_contiguous_id={
                 category_id: label for label, category_id in enumerate(scenes[0].label_to_category) if label
@@ -210,8 +210,8 @@ class Loop:
 def _ours(folder: Path, grid: Grid) -> SettingCounts:
     """The counts of all settings, from files; the folder holds no regions and no counts yet."""
     cache = PredictionCache.open(folder / "predictions")
-    truth = read_panoptic_json(folder / "truth" / "panoptic.json")
-    store = RegionStore(cache, truth, folder / "truth" / "panoptic")
+    gt = read_panoptic_json(folder / "gt" / "panoptic.json")
+    store = RegionStore(cache, gt, folder / "gt" / "panoptic")
     run_sweep(SweepJob(store, grid, folder / "sweep"), range(BUCKETS))
     return SweepResult(folder / "sweep").total()
 

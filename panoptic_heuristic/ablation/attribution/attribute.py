@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from panoptic_heuristic.ablation.attribution.category_maps import category_maps
-from panoptic_heuristic.ablation.attribution.causes import Error
+from panoptic_heuristic.ablation.attribution.causes import SegmentError
 from panoptic_heuristic.ablation.attribution.disagreement import Disagreement, count_disagreement
 from panoptic_heuristic.ablation.attribution.false_positives import find_false_positives
 from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions, fuse_regions
 from panoptic_heuristic.ablation.attribution.missed import find_missed
 from panoptic_heuristic.ablation.attribution.oracles import ORACLES
 from panoptic_heuristic.ablation.attribution.pixel_errors import count_pixel_errors
-from panoptic_heuristic.ablation.grid import Setting
-from panoptic_heuristic.ablation.region_store import RegionStore
+from panoptic_heuristic.ablation.regions.store import RegionStore
+from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
@@ -42,7 +42,7 @@ from panoptic_heuristic.quality.counts import add_into
 AS_IT_IS = "none"
 """In place of an oracle: the counts of the setting itself."""
 
-STUFF_PIXELS = ("truth", "right_labels", "lost_to_false_things", "lost_to_other_things")
+STUFF_PIXELS = ("gt", "right_labels", "lost_to_false_things", "lost_to_other_things")
 """Pixels of ground-truth stuff; of them those with the right label; of these those that things took, false or not."""
 
 
@@ -119,7 +119,7 @@ class ImageAttribution(Tallies):
 
     image_id: int
     fingerprint: str
-    errors: Tuple[Error, ...]
+    errors: Tuple[SegmentError, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ class Attribution(Tallies):
 
     image_ids: Tuple[int, ...]
     fingerprint: str
-    errors: Tuple[Tuple[int, Error], ...]
+    errors: Tuple[Tuple[int, SegmentError], ...]
 
 
 def attribute(
@@ -162,7 +162,7 @@ def attribute(
 def total_of(images: Iterable[ImageAttribution], categories: int) -> Attribution:
     """The sum over images, of so many categories."""
     image_ids: List[int] = []
-    errors: List[Tuple[int, Error]] = []
+    errors: List[Tuple[int, SegmentError]] = []
     counts: Dict[str, PQCounts] = {name: {} for name in (AS_IT_IS, *ORACLES)}
     made_from, disagreement = hashlib.sha256(), Disagreement()
     segments, predicted, pixel_errors = np.zeros(2, np.int64), np.zeros(2, np.int64), 0
@@ -204,14 +204,14 @@ def attribute_image(job: AttributionJob, image_id: int) -> ImageAttribution:
     fused = fuse_regions(job.store.read(image_id), categories, job.setting)
     instances, semantics, result = fuse_cached(job, image_id)
     errors = (*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result)))
-    maps = category_maps(*job.store.truth_of(image_id), result, semantics, categories)
-    truth = fused.regions.truth
+    maps = category_maps(*job.store.gt_of(image_id), result, semantics, categories)
+    gt = fused.regions.gt
     return ImageAttribution(
         image_id=image_id,
         fingerprint=job.store.fingerprint(image_id),
         errors=errors,
         counts={AS_IT_IS: fused.counts(), **{name: oracle(fused) for name, oracle in ORACLES.items()}},
-        segments=_by_kind(truth.category_ids[~truth.iscrowd], categories),
+        segments=_by_kind(gt.category_ids[~gt.iscrowd], categories),
         predicted=_by_kind(fused.segments.category_ids, categories),
         stuff_pixels=count_stuff_pixels(fused),
         pixel_errors=count_pixel_errors(maps),
@@ -236,11 +236,11 @@ def fuse_cached(job: AttributionJob, image_id: int) -> "tuple[InstanceSet, Seman
 def count_stuff_pixels(fused: FusedRegions) -> np.ndarray:
     """(C, 4) int64 pixels of each category, see :data:`STUFF_PIXELS`; zeros for things."""
     regions, categories = fused.regions, fused.categories
-    crowd = np.concatenate([[True], regions.truth.iscrowd, [True]])
-    of_truth = np.array([0, *(fused.label_of[key] for key in regions.truth.category_ids.tolist()), 0])
-    category = of_truth[regions.truth_place]
+    crowd = np.concatenate([[True], regions.gt.iscrowd, [True]])
+    of_gt = np.array([0, *(fused.label_of[key] for key in regions.gt.category_ids.tolist()), 0])
+    category = of_gt[regions.gt_place]
     is_stuff = np.array([False, *(not one.isthing for one in categories.values())])
-    stuff = is_stuff[category] & ~crowd[regions.truth_place]
+    stuff = is_stuff[category] & ~crowd[regions.gt_place]
     right = stuff & (regions.semantic == category)
     taken, false = right & (fused.owner != NOBODY), np.append(fused.false_instances, False)[fused.owner]
     columns = (stuff, right, taken & false, taken & ~false)

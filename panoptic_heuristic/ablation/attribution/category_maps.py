@@ -18,7 +18,7 @@ class CategoryMaps(NamedTuple):
     """Maps of one image. Categories are places in the data set's list, counted from 1.
 
     Attributes:
-        truth: (H, W) int64, the ground truth; 0 on void and on ids that are not listed.
+        gt: (H, W) int64, the ground truth; 0 on void and on ids that are not listed.
         predicted: (H, W) int64, the fused map; 0 on void.
         semantic: (H, W) int32, the semantic labels; 0 where they mean no category, such as "things". None if
             there are none.
@@ -27,7 +27,7 @@ class CategoryMaps(NamedTuple):
         is_thing: (C + 1,) bool, by place.
     """
 
-    truth: np.ndarray
+    gt: np.ndarray
     predicted: np.ndarray
     semantic: Optional[np.ndarray]
     counted: np.ndarray
@@ -36,8 +36,8 @@ class CategoryMaps(NamedTuple):
 
 
 def category_maps(
-    truth_ids: np.ndarray,
-    truth_segments: Sequence[Mapping[str, Any]],
+    gt_ids: np.ndarray,
+    gt_segments: Sequence[Mapping[str, Any]],
     result: FusionResult,
     semantics: Optional[SemanticMap],
     categories: Categories,
@@ -45,18 +45,18 @@ def category_maps(
     """The maps of one image.
 
     Args:
-        truth_ids: (H, W) ids of the ground truth.
-        truth_segments: dicts with ``id``, ``category_id`` and perhaps ``iscrowd``.
+        gt_ids: (H, W) ids of the ground truth.
+        gt_segments: dicts with ``id``, ``category_id`` and perhaps ``iscrowd``.
         result: of fusing.
         semantics: what was fused.
         categories: the data set's.
     """
     place_of = {category_id: place for place, category_id in enumerate(categories, start=1)}
-    segment_of = {segment["id"]: segment for segment in truth_segments}
-    places = places_of(truth_ids.reshape(-1), list(segment_of)).reshape(truth_ids.shape)
+    segment_of = {segment["id"]: segment for segment in gt_segments}
+    places = places_of(gt_ids.reshape(-1), list(segment_of)).reshape(gt_ids.shape)
     listed = [place_of[segment["category_id"]] for segment in segment_of.values()]
     crowd = [bool(segment.get("iscrowd", 0)) for segment in segment_of.values()]
-    truth = np.array([0, *listed, 0])[places]
+    gt = np.array([0, *listed, 0])[places]
     is_thing = np.array([False, *(category.isthing for category in categories.values())])
     labels = None
     if semantics is not None:
@@ -64,11 +64,11 @@ def category_maps(
         labels = semantics.look_up({label: place_of[key] for label, key in meaning.items()}).numpy()
     of_segment = np.array([0, *(place_of[segment["category_id"]] for segment in result.segments_info)])
     return CategoryMaps(
-        truth=truth,
+        gt=gt,
         predicted=of_segment[result.panoptic_seg.numpy()],
         semantic=labels,
         counted=np.array([False, *(not one for one in crowd), False])[places],
-        band=near_borders(is_thing[truth], (truth > 0) & ~is_thing[truth]),
+        band=near_borders(is_thing[gt], (gt > 0) & ~is_thing[gt]),
         is_thing=is_thing,
     )
 

@@ -91,11 +91,11 @@ Crowds are no segments here. An IoU is that of PQ: the prediction's pixels on vo
 """
 
 
-class Who(NamedTuple):
+class Counterpart(NamedTuple):
     """Somebody an error is due to.
 
     Attributes:
-        kind: ``instance``, ``truth`` (a ground-truth segment) or ``label`` (a category of the semantic head).
+        kind: ``instance``, ``gt`` (a ground-truth segment) or ``label`` (a category of the semantic head).
         id: the instance's place in the input, the segment's id, or the category's.
         category_id: of it, a dataset id.
     """
@@ -105,7 +105,7 @@ class Who(NamedTuple):
     category_id: int
 
 
-class Error(NamedTuple):
+class SegmentError(NamedTuple):
     """A missed ground-truth segment or a false positive.
 
     Attributes:
@@ -129,7 +129,7 @@ class Error(NamedTuple):
     union: int
     instance_id: Optional[int] = None
     score: Optional[float] = None
-    by: Optional[Who] = None
+    by: Optional[Counterpart] = None
 
     @property
     def iou(self) -> float:

@@ -61,10 +61,10 @@ def count_disagreement(maps: CategoryMaps, categories: Categories) -> Disagreeme
     kind[instance & named & (semantic != maps.predicted)] = KINDS.index("other_thing")
     differs = kind >= 0
 
-    truth, ours, theirs = (values[differs] for values in (maps.truth, maps.predicted, semantic))
-    ours_is_right = np.where(is_thing[ours], ours == truth, ~is_thing[truth])
-    theirs_is_right = np.where(theirs == 0, is_thing[truth], theirs == truth)
-    right = np.full(truth.shape, RIGHT.index("neither"))
+    gt, ours, theirs = (values[differs] for values in (maps.gt, maps.predicted, semantic))
+    ours_is_right = np.where(is_thing[ours], ours == gt, ~is_thing[gt])
+    theirs_is_right = np.where(theirs == 0, is_thing[gt], theirs == gt)
+    right = np.full(gt.shape, RIGHT.index("neither"))
     right[theirs_is_right] = RIGHT.index("semantics")
     right[ours_is_right] = RIGHT.index("instances")
     right[~maps.counted[differs]] = RIGHT.index("unknown")

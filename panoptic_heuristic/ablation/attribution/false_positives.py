@@ -5,7 +5,7 @@ from typing import List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.attribution.causes import FALSE_STUFF, FALSE_THING, Error, Who
+from panoptic_heuristic.ablation.attribution.causes import FALSE_STUFF, FALSE_THING, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions
 from panoptic_heuristic.ablation.attribution.missed import main_taker, who_is
 from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, Overlaps, best
@@ -14,7 +14,7 @@ SLIVER = 1000
 """A segment of less than one pixel in so many of the image's is a sliver."""
 
 
-def find_false_positives(fused: FusedRegions, segment_ids: Sequence[int]) -> List[Error]:
+def find_false_positives(fused: FusedRegions, segment_ids: Sequence[int]) -> List[SegmentError]:
     """One error per false positive, in the order of the segments.
 
     Args:
@@ -30,7 +30,7 @@ class _Decision(NamedTuple):
     """A cause, and the overlap that decided it.
 
     Attributes:
-        cause, by: see :class:`Error`.
+        cause, by: see :class:`SegmentError`.
         overlaps: with one row.
         place: of the ground-truth segment, or :data:`NOBODY`.
     """
@@ -38,14 +38,14 @@ class _Decision(NamedTuple):
     cause: str
     overlaps: Overlaps
     place: int
-    by: Optional[Who] = None
+    by: Optional[Counterpart] = None
 
 
-def _error(fused: FusedRegions, segment: int, segment_id: int) -> Error:
+def _error(fused: FusedRegions, segment: int, segment_id: int) -> SegmentError:
     instance = int(fused.segments.instances[segment])
     decision = _decide(fused, segment, int(fused.segments.category_ids[segment]), instance)
     found = decision.place != NOBODY
-    return Error(
+    return SegmentError(
         FALSE_STUFF if instance == NOBODY else FALSE_THING,
         decision.cause,
         segment_id,
@@ -60,20 +60,20 @@ def _error(fused: FusedRegions, segment: int, segment_id: int) -> Error:
 
 
 def _decide(fused: FusedRegions, segment: int, category_id: int, instance: int) -> _Decision:
-    truth = fused.regions.truth
-    own = truth.category_ids == category_id
+    gt = fused.regions.gt
+    own = gt.category_ids == category_id
     before = _row(fused.labels, fused.label_of[category_id]) if instance == NOBODY else _row(fused.masks, instance)
     both = (before, _row(fused.kept, segment))
 
     overlaps, place = _first_above(both[:1], own, MATCH)
     if place != NOBODY:
-        matched = int(fused.segment_of_truth[place])
+        matched = int(fused.segment_of_gt[place])
         if matched != NOBODY:
             return _Decision("duplicate", overlaps, place, who_is(fused, int(fused.segments.instances[matched])))
         return _Decision("starved", overlaps, place, _taker(fused, category_id, instance, place))
     overlaps, place = _first_above(both, ~own, MATCH)
     if place != NOBODY:
-        by = Who("truth", int(truth.ids[place]), int(truth.category_ids[place]))
+        by = Counterpart("gt", int(gt.ids[place]), int(gt.category_ids[place]))
         return _Decision("wrong_category", overlaps, place, by)
     overlaps, place = _first_above(both, own, POOR)
     if place != NOBODY:
@@ -98,10 +98,10 @@ def _first_above(
     return candidates[0], NOBODY
 
 
-def _taker(fused: FusedRegions, category_id: int, instance: int, place: int) -> Optional[Who]:
+def _taker(fused: FusedRegions, category_id: int, instance: int, place: int) -> Optional[Counterpart]:
     """The instance that took most: of a mask, or of the labels on the segment they would have matched."""
     if instance != NOBODY:
         return main_taker(fused, fused.takers_before(instance))
     regions = fused.regions
-    right = (regions.semantic == fused.label_of[category_id]) & (regions.truth_place == place + 1)
+    right = (regions.semantic == fused.label_of[category_id]) & (regions.gt_place == place + 1)
     return main_taker(fused, fused.takers(np.flatnonzero(right)))

@@ -12,7 +12,7 @@ from panoptic_heuristic.ablation.attribution import disagreement as heads
 from panoptic_heuristic.ablation.attribution import pixel_errors
 from panoptic_heuristic.ablation.attribution.attribute import AS_IT_IS, STUFF_PIXELS, Attribution, AttributionJob
 from panoptic_heuristic.ablation.attribution.category_maps import BAND_RATIO
-from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Error, Who
+from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.oracles import TITLES
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
@@ -97,11 +97,11 @@ def segment_rows(total: Attribution, categories: Categories) -> Iterator[List[An
         ]
 
 
-def name_of(who: Optional[Who], categories: Categories) -> str:
+def name_of(who: Optional[Counterpart], categories: Categories) -> str:
     """Somebody an error is due to, for people; empty for nobody."""
     if who is None:
         return ""
-    form = {"instance": "{} #{}", "truth": "{} segment {}", "label": "{}"}[who.kind]
+    form = {"instance": "{} #{}", "gt": "{} segment {}", "label": "{}"}[who.kind]
     return form.format(categories[who.category_id].name, who.id)
 
 
@@ -124,7 +124,7 @@ def _group_json(group: str, total: Attribution) -> Dict[str, Any]:
     }
 
 
-def _cause_json(group: str, cause: str, errors: List[Error], of: int) -> Dict[str, Any]:
+def _cause_json(group: str, cause: str, errors: List[SegmentError], of: int) -> Dict[str, Any]:
     due = Counter((one.category_id, one.by.category_id) for one in errors if one.by is not None)
     return {
         "cause": cause,
@@ -213,7 +213,7 @@ def _disagreement_json(one: heads.Disagreement) -> Dict[str, Any]:
 
 
 def _worst_json(job: AttributionJob, total: Attribution) -> List[Dict[str, Any]]:
-    errors_of: Dict[int, List[Error]] = {}
+    errors_of: Dict[int, List[SegmentError]] = {}
     for image_id, error in total.errors:
         errors_of.setdefault(image_id, []).append(error)
     worst = sorted(errors_of, key=lambda image_id: (-len(errors_of[image_id]), image_id))[:WORST_IMAGES]

@@ -10,10 +10,10 @@ from typing import Optional, Sequence
 import numpy as np
 
 from panoptic_heuristic.ablation.attribution.overlaps import Overlaps
-from panoptic_heuristic.ablation.grid import Setting
-from panoptic_heuristic.ablation.region_claims import claim_regions, rank_by
-from panoptic_heuristic.ablation.region_counts import Outcomes, Scorer
-from panoptic_heuristic.ablation.regions import Regions, sums
+from panoptic_heuristic.ablation.regions.build import Regions, sums
+from panoptic_heuristic.ablation.regions.claims import claim_regions, rank_by
+from panoptic_heuristic.ablation.regions.counts import Outcomes, Scorer
+from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Greedy
 from panoptic_heuristic.quality import CategoryCounts, PQCounts
@@ -85,9 +85,9 @@ class FusedRegions:
         return _inverse(self.segments.instances, len(self.regions.scores))
 
     @cached_property
-    def segment_of_truth(self) -> np.ndarray:
+    def segment_of_gt(self) -> np.ndarray:
         """(T,) int64, the place of the segment that matches each of the ground truth, or :data:`NOBODY`."""
-        return _inverse(self.outcomes.truth - 1, len(self.regions.truth.ids))
+        return _inverse(self.outcomes.gt - 1, len(self.regions.gt.ids))
 
     @cached_property
     def false_instances(self) -> np.ndarray:
@@ -181,15 +181,15 @@ def overlap_threshold_of(setting: Setting) -> float:
 
 def score(shared: np.ndarray, category_ids: np.ndarray, regions: Regions) -> Outcomes:
     """What segments are worth, given their pixels per place of the ground truth and their categories."""
-    return Scorer(regions.truth, regions.truth_areas).score(shared, category_ids)
+    return Scorer(regions.gt, regions.gt_areas).score(shared, category_ids)
 
 
 def counts_of(category_ids: np.ndarray, outcomes: Outcomes, regions: Regions) -> PQCounts:
     """The counts of an image, given the categories of its segments and what they are worth."""
-    truth = regions.truth
-    found = np.zeros(len(truth.ids), dtype=bool)
-    found[outcomes.truth[outcomes.matched] - 1] = True
-    missed = truth.category_ids[~found & ~truth.iscrowd]
+    gt = regions.gt
+    found = np.zeros(len(gt.ids), dtype=bool)
+    found[outcomes.gt[outcomes.matched] - 1] = True
+    missed = gt.category_ids[~found & ~gt.iscrowd]
     counts: PQCounts = {}
     for category_id in np.unique(np.concatenate([category_ids, missed])).tolist():
         own = category_ids == category_id
@@ -206,15 +206,15 @@ def counts_of(category_ids: np.ndarray, outcomes: Outcomes, regions: Regions) ->
 
 def mask_pixels(regions: Regions) -> np.ndarray:
     """(N, T + 2) int64, the pixels of each instance's mask, per place of the ground truth."""
-    places = len(regions.truth.ids) + 2
-    rows = [sums(regions.truth_place[inside], regions.pixels[inside], places) for inside in regions.members]
+    places = len(regions.gt.ids) + 2
+    rows = [sums(regions.gt_place[inside], regions.pixels[inside], places) for inside in regions.members]
     return np.array(rows, dtype=np.int64).reshape(-1, places)
 
 
 def _pixels_by(regions: Regions, values: np.ndarray, chosen: np.ndarray, count: int) -> np.ndarray:
     """(count, T + 2) int64, pixels of the chosen regions by their value and their place of the ground truth."""
-    places = len(regions.truth.ids) + 2
-    keys = values[chosen] * places + regions.truth_place[chosen]
+    places = len(regions.gt.ids) + 2
+    keys = values[chosen] * places + regions.gt_place[chosen]
     return sums(keys, regions.pixels[chosen], count * places).reshape(count, places)
 
 

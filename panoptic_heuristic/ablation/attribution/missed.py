@@ -4,22 +4,22 @@ from typing import List, Optional
 
 import numpy as np
 
-from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_THING, Error, Who
+from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_THING, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions, overlap_threshold_of
 from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, best
 
 
-def find_missed(fused: FusedRegions) -> List[Error]:
+def find_missed(fused: FusedRegions) -> List[SegmentError]:
     """One error per missed segment, in the order of the ground truth's list."""
-    truth, is_thing = fused.regions.truth, {key: one.isthing for key, one in fused.categories.items()}
-    missed = np.flatnonzero((fused.segment_of_truth == NOBODY) & ~truth.iscrowd)
+    gt, is_thing = fused.regions.gt, {key: one.isthing for key, one in fused.categories.items()}
+    missed = np.flatnonzero((fused.segment_of_gt == NOBODY) & ~gt.iscrowd)
     find = {True: _missed_thing, False: _missed_stuff}
-    return [find[is_thing[int(truth.category_ids[place])]](fused, place) for place in missed.tolist()]
+    return [find[is_thing[int(gt.category_ids[place])]](fused, place) for place in missed.tolist()]
 
 
-def _missed_thing(fused: FusedRegions, place: int) -> Error:
+def _missed_thing(fused: FusedRegions, place: int) -> SegmentError:
     regions, masks = fused.regions, fused.masks
-    own = regions.category_ids == regions.truth.category_ids[place]
+    own = regions.category_ids == regions.gt.category_ids[place]
     found = masks.exceeds(MATCH)[:, place]
     instance = _best_scored(regions.scores, found & own)
     if instance != NOBODY:
@@ -34,7 +34,7 @@ def _missed_thing(fused: FusedRegions, place: int) -> Error:
     return _thing(fused, place, "not_detected", instance, None)
 
 
-def _fate(fused: FusedRegions, instance: int) -> "tuple[str, Optional[Who]]":
+def _fate(fused: FusedRegions, instance: int) -> "tuple[str, Optional[Counterpart]]":
     """What became of an instance that would have matched, and who did it."""
     if instance not in fused.ranked:
         return "score", None
@@ -43,38 +43,38 @@ def _fate(fused: FusedRegions, instance: int) -> "tuple[str, Optional[Who]]":
     if segment == NOBODY:
         rejected = takers.sum() / fused.regions.areas[instance] > overlap_threshold_of(fused.setting)
         return "overlap" if rejected else "covered", main_taker(fused, takers)
-    other = int(fused.outcomes.truth[segment]) - 1
+    other = int(fused.outcomes.gt[segment]) - 1
     if other != NOBODY:
-        truth = fused.regions.truth
-        return "used", Who("truth", int(truth.ids[other]), int(truth.category_ids[other]))
+        gt = fused.regions.gt
+        return "used", Counterpart("gt", int(gt.ids[other]), int(gt.category_ids[other]))
     return "starved", main_taker(fused, takers)
 
 
-def _thing(fused: FusedRegions, place: int, cause: str, instance: int, by: Optional[Who]) -> Error:
+def _thing(fused: FusedRegions, place: int, cause: str, instance: int, by: Optional[Counterpart]) -> SegmentError:
     masks = fused.masks
     found = instance != NOBODY
-    return Error(
+    return SegmentError(
         MISSED_THING,
         cause,
         *_segment(fused, place),
         intersection=int(masks.intersection[instance, place]) if found else 0,
-        union=int(masks.union[instance, place]) if found else int(fused.regions.truth_areas[place + 1]),
+        union=int(masks.union[instance, place]) if found else int(fused.regions.gt_areas[place + 1]),
         instance_id=instance if found else None,
         score=float(fused.regions.scores[instance]) if found else None,
         by=by,
     )
 
 
-def _missed_stuff(fused: FusedRegions, place: int) -> Error:
+def _missed_stuff(fused: FusedRegions, place: int) -> SegmentError:
     regions, labels = fused.regions, fused.labels
-    category_id = int(regions.truth.category_ids[place])
+    category_id = int(regions.gt.category_ids[place])
     label = fused.label_of[category_id]
     if labels.exceeds(MATCH)[label, place]:
         cause, by = _loss(fused, place, category_id)
     else:
         cause = "poor_labels" if labels.exceeds(POOR)[label, place] else "wrong_labels"
         by = _said_instead(fused, place, label)
-    return Error(
+    return SegmentError(
         MISSED_STUFF,
         cause,
         *_segment(fused, place),
@@ -84,11 +84,11 @@ def _missed_stuff(fused: FusedRegions, place: int) -> Error:
     )
 
 
-def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Optional[Who]]":
+def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Optional[Counterpart]]":
     """Who or what took right labels from a segment."""
     regions = fused.regions
     of_label = regions.semantic == fused.label_of[category_id]
-    takers = fused.takers(np.flatnonzero(of_label & (regions.truth_place == place + 1)))
+    takers = fused.takers(np.flatnonzero(of_label & (regions.gt_place == place + 1)))
     by = main_taker(fused, takers)
     is_there = (fused.segments.category_ids == category_id).any()
     has_pixels = (of_label & (fused.owner == NOBODY)).any()
@@ -98,7 +98,7 @@ def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Opti
     return "false_things" if 2 * by_false > takers.sum() else "right_things", by
 
 
-def _said_instead(fused: FusedRegions, place: int, label: int) -> Optional[Who]:
+def _said_instead(fused: FusedRegions, place: int, label: int) -> Optional[Counterpart]:
     """The category that the semantic head says of most pixels of a segment, if it is another."""
     pixels = fused.label_pixels[:, place + 1].copy()
     pixels[label] = 0
@@ -106,22 +106,22 @@ def _said_instead(fused: FusedRegions, place: int, label: int) -> Optional[Who]:
     if not pixels[most] or most == 0:
         return None
     category_id = list(fused.categories)[most - 1]
-    return Who("label", category_id, category_id)
+    return Counterpart("label", category_id, category_id)
 
 
 def _segment(fused: FusedRegions, place: int) -> "tuple[int, int, int]":
-    truth = fused.regions.truth
-    return int(truth.ids[place]), int(truth.category_ids[place]), int(fused.regions.truth_areas[place + 1])
+    gt = fused.regions.gt
+    return int(gt.ids[place]), int(gt.category_ids[place]), int(fused.regions.gt_areas[place + 1])
 
 
-def main_taker(fused: FusedRegions, takers: np.ndarray) -> Optional[Who]:
+def main_taker(fused: FusedRegions, takers: np.ndarray) -> Optional[Counterpart]:
     """The instance that took most pixels, the best of equal ones; None if none took any."""
     return who_is(fused, int(fused.ranked[takers.argmax()])) if takers.any() else None
 
 
-def who_is(fused: FusedRegions, instance: int) -> Who:
+def who_is(fused: FusedRegions, instance: int) -> Counterpart:
     """An instance, as one an error is due to."""
-    return Who("instance", instance, int(fused.regions.category_ids[instance]))
+    return Counterpart("instance", instance, int(fused.regions.category_ids[instance]))
 
 
 def _best_scored(scores: np.ndarray, allowed: np.ndarray) -> int:

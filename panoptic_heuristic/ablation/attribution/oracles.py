@@ -20,7 +20,7 @@ from panoptic_heuristic.ablation.attribution.fused_regions import (
     with_stuff,
 )
 from panoptic_heuristic.ablation.attribution.overlaps import MATCH, best
-from panoptic_heuristic.ablation.region_claims import rank_by
+from panoptic_heuristic.ablation.regions.claims import rank_by
 from panoptic_heuristic.quality import PQCounts
 
 
@@ -56,14 +56,14 @@ def perfect_category(fused: FusedRegions) -> PQCounts:
 
     Who claims what does not change, for no rule asks for the category.
     """
-    truth, segments = fused.regions.truth, fused.segments
-    is_thing = _is_thing(fused, truth.category_ids)
+    gt, segments = fused.regions.gt, fused.segments
+    is_thing = _is_thing(fused, gt.category_ids)
     found = fused.masks.exceeds(MATCH) & is_thing
     category_ids = segments.category_ids.copy()
     for segment in np.flatnonzero(segments.instances != NOBODY).tolist():
         places = np.flatnonzero(found[segments.instances[segment]])
         if len(places):
-            category_ids[segment] = truth.category_ids[places[0]]
+            category_ids[segment] = gt.category_ids[places[0]]
     return counts_of(category_ids, score(segments.shared, category_ids, fused.regions), fused.regions)
 
 
@@ -74,10 +74,10 @@ def perfect_masks(fused: FusedRegions) -> PQCounts:
     that of its labels, and the limit is asked anew.
     """
     # Of each instance the place it matches, from 1; 0 of those that match none, and of nobody.
-    truth_of = np.append(fused.outcomes.truth, 0)[np.append(fused.segment_of_instance, NOBODY)]
-    owner = np.where(truth_of[fused.owner] > 0, NOBODY, fused.owner)
-    for instance in np.flatnonzero(truth_of).tolist():
-        owner[fused.regions.truth_place == truth_of[instance]] = instance
+    gt_of = np.append(fused.outcomes.gt, 0)[np.append(fused.segment_of_instance, NOBODY)]
+    owner = np.where(gt_of[fused.owner] > 0, NOBODY, fused.owner)
+    for instance in np.flatnonzero(gt_of).tolist():
+        owner[fused.regions.gt_place == gt_of[instance]] = instance
     return with_stuff(fused.regions, fused.categories, fused.setting, fused.ranked, owner).counts()
 
 
@@ -87,10 +87,10 @@ def perfect_semantics(fused: FusedRegions) -> PQCounts:
     Things, void and pixels that belong to no listed segment have a label that means no stuff.
     """
     regions = fused.regions
-    truth_ids = regions.truth.category_ids
-    labels = [fused.label_of[key] for key in truth_ids.tolist()]
-    of_place = np.concatenate([[0], np.where(_is_thing(fused, truth_ids), 0, np.array(labels, dtype=np.int64)), [0]])
-    perfect = dataclasses.replace(regions, semantic=of_place[regions.truth_place])
+    gt_ids = regions.gt.category_ids
+    labels = [fused.label_of[key] for key in gt_ids.tolist()]
+    of_place = np.concatenate([[0], np.where(_is_thing(fused, gt_ids), 0, np.array(labels, dtype=np.int64)), [0]])
+    perfect = dataclasses.replace(regions, semantic=of_place[regions.gt_place])
     return with_stuff(perfect, fused.categories, fused.setting, fused.ranked, fused.owner).counts()
 
 
@@ -115,7 +115,7 @@ TITLES = {
 
 def _own(fused: FusedRegions) -> np.ndarray:
     """(N, T) bool: an instance and a ground-truth segment of one category."""
-    return fused.regions.category_ids[:, None] == fused.regions.truth.category_ids
+    return fused.regions.category_ids[:, None] == fused.regions.gt.category_ids
 
 
 def _is_thing(fused: FusedRegions, category_ids: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions import Regions
+from panoptic_heuristic.ablation.regions.build import Regions
 
 MATCH, POOR = Fraction(1, 2), Fraction(1, 10)
 """A segment is found if an IoU exceeds the first, and found poorly if one exceeds the second."""
@@ -31,9 +31,9 @@ class Overlaps:
             shared: (P, T + 2) int64: void, segments, and pixels of ids that are not listed.
             regions: of the image.
         """
-        intersection = np.where(regions.truth.iscrowd, 0, shared[:, 1:-1])
+        intersection = np.where(regions.gt.iscrowd, 0, shared[:, 1:-1])
         not_void = shared[:, 1:].sum(axis=1)
-        return cls(intersection, regions.truth_areas[1:-1] + not_void[:, None] - shared[:, 1:-1])
+        return cls(intersection, regions.gt_areas[1:-1] + not_void[:, None] - shared[:, 1:-1])
 
     def exceeds(self, threshold: Fraction) -> np.ndarray:
         """(P, T) bool: where the IoU does."""

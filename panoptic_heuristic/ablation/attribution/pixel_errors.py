@@ -16,13 +16,13 @@ def count_pixel_errors(maps: CategoryMaps) -> np.ndarray:
 
     Only the category counts: a pixel of one thing that another thing of its category has is right.
     """
-    truth, predicted, zone = (values[maps.counted] for values in (maps.truth, maps.predicted, maps.band))
-    truth_is_thing, predicted_is_thing = maps.is_thing[truth], maps.is_thing[predicted]
+    gt, predicted, zone = (values[maps.counted] for values in (maps.gt, maps.predicted, maps.band))
+    gt_is_thing, predicted_is_thing = maps.is_thing[gt], maps.is_thing[predicted]
     # The last that applies counts.
-    kind = np.full(truth.shape, KINDS.index("other_category"))
-    kind[truth_is_thing & ~predicted_is_thing] = KINDS.index("thing_as_stuff")
-    kind[~truth_is_thing & predicted_is_thing] = KINDS.index("stuff_as_thing")
+    kind = np.full(gt.shape, KINDS.index("other_category"))
+    kind[gt_is_thing & ~predicted_is_thing] = KINDS.index("thing_as_stuff")
+    kind[~gt_is_thing & predicted_is_thing] = KINDS.index("stuff_as_thing")
     kind[predicted == 0] = KINDS.index("void")
-    kind[predicted == truth] = KINDS.index("right")
+    kind[predicted == gt] = KINDS.index("right")
     counts = np.bincount(zone * len(KINDS) + kind, minlength=len(ZONES) * len(KINDS))
     return counts.reshape(len(ZONES), len(KINDS))

@@ -2,10 +2,10 @@
 
 from typing import Any, Dict, List, Mapping
 
-from panoptic_heuristic.ablation.grid import ClaimSetting, Setting, StuffLimit
 from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import count, describe, measure, plural, signed
-from panoptic_heuristic.ablation.sweep import SweepResult
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import SweepResult
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
 

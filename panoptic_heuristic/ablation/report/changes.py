@@ -8,13 +8,13 @@ from typing import Callable, Iterable, List, Optional, Sequence
 import numpy as np
 from PIL import Image
 
-from panoptic_heuristic.ablation.grid import Grid, Setting
-from panoptic_heuristic.ablation.region_stages import asks_best_stuff, is_exact_on_regions
-from panoptic_heuristic.ablation.region_store import RegionStore
-from panoptic_heuristic.ablation.region_sweep import add_regions
-from panoptic_heuristic.ablation.regions import Truth
+from panoptic_heuristic.ablation.regions.build import GtSegments
+from panoptic_heuristic.ablation.regions.stages import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweep.by_regions import add_regions
+from panoptic_heuristic.ablation.sweep.grid import Grid, Setting
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import count_image
@@ -127,15 +127,15 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
         InputError: the image is missing, damaged or of another size.
     """
     categories = store.cache.manifest.categories
-    ids, segments = store.truth_of(change.image_id)
-    truth = SegmentMap(ids, segments)
+    ids, segments = store.gt_of(change.image_id)
+    gt = SegmentMap(ids, segments)
     photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape, "the cache")
-    maps, pictures = [truth], []
+    maps, pictures = [gt], []
     for setting in (pair.default, pair.best):
         prediction = SegmentMap(*_fused(store, change.image_id, setting))
         matching = match_image(ids, segments, prediction.ids, prediction.segments_info, categories)
         drawn, titles = draw_panels(
-            truth, categories, side=_SIDE, photo=photo, prediction=prediction, matching=matching
+            gt, categories, side=_SIDE, photo=photo, prediction=prediction, matching=matching
         )
         pictures = pictures or [drawn[titles.index(title)] for title in ("image", "ground truth") if title in titles]
         pictures.append(drawn[titles.index("prediction")])
@@ -156,8 +156,8 @@ def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
         return _count_regions(store, settings, grid, image_id)
     categories = manifest.categories
     total = SettingCounts.zeros(len(categories), 2)
-    ids, segments = store.truth_of(image_id)
-    total.add_truth(Truth.of_segments(segments), categories)
+    ids, segments = store.gt_of(image_id)
+    total.add_gt(GtSegments.of_segments(segments), categories)
     for number, setting in enumerate(settings):
         counts = count_image(ids, segments, *_fused(store, image_id, setting), categories)
         total.add_to_setting(number, counts, categories)
@@ -180,7 +180,7 @@ def _count_regions(store: RegionStore, settings: Sequence[Setting], grid: Grid, 
     total = SettingCounts.zeros(len(categories), len(grid))
     regions = store.read(image_id, with_best_stuff=asks_best_stuff(grid.base))
     add_regions(total, regions, categories, grid, range(len(grid.claims)))
-    total.add_truth(regions.truth, categories)
+    total.add_gt(regions.gt, categories)
     return total.of_settings([grid.settings.index(setting) for setting in settings])
 
 
@@ -206,7 +206,7 @@ def _check_same(store: RegionStore, total: SettingCounts, counted: SettingCounts
     )
     if not same:
         raise InputError(
-            f"{store.cache.folder} and {store.truth.path} give other counts than the sweep has: it was made from other "
+            f"{store.cache.folder} and {store.gt.path} give other counts than the sweep has: it was made from other "
             "predictions or another ground truth; give those, or sweep anew"
         )
 

@@ -9,7 +9,7 @@ from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, 
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, count, measure, plural, signed, signed_count
 from panoptic_heuristic.ablation.resampling import Resampled, interval
-from panoptic_heuristic.ablation.sweep_tables import MEASURES
+from panoptic_heuristic.ablation.sweep.tables import MEASURES
 
 _MOVERS = 8
 _LONG_TABLE = 30

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation.region_store import RegionStore
+from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report import comparison, effects, figures, sections
 from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
 from panoptic_heuristic.ablation.report.comparison import Compared, check_same_grid, setting_for_all
@@ -24,7 +24,7 @@ from panoptic_heuristic.ablation.report.markdown import to_markdown
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.resampling import Resampled
-from panoptic_heuristic.ablation.sweep import SweepResult
+from panoptic_heuristic.ablation.sweep.run import SweepResult
 from panoptic_heuristic.formats.files import written_whole
 
 

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from panoptic_heuristic.ablation.comparing.compare import PUBLISHED, TUNED, PresetComparison, Row
 from panoptic_heuristic.ablation.report.plots import COLORS, FAINT, INK, style, to_png
 from panoptic_heuristic.ablation.report.words import measure, plural
+from panoptic_heuristic.ablation.tuning.presets import PUBLISHED, TUNED, PresetComparison, Row
 
 _COLOR_OF = {TUNED: COLORS[4], PUBLISHED: "#c3c9d0"}
 _PLACE_OF = {TUNED: -0.2, PUBLISHED: 0.2}

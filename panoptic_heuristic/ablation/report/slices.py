@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.grid import Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.grid import Grid, StuffLimit
 
 SCORE, OVERLAP, PIXELS, FRACTION = (
     "instances_score_thresh",

@@ -5,12 +5,12 @@ from typing import Dict, Iterable, Optional, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.ablation.report.slices import Family, families_of
 from panoptic_heuristic.ablation.resampling import Resampled, resample
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep import SweepResult
-from panoptic_heuristic.ablation.sweep_tables import quality_columns, ranking
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.ablation.sweep.tables import quality_columns, ranking
 from panoptic_heuristic.errors import InputError
 
 GROUPS = ("all", "things", "stuff")

@@ -5,7 +5,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.ablation.report.document import Block, Fact, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import between, measure, plural, signed, threshold
-from panoptic_heuristic.ablation.sweep import SweepResult
+from panoptic_heuristic.ablation.sweep.run import SweepResult
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation.grid import Grid, Setting
+from panoptic_heuristic.ablation.sweep.grid import Grid, Setting
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE
 from panoptic_heuristic.fusion.stages import rule_to_json
 

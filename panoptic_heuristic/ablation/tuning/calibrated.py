@@ -13,7 +13,7 @@ from typing import Dict, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.region_claims import rank_by
+from panoptic_heuristic.ablation.regions.claims import rank_by
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.calibration import Calibration, cuts_by_rule, examples_of, fit_calibration
 from panoptic_heuristic.ablation.tuning.classes import FEWEST_SEGMENTS

@@ -1,6 +1,6 @@
 """Fitting the probability that an instance is a true positive, and where to cut it.
 
-The probability is the logistic function of :mod:`panoptic_heuristic.fusion.calibrated`, fitted to
+The probability is the logistic function of :mod:`panoptic_heuristic.fusion.rules.order_calibrated`, fitted to
 what instances would match before anything is fused. The cut follows from PQ itself: with a sum of
 IoU I and D = TP + FP / 2 + FN / 2, an instance accepted adds p * u to I, u being the IoU to expect of
 a true positive, and one half to D whether it is true or false. So PQ = I / D rises exactly if
@@ -14,7 +14,7 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.region_claims import rank_by
+from panoptic_heuristic.ablation.regions.claims import rank_by
 from panoptic_heuristic.ablation.tuning.images import TuningImage
 from panoptic_heuristic.fusion import SCORE_WEIGHTS, Weights
 from panoptic_heuristic.quality import IOU_UNIT
@@ -86,7 +86,7 @@ def examples_of(images: Sequence[TuningImage], score_floor: float) -> Examples:
         ranked = rank_by(regions.scores, np.isfinite(regions.scores) & (regions.scores >= score_floor))
         ranked = ranked[outcomes.matched[ranked] | outcomes.false[ranked]]
         # A segment's first place in the ranking; 0 stands for no match.
-        segments, first = np.unique(outcomes.truth[ranked], return_index=True)
+        segments, first = np.unique(outcomes.gt[ranked], return_index=True)
         labels = np.zeros(len(ranked), dtype=bool)
         labels[first[segments > 0]] = True
         ious = np.where(labels, outcomes.iou[ranked] / IOU_UNIT, 0.0)

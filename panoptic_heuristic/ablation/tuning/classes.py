@@ -25,7 +25,7 @@ from typing import Callable, List, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.region_claims import rank_by
+from panoptic_heuristic.ablation.regions.claims import rank_by
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import (
     ClassValues,

@@ -9,8 +9,8 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.region_claims import RegionClaims, claim_regions, claims_on_regions, rank_by
-from panoptic_heuristic.ablation.region_counts import Outcomes, shared_by_instances, shared_by_stuff
+from panoptic_heuristic.ablation.regions.claims import RegionClaims, claim_regions, claims_on_regions, rank_by
+from panoptic_heuristic.ablation.regions.counts import Outcomes, shared_by_instances, shared_by_stuff
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
 from panoptic_heuristic.ablation.tuning.images import TuningImage, segments_of
 from panoptic_heuristic.errors import InputError
@@ -178,7 +178,7 @@ def stuff_outcomes(image: TuningImage, pipeline: Pipeline, categories: Categorie
     ranked = rank_instances(image, pipeline.order, values.cutoff)
     claims = claim_regions(pipeline.claim, image.regions, ranked, values.overlap[image.places[ranked], None])
     outcomes = _free_stuff(image, claims)
-    fields = (outcomes.area, outcomes.iou, outcomes.matched, outcomes.false, outcomes.truth)
+    fields = (outcomes.area, outcomes.iou, outcomes.matched, outcomes.false, outcomes.gt)
     return image.stuff_places, Outcomes(*(field[0] for field in fields))
 
 

@@ -13,9 +13,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import yaml
 
-from panoptic_heuristic.ablation.cache import Manifest
+from panoptic_heuristic.ablation.cache.folder import Manifest
 from panoptic_heuristic.ablation.tuning.gains import StageReport, chosen_stage, tuning_pq
-from panoptic_heuristic.ablation.tuning.tune import BASELINES, TunerResult, TunerSettings
+from panoptic_heuristic.ablation.tuning.tune import BASELINES, TuningResult, TuningSettings
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, write_json, written_whole
@@ -103,9 +103,9 @@ def config_yaml(
 
 def write_tuning(
     folder: PathLike,
-    result: TunerResult,
+    result: TuningResult,
     reports: Sequence[StageReport],
-    settings: TunerSettings,
+    settings: TuningSettings,
     manifest: Manifest,
     *,
     how: Mapping[str, Any],
@@ -146,9 +146,9 @@ def write_tuning(
 
 
 def tuning_json(
-    result: TunerResult,
+    result: TuningResult,
     reports: Sequence[StageReport],
-    settings: TunerSettings,
+    settings: TuningSettings,
     manifest: Manifest,
     how: Mapping[str, Any],
 ) -> Dict[str, Any]:
@@ -252,7 +252,7 @@ def described(pipeline: Pipeline) -> str:
     return ", ".join(parts)
 
 
-def _comments(name: str, result: TunerResult, reports: Sequence[StageReport], manifest: Manifest) -> List[str]:
+def _comments(name: str, result: TuningResult, reports: Sequence[StageReport], manifest: Manifest) -> List[str]:
     report = next(one for one in reports if one.name == name)
     baselines = result.outcome.pipelines
     tuned_on, held_out = len(result.parts[-1].tuning), len(result.held_out_images)
@@ -284,7 +284,7 @@ def _described_interval(interval: Optional[Tuple[float, float]]) -> str:
     return "[no interval]" if interval is None else f"[{interval[0]:+.2f}, {interval[1]:+.2f}]"
 
 
-def _part_json(result: TunerResult, place: int) -> Dict[str, Any]:
+def _part_json(result: TuningResult, place: int) -> Dict[str, Any]:
     tuned = result.tuned[place]
     return {
         "images": len(result.parts[place].tuning),
@@ -294,7 +294,7 @@ def _part_json(result: TunerResult, place: int) -> Dict[str, Any]:
     }
 
 
-def _held_out_pq(result: TunerResult, place: int) -> Dict[str, Optional[float]]:
+def _held_out_pq(result: TuningResult, place: int) -> Dict[str, Optional[float]]:
     pq = result.held_out_counts(place).quality()
     every = [True] * len(result.categories)
     values = 100 * pq.mean("pq", every)

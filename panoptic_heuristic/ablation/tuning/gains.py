@@ -8,7 +8,7 @@ import numpy as np
 
 from panoptic_heuristic.ablation.resampling import Resampled, resample
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
-from panoptic_heuristic.ablation.tuning.tune import BASELINES, BEFORE, TunerResult
+from panoptic_heuristic.ablation.tuning.tune import BASELINES, BEFORE, TuningResult
 from panoptic_heuristic.formats.categories import Categories
 
 
@@ -59,7 +59,7 @@ class StageReport:
         return 0.0 if gain is None else gain.held_out
 
 
-def stage_reports(result: TunerResult, *, replicates: int = 1000, seed: int = 0) -> Tuple[StageReport, ...]:
+def stage_reports(result: TuningResult, *, replicates: int = 1000, seed: int = 0) -> Tuple[StageReport, ...]:
     """PQ and gains of every pipeline; intervals are a paired bootstrap over the held-out images.
 
     Args:
@@ -102,7 +102,7 @@ def chosen_stage(reports: Sequence[StageReport]) -> str:
     return best.name if best.over_scaled > 0 else "scaled"
 
 
-def tuning_pq(result: TunerResult, part: int) -> Dict[str, float]:
+def tuning_pq(result: TuningResult, part: int) -> Dict[str, float]:
     """PQ in percent of each pipeline of a part on the images it was tuned on."""
     values = _group_pq(result.tuning[part], result.categories)["all"]
     return dict(zip(result.stages, values.tolist(), strict=True))

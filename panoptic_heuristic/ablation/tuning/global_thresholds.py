@@ -11,9 +11,9 @@ from typing import Iterable, List, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.grid import ClaimSetting, Grid, Setting, StuffLimit
-from panoptic_heuristic.ablation.region_sweep import add_regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweep.by_regions import add_regions
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.ablation.tuning.counts import check_tunable, pq_of
 from panoptic_heuristic.ablation.tuning.images import TuningImage
 from panoptic_heuristic.formats.categories import Categories
@@ -136,7 +136,7 @@ def _best(
     total = SettingCounts.zeros(len(categories), len(grid))
     for image in images:
         add_regions(total, image.regions, categories, grid, range(len(grid.claims)))
-        total.add_truth(image.regions.truth, categories)
+        total.add_gt(image.regions.gt, categories)
     settings = grid.settings
     distances = [_distance(setting, near, typical_area) for setting in settings]
     # The last key sorts first.

@@ -12,10 +12,10 @@ from typing import Callable, Iterable, List
 import numpy as np
 
 from panoptic_heuristic.ablation.attribution.fused_regions import mask_pixels
-from panoptic_heuristic.ablation.region_claims import rank_by
-from panoptic_heuristic.ablation.region_counts import Scorer, stuff_of
-from panoptic_heuristic.ablation.region_store import RegionStore
-from panoptic_heuristic.ablation.regions import Regions
+from panoptic_heuristic.ablation.regions.build import Regions
+from panoptic_heuristic.ablation.regions.claims import rank_by
+from panoptic_heuristic.ablation.regions.counts import Scorer, stuff_of
+from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
@@ -31,7 +31,7 @@ class TuningImage:
         scorer: of its ground truth.
         places: (N,) int64, the place of each instance's category in the data set's list.
         segments: (C,) int64, ground-truth segments, crowds left out.
-        stuff, stuff_place: see :func:`panoptic_heuristic.ablation.region_counts.stuff_of`.
+        stuff, stuff_place: see :func:`panoptic_heuristic.ablation.regions.counts.stuff_of`.
     """
 
     regions: Regions
@@ -48,11 +48,11 @@ class TuningImage:
         Raises:
             InputError: an instance or a segment has a category that is not the data set's.
         """
-        truth, where = regions.truth, f"of image {regions.image_id}"
-        segments = _places(truth.category_ids, categories, f"a segment {where}")[~truth.iscrowd]
+        gt, where = regions.gt, f"of image {regions.image_id}"
+        segments = _places(gt.category_ids, categories, f"a segment {where}")[~gt.iscrowd]
         return cls(
             regions,
-            Scorer(truth, regions.truth_areas),
+            Scorer(gt, regions.gt_areas),
             _places(regions.category_ids, categories, f"an instance {where}"),
             np.bincount(segments, minlength=len(categories)),
             *stuff_of(regions, categories),

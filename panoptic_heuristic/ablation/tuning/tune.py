@@ -51,7 +51,7 @@ TUNED_PIPELINES = tuple(BEFORE)
 
 
 @dataclass(frozen=True)
-class TunerSettings:
+class TuningSettings:
     """What to tune.
 
     Attributes:
@@ -98,7 +98,7 @@ class Tuned:
 
 
 @dataclass(frozen=True, eq=False)
-class TunerResult:
+class TuningResult:
     """All that was tuned and counted.
 
     Attributes:
@@ -142,7 +142,7 @@ class TunerResult:
         return SettingCounts(*chosen.sum(axis=0), self.segments[rows].sum(axis=0), len(chosen))
 
 
-def tune_part(images: Sequence[TuningImage], categories: Categories, settings: TunerSettings) -> Tuned:
+def tune_part(images: Sequence[TuningImage], categories: Categories, settings: TuningSettings) -> Tuned:
     """Runs all stages on the images of one tuning part, and sees no other."""
     tuned = _start(settings)
     for stage in settings.stages:
@@ -150,15 +150,15 @@ def tune_part(images: Sequence[TuningImage], categories: Categories, settings: T
     return tuned
 
 
-def run_tuner(
+def run_tuning(
     images: Sequence[TuningImage],
     categories: Categories,
-    settings: TunerSettings,
+    settings: TuningSettings,
     parts: Sequence[Part],
     *,
     workers: int = 1,
     progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
-) -> TunerResult:
+) -> TuningResult:
     """Tunes every part and counts its pipelines.
 
     Args:
@@ -179,7 +179,7 @@ def run_tuner(
     steps = progress(_steps(images, categories, settings, parts, workers), (len(settings.stages) + 1) * len(parts))
     *stages, counts = _chunks(list(steps), len(parts))
     tuning, tables = zip(*counts, strict=True)
-    return TunerResult(
+    return TuningResult(
         image_ids=tuple(image.regions.image_id for image in images),
         categories=categories,
         parts=tuple(parts),
@@ -193,7 +193,7 @@ def run_tuner(
 def _steps(
     images: Sequence[TuningImage],
     categories: Categories,
-    settings: TunerSettings,
+    settings: TuningSettings,
     parts: Sequence[Part],
     workers: int,
 ) -> Iterable[Any]:
@@ -219,7 +219,7 @@ def _chunks(values: List[Any], length: int) -> List[List[Any]]:
     return [values[start : start + length] for start in range(0, len(values), length)]
 
 
-def _start(settings: TunerSettings) -> Tuned:
+def _start(settings: TuningSettings) -> Tuned:
     baselines = (settings.baselines.default, settings.baselines.scaled)
     return Tuned(dict(zip(BASELINES, baselines, strict=True)), {})
 
@@ -227,7 +227,7 @@ def _start(settings: TunerSettings) -> Tuned:
 def _tune_stage(
     images: Sequence[TuningImage],
     categories: Categories,
-    settings: TunerSettings,
+    settings: TuningSettings,
     stage: str,
     job: Tuple[Tuple[int, ...], Tuned],
 ) -> Tuned:

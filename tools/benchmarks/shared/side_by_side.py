@@ -25,13 +25,13 @@ from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
-from panoptic_heuristic.command_line import check_results
+from panoptic_heuristic.cli.common import check_results
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 from panoptic_heuristic.formats.files import written_whole
 from panoptic_heuristic.formats.workers import keep_freed_memory
 from panoptic_heuristic.fusion import InstanceSet
-from panoptic_heuristic.scenes import make_scene
+from panoptic_heuristic.testing.scenes import make_scene
 
 CHANNELS, THINGS, STRIDE, DIVISIBILITY = 54, 80, 4, 32
 OVERLAP_THRESHOLD, STUFF_AREA_THRESH = 0.5, 4096

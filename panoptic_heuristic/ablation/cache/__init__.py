@@ -1,0 +1,1 @@
+"""Predictions of two heads, kept on disk."""

@@ -1,0 +1,291 @@
+"""The folder that keeps predictions: a manifest, and one checked file per image.
+
+::
+
+    CACHE/manifest.json             what made the predictions, of which images, and what was left out
+    CACHE/predictions/<id>.arrays   one image, see :mod:`panoptic_heuristic.ablation.cache.predictions`
+    CACHE/regions/                  made from them and ground truth; may be deleted, and so may
+    CACHE/regions_with_best_stuff/  the same for rules that ask for the best stuff of a pixel
+
+The manifest comes first, so that a run that was stopped can tell whether it is the same that goes on.
+"""
+
+import contextlib
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
+from panoptic_heuristic.formats.categories import Categories, is_integer
+from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
+from panoptic_heuristic.fusion import Pipeline, SemanticMap
+from panoptic_heuristic.fusion.head_outputs import Need
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class CachedImage:
+    """An image the predictions are of.
+
+    Attributes:
+        image_id: its id in the data set.
+        file_name: relative to the folder of the images.
+        height, width: size in pixels.
+    """
+
+    image_id: int
+    file_name: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Below what nothing was kept, so that no setting may ask for it.
+
+    Attributes:
+        instances_score_thresh: the lowest score an instance could have.
+        detections_per_image: the largest number of instances; None without a limit.
+        stuff_probability: what ``above_floor`` says of the best stuff label; None if it was not known.
+    """
+
+    instances_score_thresh: float
+    detections_per_image: Optional[int]
+    stuff_probability: Optional[float]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a cache holds and where it is from. Two runs whose manifests are equal may be one.
+
+    Attributes:
+        dataset_name: for people.
+        categories: the data set's.
+        label_to_category: the dataset category id of each semantic label, None if it is no stuff.
+        images: in ascending order of ids.
+        floors: what was left out.
+        has_logits: whether RoI probabilities and semantic logits were kept.
+        source: JSON values: config, hash of the weights, versions, or the files it was made from.
+    """
+
+    dataset_name: str
+    categories: Categories
+    label_to_category: Mapping[int, Optional[int]]
+    images: Tuple[CachedImage, ...]
+    floors: Floors
+    has_logits: bool
+    source: Mapping[str, Any]
+
+    def semantics_of(self, predictions: ImagePredictions, pipeline: Pipeline) -> Optional[SemanticMap]:
+        """The semantic labels of an image with all that a pipeline needs of what was kept with them."""
+        return predictions.to_semantics(
+            self.label_to_category,
+            best_stuff_floor=self.floors.stuff_probability,
+            with_logits=self.hands_over_logits(pipeline),
+        )
+
+    def hands_over_logits(self, pipeline: Pipeline) -> bool:
+        """Whether a pipeline gets logits. Where the best stuff is enough, it does not: that is exact."""
+        if Need.LOGITS in pipeline.needs:
+            return self.has_logits
+        return self.has_logits and Need.BEST_STUFF in pipeline.needs and not self._knows_best_stuff(pipeline)
+
+    def _knows_best_stuff(self, pipeline: Pipeline) -> bool:
+        floor = self.floors.stuff_probability
+        return floor is not None and getattr(pipeline.leftover, "floor", None) == floor
+
+    def to_json(self) -> Dict[str, Any]:
+        """JSON values; :meth:`from_json` is the inverse."""
+        return {
+            "format": FORMAT,
+            "dataset_name": self.dataset_name,
+            "categories": self.categories.to_coco(),
+            "label_to_category": sorted([label, category] for label, category in self.label_to_category.items()),
+            "images": [[image.image_id, image.file_name, image.height, image.width] for image in self.images],
+            "floors": vars(self.floors).copy(),
+            "has_logits": self.has_logits,
+            "source": dict(self.source),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, where: str) -> "Manifest":
+        """Reads a manifest.
+
+        Args:
+            data: the parsed JSON.
+            where: the file, for the message.
+
+        Raises:
+            InputError: it is none, or of another version.
+        """
+        found = data.get("format") if isinstance(data, Mapping) else None
+        if found != FORMAT:
+            raise InputError(f"{where} is no manifest of format {FORMAT} (it says {found!r}); make the cache anew")
+        try:
+            images = tuple(CachedImage(*image) for image in data["images"])
+            if not all(is_integer(value) for image in images for value in (image.image_id, image.height, image.width)):
+                raise ValueError("an image has an id or a size that is no integer")
+            return cls(
+                str(data["dataset_name"]),
+                Categories.from_coco(data["categories"], f"{where}, categories"),
+                {label: category for label, category in data["label_to_category"]},
+                images,
+                Floors(**data["floors"]),
+                bool(data["has_logits"]),
+                dict(data["source"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{where} is no manifest of a prediction cache: {error}") from error
+
+
+class PredictionCache:
+    """A folder of predictions. Get one from :meth:`create` or :meth:`open`.
+
+    Attributes:
+        folder: where it is.
+        manifest: what it says of itself.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest):
+        self.folder, self.manifest = folder, manifest
+
+    @classmethod
+    def create(cls, folder: PathLike, manifest: Manifest) -> "PredictionCache":
+        """Starts a cache, or goes on with the one of an equal manifest.
+
+        Raises:
+            InputError: the folder holds a cache of something else, what differs is named; or it
+                cannot be written to.
+        """
+        folder = Path(folder)
+        path = folder / "manifest.json"
+        # As read back from JSON, where tuples are lists.
+        if path.exists():
+            _check_same(Manifest.from_json(read_json(path), str(path)).to_json(), manifest.to_json(), folder)
+        else:
+            with _told_plainly(path):
+                write_json(path, manifest.to_json())
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: PathLike) -> "PredictionCache":
+        """Opens a cache, complete or not.
+
+        Raises:
+            InputError: the folder holds none.
+        """
+        folder = Path(folder)
+        path = folder / "manifest.json"
+        if not path.is_file():
+            raise InputError(f"{folder} holds no manifest.json, so it is no prediction cache; "
+                             "make one with tools/cache_predictions.py")  # fmt: skip
+        return cls(folder, Manifest.from_json(read_json(path), str(path)))
+
+    def path_of(self, image_id: int) -> Path:
+        """The file of an image, whether it is there or not."""
+        return self.folder / "predictions" / f"{image_id}.arrays"
+
+    def missing(self) -> List[CachedImage]:
+        """The images whose file is not there or is damaged."""
+        return [image for image in self.manifest.images if not is_sound(self.path_of(image.image_id))]
+
+    def check_needs(self, pipeline: Pipeline) -> None:
+        """Raises if a pipeline needs what was not kept.
+
+        Raises:
+            InputError: names the rule, what it needs, and what would keep that; or the file of an
+                image is missing or damaged.
+        """
+        manifest, folder, floor = self.manifest, self.folder, self.manifest.floors.stuff_probability
+        meant = {one for one in manifest.label_to_category.values() if one is not None}
+        missing = {Need.IMAGE: f"{folder} holds no images; fuse where they are, without a cache"}
+        if not manifest.has_logits:
+            missing[Need.LOGITS] = missing[Need.ROI_PROBABILITIES] = (
+                f"{folder} was made without them; make it anew from a model with cache_predictions.py --store-logits"
+            )
+            if not manifest._knows_best_stuff(pipeline):
+                missing[Need.BEST_STUFF] = (
+                    f"{folder} does not know that; make it anew from a model or from logits"
+                    if floor is None
+                    else f"{folder} knows that at a floor of {floor} only; take that as the rule's FLOOR, or make "
+                    "the cache anew with cache_predictions.py --stuff-probability-floor"
+                )
+        if not meant:
+            missing[Need.SEMANTIC_LABELS] = f"no label of {folder} means a category; cache a semantic head, too"
+        if not any(manifest.categories[one].isthing for one in meant):
+            missing[Need.THING_LABELS] = f"no label of {folder} means a thing; cache a head that has such labels"
+        if pipeline.needs & {Need.BOXES, Need.MASK_QUALITY}:
+            # One image with instances is as good as all.
+            all_images = (self.read(image.image_id) for image in manifest.images)
+            for predictions in itertools.islice(filter(lambda one: len(one.scores), all_images), 1):
+                measures = {Need.BOXES: predictions.boxes, Need.MASK_QUALITY: predictions.mask_quality}
+                for need in (need for need, values in measures.items() if np.isnan(values).any()):
+                    missing[need] = f"{folder} was made without; make it anew from a model with cache_predictions.py"
+        pipeline.check_needs(missing)
+
+    def remove_leftovers(self) -> None:
+        """Deletes what processes that were killed left; nobody may be writing."""
+        for folder in (self.folder, self.folder / "predictions"):
+            remove_leftovers(folder)
+
+    def write(self, predictions: ImagePredictions) -> None:
+        """Keeps the predictions of one image.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        path = self.path_of(predictions.image_id)
+        with _told_plainly(path):
+            write_arrays(path, predictions.to_arrays())
+
+    def read(self, image_id: int) -> ImagePredictions:
+        """The predictions of one image.
+
+        Raises:
+            InputError: the file is missing, damaged, or of another image.
+        """
+        path = self.path_of(image_id)
+        if not path.exists():
+            raise InputError(f"{path} is missing: the cache is not complete; run again the command that makes it")
+        predictions = ImagePredictions.from_arrays(read_arrays(path), str(path))
+        if predictions.image_id != image_id:
+            raise InputError(f"{path} is of image {predictions.image_id}; delete it and run again what wrote it")
+        return predictions
+
+
+@contextlib.contextmanager
+def _told_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; what was kept before stays good") from error
+
+
+def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
+    there, wanted = _flat(there), _flat(wanted)
+    for key in [*wanted, *there]:
+        found, value = there.get(key), wanted.get(key)
+        if found != value:
+            raise InputError(
+                f"{folder} is a cache of something else: its {key} is {_short(found)}, not {_short(value)}; "
+                "give another folder, or delete this one"
+            )
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Dict[str, Any]:
+    """Nested objects as one, so that what differs has a name: ``source.config.MODEL.MASK_ON``."""
+    flat: Dict[str, Any] = {}
+    for key, value in values.items():
+        flat.update(_flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value})
+    return flat
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,1 +1,0 @@
-"""Comparing pipelines of different rules on the same predictions, by published and by tuned thresholds."""

@@ -1,0 +1,1 @@
+"""The pixels of an image grouped by all that fusing and scoring can tell of them."""

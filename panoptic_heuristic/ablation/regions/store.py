@@ -1,0 +1,234 @@
+"""Regions of a cache's images, kept on disk beside the predictions.
+
+A file of regions says which predictions and which ground truth it was made from. When either has
+changed, it is made anew; predictions are never touched.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.regions.build import GtSegments, Regions, build_regions
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
+from panoptic_heuristic.formats.coco_panoptic import (
+    PanopticImage,
+    PanopticJson,
+    read_panoptic_json,
+    read_panoptic_png,
+)
+from panoptic_heuristic.formats.files import PathLike, inside, read_json, write_json
+
+# Changes when the same predictions and ground truth would give other files.
+_VERSION = "3"
+
+_TRUTH_FILE = "ground_truth.json"
+
+
+class RegionStore:
+    """The regions of the images that a cache and a ground truth share, which must be all of the cache's.
+
+    Attributes:
+        cache: the predictions.
+        gt: the ground truth's JSON.
+        panoptic_root: the folder of its PNGs.
+        image_ids: the cache's images, ascending.
+    """
+
+    def __init__(self, cache: PredictionCache, gt: PanopticJson, panoptic_root: PathLike):
+        """
+        Raises:
+            InputError: the ground truth lacks an image of the cache, has another size of one, or other categories.
+        """
+        self.cache, self.gt, self.panoptic_root = cache, gt, Path(panoptic_root)
+        _check_categories(cache, gt)
+        self._image_of = _annotated(cache, gt)
+        self.image_ids: Tuple[int, ...] = tuple(sorted(self._image_of))
+
+    def fingerprint(self, image_id: int) -> str:
+        """SHA-256, in hex, of all that the regions of an image depend on.
+
+        Raises:
+            InputError: a file is missing or damaged.
+        """
+        image = self._image_of[image_id]
+        made_from = hashlib.sha256(_VERSION.encode("ascii"))
+        made_from.update(read_checksum(self.cache.path_of(image_id)).encode("ascii"))
+        made_from.update(self._meaning)
+        made_from.update(self._png(image))
+        made_from.update(json.dumps(_plain(image), sort_keys=True).encode("ascii"))
+        return made_from.hexdigest()
+
+    def read(self, image_id: int, *, with_best_stuff: bool = False) -> Regions:
+        """The regions of an image, made if they are not there or of something else.
+
+        Args:
+            image_id: the image.
+            with_best_stuff: whether they are told apart by their best stuff; the two kinds are kept
+                beside each other.
+
+        Raises:
+            InputError: the predictions or the ground truth are missing or damaged.
+        """
+        path = self._path_of(image_id, with_best_stuff)
+        made_from = self.fingerprint(image_id)
+        if path.exists():
+            arrays = read_arrays(path)
+            if arrays["made_from"].tobytes().decode("ascii") == made_from:
+                return _from_arrays(arrays)
+        regions = self._build(image_id, with_best_stuff)
+        write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
+        return regions
+
+    def gt_of(self, image_id: int) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
+        """The ground truth of an image: (H, W) int32 ids, and its segments."""
+        image = self._image_of[image_id]
+        path = inside(self.panoptic_root, image.png_name)
+        return read_panoptic_png(path, height=image.height, width=image.width), image.segments_info
+
+    @property
+    def _meaning(self) -> bytes:
+        manifest = self.cache.manifest
+        return json.dumps([list(manifest.categories), sorted(manifest.label_to_category.items())]).encode("ascii")
+
+    def _build(self, image_id: int, with_best_stuff: bool) -> Regions:
+        manifest = self.cache.manifest
+        predictions = self.cache.read(image_id)
+        return build_regions(
+            predictions,
+            manifest.label_to_category,
+            manifest.categories,
+            *self.gt_of(image_id),
+            with_best_stuff=with_best_stuff,
+        )
+
+    def _png(self, image: PanopticImage) -> bytes:
+        path = inside(self.panoptic_root, image.png_name)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+    def _path_of(self, image_id: int, with_best_stuff: bool) -> Path:
+        kind = "regions_with_best_stuff" if with_best_stuff else "regions"
+        return self.cache.folder / kind / f"{image_id}.arrays"
+
+
+def remember_gt(cache: PredictionCache, panoptic_json: PathLike, panoptic_root: PathLike) -> None:
+    """Notes in a cache where its ground truth lies, for :func:`open_store`; the predictions do not depend on it."""
+    write_json(
+        cache.folder / _TRUTH_FILE, {"panoptic_json": str(panoptic_json), "panoptic_root": str(panoptic_root)}
+    )
+
+
+def open_store(
+    cache_folder: PathLike, panoptic_json: Optional[PathLike] = None, panoptic_root: Optional[PathLike] = None
+) -> RegionStore:
+    """Opens a cache and the ground truth of its images.
+
+    Args:
+        cache_folder: of the predictions.
+        panoptic_json: a COCO panoptic JSON; None for the one that was noted when the cache was made.
+        panoptic_root: the folder of its PNGs; None likewise.
+
+    Raises:
+        InputError: there is no cache or no ground truth, or they do not fit.
+    """
+    cache = PredictionCache.open(cache_folder)
+    if (panoptic_json is None) != (panoptic_root is None):
+        raise InputError("--gt-json and --gt-folder belong together: give both or none")
+    if panoptic_json is None:
+        path = cache.folder / _TRUTH_FILE
+        if not path.exists():
+            raise InputError(f"{cache.folder} does not say where its ground truth is; give --gt-json and --gt-folder")
+        noted = read_json(path)
+        panoptic_json, panoptic_root = noted["panoptic_json"], noted["panoptic_root"]
+    return RegionStore(cache, read_panoptic_json(panoptic_json), panoptic_root)
+
+
+def _check_categories(cache: PredictionCache, gt: PanopticJson) -> None:
+    ours, theirs = (
+        {category.id: (category.name, category.isthing) for category in categories.values()}
+        for categories in (cache.manifest.categories, gt.categories)
+    )
+    if ours != theirs:
+        differing = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+        here, there = (found.get(differing[0], "not there") for found in (ours, theirs))
+        raise InputError(
+            f"{cache.folder} is a cache of another data set than {gt.path}: category {differing[0]} is {here} "
+            f"in the cache and {there} in the JSON"
+        )
+
+
+def _annotated(cache: PredictionCache, gt: PanopticJson) -> Dict[int, PanopticImage]:
+    known = {image.image_id: image for image in gt.images}
+    found: Dict[int, PanopticImage] = {}
+    missing: List[int] = []
+    for cached in cache.manifest.images:
+        image = known.get(cached.image_id)
+        if image is None or image.png_name is None:
+            missing.append(cached.image_id)
+        elif (image.height, image.width) != (cached.height, cached.width):
+            raise InputError(
+                f"image {cached.image_id} is {cached.width}x{cached.height} pixels in {cache.folder} and "
+                f"{image.width}x{image.height} in {gt.path}: the cache is of another data set"
+            )
+        else:
+            found[cached.image_id] = image
+    if missing:
+        raise InputError(
+            f"{gt.path} has no annotation of {len(missing)} of the {len(cache.manifest.images)} images in "
+            f"{cache.folder}, such as {missing[0]}: the cache is of another data set"
+        )
+    if not found:
+        raise InputError(f"{cache.folder} is a cache of no image")
+    return found
+
+
+def _plain(image: PanopticImage) -> List[Any]:
+    return [[segment["id"], segment["category_id"], segment.get("iscrowd", 0)] for segment in image.segments_info]
+
+
+def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
+    best_stuff = {} if regions.best_stuff is None else {"best_stuff": regions.best_stuff.astype(np.uint16)}
+    return {
+        "image": np.array([regions.image_id, *regions.image_size], dtype=np.int64),
+        "pixels": regions.pixels.astype(np.uint32),
+        "places": np.stack([regions.semantic, regions.gt_place]).astype(np.uint16),
+        "cover": regions.cover,
+        "gt": np.stack([regions.gt.ids, regions.gt.category_ids, regions.gt.iscrowd]).astype(np.int64),
+        "category_ids": regions.category_ids,
+        "agreeing": regions.agreeing,
+        "boxes": regions.boxes,
+        "measures": np.stack([regions.scores, regions.mask_quality, regions.semantic_agreement]),
+        "first_labels": regions.first_labels,
+        **best_stuff,
+    }
+
+
+def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Regions:
+    image_id, height, width = arrays["image"].tolist()
+    semantic, gt_place = arrays["places"].astype(np.int64)
+    ids, category_ids, iscrowd = arrays["gt"]
+    scores, mask_quality, semantic_agreement = arrays["measures"]
+    return Regions(
+        image_id=image_id,
+        image_size=(height, width),
+        pixels=arrays["pixels"].astype(np.int64),
+        semantic=semantic,
+        gt_place=gt_place,
+        cover=arrays["cover"],
+        gt=GtSegments(ids, category_ids, iscrowd.astype(bool)),
+        scores=scores,
+        category_ids=arrays["category_ids"],
+        mask_quality=mask_quality,
+        semantic_agreement=semantic_agreement,
+        boxes=arrays["boxes"],
+        agreeing=arrays["agreeing"],
+        first_labels=arrays["first_labels"],
+        best_stuff=arrays["best_stuff"].astype(np.int64) if "best_stuff" in arrays else None,
+    )

@@ -1,0 +1,1 @@
+"""PQ of every setting of a grid."""

@@ -1,0 +1,60 @@
+"""The CSV files of a finished sweep."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Sequence
+
+import numpy as np
+
+from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
+from panoptic_heuristic.ablation.sweep.grid import Grid, Setting
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
+
+MEASURES = ("pq", "sq", "rq")
+
+
+def quality_columns(counts: SettingCounts, categories: Categories) -> Dict[str, np.ndarray]:
+    """(S,) percent of each measure and group, by names such as ``pq_things``; NaN where nothing occurs."""
+    quality = counts.quality()
+    return {
+        f"{measure}_{group}": 100 * quality.mean(measure, chosen)
+        for group, chosen in groups_of(categories).items()
+        for measure in MEASURES
+    }
+
+
+def ranking(pq: np.ndarray) -> np.ndarray:
+    """(S,) settings, highest PQ first, equal ones in their order; those without a PQ come last."""
+    return np.argsort(-np.nan_to_num(pq, nan=-1.0), kind="stable")
+
+
+def write_sweep_tables(folder: Path, grid: Grid, counts: SettingCounts, categories: Categories) -> List[Path]:
+    """Writes ``settings.csv``, best setting first, and ``classes.csv``, which refers to it by ``setting``."""
+    settings = grid.settings
+    written = [folder / "settings.csv", folder / "classes.csv"]
+    write_csv(written[0], readable_rows(_setting_rows(settings, counts, categories)))
+    write_csv(written[1], readable_rows(_class_rows(counts, categories)))
+    return written
+
+
+def _setting_rows(
+    settings: Sequence[Setting], counts: SettingCounts, categories: Categories
+) -> Iterator[List[Any]]:
+    columns = quality_columns(counts, categories)
+    yield ["setting", *settings[0].to_json(), *columns]
+    for number in ranking(columns["pq_all"]).tolist():
+        values = (column[number] for column in columns.values())
+        yield [number, *settings[number].to_json().values(), *map(float, values)]
+
+
+def _class_rows(counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:
+    quality = counts.quality()
+    yield ["setting", "category_id", "name", "isthing", *MEASURES, "tp", "fp", "fn"]
+    for number in range(counts.tp.shape[1]):
+        for place, category in enumerate(categories.values()):
+            if np.isnan(quality.pq[place, number]):
+                continue
+            values = (100 * float(getattr(quality, measure)[place, number]) for measure in MEASURES)
+            tp, fp = int(counts.tp[place, number]), int(counts.fp[place, number])
+            fn = int(counts.segments[place]) - tp
+            yield [number, category.id, category.name, int(category.isthing), *values, tp, fp, fn]

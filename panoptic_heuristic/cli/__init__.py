@@ -1,0 +1,1 @@
+"""The commands, one per module, and what they share."""

@@ -1,0 +1,217 @@
+"""Compares published fusion rules on the same predictions, with their own thresholds and with tuned ones.
+
+Predictions come from tools/cache_predictions.py; neither the model nor the images are needed. Tuned thresholds are
+found on one half of the images and counted on the other, both ways, so that every row of the table is of all images.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+
+from tabulate import tabulate
+
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.regions.store import open_store
+from panoptic_heuristic.ablation.report.preset_chart import draw_presets
+from panoptic_heuristic.ablation.tuning.preset_ascent import MOST_TRIALS
+from panoptic_heuristic.ablation.tuning.preset_files import quality_values, write_comparison
+from panoptic_heuristic.ablation.tuning.preset_thresholds import raised_to_floor
+from panoptic_heuristic.ablation.tuning.presets import (
+    PUBLISHED,
+    TUNED,
+    ComparisonJob,
+    Gain,
+    PresetComparison,
+    compare_presets,
+)
+from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argument, check_results, progress_bar
+from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.files import written_whole
+from panoptic_heuristic.fusion import Pipeline
+
+PRESETS = Path(__file__).resolve().parents[2] / "configs" / "presets"
+REFERENCE = "detectron2"
+TABLE, CHART = FILES = ("comparison.csv", "comparison.png")
+
+_EXAMPLE = f"""\
+example:
+  python tools/compare_fusion.py --cache cache --output comparison
+
+It writes {TABLE} (one line per preset and kind of thresholds, with the thresholds) and {CHART} (a bar chart).
+
+Tuned are the cutoff on scores (or on the key, where a preset has one), what an instance may lose to others, and the
+limit of stuff, as a fraction of the image; at most {MOST_TRIALS} settings of each preset are tried. All else stays as
+published, but for a limit of things in pixels, which may be scaled to the images. Presets that need mask probabilities
+or logits are compared if the cache was made with --store-logits.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Presets:
+    """What is compared, and what cannot be.
+
+    Attributes:
+        pipelines: by name, no cutoff below the cache's floor.
+        raised: the published cutoff of those that had a lower one.
+        refused: why the others cannot be compared, by name.
+    """
+
+    pipelines: Mapping[str, Pipeline]
+    raised: Mapping[str, float]
+    refused: Mapping[str, str]
+
+
+@command
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command; see ``--help``."""
+    args = _parser().parse_args(argv)
+    if args.workers < 1:
+        raise InputError(f"--workers must be at least 1, got {args.workers}")
+    check_results(args.output, FILES, args.overwrite)
+    store = open_store(args.cache, args.gt_json, args.gt_folder)
+    presets = read_presets(preset_files(args.presets), store.cache)
+    if REFERENCE in presets.refused:
+        raise InputError(f"{REFERENCE}, which the others are compared with, fails: {presets.refused[REFERENCE]}")
+    job = ComparisonJob(store, presets.pipelines, REFERENCE, args.tuning_images, args.seed)
+    with _told_plainly(args.output):
+        args.output.mkdir(parents=True, exist_ok=True)
+    comparison = compare_presets(job, workers=args.workers, progress=progress_bar("compare"))
+    print(table(comparison))
+    print("\n".join(notes(comparison, presets, store.cache.manifest.floors.instances_score_thresh)))
+    written = [args.output / name for name in FILES]
+    with _told_plainly(args.output):
+        write_comparison(written[0], comparison)
+        with written_whole(written[1]) as temporary:
+            temporary.write_bytes(draw_presets(comparison))
+    print(f"written: {', '.join(map(str, written))}")
+    return 0
+
+
+def preset_files(given: Optional[Sequence[Path]]) -> Dict[str, Path]:
+    """The configs to compare by name; that of the reference is always there.
+
+    Raises:
+        InputError: a file is missing, or two have one name.
+    """
+    paths = sorted(PRESETS.glob("*.yaml")) if given is None else list(given)
+    if REFERENCE not in [path.stem for path in paths]:
+        paths.insert(0, PRESETS / f"{REFERENCE}.yaml")
+    files: Dict[str, Path] = {}
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"there is no file {path}; --presets names configs such as {PRESETS / REFERENCE}.yaml")
+        if path.stem in files:
+            raise InputError(f"{files[path.stem]} and {path} are both called {path.stem!r}; rename one of them")
+        files[path.stem] = path
+    return files
+
+
+def read_presets(files: Mapping[str, Path], cache: PredictionCache) -> Presets:
+    """Reads the fusion keys of configs.
+
+    Args:
+        files: by name.
+        cache: the predictions that they will fuse.
+
+    Raises:
+        InputError: a file is no config.
+    """
+    # Detectron2 takes seconds to load.
+    from panoptic_heuristic.detectron import load_config
+    from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
+
+    # It warns of each config without a VERSION, as presets are.
+    logging.getLogger("detectron2.config.compat").setLevel(logging.ERROR)
+    floor = cache.manifest.floors.instances_score_thresh
+    pipelines: Dict[str, Pipeline] = {}
+    refused: Dict[str, str] = {}
+    raised: Dict[str, float] = {}
+    for name, path in files.items():
+        cfg, _ = load_config(str(path))
+        try:
+            published = pipeline_from_config(cfg, cache.manifest.categories)
+            cache.check_needs(published)
+        except InputError as error:
+            refused[name] = str(error)
+            continue
+        pipelines[name] = raised_to_floor(published, floor)
+        if pipelines[name] != published:
+            raised[name] = min(published.instances_score_thresh, *published.instances_score_thresh_of.values(), floor)
+    return Presets(pipelines, raised, refused)
+
+
+def table(comparison: PresetComparison) -> str:
+    """All rows for people, highest PQ first."""
+    headers = ["preset", "thresholds", "PQ", "SQ", "RQ", "PQ th", "SQ th", "RQ th", "PQ st", "SQ st", "RQ st"]
+    rows = []
+    for row in comparison.rows:
+        values = [_number(value) for value in quality_values(row).values()]
+        gains = [_gain(row.gains.get(kind)) for kind in (PUBLISHED, TUNED)]
+        rows.append([row.preset, row.thresholds, *values, *gains, f"{row.milliseconds:.2f}"])
+    headers += [f"over {comparison.reference}", f"over tuned {comparison.reference}", "ms"]
+    aligned = ["left", "left", *["right"] * (len(headers) - 2)]
+    return tabulate(rows, headers=headers, disable_numparse=True, colalign=aligned)
+
+
+def notes(comparison: PresetComparison, presets: Presets, floor: float) -> List[str]:
+    """What one must know to read the table."""
+    first, second = comparison.tuned_on
+    lines = [
+        f"{comparison.images} images. tuned: each half by the thresholds found on {first} and {second} images of the "
+        f"other half, at most {MOST_TRIALS} settings of each preset. th: things, st: stuff",
+        f"over: PQ less that of {comparison.reference}, with its 95 % interval by a paired bootstrap over images",
+        "ms: processor time of fusing an image, from decoded predictions to the map, on one thread; the median over "
+        "images, and longer on a busy machine",
+    ]
+    if presets.raised:
+        which = ", ".join(f"{name} (published {value:g})" for name, value in presets.raised.items())
+        lines.append(f"cutoff on scores raised to {floor:g}, below which the cache holds no instance: {which}")
+    unable = {**presets.refused, **comparison.failed}
+    return lines + [f"not compared: {name}: {reason}" for name, reason in unable.items()]
+
+
+@contextlib.contextmanager
+def _told_plainly(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write to --output {output}: {error.strerror}") from error
+
+
+def _gain(gain: Optional[Gain]) -> str:
+    if gain is None:
+        return ""
+    interval = "" if gain.interval is None else f" [{gain.interval[0]:+.2f}, {gain.interval[1]:+.2f}]"
+    return f"{gain.difference:+.2f}{interval}"
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.2f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    files = parser.add_argument_group("files")
+    add_cache_arguments(files)
+    files.add_argument(
+        "--presets", type=Path, nargs="+", metavar="FILE",
+        help=f"configs, whose fusion keys count; {REFERENCE} is compared anyway (default: configs/presets/*.yaml)",
+    )  # fmt: skip
+    files.add_argument(
+        "--output", type=Path, default=Path("output/comparison"), help="folder for the results (default: %(default)s)"
+    )
+    files.add_argument("--overwrite", action="store_true", help="replace result files that are there")
+    parser.add_argument(
+        "--tuning-images", type=int, default=100, metavar="N",
+        help="tune on at most so many images of each half, chosen at random (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the halves, the tuning images and the intervals (default: %(default)s)"
+    )
+    add_workers_argument(parser)
+    return parser

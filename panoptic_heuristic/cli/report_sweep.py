@@ -1,0 +1,161 @@
+"""Reports finished sweeps of tools/sweep_fusion.py: the best setting, what it gains and where, and how sure that is.
+
+Several sweeps of one grid, such as those of several backbones, are also compared: whether the best setting of one
+holds for another.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any, Callable, List, Optional, Sequence
+
+from panoptic_heuristic.ablation.regions.store import open_store
+from panoptic_heuristic.ablation.report.attribution import attribution_blocks
+from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefix, make_report, write_report
+from panoptic_heuristic.ablation.report.sweep import Default
+from panoptic_heuristic.ablation.report.tuning import read_tuning
+from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.cli.common import make_output, progress_bar
+from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.fusion import Greedy, Pipeline
+
+_EXAMPLE = """\
+examples:
+  python tools/report_sweep.py sweep --output report --cache cache --image-root val2017
+
+  python tools/report_sweep.py sweep_r50 sweep_r101 --names R50 R101 --output report
+
+It writes report.html (one page, no other file needed), report.md with its figures as PNGs beside it, settings.csv (all
+settings, best first) and classes.csv (every class under the default and the best setting).
+"""
+
+
+@command
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Runs the command; see ``--help``."""
+    args = _parser().parse_args(argv)
+    _check(args)
+    names = _names(args.sweeps, args.names)
+    stores = _images(args)
+    results = [SweepResult(folder) for folder in args.sweeps]
+    attributions = _read(args, "attribution", attribution_blocks, results)
+    tunings = _read(args, "tuning", read_tuning, results)
+    reported = [
+        Reported(name, result, images, tuple(attribution or ()), tuning)
+        for name, result, images, attribution, tuning in zip(
+            names, results, stores, attributions, tunings, strict=True
+        )
+    ]
+    default = _default(args)
+    title = args.title or f"Fusion settings: {', '.join(names)}"
+    document, sweeps = make_report(reported, default, title, progress=progress_bar("compare"))
+    written = write_report(args.output, document, sweeps)
+    print(document.summary)
+    print(f"written: {', '.join(map(str, written[:4]))} and {len(written) - 4} figures")
+    return 0
+
+
+def _images(args: argparse.Namespace) -> List[Optional[Images]]:
+    """What pictures of each sweep are made of."""
+    number = len(args.sweeps)
+    if args.cache is None:
+        for name in ("gt_json", "gt_folder", "image_root"):
+            if getattr(args, name) is not None:
+                flag = name.replace("_", "-")
+                raise InputError(f"--{flag} is for pictures, which need the predictions, too: give --cache")
+        return [None] * number
+    if len(args.cache) != number:
+        raise InputError(f"--cache must name one folder per sweep, in their order: {number}, got {len(args.cache)}")
+    files = [_per_sweep(args, name) for name in ("gt_json", "gt_folder", "image_root")]
+    for root in files[2]:
+        if root is not None and not root.is_dir():
+            raise InputError(f"--image-root {root} is no folder")
+    return [
+        Images(open_store(cache, gt_json, gt_folder), image_root, args.pictures)
+        for cache, gt_json, gt_folder, image_root in zip(args.cache, *files, strict=True)
+    ]
+
+
+def _per_sweep(args: argparse.Namespace, name: str) -> List[Optional[Path]]:
+    """One value for each sweep, of a flag that may be given once for all of them."""
+    number, values = len(args.sweeps), getattr(args, name)
+    if values is None or len(values) == 1:
+        return (values or [None]) * number
+    if len(values) != number:
+        flag = name.replace("_", "-")
+        raise InputError(f"--{flag} must be given once, or once for each of the {number} sweeps; got {len(values)}")
+    return values
+
+
+def _read(args: argparse.Namespace, name: str, read: Callable, results: Sequence[SweepResult]) -> List[Any]:
+    """For each sweep what the report shows of another command's JSON; None if none is given."""
+    paths = getattr(args, name)
+    if paths is None:
+        return [None] * len(results)
+    if len(paths) != len(results):
+        raise InputError(f"--{name} must name one JSON per sweep, in their order: {len(results)}, got {len(paths)}")
+    return [read(path, result) for path, result in zip(paths, results, strict=True)]
+
+
+def _names(folders: Sequence[Path], names: Optional[Sequence[str]]) -> List[str]:
+    if names is not None and len(names) != len(folders):
+        raise InputError(f"--names must give one name per sweep: {len(folders)}, got {len(names)}")
+    chosen = list(names) if names is not None else [folder.resolve().name for folder in folders]
+    prefixes = [file_prefix(name) for name in chosen]
+    for place, prefix in enumerate(prefixes):
+        if prefix in prefixes[:place]:
+            first = chosen[prefixes.index(prefix)]
+            raise InputError(f"two sweeps are called {first!r} and {chosen[place]!r}; tell them apart with --names")
+    return chosen
+
+
+def _default(args: argparse.Namespace) -> Default:
+    return Default(
+        args.default_instances_score_thresh, args.default_overlap_threshold, args.default_stuff_area_thresh
+    )
+
+
+def _check(args: argparse.Namespace) -> None:
+    # Says what is wrong with a threshold in the words of the fusion itself.
+    score, overlap, stuff_area = dataclasses.astuple(_default(args))
+    Pipeline(Greedy(overlap), score, stuff_area)
+    if args.pictures < 0:
+        raise InputError(f"--pictures must be at least 0, got {args.pictures}")
+    if args.output.resolve() in [folder.resolve() for folder in args.sweeps]:
+        raise InputError(f"{args.output} holds a sweep with a settings.csv of its own; choose another --output")
+    make_output(args.output, args.overwrite)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP_DIR", help="folder of tools/sweep_fusion.py")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the report")
+    parser.add_argument("--overwrite", action="store_true", help="write into a folder that holds files already")
+    parser.add_argument("--title", help="of the report (default: made of the sweeps' names)")
+    parser.add_argument("--names", nargs="+", metavar="NAME", help="of the sweeps (default: their folders' names)")
+    default = parser.add_argument_group(
+        "the default", "what the best is compared with; of each threshold, the nearest in the grid"
+    )
+    for name in ("--default-instances-score-thresh", "--default-overlap-threshold"):
+        default.add_argument(name, type=float, default=0.5, metavar="T", help="default: %(default)s")
+    default.add_argument(
+        "--default-stuff-area-thresh",
+        type=float,
+        default=4096,
+        metavar="PIXELS",
+        help="default: %(default)s; a grid of fractions has its share of 640x480 pixels in its place",
+    )
+    images = parser.add_argument_group("pictures of the images that change most between the default and the best")
+    images.add_argument("--cache", type=Path, nargs="+", metavar="DIR", help="of tools/cache_predictions.py, per sweep")
+    images.add_argument(
+        "--gt-json", type=Path, nargs="+", metavar="JSON", help="ground truth (default: what the cache was made with)"
+    )
+    images.add_argument("--gt-folder", type=Path, nargs="+", metavar="DIR", help="the folder of its PNGs")
+    images.add_argument("--image-root", type=Path, nargs="+", metavar="DIR", help="the images (default: not drawn)")
+    images.add_argument("--pictures", type=int, default=6, metavar="N", help="how many images (default: %(default)s)")
+    others = parser.add_argument_group("results of other commands, one JSON per sweep")
+    others.add_argument("--attribution", type=Path, nargs="+", metavar="JSON", help="of tools/attribute_errors.py")
+    others.add_argument("--tuning", type=Path, nargs="+", metavar="JSON", help="of tools/tune_fusion.py")
+    return parser

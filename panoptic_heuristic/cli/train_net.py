@@ -1,0 +1,87 @@
+"""Train and evaluate a Panoptic FPN with configurable fusion.
+
+The options are those of Detectron2's own train_net.py.
+"""
+
+import argparse
+import os
+from typing import List, Optional
+
+from panoptic_heuristic.errors import InputError, command
+
+_EXAMPLES = """
+Examples:
+
+Train on a data set of one's own with 8 GPUs, starting from the config's weights:
+    $ tools/train_net.py --num-gpus 8 \\
+        --config-file configs/COCO-PanopticSegmentation/panoptic_heuristic_fpn_R_50_1x.yaml \\
+        DATASETS.PANOPTIC_YAML balloons.yaml DATASETS.TRAIN '("balloons_train",)' DATASETS.TEST '("balloons_val",)'
+
+Evaluate a checkpoint with other thresholds, and keep the predictions as PNGs and JSON:
+    $ tools/train_net.py --eval-only --config-file output/config.yaml MODEL.WEIGHTS output/model_best.pth \\
+        MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH 0.7 TEST.KEEP_PANOPTIC_PREDICTIONS True
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Detectron2's options, and the number of CPU processes."""
+    import panoptic_heuristic.detectron  # noqa: F401, I001  first: it makes Detectron2 importable
+    from detectron2.engine import default_argument_parser
+
+    parser = default_argument_parser(epilog=_EXAMPLES)
+    parser.description = __doc__
+    parser.add_argument(
+        "--num-cpu-processes", type=int, default=1, help="processes that share an evaluation on the CPU"
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Trains or evaluates in this process, one of possibly many."""
+    from detectron2.engine import default_setup
+    from detectron2.evaluation import verify_results
+    from detectron2.utils import comm
+
+    from panoptic_heuristic.detectron import trainer
+    from panoptic_heuristic.detectron.config import reference_schedule
+
+    cfg = set_up_config(args, distributed_rank=comm.get_rank())
+    default_setup(cfg, args)
+    trainer.log_fusion(cfg)
+    if args.eval_only:
+        results = trainer.evaluate(cfg, resume=args.resume)
+        if comm.is_main_process():
+            verify_results(cfg, results)
+    else:
+        trainer.warn_about_learning_rate(cfg, reference_schedule(args.config_file, args.opts))
+        trainer.train(cfg, resume=args.resume)
+
+
+def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
+    """The frozen config that the options ask for; its data set is registered."""
+    from detectron2.utils.logger import setup_logger
+
+    from panoptic_heuristic.detectron import load_config
+    from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.trainer import check_device
+
+    cfg, explicit = load_config(args.config_file, args.opts)
+    check_device(cfg)
+    os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
+    setup_logger(cfg.OUTPUT_DIR, distributed_rank=distributed_rank, name="panoptic_heuristic")
+    use_dataset_yaml(cfg, explicit)
+    cfg.freeze()
+    return cfg
+
+
+@command
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs the command; see ``--help``."""
+    args = build_parser().parse_args(argv)
+    if args.num_cpu_processes > 1 and not args.eval_only:
+        raise InputError("--num-cpu-processes shares an evaluation; training in several processes needs --num-gpus")
+
+    from panoptic_heuristic.detectron.launching import launch_processes
+
+    launch_processes(run, args)
+    return 0

@@ -1,0 +1,1 @@
+"""The rules of fusing, one per file: ``<stage>_<name>.py``."""

@@ -1,0 +1,100 @@
+"""The rule of Panoptic FPN (Kirillov et al., CVPR 2019), as in Detectron2 and panopticapi."""
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThreshold
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs
+from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.order import Order
+
+Placed = Tuple[Tensor, List[Tuple[int, int]]]
+"""A map, 0 where no instance is and k where the k-th that was kept is, and of every ranked instance the pixels of its
+mask and those that were free when its turn came."""
+
+
+@CLAIM_REGISTRY.register("greedy")
+@dataclass(frozen=True)
+class Greedy(HasOverlapThreshold):
+    """Instances take free pixels one after the other; those mostly claimed before are dropped.
+
+    An instance is dropped as ``empty`` if it has no pixel, as ``overlap`` if the fraction of its
+    area claimed before exceeds its threshold, and as ``covered`` if that leaves it no pixel;
+    otherwise it takes its free pixels. The fraction is compared in float64. Detectron2 emits a
+    segment without a pixel where this says ``covered``.
+    """
+
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
+        """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
+        instances = heads.instances
+        thresholds = [self.overlap_threshold_for(instances.category_ids[index]) for index in order.ranked]
+        place = place_on_cpu if instances.device.type == "cpu" else place_on_device
+        panoptic_seg, met = place(instances, order.ranked, thresholds)
+        areas: Dict[int, int] = {}
+        dropped: Dict[int, str] = {}
+        for index, (area, free_area), threshold in zip(order.ranked, met, thresholds, strict=True):
+            reason = drop_reason(area, free_area, threshold)
+            if reason is None:
+                areas[index] = free_area
+            else:
+                dropped[index] = reason
+        return Claim(panoptic_seg, areas, dropped)
+
+
+def drop_reason(area: int, free_area: int, threshold: float) -> Optional[str]:
+    """Why an instance is dropped, by its pixels, those of them that are free, and its threshold; None if it is not."""
+    if area == 0:
+        return "empty"
+    if (area - free_area) / area > threshold:
+        return "overlap"
+    return "covered" if free_area == 0 else None
+
+
+def place_on_cpu(instances: InstanceSet, ranked: Sequence[int], thresholds: Sequence[float]) -> Placed:
+    """Gives instances their free pixels in turn, for masks on the CPU.
+
+    Args:
+        instances: the things found.
+        ranked: their indices, best first.
+        thresholds: of each of ``ranked``: the fraction that may be claimed before.
+    """
+    panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32)
+    # By NumPy, whose operations on small arrays take a third of PyTorch's time.
+    ids, free = panoptic_seg.numpy(), np.ones(instances.image_size, dtype=bool)
+    met: List[Tuple[int, int]] = []
+    placed = 0
+    for index, threshold in zip(ranked, thresholds, strict=True):
+        crop = instances.crop(index)
+        mask, window = crop.mask.numpy(), free[crop.window]
+        taken = mask & window
+        met.append((int(np.count_nonzero(mask)), int(np.count_nonzero(taken))))
+        if drop_reason(*met[-1], threshold) is None:
+            placed += 1
+            np.copyto(ids[crop.window], placed, where=taken)
+            np.logical_xor(window, taken, out=window)
+    return panoptic_seg, met
+
+
+def place_on_device(instances: InstanceSet, ranked: Sequence[int], thresholds: Sequence[float]) -> Placed:
+    """The same on any device, which is asked once, at the end: whoever asks a GPU waits until it has done all before.
+
+    Arguments are those of :func:`place_on_cpu`.
+    """
+    panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32, device=instances.device)
+    placed = torch.zeros((), dtype=torch.int32, device=instances.device)
+    met = []
+    for index, threshold in zip(ranked, thresholds, strict=True):
+        crop = instances.crop(index)
+        window = panoptic_seg[crop.window]
+        free = crop.mask & (window == 0)
+        area, free_area = crop.mask.sum(), free.sum()
+        # As in drop_reason; 0 of 0 pixels is NaN, which is not kept.
+        kept = (free_area > 0) & ((area - free_area).double() / area.double() <= threshold)
+        placed = placed + kept
+        window.copy_(torch.where(free & kept, placed, window))
+        met.append(torch.stack([area, free_area]))
+    return panoptic_seg, [tuple(pair) for pair in torch.stack(met).tolist()] if met else []

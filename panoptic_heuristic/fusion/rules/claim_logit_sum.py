@@ -1,0 +1,102 @@
+"""Each pixel goes to the largest sum of semantic and mask logit, or to nobody."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, FrozenSet
+
+import torch
+from torch import Tensor
+
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThreshold
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
+from panoptic_heuristic.fusion.order import Order
+from panoptic_heuristic.fusion.semantics import SemanticMap
+from panoptic_heuristic.fusion.soft_channels import (
+    BoxVote,
+    Channels,
+    claim_of_winners,
+    inside_box,
+    mask_logits,
+    uncovered,
+)
+from panoptic_heuristic.fusion.soft_masks import check_probabilities
+
+WHO = "the claim rule logit_sum"
+
+
+@CLAIM_REGISTRY.register("logit_sum")
+@dataclass(frozen=True)
+class LogitSum(HasOverlapThreshold):
+    """Stuff, instances and the unknown compete for each pixel by their logits.
+
+    This is the panoptic head of UPSNet (Xiong et al., CVPR 2019) on heads that were not trained
+    with it. First, with the fractions in float64, an instance is dropped as ``empty`` if it has no
+    pixel, and as ``overlap`` if better instances of its own category that stay cover more than
+    ``overlap_threshold`` of its mask. Then the largest of these values wins a pixel:
+
+    - of each stuff label, its semantic logit;
+    - of each instance, inside its box rounded outwards only: the semantic logit of its category
+      plus the logit of its mask probability;
+    - of the unknown, the largest semantic logit of any thing, less the largest that an instance
+      found there has for its category; less 0 where there is no box. It is high where the semantic
+      head sees a thing of which there is no instance. What it wins is void.
+
+    Of equal values stuff wins before instances, the lower label and the better rank before others,
+    and the unknown never. An instance that wins no pixel is dropped as ``outvoted``. Stuff wins by
+    its logit and not by the label of the pixel, so that it also gets pixels with the label of a
+    thing, and stuff may be in the map that no label of the semantic head names. Pixels of instances
+    keep the head's label, for the veto, and for those that it takes back.
+
+    The semantic logit of a category is that of its channel, or of the one of all things (that means
+    no category) if it has none; of several channels the largest counts. Logits are compared as they
+    are, so a constant added to all of them changes the map: the unknown does not move with it.
+
+    UPSNet's ``overlap_threshold`` is 0.3.
+    """
+
+    needs: ClassVar[FrozenSet[Need]] = frozenset({Need.LOGITS, Need.ROI_PROBABILITIES})
+
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
+        """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`.
+
+        Raises:
+            InputError: there are no RoI mask probabilities or no semantic logits, or no channel means
+                the category of an instance, or things.
+        """
+        instances = heads.instances
+        check_probabilities(instances, WHO)
+        channels = Channels.of(heads, WHO)
+        kept, dropped = uncovered(
+            instances,
+            order.ranked,
+            self.overlap_threshold_for,
+            within_category=True,
+        )
+        stuff, stuff_labels = channels.largest(channels.stuff)
+        vote = BoxVote(stuff)
+        found = torch.full_like(stuff, -torch.inf)
+        for place, index in enumerate(kept, start=1):
+            soft = inside_box(instances, index)
+            semantic, _ = channels.largest(channels.of_thing(instances.category_ids[index]), soft.window)
+            vote.enter(place, soft.window, semantic + mask_logits(soft.values))
+            found[soft.window] = torch.maximum(found[soft.window], semantic)
+        unknown = channels.largest(channels.things)[0] - found.masked_fill(found == -torch.inf, 0)
+        is_unknown = unknown > vote.best
+        winner = vote.winner.masked_fill(is_unknown, 0)
+        stuff_labels.masked_fill_(is_unknown, -1)
+        semantics = _relabelled(heads.semantics, stuff_labels, winner > 0)
+        return dataclasses.replace(claim_of_winners(winner, kept, dropped), semantics=semantics)
+
+
+def _relabelled(semantics: SemanticMap, stuff_labels: Tensor, has_instance: Tensor) -> SemanticMap:
+    """The labels by which stuff fills what instances leave free.
+
+    Args:
+        semantics: the head's.
+        stuff_labels: (H, W) int64: the stuff that won, -1 for none.
+        has_instance: (H, W) bool: the pixels that keep the head's label.
+    """
+    meaning = semantics.label_to_category
+    void = next((label for label, category_id in meaning.items() if category_id is None), max(meaning) + 1)
+    labels = stuff_labels.masked_fill(stuff_labels < 0, void)
+    return semantics.with_labels(semantics.labels.long().where(has_instance, labels), {**meaning, void: None})

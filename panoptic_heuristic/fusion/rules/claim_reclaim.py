@@ -1,0 +1,181 @@
+"""A later instance that lies on top takes back its pixels from those placed before."""
+
+from dataclasses import dataclass, field
+from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
+
+import torch
+from torch import Tensor
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, renumbered
+from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
+from panoptic_heuristic.fusion.instances import Crop, InstanceSet
+from panoptic_heuristic.fusion.order import Order
+from panoptic_heuristic.fusion.parameters import check_choice, check_number, numbers_of_categories, thing_pairs
+from panoptic_heuristic.fusion.soft_masks import SoftCrop, check_probabilities, soft_crop
+
+ON_TOP = ("area", "mean_probability", "precedence")
+"""How to tell which of two instances lies on top."""
+
+
+@CLAIM_REGISTRY.register("reclaim")
+@dataclass(frozen=True)
+class Reclaim:
+    """The greedy rule, but what lies on top gets contested pixels, whatever its rank.
+
+    OCFusion (Lazarow et al., CVPR 2020) learns which of two instances occludes the other; PKU_360's
+    entry to the COCO challenge of 2018 has a table of categories. Instances come one after the
+    other. Where one shares pixels with a segment placed before, and they are at least
+    ``intersection_threshold`` of its mask or of the segment, it takes them if it lies on top:
+
+    - ``area``: its mask is no larger than ``area_ratio`` times the other's mask;
+    - ``mean_probability``: the mean of its mask probability over these pixels is larger;
+    - ``precedence``: the pair of their categories is in the table. Pairs do not chain.
+
+    Then it is dropped as ``empty`` if it has no pixel, as ``overlap`` if the fraction of its mask
+    that it does not get exceeds its ``overlap_threshold``, and as ``covered`` if it gets none; it
+    takes nothing in that case. Segments that lost pixels are looked at again at once: one without a
+    pixel is dropped as ``covered``, and one that now lacks more of its mask than its
+    ``overlap_threshold`` allows as ``overlap``. What such a segment still had is free again, for
+    later instances and then for stuff; earlier ones that were dropped do not come back. Fractions
+    and means are compared in float64.
+
+    Attributes:
+        overlap_threshold: in [0, 1]. At 1 there is no overlap test, as in PKU_360's.
+        intersection_threshold: in [0, 1].
+        on_top: one of :data:`ON_TOP`. ``mean_probability`` needs RoI mask probabilities.
+        area_ratio: in [0, 1], for ``area``. At the default an instance takes at most half of
+            another's mask, so that alone it cannot make the default ``overlap_threshold`` drop one
+            that had all its pixels.
+        precedence: pairs (above, below) of dataset category ids of things, for ``precedence``; with
+            none of them nothing lies on top.
+        overlap_threshold_of: for instances of single categories, in place of ``overlap_threshold``;
+            keys are dataset category ids of things.
+
+    Raises:
+        InputError: a value is out of its interval, or is for another ``on_top``.
+    """
+
+    overlap_threshold: float = 0.5
+    intersection_threshold: float = 0.2
+    on_top: str = "area"
+    area_ratio: float = 0.5
+    precedence: Sequence[Tuple[int, int]] = ()
+    overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("overlap_threshold", "intersection_threshold", "area_ratio"):
+            check_number(name, getattr(self, name), 0, 1)
+        check_choice("on_top", self.on_top, ON_TOP)
+        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
+        object.__setattr__(self, "overlap_threshold_of", values)
+        object.__setattr__(self, "precedence", thing_pairs("precedence", self.precedence))
+        for name, owner in (("area_ratio", "area"), ("precedence", "precedence")):
+            if self.on_top != owner and getattr(self, name) != getattr(Reclaim, name):
+                raise InputError(f"{name} means nothing while on_top is {self.on_top!r}; leave it out")
+
+    @property
+    def needs(self) -> FrozenSet[Need]:
+        """See :func:`panoptic_heuristic.fusion.head_outputs.needs_of`."""
+        return frozenset({Need.ROI_PROBABILITIES} if self.on_top == "mean_probability" else ())
+
+    def claim(self, heads: HeadOutputs, order: Order) -> Claim:
+        """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`.
+
+        Raises:
+            InputError: ``mean_probability`` without RoI mask probabilities.
+        """
+        instances = heads.instances
+        if self.on_top == "mean_probability":
+            check_probabilities(instances, "on_top 'mean_probability'")
+        placing = _Placing(self, instances)
+        for index in order.ranked:
+            placing.place(index)
+        return placing.claim()
+
+    def allows(self, category_id: int, area: int, kept_area: int) -> bool:
+        """Whether an instance stays in the map.
+
+        Args:
+            category_id: of the instance.
+            area: the pixels of its mask, at least 1.
+            kept_area: how many of them it has.
+        """
+        return (area - kept_area) / area <= self.overlap_threshold_of.get(category_id, self.overlap_threshold)
+
+
+class _Placing:
+    """The map while instances are placed. An instance has the value index + 1 there."""
+
+    def __init__(self, rule: Reclaim, instances: InstanceSet):
+        self.rule = rule
+        self.instances = instances
+        self.panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32, device=instances.device)
+        self.mask_areas: Dict[int, int] = {}
+        self.areas: Dict[int, int] = {}
+        self.dropped: Dict[int, str] = {}
+        self.soft_crops: Dict[int, SoftCrop] = {}
+
+    def place(self, index: int) -> None:
+        """Gives an instance its pixels, or drops it; then drops those that lost too many by it."""
+        crop = self.instances.crop(index)
+        window = self.panoptic_seg[crop.window]
+        # By value in the map, so that the first are the free ones.
+        shared = torch.bincount(window.masked_select(crop.mask), minlength=len(self.instances) + 1).tolist()
+        self.mask_areas[index] = sum(shared)
+        if not self.mask_areas[index]:
+            self.dropped[index] = "empty"
+            return
+        victims = [other for other in self.areas if self._takes(index, other, shared, crop, window)]
+        area = shared[0] + sum(shared[other + 1] for other in victims)
+        if not self._allows(index, area):
+            self.dropped[index] = "overlap"
+        elif area == 0:
+            self.dropped[index] = "covered"
+        else:
+            taken = window == 0
+            for other in victims:
+                taken |= window == other + 1
+                self.areas[other] -= shared[other + 1]
+            window.masked_fill_(taken & crop.mask, index + 1)
+            self.areas[index] = area
+            self._look_again(victims)
+
+    def claim(self) -> Claim:
+        """The outcome, when all are placed."""
+        kept = [index + 1 for index in self.areas]
+        return Claim(renumbered(self.panoptic_seg, kept, len(self.instances)), self.areas, self.dropped)
+
+    def _takes(self, index: int, other: int, shared: List[int], crop: Crop, window: Tensor) -> bool:
+        """Whether an instance takes the pixels it shares with a segment."""
+        pixels = shared[other + 1]
+        if not pixels:
+            return False
+        fraction = max(pixels / self.mask_areas[index], pixels / self.areas[other])
+        return fraction >= self.rule.intersection_threshold and self._on_top(index, other, crop, window)
+
+    def _on_top(self, index: int, other: int, crop: Crop, window: Tensor) -> bool:
+        rule, category_ids = self.rule, self.instances.category_ids
+        if rule.on_top == "area":
+            return self.mask_areas[index] / self.mask_areas[other] <= rule.area_ratio
+        if rule.on_top == "precedence":
+            return (category_ids[index], category_ids[other]) in rule.precedence
+        contested = Crop(crop.x0, crop.y0, crop.mask & (window == other + 1))
+        # Over the same pixels, so that sums compare as means do.
+        return self._soft(index).total(contested) > self._soft(other).total(contested)
+
+    def _soft(self, index: int) -> SoftCrop:
+        if index not in self.soft_crops:
+            self.soft_crops[index] = soft_crop(self.instances, index)
+        return self.soft_crops[index]
+
+    def _allows(self, index: int, kept_area: int) -> bool:
+        return self.rule.allows(self.instances.category_ids[index], self.mask_areas[index], kept_area)
+
+    def _look_again(self, victims: Sequence[int]) -> None:
+        for other in victims:
+            if self.areas[other] and self._allows(other, self.areas[other]):
+                continue
+            self.dropped[other] = "overlap" if self.areas.pop(other) else "covered"
+            window = self.panoptic_seg[self.instances.crop(other).window]
+            window.masked_fill_(window == other + 1, 0)

@@ -1,0 +1,1 @@
+"""Result files of any two heads: reading, fusing and caching them."""

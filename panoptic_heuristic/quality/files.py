@@ -1,0 +1,165 @@
+"""Scores maps on disk against ground truth on disk: reads each pair once, counts, and adds.
+
+Nothing of an image but its counts outlives it, so that memory does not depend on the number of images.
+"""
+
+import functools
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID
+from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm
+from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
+from panoptic_heuristic.formats.workers import ordered_map
+from panoptic_heuristic.quality import (
+    Comparison,
+    ImageMeasures,
+    MeasureSettings,
+    compare,
+    measure_comparison,
+    repeated_crowds,
+)
+
+# Images a worker takes at a time: few, so that Ctrl-C, which waits for them, is soon obeyed.
+_IMAGES_PER_TASK = 4
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How images are read and measured.
+
+    Attributes:
+        categories: the data set's categories.
+        settings: what to measure.
+        gt_form: how label-divisor values of the ground truth are made; None if it has a JSON.
+        prediction_form: the same of the predictions.
+    """
+
+    categories: Categories
+    settings: MeasureSettings
+    gt_form: Optional[LabelDivisorForm] = None
+    prediction_form: Optional[LabelDivisorForm] = None
+
+
+@dataclass(frozen=True)
+class ScoredImage:
+    """One image's counts, and what is odd about its ground truth.
+
+    Attributes:
+        image_id: the image.
+        measures: its counts.
+        warnings: pairs of a kind and a sentence.
+    """
+
+    image_id: int
+    measures: ImageMeasures
+    warnings: Tuple[Tuple[str, str], ...]
+
+
+class Warnings:
+    """Collects warnings: of each kind how many there are, and the first few sentences."""
+
+    def __init__(self):
+        self._number: Counter = Counter()
+        self._images: Counter = Counter()
+        self._first: Dict[str, List[str]] = {}
+
+    def add(self, warnings: Iterable[Tuple[str, str]]) -> None:
+        """Adds those of one image."""
+        kinds = set()
+        for kind, text in warnings:
+            kinds.add(kind)
+            self._number[kind] += 1
+            first = self._first.setdefault(kind, [])
+            if len(first) < _FEW:
+                first.append(text)
+        self._images.update(kinds)
+
+    def lines(self) -> List[str]:
+        """One line per sentence kept, and one for the rest of its kind."""
+        lines = []
+        for kind, first in self._first.items():
+            lines += [f"warning ({kind}): {text}" for text in first]
+            if self._number[kind] > len(first):
+                more = self._number[kind] - len(first)
+                lines.append(f"warning ({kind}): {more} more, in {self._images[kind]} images altogether")
+        return lines
+
+
+def score_images(
+    images: Sequence[ImagePair],
+    scorer: Scorer,
+    *,
+    workers: int = 1,
+    progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
+) -> Iterator[ScoredImage]:
+    """Scores images one after the other.
+
+    Args:
+        images: what to score.
+        scorer: how.
+        workers: number of processes; 1 works in this one. The results do not depend on it.
+        progress: wraps the iterable of results, given their number; tqdm fits.
+
+    Yields:
+        one result per image, in order.
+
+    Raises:
+        InputError: a file is missing or wrong, or a map and its segments disagree; the image is named.
+    """
+    if len(images) <= workers * _IMAGES_PER_TASK:
+        workers = min(workers, 1)
+    score = functools.partial(score_image, scorer=scorer)
+    with ordered_map(score, images, workers=workers, chunk=_IMAGES_PER_TASK) as results:
+        yield from progress(results, len(images))
+
+
+def score_image(pair: ImagePair, scorer: Scorer) -> ScoredImage:
+    """Reads and measures one image; errors are those of :func:`score_images`."""
+    gt_ids, gt_segments = read_map(pair.gt, pair.size, scorer.categories, scorer.gt_form)
+    if pair.prediction is None:
+        pred_ids, pred_segments = np.zeros_like(gt_ids), ()
+    else:
+        pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, scorer.categories, scorer.prediction_form)
+    try:
+        comparison = compare(
+            gt_ids, gt_segments, pred_ids, pred_segments, scorer.categories, all_crowds=scorer.settings.all_crowds
+        )
+    except InputError as error:
+        where = pair.gt.path if pair.prediction is None else pair.prediction.path
+        raise InputError(f"{where}, image {pair.image_id}: {error}") from error
+    measures = measure_comparison(comparison, scorer.categories, scorer.settings)
+    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_ids, gt_segments, comparison, scorer)))
+
+
+def _warnings(
+    pair: ImagePair,
+    gt_ids: np.ndarray,
+    gt_segments: Sequence[Mapping[str, Any]],
+    comparison: Comparison,
+    scorer: Scorer,
+) -> Iterator[Tuple[str, str]]:
+    for segment, gt in zip(gt_segments, comparison.gt_segments, strict=True):
+        area = gt.area
+        where = f"{pair.gt.path}, segment {segment['id']}"
+        if not area:
+            counted = "a crowd, so nothing is missed" if segment.get("iscrowd", 0) else "counted as missed"
+            yield "no pixel", f"{where}: the JSON lists it, but it has no pixel in the PNG; {counted}"
+        elif segment.get("area", area) != area:
+            yield "area", f"{where}: the JSON says area {segment['area']!r}; counted are the PNG's {area} pixels"
+    if comparison.unlisted_pixels:
+        listed = {VOID_ID, *(segment["id"] for segment in gt_segments)}
+        unlisted = [value for value in np.unique(gt_ids).tolist() if value not in listed]
+        some = ", ".join(map(str, unlisted[:_FEW]))
+        text = f"the JSON does not list {len(unlisted)} of its segments ({some}); they are neither void nor a segment"
+        yield "unlisted", f"{pair.gt.path}: {text}"
+    for category_id in repeated_crowds(gt_segments):
+        name = scorer.categories[category_id].name
+        rule = "all of them count" if scorer.settings.all_crowds else "only the last one counts, as in panopticapi"
+        yield "several crowds", f"{pair.gt.path}: category {category_id} ({name}) has several crowd segments; {rule}"

@@ -1,0 +1,1 @@
+"""Seeded scenes and the built-in data set, shared by tests, benchmarks and the demo."""

@@ -1,0 +1,150 @@
+import json
+
+import numpy as np
+import pytest
+
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.regions.build import build_regions
+from panoptic_heuristic.ablation.regions.store import RegionStore, open_store, remember_gt
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json
+from panoptic_heuristic.formats.files import read_json, write_json
+from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return small_scenes(3)
+
+
+@pytest.fixture
+def files(tmp_path, scenes):
+    return write_cache(tmp_path / "cache", scenes), *write_gt(tmp_path / "gt", scenes)
+
+
+def equal(one, other):
+    names = (
+        "pixels", "semantic", "gt_place", "cover", "scores", "category_ids", "semantic_agreement", "boxes",
+        "agreeing", "first_labels",
+    )  # fmt: skip
+    return one.image_size == other.image_size and all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in names
+    )
+
+
+def test_regions_are_kept_and_come_back_as_they_were(files, scenes):
+    store = open_store(*files)
+    for image_id in store.image_ids:
+        first = store.read(image_id)
+        path = files[0] / "regions" / f"{image_id}.arrays"
+        before = path.stat().st_mtime_ns
+        again = store.read(image_id)
+        assert path.stat().st_mtime_ns == before
+        manifest = store.cache.manifest
+        built = build_regions(
+            store.cache.read(image_id), manifest.label_to_category, manifest.categories, *store.gt_of(image_id)
+        )
+        for regions in (first, again):
+            assert equal(regions, built)
+            assert regions.gt.ids.tolist() == built.gt.ids.tolist()
+            assert regions.gt.iscrowd.tolist() == built.gt.iscrowd.tolist()
+            assert np.isnan(regions.mask_quality).all()
+
+
+def test_regions_with_their_best_stuff_are_kept_beside_the_others(tmp_path, scenes):
+    cache = write_cache(tmp_path / "cache", scenes, stuff_probability=0.25)
+    store = open_store(cache, *write_gt(tmp_path / "gt", scenes))
+    plain, told_apart = store.read(1), store.read(1, with_best_stuff=True)
+    assert len(told_apart.pixels) > len(plain.pixels) and told_apart.best_stuff.any()
+    assert plain.best_stuff is None
+    for again, first in ((store.read(1), plain), (store.read(1, with_best_stuff=True), told_apart)):
+        assert equal(again, first)
+    assert store.read(1, with_best_stuff=True).best_stuff.tolist() == told_apart.best_stuff.tolist()
+    for folder in ("regions", "regions_with_best_stuff"):
+        assert (cache / folder / "1.arrays").exists()
+
+
+def test_corrected_ground_truth_gives_other_regions_and_leaves_the_predictions(files, tmp_path, scenes):
+    store = open_store(*files)
+    before, predictions = store.read(1), store.cache.path_of(1).read_bytes()
+    # The PNG of another image of the same size is put in its place.
+    other = (files[2] / store._image_of[2].png_name).read_bytes()
+    (files[2] / store._image_of[1].png_name).write_bytes(other)
+    after = store.read(1)
+    assert not np.array_equal(before.gt_areas, after.gt_areas)
+    assert store.cache.path_of(1).read_bytes() == predictions
+
+
+def test_a_crowd_that_is_none_any_more_is_seen(files):
+    store = open_store(*files)
+    store.read(0)
+    data = read_json(files[1])
+    annotation = next(one for one in data["annotations"] if one["image_id"] == 0)
+    annotation["segments_info"][0]["iscrowd"] = 1 - annotation["segments_info"][0]["iscrowd"]
+    write_json(files[1], data)
+    fresh = open_store(*files)
+    assert fresh.fingerprint(0) != store.fingerprint(0)
+    assert fresh.read(0).gt.iscrowd.tolist() != store.read(0).gt.iscrowd.tolist()
+
+
+def test_other_predictions_give_other_regions(files, scenes):
+    store = open_store(*files)
+    before = store.read(0)
+    predictions = store.cache.read(0)
+    object.__setattr__(predictions, "scores", predictions.scores / 2)
+    store.cache.write(predictions)
+    assert np.array_equal(store.read(0).scores, before.scores / 2)
+
+
+def test_the_ground_truth_a_cache_was_made_with_is_found_again(files):
+    remember_gt(PredictionCache.open(files[0]), files[1], files[2])
+    assert open_store(files[0]).image_ids == (0, 1, 2)
+
+
+def edited(path, change):
+    data = read_json(path)
+    change(data)
+    write_json(path, data)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda data: data["annotations"].pop(1), ["no annotation of 1 of the 3 images", "such as 1"]),
+        (lambda data: data["images"].pop(1) and data["annotations"].pop(1), ["another data set"]),
+        (lambda data: data["images"][1].update(height=9), ["image 1 is 65x48", "65x9"]),
+        (lambda data: data["categories"][1].update(name="x"), ["another data set", "category 2"]),
+        (lambda data: data["categories"].append({"id": 77, "name": "x", "isthing": 0}), ["category 77", "not there"]),
+    ],
+)
+def test_ground_truth_of_another_data_set_is_told(files, change, words):
+    edited(files[1], change)
+    with pytest.raises(InputError) as caught:
+        open_store(*files)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_what_is_missing_is_told(files, tmp_path):
+    with pytest.raises(InputError, match="--gt-json and --gt-folder"):
+        open_store(files[0])
+    with pytest.raises(InputError, match="belong together"):
+        open_store(files[0], files[1])
+    with pytest.raises(InputError, match="no manifest.json"):
+        open_store(tmp_path, *files[1:])
+    store = open_store(*files)
+    store.cache.path_of(1).unlink()
+    with pytest.raises(InputError, match=r"1\.arrays"):
+        store.read(1)
+    (files[2] / store._image_of[2].png_name).unlink()
+    with pytest.raises(InputError, match=r"cannot read .*\.png"):
+        store.read(2)
+
+
+def test_a_cache_of_no_image_is_told(files):
+    manifest = files[0] / "manifest.json"
+    data = json.loads(manifest.read_text())
+    data["images"] = []
+    manifest.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="of no image"):
+        RegionStore(PredictionCache.open(files[0]), read_panoptic_json(files[1]), files[2])

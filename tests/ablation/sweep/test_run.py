@@ -1,0 +1,384 @@
+import dataclasses
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.regions.stages import ranked_instances
+from panoptic_heuristic.ablation.regions.store import open_store
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import (
+    BUCKETS,
+    SweepJob,
+    SweepResult,
+    bucket_path,
+    merge_sweeps,
+    missing_buckets,
+    run_sweep,
+)
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import (
+    CLAIM_REGISTRY,
+    ORDER_REGISTRY,
+    BestStuff,
+    Claim,
+    Components,
+    DenseCrf,
+    DroppedToVoid,
+    NextBest,
+    Nms,
+    Order,
+    Pipeline,
+    Power,
+    Reclaim,
+    SemanticGate,
+    SemanticVeto,
+    fuse,
+)
+from panoptic_heuristic.quality import add_counts, count_image
+from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+
+GRID = Grid(
+    (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.6), ClaimSetting("per_pixel", None)),
+    (0.05, 0.3, 0.6),
+    (StuffLimit(0.0, 0.0), StuffLimit(200.0, 0.0), StuffLimit(0.0, 0.1)),
+)
+ALL = range(BUCKETS)
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return small_scenes(5)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, scenes):
+    folder = tmp_path_factory.mktemp("sweep")
+    return open_store(write_cache(folder / "cache", scenes, score_floor=0.05), *write_gt(folder / "gt", scenes))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, store):
+    folder = tmp_path_factory.mktemp("swept")
+    run_sweep(SweepJob(store, GRID, folder), ALL)
+    return folder
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def by_pixels(store, setting):
+    """The counts of all images as fusing and scoring gives them."""
+    manifest = store.cache.manifest
+    total = []
+    for image_id in store.image_ids:
+        predictions, pipeline = store.cache.read(image_id), setting.pipeline()
+        semantics = manifest.semantics_of(predictions, pipeline)
+        result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
+        ids, segments = store.gt_of(image_id)
+        total.append(count_image(ids, segments, result.panoptic_seg.numpy(), result.segments_info, manifest.categories))
+    return add_counts(total)
+
+
+def test_each_setting_counts_what_its_pixels_count(store, swept):
+    result = SweepResult(swept)
+    counts = result.total()
+    assert counts.images == 5
+    for number, setting in enumerate(result.grid.settings):
+        assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+
+
+OTHER_STAGES = {
+    "box nms": Pipeline(suppress=Nms(0.3, "box")),
+    "s g and gate": Pipeline(order=Power(1, 0, 1), suppress=SemanticGate(0.2)),
+    "veto and area": Pipeline(veto=SemanticVeto(0.3), thing_area_thresh=40),
+}
+
+
+@pytest.mark.parametrize("base", OTHER_STAGES.values(), ids=OTHER_STAGES)
+def test_other_stages_count_what_their_pixels_count(tmp_path, store, base):
+    grid = dataclasses.replace(GRID, base=base)
+    assert SweepJob(store, grid, tmp_path).claims_by_pixels == ()
+    run_sweep(SweepJob(store, grid, tmp_path), ALL)
+    result = SweepResult(tmp_path)
+    counts = result.total()
+    assert result.grid == grid
+    for number, setting in enumerate(grid.settings):
+        assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+
+
+@pytest.fixture(scope="module")
+def full_store(tmp_path_factory, scenes):
+    """Of a cache with all there can be."""
+    folder = tmp_path_factory.mktemp("full")
+    kept = {"score_floor": 0.05, "stuff_probability": 0.25, "logits": True}
+    return open_store(write_cache(folder / "cache", scenes, **kept), *write_gt(folder / "gt", scenes))
+
+
+@pytest.mark.parametrize("stuff", [DroppedToVoid(), DroppedToVoid("before")], ids=["after", "before"])
+def test_pixels_that_are_left_over_are_counted_on_regions(tmp_path, full_store, swept, stuff):
+    claims = (*GRID.claims, ClaimSetting("class_aware", 0.6), ClaimSetting("reclaim", 0.6))
+    grid = Grid(claims, GRID.cutoffs, GRID.stuff_limits, Pipeline(stuff=stuff, leftover=BestStuff(0.25)))
+    job = SweepJob(full_store, grid, tmp_path)
+    assert job.claims_by_pixels == ()
+    run_sweep(job, ALL)
+    counts = SweepResult(tmp_path).total()
+    for number, setting in enumerate(grid.settings):
+        assert counts.of_setting(number, job.categories) == by_pixels(full_store, setting)
+    assert counts.iou_sum.any() and not np.array_equal(
+        counts.iou_sum[:, : len(GRID)], SweepResult(swept).total().iou_sum
+    )
+
+
+# Rules that need RoI probabilities, logits, both, and a floor that the cache does not know.
+PIXEL_GRIDS = {
+    "pixel_argmax": Grid((ClaimSetting("pixel_argmax", None), ClaimSetting("greedy", 0.5)), (0.3,), GRID.stuff_limits),
+    "next_best": Grid(GRID.claims[1:2], (0.3,), GRID.stuff_limits, Pipeline(stuff=NextBest(probability_floor=0.2))),
+    "logit_sum": Grid((ClaimSetting("logit_sum", 0.3), *GRID.claims[1:]), (0.3,), GRID.stuff_limits[1:]),
+    "best_stuff": Grid(GRID.claims[1:2], (0.3,), GRID.stuff_limits, Pipeline(leftover=BestStuff(0.3))),
+    "mean_probability": Grid(
+        (ClaimSetting("reclaim", 0.5, (("on_top", "mean_probability"),)),), (0.3,), GRID.stuff_limits
+    ),
+}
+
+
+@pytest.mark.parametrize("grid", PIXEL_GRIDS.values(), ids=PIXEL_GRIDS)
+def test_rules_that_need_pixels_have_them_from_the_cache(tmp_path, full_store, grid):
+    job = SweepJob(full_store, grid, tmp_path)
+    assert job.claims_by_pixels[:1] == (0,)
+    run_sweep(job, ALL)
+    counts = SweepResult(tmp_path).total()
+    for number, setting in enumerate(grid.settings):
+        assert counts.of_setting(number, job.categories) == by_pixels(full_store, setting)
+    assert counts.tp[:, 0].any()
+
+
+def test_what_a_rule_gets_does_not_depend_on_the_others(tmp_path, full_store):
+    """What is kept of the best stuff is exact, logits are not: they are for the rules that need them."""
+    base = Pipeline(leftover=BestStuff(0.25), stuff=DroppedToVoid())
+    claims = ClaimSetting("logit_sum", 0.3), ClaimSetting("pixel_argmax", None)
+    for name, chosen in (("both", claims), ("alone", claims[1:])):
+        run_sweep(SweepJob(full_store, Grid(chosen, (0.3,), GRID.stuff_limits[:1], base), tmp_path / name), ALL)
+    both, alone = (SweepResult(tmp_path / name).total() for name in ("both", "alone"))
+    assert both.iou_sum[:, 1:].tolist() == alone.iou_sum.tolist()
+
+
+@pytest.mark.parametrize(
+    "claim, base, words",
+    [
+        ("pixel_argmax", Pipeline(), ["the grid's claim=pixel_argmax needs RoI mask probabilities", "--store-logits"]),
+        ("reclaim", Pipeline(Reclaim(on_top="mean_probability")), ["claim=reclaim needs RoI", "--store-logits"]),
+        ("greedy", Pipeline(stuff=NextBest()), ["stuff=next_best needs semantic logits", "--store-logits"]),
+        ("greedy", Pipeline(stuff=DroppedToVoid(probability_floor=0.1)), ["stuff=void needs semantic logits"]),
+        ("greedy", Pipeline(leftover=BestStuff()), ["leftover=best_stuff needs the best stuff", "does not know that"]),
+        ("greedy", Pipeline(leftover=Components()), ["leftover=components needs semantic labels of single things"]),
+        ("greedy", Pipeline(border=DenseCrf()), ["border=dense_crf needs the image", "holds no images"]),
+        ("greedy", Pipeline(order=Power(1, 1)), ["order=power needs the mean mask probability", "was made without"]),
+    ],
+)
+def test_a_rule_that_needs_what_was_not_kept_is_refused(tmp_path, store, claim, base, words):
+    own = getattr(base.claim, "overlap_threshold", None) if claim != "pixel_argmax" else None
+    with pytest.raises(InputError) as caught:
+        SweepJob(store, Grid((ClaimSetting(claim, own),), (0.5,), GRID.stuff_limits[:1], base), tmp_path)
+    for word in [*words, str(store.cache.folder)]:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_boxes_and_floors_that_were_not_kept_are_refused(tmp_path, scenes):
+    files = write_cache(tmp_path / "c", scenes, stuff_probability=0.25), *write_gt(tmp_path / "t", scenes)
+    cache = open_store(*files).cache
+    cache.check_needs(Pipeline(leftover=BestStuff(0.25), suppress=Nms(kind="box")))
+    with pytest.raises(InputError, match="at a floor of 0.25 only; .* FLOOR, or .* --stuff-probability-floor"):
+        cache.check_needs(Pipeline(leftover=BestStuff(0.2)))
+    for image_id in range(len(scenes)):
+        predictions = cache.read(image_id)
+        cache.write(dataclasses.replace(predictions, boxes=np.full_like(predictions.boxes, np.nan)))
+    with pytest.raises(InputError, match="suppress=nms needs the boxes of the instance head, but .* was made without"):
+        cache.check_needs(Pipeline(suppress=Nms(kind="box")))
+
+
+def test_labels_that_mean_nothing_are_no_semantic_labels(store):
+    manifest = dataclasses.replace(store.cache.manifest, label_to_category={0: None, 1: None})
+    cache = PredictionCache(store.cache.folder, manifest)
+    with pytest.raises(InputError, match="veto=semantic_veto needs semantic labels, but no label of .* a category"):
+        cache.check_needs(Pipeline(veto=SemanticVeto()))
+
+
+def test_a_measure_that_was_not_kept_is_told(store):
+    grid = dataclasses.replace(GRID, base=Pipeline(order=Power(1, 1)))
+    message = "image 0: the order by power needs the mask_quality of each instance, but it was not kept"
+    with pytest.raises(InputError, match=message):
+        ranked_instances(store.read(0), grid)
+
+
+def test_boxes_that_were_not_kept_are_told(store):
+    grid = dataclasses.replace(GRID, base=Pipeline(suppress=Nms(kind="box")))
+    regions = store.read(0)
+    regions = dataclasses.replace(regions, boxes=np.full_like(regions.boxes, np.nan))
+    with pytest.raises(InputError, match="image 0: nms of kind 'box' needs the boxes of the instance head"):
+        ranked_instances(regions, grid)
+
+
+def test_another_order_is_another_sweep(tmp_path, store):
+    run_sweep(SweepJob(store, GRID, tmp_path), [0])
+    with pytest.raises(InputError, match="its grid differs"):
+        run_sweep(SweepJob(store, dataclasses.replace(GRID, base=Pipeline(order=Power(2))), tmp_path), [0])
+
+
+def test_workers_shards_and_merging_change_no_byte(store, swept, tmp_path):
+    expected = contents(swept)
+    run_sweep(SweepJob(store, GRID, tmp_path / "workers"), ALL, workers=2)
+    assert contents(tmp_path / "workers") == expected
+    for part in range(3):
+        run_sweep(SweepJob(store, GRID, tmp_path / f"part{part}"), ALL[part::3])
+        run_sweep(SweepJob(store, GRID, tmp_path / "together"), ALL[part::3])
+    assert contents(tmp_path / "together") == expected
+    merge_sweeps([tmp_path / f"part{part}" for part in (2, 0, 1)], tmp_path / "merged")
+    assert contents(tmp_path / "merged") == expected
+
+
+def test_a_stopped_sweep_goes_on_where_it_was(store, swept, tmp_path):
+    job = SweepJob(store, GRID, tmp_path)
+    assert run_sweep(job, ALL[:40]) == 40
+    assert missing_buckets(tmp_path) == list(range(40, BUCKETS))
+    assert run_sweep(job, ALL) == 60
+    assert contents(tmp_path) == contents(swept)
+
+
+def test_some_settings_come_bucket_by_bucket(swept):
+    result = SweepResult(swept)
+    parts = result.of_settings([7, 2])
+    assert len(parts) == BUCKETS
+    total = result.total()
+    assert sum(part.tp for part in parts).tolist() == total.tp[:, [7, 2]].tolist()
+    assert [part.images for part in parts[:6]] == [1, 1, 1, 1, 1, 0]
+
+
+@dataclass(frozen=True)
+class EveryOther:
+    """A rule no region can follow: each instance gets the even columns of its mask that are free."""
+
+    overlap_threshold: float = 0.5
+
+    def claim(self, heads, order):
+        instances = heads.instances
+        panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32)
+        areas, dropped = {}, {}
+        for index in order.ranked:
+            crop = instances.crop(index)
+            window = panoptic_seg[crop.window]
+            free = crop.mask & (window == 0)
+            free[:, (crop.x0 + 1) % 2 :: 2] = False
+            area = int(free.count_nonzero())
+            if area:
+                areas[index] = area
+                window.masked_fill_(free, len(areas))
+            else:
+                dropped[index] = "covered"
+        return Claim(panoptic_seg, areas, dropped)
+
+
+def test_a_rule_of_ones_own_is_swept_pixel_by_pixel_beside_the_others(store, swept, tmp_path):
+    CLAIM_REGISTRY.register("every_other")(EveryOther)
+    try:
+        grid = Grid((ClaimSetting("every_other", 0.5), GRID.claims[1]), GRID.cutoffs[1:], GRID.stuff_limits[:2])
+        run_sweep(SweepJob(store, grid, tmp_path), ALL)
+        result = SweepResult(tmp_path)
+        counts = result.total()
+        for number, setting in enumerate(grid.settings):
+            assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+    finally:
+        del CLAIM_REGISTRY._obj_map["every_other"]
+
+
+@dataclass(frozen=True)
+class LastFirst:
+    """An order that a sweep cannot know."""
+
+    def order(self, heads, candidates):
+        ranked = tuple(reversed(candidates))
+        return Order(ranked, tuple(map(float, ranked)), {})
+
+
+def test_with_an_order_of_ones_own_all_rules_are_swept_pixel_by_pixel(store, tmp_path):
+    ORDER_REGISTRY.register("last_first")(LastFirst)
+    try:
+        grid = Grid(GRID.claims[1:], GRID.cutoffs[1:2], GRID.stuff_limits[:2], Pipeline(order=LastFirst()))
+        job = SweepJob(store, grid, tmp_path)
+        assert (job.claims_by_regions, job.claims_by_pixels) == ((), (0, 1))
+        run_sweep(job, ALL)
+        result = SweepResult(tmp_path)
+        counts = result.total()
+        for number, setting in enumerate(grid.settings):
+            assert counts.of_setting(number, result.categories) == by_pixels(store, setting)
+    finally:
+        del ORDER_REGISTRY._obj_map["last_first"]
+
+
+def test_a_cutoff_below_what_the_cache_holds_is_refused(store, tmp_path):
+    grid = Grid(GRID.claims, (0.5, 0.04), GRID.stuff_limits)
+    with pytest.raises(InputError, match="instances_score_thresh 0.04, but .* below 0.05"):
+        SweepJob(store, grid, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_another_sweep_is_left_alone(store, swept, tmp_path):
+    grid = Grid(GRID.claims, (0.5,), GRID.stuff_limits)
+    before = contents(swept)
+    with pytest.raises(InputError, match="something else: its grid differs"):
+        run_sweep(SweepJob(store, grid, swept), ALL)
+    assert contents(swept) == before
+
+
+def test_shards_of_different_sweeps_do_not_merge(store, swept, tmp_path):
+    run_sweep(SweepJob(store, Grid(GRID.claims, (0.5,), GRID.stuff_limits), tmp_path / "other"), [0])
+    with pytest.raises(InputError, match="its grid differs"):
+        merge_sweeps([swept, tmp_path / "other"], tmp_path / "merged")
+    with pytest.raises(InputError, match="no shard of a sweep"):
+        merge_sweeps([tmp_path], tmp_path / "merged")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "other"])
+def test_a_damaged_shard_is_named(store, swept, tmp_path, damage):
+    merge_sweeps([swept], tmp_path / "part")
+    path = bucket_path(tmp_path / "part", 3)
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut": content[: len(content) // 2],
+            "flipped": content[:200] + bytes([content[200] ^ 1]) + content[201:],
+            "emptied": b"",
+            "other": b"hello\n" * 40,
+        }[damage]
+    )
+    with pytest.raises(InputError, match=r"buckets/03\.arrays is damaged"):
+        merge_sweeps([tmp_path / "part"], tmp_path / "merged")
+    with pytest.raises(InputError, match=r"buckets/03\.arrays is damaged"):
+        SweepResult(tmp_path / "part").total()
+
+
+def test_an_unfinished_sweep_says_what_it_lacks(store, tmp_path):
+    run_sweep(SweepJob(store, GRID, tmp_path), ALL[:97])
+    with pytest.raises(InputError, match="lacks 3 of 100 buckets, such as 97"):
+        SweepResult(tmp_path)
+
+
+def test_buckets_hold_every_image_once(store, tmp_path):
+    job = SweepJob(store, GRID, tmp_path)
+    images = list(itertools.chain.from_iterable(job.images_of(bucket) for bucket in ALL))
+    assert sorted(images) == list(store.image_ids)
+
+
+def test_counts_of_no_instances_at_all(tmp_path):
+    scenes = small_scenes(1, instances=0)
+    store = open_store(write_cache(tmp_path / "cache", scenes), *write_gt(tmp_path / "gt", scenes))
+    run_sweep(SweepJob(store, GRID, tmp_path / "swept"), ALL)
+    counts = SweepResult(tmp_path / "swept").total()
+    for number, setting in enumerate(GRID.settings):
+        assert counts.of_setting(number, store.cache.manifest.categories) == by_pixels(store, setting)
+    assert np.any(counts.tp)

@@ -1,0 +1,18 @@
+import pytest
+
+from tests.cli.small_training import SMALL_MODEL, Trained, run_command
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Trained:
+    """Some steps of training of a tiny model on four images of the built-in data set."""
+    folder = tmp_path_factory.mktemp("trained")
+    data, run = folder / "shapes", folder / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PANOPTIC_HEURISTIC_CACHE", str(folder / "cache"))
+        made = run_command("datasets/generate_shapes.py", ["--output", str(data), "--train", "4", "--val", "3"])
+        assert made.returncode == 0, made.stderr
+        overrides = ["DATASETS.PANOPTIC_YAML", str(data / "shapes.yaml"), "OUTPUT_DIR", str(run)]
+        done = run_command("tools/train_net.py", ["--config-file", str(SMALL_MODEL), *overrides])
+        assert done.returncode == 0, done.stderr
+    return Trained(run, data)

@@ -1,0 +1,79 @@
+"""tools/demo.py after its training: on a model that was trained for seconds."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from panoptic_heuristic.ablation.regions.store import open_store
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import BUCKETS, SweepJob, SweepResult, run_sweep
+from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.quality import summarize
+from tests.cli.small_training import ROOT
+
+
+@pytest.fixture(scope="module")
+def demo(load_tool):
+    return load_tool("demo")
+
+
+@pytest.fixture(scope="module")
+def ablated(demo, trained, tmp_path_factory):
+    """The demo's folder, with the small model in place of the one it trains."""
+    output = tmp_path_factory.mktemp("demo")
+    run = output / "run"
+    shutil.copytree(trained.folder, run)
+    shutil.copy(run / "model_final.pth", run / "model_best.pth")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        demo.ablate(output, trained.data / "val" / "images", run, folds=3)
+    return output
+
+
+@pytest.mark.slow
+def test_every_step_leaves_its_files(ablated):
+    with open(ablated / "sweep" / "settings.csv") as file:
+        assert len(list(csv.DictReader(file))) > 1000
+    for name in ("tuned/tuned.yaml", "tuned/tuning.json", "errors/attribution.json", "report/report.html"):
+        assert (ablated / name).stat().st_size > 100
+
+
+@pytest.mark.slow
+def test_the_sweep_gives_the_model_its_own_pq(ablated, trained, tmp_path):
+    """The small model was evaluated at the thresholds of its config; its cache has no floor above them."""
+    grid = Grid((ClaimSetting("greedy", 0.5),), (0.0,), (StuffLimit(30.0, 0.0),))
+    run_sweep(SweepJob(open_store(ablated / "cache"), grid, tmp_path), range(BUCKETS))
+    result = SweepResult(tmp_path)
+    summary = summarize(result.total().of_setting(0, result.categories), result.categories)
+    model = read_json(trained.folder / "inference" / "results.json")["panoptic_seg"]
+    for group, suffix in ((summary.all, ""), (summary.things, "_th"), (summary.stuff, "_st")):
+        for measure in ("pq", "sq", "rq"):
+            assert 100 * getattr(group, measure) == pytest.approx(model[measure.upper() + suffix], abs=1e-9)
+
+
+@pytest.mark.slow
+def test_run_again_it_goes_on_where_it_was(demo, ablated, trained, capfd, monkeypatch):
+    before = {path: path.read_bytes() for path in sorted((ablated / "sweep").rglob("*")) if path.is_file()}
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    demo.ablate(ablated, trained.data / "val" / "images", ablated / "run", folds=3)
+    printed = capfd.readouterr().out
+    assert "0 images run" in printed and "0 of 100 buckets counted now" in printed
+    assert {path: path.read_bytes() for path in sorted((ablated / "sweep").rglob("*")) if path.is_file()} == before
+
+
+def test_what_fails_is_told_with_its_last_line(demo, tmp_path, capsys):
+    (tmp_path / "run" / "inference").mkdir(parents=True)
+    (tmp_path / "run" / "inference" / "results.json").write_text(json.dumps({"panoptic_seg": {}}))
+    (tmp_path / "shapes").write_text("a file where the data set should go")
+    assert demo.main(["--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: datasets/generate_shapes.py failed (generate_shapes.py: ")
+    assert "generate.log" in error
+
+
+def test_an_output_that_is_a_file_is_told(demo, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert demo.main(["--output", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().err.startswith("error: cannot write to --output")

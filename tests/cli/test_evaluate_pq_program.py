@@ -1,0 +1,61 @@
+"""evaluate_pq.py as a program of its own."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.cli.evaluation_files import Files, many_images
+from tests.conftest import ROOT
+from tests.processes import interrupt_at_work, needs_proc, run
+from tests.tiny_panoptic import write_png
+
+TOOL = ROOT / "tools" / "evaluate_pq.py"
+
+
+@pytest.fixture
+def files(tmp_path):
+    return Files(tmp_path)
+
+
+def test_help_has_an_example_and_loads_nothing_heavy():
+    code = (
+        "import runpy, sys; sys.argv = ['evaluate_pq.py', '--help']\n"
+        f"try: runpy.run_path({str(TOOL)!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print('heavy:', sorted({'torch', 'detectron2', 'matplotlib', 'fvcore', 'scipy'} & set(sys.modules)))"
+    )
+    out = run(["-c", code]).stdout
+    assert "python tools/evaluate_pq.py --gt-json" in out
+    assert out.splitlines()[-1] == "heavy: []"
+
+
+def test_runs_from_the_command_line(files):
+    many_images(files, 20)
+    done = run([TOOL, *files.arguments, "--workers", "2", "--output", files.output])
+    assert (done.returncode, done.stderr) == (0, "")
+    shutil.rmtree(files.output)
+    os.remove(files.predictions.png(2))
+    done = run([TOOL, *files.arguments, "--workers", "2", "--output", files.output])
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert not files.output.exists()
+
+
+@needs_proc
+def test_ctrl_c_leaves_no_process_and_no_file(tmp_path):
+    # One noisy pair, named by ten thousand images: work for minutes out of a few files.
+    files = Files(tmp_path)
+    noise = np.random.default_rng(0).integers(1, 4, (600, 800))
+    for path in (files.data.png("val", 0), files.predictions.png(0)):
+        write_png(path, noise)
+    segments = [{"id": k, "category_id": 90, "iscrowd": 0} for k in (1, 2, 3)]
+    annotations = [{"image_id": k, "file_name": "0000.png", "segments_info": segments} for k in range(10000)]
+    with files.data.edit("val") as content:
+        content["images"] = [{"id": k, "file_name": "a.jpg", "height": 600, "width": 800} for k in range(10000)]
+        content["annotations"] = annotations
+    files.predictions.json.write_text(json.dumps({"annotations": annotations}))
+    arguments = [TOOL, *files.arguments, "--workers", "2", "--output", files.output]
+    assert interrupt_at_work(arguments) == (130, "", "stopped\n")
+    assert not files.output.exists()

@@ -1,0 +1,259 @@
+import csv
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.fusion import Pipeline
+from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep, small_store, swept
+
+DEFAULT = ["--default-stuff-area-thresh", "100"]
+
+
+@pytest.fixture(scope="module")
+def main(load_tool):
+    return load_tool("report_sweep").main
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A store, its images, and sweeps of two grids."""
+    folder = tmp_path_factory.mktemp("report")
+    store = small_store(folder)
+    swept(folder / "r50", store, GREEDY)
+    swept(folder / "mixed", store, MIXED)
+    (folder / "images").mkdir()
+    for image in store.cache.manifest.images:
+        noise = np.random.default_rng(image.image_id).integers(0, 255, (image.height, image.width, 3))
+        Image.fromarray(noise.astype(np.uint8)).save(folder / "images" / image.file_name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def second(folder):
+    """A sweep of the first grid with other counts."""
+    rng = np.random.default_rng(0)
+    return drawn_sweep(folder / "r101", GREEDY, [tuple(rng.integers(1, 9, 2) / 10) for _ in range(len(GREEDY))]).folder
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def pictures(folder):
+    argv = ["--cache", folder / "cache", "--gt-json", folder / "gt" / "panoptic.json"]
+    return [*map(str, argv), "--gt-folder", str(folder / "gt" / "panoptic"), "--image-root", str(folder / "images")]
+
+
+@pytest.fixture(scope="module")
+def report(main, folder):
+    """The report of one sweep with everything in it."""
+    assert main([str(folder / "r50"), "--output", str(folder / "out"), *DEFAULT, *pictures(folder)]) == 0
+    return folder / "out"
+
+
+class TestOneSweep:
+    def test_files(self, report):
+        assert sorted(contents(report)) == [
+            "classes.csv",
+            *(f"r50_change_{number}.png" for number in range(1, 7)),
+            "r50_curves.png",
+            "r50_heat_instances_score_thresh_overlap_threshold.png",
+            "r50_heat_instances_score_thresh_stuff_area_thresh.png",
+            "r50_heat_overlap_threshold_stuff_area_thresh.png",
+            "r50_things_stuff.png",
+            "report.html",
+            "report.md",
+            "settings.csv",
+        ]
+
+    def test_the_markdown_shows_every_picture_and_the_page_holds_it(self, report):
+        pngs = {name for name in contents(report) if name.endswith(".png")}
+        assert set(re.findall(r"!\[.*\]\((.*)\)", (report / "report.md").read_text())) == pngs
+        html = (report / "report.html").read_text()
+        assert html.count("data:image/png;base64,") == len(pngs)
+        assert "<h1>Fusion settings: r50</h1>" in html
+
+    def test_settings_are_those_of_the_sweep_best_first(self, report, folder):
+        rows = rows_of(report / "settings.csv")
+        assert list(rows[0])[:8] == [
+            "sweep", "rank", "setting", "claim", "overlap_threshold", "instances_score_thresh", "stuff_area_thresh",
+            "stuff_area_fraction",
+        ]  # fmt: skip
+        assert [row["rank"] for row in rows] == [str(1 + place) for place in range(len(GREEDY))]
+        pq = [float(row["pq_all"]) for row in rows]
+        assert pq == sorted(pq, reverse=True)
+        quality = SweepResult(folder / "r50").total().quality()
+        for row in rows:
+            number = int(row["setting"])
+            assert float(row["instances_score_thresh"]) == GREEDY.settings[number].instances_score_thresh
+            assert float(row["pq_all"]) == pytest.approx(100 * np.nanmean(quality.pq[:, number]), rel=1e-8)
+
+    def test_classes_under_the_default_and_the_best(self, report, folder):
+        best = int(rows_of(report / "settings.csv")[0]["setting"])
+        default = GREEDY.settings.index(Setting(ClaimSetting("greedy", 0.5), 0.5, StuffLimit(100.0, 0.0)))
+        result = SweepResult(folder / "r50")
+        counts = result.total()
+        names = [category.name for category in result.categories.values()]
+        rows = rows_of(report / "classes.csv")
+        assert rows
+        for row in rows:
+            place = names.index(row["name"])
+            assert int(row["tp_best"]) == counts.tp[place, best]
+            assert int(row["fp_default"]) == counts.fp[place, default]
+            assert int(row["fn_best"]) == counts.segments[place] - counts.tp[place, best]
+            assert float(row["pq_difference"]) == pytest.approx(
+                float(row["pq_best"]) - float(row["pq_default"]), abs=1e-6
+            )
+
+    def test_a_second_run_writes_the_same_bytes(self, report, main, folder, tmp_path):
+        assert main([str(folder / "r50"), "--output", str(tmp_path), *DEFAULT, *pictures(folder)]) == 0
+        assert contents(tmp_path) == contents(report)
+
+    def test_the_caution_stands_above_everything(self, report):
+        lines = (report / "report.md").read_text().splitlines()
+        notice = next(place for place, line in enumerate(lines) if line.startswith("> The best setting was chosen on"))
+        assert notice < lines.index("## Best settings")
+
+
+def test_what_is_printed(main, folder, tmp_path, capsys):
+    assert main([str(folder / "r50"), "--output", str(tmp_path / "new"), *DEFAULT, "--title", "A & B"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Best of 48 settings: PQ [\d.]+ with greedy, .*; default .* \(95 % interval\)\.", out[0])
+    assert out[1].startswith(f"written: {tmp_path / 'new' / 'report.html'}, ") and out[1].endswith(" and 5 figures")
+    html = (tmp_path / "new" / "report.html").read_text()
+    assert "<title>A &amp; B</title>" in html and "Images that change most" not in html
+
+
+def test_results_of_other_commands(main, folder, tmp_path, load_tool):
+    cache, gt = ["--cache", str(folder / "cache")], pictures(folder)[2:6]
+    assert load_tool("attribute_errors").main([*cache, *gt, "--output", str(tmp_path / "errors")]) == 0
+    argv = [*cache, *gt, "--output", str(tmp_path / "tuned"), "--stages", "global", "--folds", "2", "--workers", "1"]
+    assert load_tool("tune_fusion").main(argv) == 0
+    argv = ["--attribution", str(tmp_path / "errors" / "attribution.json")]
+    argv += ["--tuning", str(tmp_path / "tuned" / "tuning.json"), "--output", str(tmp_path / "report")]
+    assert main([str(folder / "r50"), *argv]) == 0
+    lines = (tmp_path / "report" / "report.md").read_text().splitlines()
+    assert "## Where errors come from" in lines and "## Held-out gains" in lines
+    assert any(line.startswith("- Held-out gain: **") for line in lines)
+
+
+def test_a_mixed_grid(main, folder, tmp_path):
+    assert main([str(folder / "mixed"), "--output", str(tmp_path)]) == 0
+    text = (tmp_path / "report.md").read_text()
+    assert "The grid does not hold the default that was asked for" in text
+    assert text.count("otherwise as above.") == 3
+
+
+def test_a_default_that_is_the_best(main, folder, tmp_path):
+    pq = [(0.9, 0.9) if setting.pipeline() == Pipeline() else (0.1, 0.1) for setting in GREEDY.settings]
+    drawn_sweep(tmp_path / "sweep", GREEDY, pq)
+    assert main([str(tmp_path / "sweep"), "--output", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "Best of 48 settings: PQ 90.0, which the default has already" in text
+    assert "was chosen on the same" not in text
+
+
+class TestSeveralSweeps:
+    def test_the_report(self, main, folder, second, tmp_path):
+        argv = [str(folder / "r50"), str(second), "--output", str(tmp_path), "--names", "R 50", "R/101"]
+        assert main(argv) == 0
+        names = set(contents(tmp_path))
+        assert {"comparison_curves.png", "R_50_curves.png", "R_101_curves.png"} <= names
+        text = (tmp_path / "report.md").read_text()
+        assert "## Does the best setting of one hold for another?" in text
+        assert text.index("## R 50") < text.index("### Best settings") < text.index("## R/101")
+        rows = rows_of(tmp_path / "settings.csv")
+        assert [row["sweep"] for row in rows] == ["R 50"] * 48 + ["R/101"] * 48
+        assert {row["sweep"] for row in rows_of(tmp_path / "classes.csv")} == {"R 50", "R/101"}
+
+    def test_each_with_its_cache(self, main, folder, tmp_path):
+        shutil.copytree(folder / "r50", tmp_path / "copy")
+        argv = [str(folder / "r50"), str(tmp_path / "copy"), "--output", str(tmp_path / "out"), "--pictures", "1"]
+        files = pictures(folder)
+        files.insert(2, files[1])
+        assert main([*argv, *files]) == 0
+        assert {"r50_change_1.png", "copy_change_1.png"} <= set(contents(tmp_path / "out"))
+
+    def test_of_other_grids(self, main, folder, tmp_path, capsys):
+        assert main([str(folder / "r50"), str(folder / "mixed"), "--output", str(tmp_path)]) == 2
+        assert "are sweeps of different grids (their claims differ)" in capsys.readouterr().err
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "argv, message",
+    [
+        (["{f}/nothing"], "{f}/nothing holds no sweep.json; make a sweep there with tools/sweep_fusion.py"),
+        (["{f}/r50", "{f}/r50"], "two sweeps are called 'r50' and 'r50'; tell them apart with --names"),
+        (["{f}/r50", "--names", "a", "b"], "--names must give one name per sweep: 1, got 2"),
+        (
+            ["{f}/r50", "--gt-json", "x.json"],
+            "--gt-json is for pictures, which need the predictions, too: give --cache",
+        ),
+        (["{f}/r50", "--cache", "a", "b"], "--cache must name one folder per sweep, in their order: 1, got 2"),
+        (
+            ["{f}/r50", "{f}/mixed", "--cache", "a", "b", "--image-root", "a", "b", "c"],
+            "--image-root must be given once, or once for each of the 2 sweeps; got 3",
+        ),
+        (["{f}/r50", "--cache", "{f}/cache", "--image-root", "{f}/no"], "--image-root {f}/no is no folder"),
+        (
+            ["{f}/r50", "--cache", "{f}/cache"],
+            "{f}/cache does not say where its ground truth is; give --gt-json and --gt-folder",
+        ),
+        (
+            ["{f}/r50", "--default-overlap-threshold", "1.5"],
+            "overlap_threshold must be a finite number in [0, 1], got 1.5",
+        ),
+        (
+            ["{f}/r50", "--default-stuff-area-thresh", "-1"],
+            "stuff_area_thresh must be a finite number in [0, inf), got -1.0",
+        ),
+        (["{f}/r50", "--tuning", "a", "b"], "--tuning must name one JSON per sweep, in their order: 1, got 2"),
+        (["{f}/r50", "--attribution", "{f}/none.json"], "cannot read {f}/none.json: No such file or directory"),
+        (["{f}/r50", "--pictures", "-1"], "--pictures must be at least 0, got -1"),
+    ],
+)
+def test_wrong_input_is_told_in_a_line(main, folder, tmp_path, capsys, argv, message):
+    assert main([*(one.format(f=folder) for one in argv), "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == f"error: {message.format(f=folder)}\n"
+
+
+def test_files_that_are_there_are_kept_unless_asked(main, folder, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    argv = [str(folder / "mixed"), "--output", str(tmp_path)]
+    assert main(argv) == 2
+    assert "holds files already; choose another --output, or --overwrite" in capsys.readouterr().err
+    assert main([*argv, "--overwrite"]) == 0
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_sweep_is_never_written_over(main, folder, capsys):
+    before = contents(folder / "r50" / "buckets")
+    assert main([str(folder / "r50"), "--output", str(folder / "r50"), "--overwrite"]) == 2
+    assert "holds a sweep with a settings.csv of its own" in capsys.readouterr().err
+    assert contents(folder / "r50" / "buckets") == before and not (folder / "r50" / "report.md").exists()
+
+
+def test_an_unfinished_sweep(main, folder, tmp_path, capsys):
+    shutil.copytree(folder / "mixed", tmp_path / "part")
+    (tmp_path / "part" / "buckets" / "07.arrays").unlink()
+    assert main([str(tmp_path / "part"), "--output", str(tmp_path / "out")]) == 2
+    assert "lacks 1 of 100 buckets, such as 07" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cutoffs, overlaps", [((0.5,), 1), ((0.3, 0.5), 1), ((0.5,), 3)])
+def test_grids_with_nearly_nothing_to_draw(main, folder, tmp_path, cutoffs, overlaps):
+    grid = Grid(GREEDY.claims[:overlaps], cutoffs, GREEDY.stuff_limits[:1])
+    drawn_sweep(tmp_path / "sweep", grid, [(0.1, 0.2)] * len(grid), images=1)
+    assert main([str(tmp_path / "sweep"), "--output", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "report.html").exists()

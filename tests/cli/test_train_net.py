@@ -1,0 +1,239 @@
+"""tools/train_net.py from its options to the files it writes, on a handful of images."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from tests.cli.small_training import SMALL_MODEL, panopticapi_quality, run_command
+
+
+@pytest.fixture(scope="module")
+def train_net(load_tool):
+    """Runs tools/train_net.py in this process and gives its exit code."""
+    return load_tool("train_net").main
+
+
+@pytest.fixture(autouse=True)
+def ground_truth_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PANOPTIC_HEURISTIC_CACHE", str(tmp_path / "cache"))
+
+
+def evaluate(train_net, trained, folder, *overrides):
+    """The results of an evaluation of the trained model."""
+    options = ["--eval-only", "--config-file", str(SMALL_MODEL)]
+    assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(folder), *overrides]) == 0
+    return results_in(folder)
+
+
+def results_in(folder):
+    return json.loads((folder / "inference" / "results.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_training_writes_what_detectron2_users_expect(trained):
+    for name in ("model_final.pth", "model_best.pth", "last_checkpoint", "metrics.json", "log.txt", "config.yaml"):
+        assert (trained.folder / name).exists(), name
+    assert list(trained.folder.glob("events.out.tfevents.*"))
+    assert (trained.folder / "last_checkpoint").read_text() == "model_final.pth"
+    log = (trained.folder / "log.txt").read_text()
+    assert "8 thing categories, 8 stuff categories; MODEL.ROI_HEADS.NUM_CLASSES = 8" in log
+    assert "fusion preset detectron2: suppress=none order=score claim=greedy(overlap_threshold=" in log
+    assert "effective score cutoff 0, the larger of it and SCORE_THRESH_TEST 0" in log
+
+
+def test_results_hold_every_metric_and_are_valid_json(trained):
+    results = results_in(trained.folder)
+    assert set(results) == {"bbox", "segm", "sem_seg", "panoptic_seg"}
+    assert set(results["panoptic_seg"]) == {"PQ", "SQ", "RQ", "PQ_th", "SQ_th", "RQ_th", "PQ_st", "SQ_st", "RQ_st"}
+    assert results["sem_seg"]["mIoU"] > 0
+
+
+def test_best_checkpoint_is_a_whole_training_state(trained):
+    best = torch.load(trained.folder / "model_best.pth", map_location="cpu")
+    assert {"model", "trainer", "iteration"} <= set(best)
+
+
+def test_evaluation_equals_the_one_after_training_and_panopticapi_on_the_files(trained, train_net, tmp_path):
+    results = evaluate(train_net, trained, tmp_path, "TEST.KEEP_PANOPTIC_PREDICTIONS", "True")
+    assert results == results_in(trained.folder)
+    by_hand = panopticapi_quality(trained.data / "val", tmp_path / "inference" / "shapes_val")
+    assert results["panoptic_seg"]["PQ"] == pytest.approx(100 * by_hand["All"]["pq"], abs=1e-9)
+    assert results["panoptic_seg"]["PQ"] > 0
+
+
+def test_two_cpu_processes_give_the_results_of_one(trained, tmp_path):
+    done = run_command(
+        "tools/train_net.py",
+        ["--eval-only", "--num-cpu-processes", "2", "--config-file", str(SMALL_MODEL), *trained.overrides,
+         "OUTPUT_DIR", str(tmp_path), "TEST.KEEP_PANOPTIC_PREDICTIONS", "True"],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "log.txt.rank1").exists()
+    assert results_in(tmp_path) == results_in(trained.folder)
+    predictions = json.loads((tmp_path / "inference" / "shapes_val" / "panoptic_predictions.json").read_text())
+    assert len({one["image_id"] for one in predictions["annotations"]}) == len(predictions["annotations"]) == 3
+
+
+def test_an_error_in_one_of_two_processes_is_one_sentence(trained, tmp_path):
+    done = run_command(
+        "tools/train_net.py",
+        ["--eval-only", "--num-cpu-processes", "2", "--config-file", str(SMALL_MODEL), *trained.overrides,
+         "OUTPUT_DIR", str(tmp_path), "MODEL.WEIGHTS", "none.pth"],
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("error: cannot read the checkpoint none.pth")
+
+
+def test_resuming_goes_on_where_training_stopped(trained, train_net, tmp_path):
+    run = shutil.copytree(trained.folder, tmp_path / "run")
+    options = ["--resume", "--config-file", str(SMALL_MODEL)]
+    assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(run), "SOLVER.MAX_ITER", "42"]) == 0
+    assert torch.load(run / "model_final.pth", map_location="cpu")["iteration"] == 41
+    assert "Starting training from iteration 40" in (run / "log.txt").read_text()
+
+
+def test_a_saved_config_reproduces_the_evaluation(trained, train_net, tmp_path):
+    options = ["--eval-only", "--config-file", str(trained.folder / "config.yaml")]
+    assert train_net([*options, "OUTPUT_DIR", str(tmp_path), *trained.overrides]) == 0
+    assert results_in(tmp_path) == results_in(trained.folder)
+
+
+@pytest.mark.parametrize(
+    "overrides", [("MODEL.PANOPTIC_FUSION.MAP_FORMAT", "label_divisor"), ("TEST.PANOPTIC_EVALUATOR", "detectron2")]
+)
+def test_neither_the_map_format_nor_the_evaluator_changes_a_number(trained, train_net, tmp_path, overrides):
+    results = evaluate(train_net, trained, tmp_path, *overrides)
+    assert results["panoptic_seg"] == pytest.approx(results_in(trained.folder)["panoptic_seg"], abs=1e-9)
+
+
+def test_thresholds_change_the_map_but_not_the_heads(trained, train_net, tmp_path):
+    """Fusion is the last step: AP and mIoU do not know it, PQ does."""
+    limit = "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT"
+    with_stuff = evaluate(train_net, trained, tmp_path / "a", limit, "0.0")
+    without = evaluate(train_net, trained, tmp_path / "b", limit, "1e9")
+    assert with_stuff["segm"] == without["segm"] and with_stuff["sem_seg"] == without["sem_seg"]
+    assert with_stuff["panoptic_seg"]["PQ_st"] > without["panoptic_seg"]["PQ_st"] == 0
+
+
+def test_real_images_train_and_evaluate(coco_sample, train_net, tmp_path):
+    """Two photographs of COCO as a user's own data set: 80 things, 53 stuff, crowds and void."""
+    paths = {
+        "image_root": str(coco_sample / "images"),
+        "panoptic_json": str(coco_sample / "panoptic.json"),
+        "panoptic_root": str(coco_sample / "panoptic"),
+    }
+    sample = tmp_path / "sample.yaml"
+    sample.write_text(json.dumps({"name": "sample", "splits": {"train": paths, "val": paths}}))
+    assert train_net(
+        ["--config-file", str(SMALL_MODEL), "DATASETS.PANOPTIC_YAML", str(sample), "OUTPUT_DIR", str(tmp_path / "run"),
+         "SOLVER.MAX_ITER", "3", "TEST.KEEP_PANOPTIC_PREDICTIONS", "True"],
+    ) == 0  # fmt: skip
+    results = results_in(tmp_path / "run")
+    by_hand = panopticapi_quality(coco_sample, tmp_path / "run" / "inference" / "sample_val")
+    assert results["panoptic_seg"]["PQ"] == pytest.approx(100 * by_hand["All"]["pq"], abs=1e-9)
+
+
+def damaged_checkpoint(trained, tmp_path):
+    path = tmp_path / "damaged.pth"
+    path.write_bytes((trained.folder / "model_final.pth").read_bytes()[:5000])
+    return ["MODEL.WEIGHTS", str(path)], "damaged.pth is damaged or no checkpoint"
+
+
+def text_as_checkpoint(trained, tmp_path):
+    path = tmp_path / "text.pth"
+    path.write_text("no checkpoint")
+    return ["MODEL.WEIGHTS", str(path)], "text.pth is damaged or no checkpoint"
+
+
+def missing_checkpoint(trained, tmp_path):
+    return ["MODEL.WEIGHTS", str(tmp_path / "none.pth")], "cannot read the checkpoint"
+
+
+def typo_in_a_key(trained, tmp_path):
+    prefix = "MODEL.PANOPTIC_FPN.COMBINE."
+    return [f"{prefix}OVERLAP_TRESH", "0.4"], f"did you mean {prefix}OVERLAP_THRESH?"
+
+
+def contradicting_class_count(trained, tmp_path):
+    return ["MODEL.ROI_HEADS.NUM_CLASSES", "80"], "MODEL.ROI_HEADS.NUM_CLASSES is 80 in the config, but"
+
+
+def missing_data_set(trained, tmp_path):
+    return ["DATASETS.PANOPTIC_YAML", str(tmp_path / "none.yaml")], "cannot read the data set file"
+
+
+def unknown_rule(trained, tmp_path):
+    return ["MODEL.PANOPTIC_FUSION.CLAIM.NAME", "gready"], "CLAIM.NAME must be one of adaptive, class_aware, greedy"
+
+
+def threshold_out_of_range(trained, tmp_path):
+    key = "MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH"
+    return [key, "1.5"], f"{key} must be a finite number in [0, 1], got 1.5"
+
+
+def map_format_that_detectron2_misreads(trained, tmp_path):
+    overrides = ["MODEL.PANOPTIC_FUSION.MAP_FORMAT", "label_divisor", "TEST.PANOPTIC_EVALUATOR", "detectron2"]
+    return overrides, "which misreads MODEL.PANOPTIC_FUSION.MAP_FORMAT label_divisor"
+
+
+def png_of_another_size(trained, tmp_path):
+    data = shutil.copytree(trained.data, tmp_path / "data")
+    content = json.loads((data / "val" / "panoptic.json").read_text())
+    content["images"][0]["height"] += 1
+    (data / "val" / "panoptic.json").write_text(json.dumps(content))
+    return ["DATASETS.PANOPTIC_YAML", str(data / "shapes.yaml")], "pixels, but the JSON says"
+
+
+def id_that_the_json_lacks(trained, tmp_path):
+    data = shutil.copytree(trained.data, tmp_path / "data")
+    content = json.loads((data / "val" / "panoptic.json").read_text())
+    del content["annotations"][0]["segments_info"][0]
+    (data / "val" / "panoptic.json").write_text(json.dumps(content))
+    return ["DATASETS.PANOPTIC_YAML", str(data / "shapes.yaml")], "which the JSON does not list"
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        damaged_checkpoint,
+        text_as_checkpoint,
+        missing_checkpoint,
+        typo_in_a_key,
+        contradicting_class_count,
+        missing_data_set,
+        unknown_rule,
+        threshold_out_of_range,
+        map_format_that_detectron2_misreads,
+        png_of_another_size,
+        id_that_the_json_lacks,
+    ],
+)
+def test_wrong_input_ends_in_one_sentence(trained, train_net, tmp_path, capsys, mistake):
+    overrides, sentence = mistake(trained, tmp_path)
+    options = ["--eval-only", "--config-file", str(SMALL_MODEL)]
+    assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(tmp_path / "run"), *overrides]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: ") and sentence in last
+
+
+def test_a_wrong_png_in_training_is_told_from_the_loader_process(trained, train_net, tmp_path, capsys):
+    data = shutil.copytree(trained.data, tmp_path / "data")
+    for path in (data / "train" / "panoptic").iterdir():
+        path.write_bytes(b"no picture")
+    overrides = ["DATASETS.PANOPTIC_YAML", str(data / "shapes.yaml"), "DATALOADER.NUM_WORKERS", "1"]
+    assert train_net(["--config-file", str(SMALL_MODEL), "OUTPUT_DIR", str(tmp_path / "run"), *overrides]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: ") and last.endswith("is not a PNG")
+
+
+def test_training_on_several_cpu_processes_is_refused(train_net, capsys):
+    assert train_net(["--config-file", str(SMALL_MODEL), "--num-cpu-processes", "2"]) == 2
+    assert "needs --num-gpus" in capsys.readouterr().err
+
+
+def test_help_shows_examples(train_net, capsys):
+    with pytest.raises(SystemExit) as stop:
+        train_net(["--help"])
+    assert stop.value.code == 0
+    assert "--eval-only --config-file" in capsys.readouterr().out

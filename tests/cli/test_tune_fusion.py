@@ -1,0 +1,288 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.fusion import ClassAware, Greedy, Reclaim, fuse
+from panoptic_heuristic.quality import add_counts, count_image, summarize
+from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+from tests.conftest import ROOT
+from tests.processes import run
+
+STAGE_FILES = ("global", "per_class", "calibrated", "calibrated_factor", "calibrated_one_cut")
+FILES = {"tuned.yaml", "tuning.json", *(f"{name}.yaml" for name in STAGE_FILES)}
+
+
+@pytest.fixture(scope="module")
+def main(load_tool):
+    return load_tool("tune_fusion").main
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return small_scenes(9, image_size=(64, 80), instances=40)
+
+
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory, scenes):
+    folder = tmp_path_factory.mktemp("data")
+    cache = write_cache(folder / "cache", scenes, score_floor=0.05)
+    json_path, png_folder = write_gt(folder / "gt", scenes)
+    return ["--cache", str(cache), "--gt-json", str(json_path), "--gt-folder", str(png_folder), "--workers", "1",
+            "--baseline-stuff-area-thresh", "60", "--folds", "3"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tuned(main, arguments, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tuned")
+    (folder / "base.yaml").write_text("MODEL:\n  WEIGHTS: some.pth\n")
+    assert main([*arguments, "--output", str(folder / "out"), "--base", str(folder / "base.yaml")]) == 0
+    return folder / "out"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def loaded(path):
+    from panoptic_heuristic.detectron import load_config
+
+    return load_config(str(path))[0]
+
+
+def without_folds(arguments):
+    return arguments[: arguments.index("--folds")]
+
+
+def with_other_gt(scene):
+    """The same scene with the ground truth's categories mixed up."""
+    ids = [segment["category_id"] for segment in scene.gt_segments]
+    segments = [
+        {**segment, "category_id": category_id}
+        for segment, category_id in zip(scene.gt_segments, reversed(ids), strict=True)
+    ]
+    return dataclasses.replace(scene, gt_segments=segments)
+
+
+# --- what it finds ---
+
+
+def test_each_config_loads_and_counts_what_was_counted(tuned, scenes, arguments):
+    assert set(contents(tuned)) == FILES
+    assert_counts_are_right(tuned, scenes, arguments, STAGE_FILES, Greedy)
+
+
+@pytest.mark.parametrize("name, claim", [("class_aware", ClassAware), ("reclaim", Reclaim)])
+def test_another_claim_rule_is_tuned(main, tuned, scenes, arguments, tmp_path, name, claim):
+    base = ["--base", str(tuned.parent / "base.yaml"), "--stages", "global", "per-class"]
+    assert main([*arguments, *base, "--claim", name, "--output", str(tmp_path / "out")]) == 0
+    assert_counts_are_right(tmp_path / "out", scenes, arguments, ["global", "per_class"], claim)
+
+
+def assert_counts_are_right(folder, scenes, arguments, names, claim):
+    """From the YAML as a model reads it, by fusing and scoring the pixels of the cached predictions."""
+    from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
+
+    numbers = json.loads((folder / "tuning.json").read_text())
+    cache = PredictionCache.open(arguments[1])
+    categories = cache.manifest.categories
+    for name in names:
+        cfg = loaded(folder / f"{name}.yaml")
+        assert cfg.MODEL.WEIGHTS == "some.pth"
+        pipeline = pipeline_from_config(cfg, categories)
+        assert type(pipeline.claim) is claim
+        counts = []
+        for image_id, scene in enumerate(scenes):
+            predictions = cache.read(image_id)
+            semantics = predictions.to_semantics(cache.manifest.label_to_category)
+            result = fuse(predictions.to_instances(), semantics, categories, pipeline)
+            ids, segments = result.panoptic_seg.numpy(), result.segments_info
+            counts.append(count_image(scene.gt_ids, scene.gt_segments, ids, segments, categories))
+        pq = 100 * summarize(add_counts(counts), categories).all.pq
+        assert pq == pytest.approx(numbers["outcome"]["pq_tuning"][name], abs=1e-9)
+
+
+def test_the_tuned_config_is_that_of_the_best_stage(tuned):
+    numbers = json.loads((tuned / "tuning.json").read_text())
+    held_out = {name: numbers["held_out"][name]["pq"] for name in STAGE_FILES}
+    assert numbers["held_out"][numbers["chosen"]]["pq"] == max(held_out.values()) > numbers["held_out"]["scaled"]["pq"]
+    assert (tuned / "tuned.yaml").read_text() == (tuned / f"{numbers['chosen']}.yaml").read_text()
+
+
+def test_equal_runs_write_equal_bytes(main, tuned, arguments, tmp_path, capsys):
+    base = ["--base", str(tuned.parent / "base.yaml")]
+    # One folder up from where the others are, so that the relative name of the base is the same.
+    again = tuned.parent / "again"
+    workers = [*arguments, "--workers", "2"]
+    assert main([*workers, *base, "--output", str(again)]) == 0
+    assert contents(again) == contents(tuned)
+    out = capsys.readouterr().out
+    assert main([*workers, *base, "--output", str(again), "--overwrite"]) == 0
+    assert contents(again) == contents(tuned)
+    assert capsys.readouterr().out == out
+    assert main([*arguments, *base, "--output", str(tmp_path), "--seed", "1"]) == 0
+    assert contents(tmp_path)["tuning.json"] != contents(tuned)["tuning.json"]
+
+
+def test_the_table(main, arguments, tmp_path, capsys):
+    assert main([*arguments, "--output", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err and "nan" not in out
+    assert out.startswith("PQ in percent on 9 held-out images, each of 3 folds tuned without\n")
+    assert "\nscaled: score 0.5, overlap 0.5, stuff 0.00019531 of the image\n" in out
+    numbers = json.loads((tmp_path / "tuning.json").read_text())
+    rows = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    for name, one in numbers["held_out"].items():
+        assert rows[name].split()[1] == f"{one['pq']:.2f}"
+        for gain in one["gains"]:
+            low, high = gain["interval"]
+            assert f"{gain['held_out']:+.2f} [{low:+.2f}, {high:+.2f}]" in rows[name]
+    for name in FILES:
+        assert f"wrote {tmp_path / name}" in out
+
+
+def test_a_given_split(main, arguments, scenes, tmp_path, capsys):
+    chosen = [7, 0, 3, 5, 8]
+    (tmp_path / "ids.txt").write_text("\n".join(map(str, chosen)) + "\n\n")
+    (tmp_path / "ids.json").write_text(json.dumps(chosen))
+    written = []
+    for name in ("ids.txt", "ids.json"):
+        output = tmp_path / f"of_{name[4:]}"
+        command = [*without_folds(arguments), "--tuning-images", str(tmp_path / name), "--output", str(output)]
+        assert main([*command, "--stages", "global", "per-class"]) == 0
+        written.append(contents(output))
+    assert "on 4 held-out images, tuned on 5 others\n" in capsys.readouterr().out
+    assert written[0] == written[1]
+    assert set(written[0]) == {"tuned.yaml", "global.yaml", "per_class.yaml", "tuning.json"}
+    numbers = json.loads(written[0]["tuning.json"])
+    assert numbers["parts"][0]["held_out"] == [1, 2, 4, 6] and numbers["outcome"]["images"] == 5
+    assert numbers["parts"][0]["values"] == numbers["outcome"]["values"]
+    # The ground truth of the others has no say: with another one, the same is found.
+    changed = [scene if place in chosen else with_other_gt(scene) for place, scene in enumerate(scenes)]
+    json_path, png_folder = write_gt(tmp_path / "other_gt", changed)
+    command = ["--cache", arguments[1], "--gt-json", str(json_path), "--gt-folder", str(png_folder),
+               "--baseline-stuff-area-thresh", "60", "--workers", "1"]  # fmt: skip
+    split = ["--tuning-images", str(tmp_path / "ids.txt"), "--stages", "global", "per-class"]
+    assert main([*command, *split, "--output", str(tmp_path / "other")]) == 0
+    other = json.loads((tmp_path / "other" / "tuning.json").read_text())
+    assert other["outcome"] == numbers["outcome"] and other["held_out"] != numbers["held_out"]
+
+
+# --- what it refuses ---
+
+
+@pytest.mark.parametrize(
+    "extra, told",
+    [
+        (["--folds", "1"], "folds must be in [2, 9], the number of images, got 1"),
+        (["--folds", "10"], "folds must be in [2, 9], the number of images, got 10"),
+        (["--baseline-instances-score-thresh", "0.04"], "below 0.05; give a higher one"),
+        (["--baseline-overlap-threshold", "1.1"], "the baseline: overlap_threshold must be"),
+        (["--baseline-stuff-area-thresh", "-1"], "the baseline: stuff_area_thresh must be"),
+        (["--baseline-stuff-area-fraction", "2"], "the baseline: stuff_area_fraction must be"),
+        (["--stages", "per-class"], "beginning with global, got per-class"),
+        (["--stages", "calibrated", "global"], "beginning with global, got calibrated global"),
+        (["--shrinkage", "-1"], "shrinkage must be in [0, inf)"),
+        (["--shrinkage", "nan"], "shrinkage must be in [0, inf)"),
+        (["--workers", "0"], "--workers must be at least 1, got 0"),
+        (["--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["--base", "nowhere.yaml"], "there is no config file nowhere.yaml"),
+        (["--gt-json", "nowhere.json"], "cannot read nowhere.json"),
+        (["--cache", "nowhere"], "nowhere holds no manifest.json"),
+    ],
+)
+def test_wrong_input(main, arguments, tmp_path, capsys, extra, told):
+    assert main([*arguments, "--output", str(tmp_path / "out"), *extra]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("error: ") and told in err and err.count("\n") == 1 and out == ""
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name, content, told",
+    [
+        ("ids.txt", "1\n99\n", "image 99 of the tuning part is not in the cache, which has 9 images"),
+        ("ids.txt", "1\n2\n1\n", "image 1 is in the tuning part twice"),
+        ("ids.txt", "1\ntwo\n", "ids.txt, line 2: expected an image id, got 'two'"),
+        ("ids.txt", "", "the tuning part has 0 of 9 images"),
+        ("ids.txt", "\n".join(map(str, range(9))), "the tuning part has 9 of 9 images"),
+        ("ids.json", "[1, 2.5]", "must hold a list of image ids"),
+        ("ids.json", '{"images": []}', "must hold a list of image ids"),
+        ("ids.json", "[1", "is not valid JSON"),
+        ("ids.txt", None, "cannot read"),
+    ],
+)
+def test_a_wrong_list_of_images(main, arguments, tmp_path, capsys, name, content, told):
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    command = [*without_folds(arguments), "--tuning-images", str(tmp_path / name), "--output", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_folds_or_a_list(main, arguments, tmp_path, capsys):
+    (tmp_path / "ids.txt").write_text("1\n")
+    assert main([*arguments, "--tuning-images", str(tmp_path / "ids.txt"), "--output", str(tmp_path / "out")]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
+def test_results_are_not_overwritten(main, arguments, tmp_path, capsys):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "calibrated.yaml").write_text("mine")
+    (output / "notes.txt").write_text("mine, too")
+    short = [*arguments, "--stages", "global", "--output", str(output)]
+    assert main(short) == 2
+    assert f"{output / 'calibrated.yaml'} is there already; --overwrite replaces it" in capsys.readouterr().err
+    assert main([*short, "--overwrite"]) == 0
+    # A stage of another run would look like one of this run.
+    assert set(contents(output)) == {"tuned.yaml", "global.yaml", "tuning.json", "notes.txt"}
+    (tmp_path / "file").write_text("")
+    assert main([*arguments, "--output", str(tmp_path / "file")]) == 2
+    assert "is a file; expected a folder" in capsys.readouterr().err
+
+
+def test_a_cache_of_no_image(main, scenes, tmp_path, capsys):
+    cache = write_cache(tmp_path / "cache", scenes[:1])
+    manifest = json.loads((cache / "manifest.json").read_text())
+    (cache / "manifest.json").write_text(json.dumps({**manifest, "images": []}))
+    gt = [str(path) for path in write_gt(tmp_path / "gt", scenes[:1])]
+    command = ["--cache", str(cache), "--gt-json", gt[0], "--gt-folder", gt[1], "--output", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "is a cache of no image" in capsys.readouterr().err
+
+
+def test_a_cache_of_one_image(main, scenes, tmp_path, capsys):
+    cache, gt = write_cache(tmp_path / "cache", scenes[:1]), write_gt(tmp_path / "gt", scenes[:1])
+    command = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1])]
+    assert main([*command, "--output", str(tmp_path / "out")]) == 2
+    assert "there is 1 image; at least two are needed to hold one out" in capsys.readouterr().err
+
+
+def test_an_unfinished_cache(main, scenes, tmp_path, capsys):
+    cache, gt = write_cache(tmp_path / "cache", scenes[:3]), write_gt(tmp_path / "gt", scenes[:3])
+    PredictionCache.open(cache).path_of(1).unlink()
+    command = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1]), "--folds", "2"]
+    assert main([*command, "--output", str(tmp_path / "out")]) == 2
+    assert "predictions/1.arrays" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_agreement_is_needed_by_one_stage_only(main, scenes, tmp_path, capsys):
+    cache, gt = write_cache(tmp_path / "cache", scenes[:4]), write_gt(tmp_path / "gt", scenes[:4])
+    opened = PredictionCache.open(cache)
+    predictions = opened.read(2)
+    predictions.semantic_agreement[:] = np.nan
+    opened.write(predictions)
+    command = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1]), "--folds", "2",
+               "--output", str(tmp_path / "out")]  # fmt: skip
+    assert main(command) == 2
+    assert "image 2 agree with its instances, which the stage calibrated needs" in capsys.readouterr().err
+    assert main([*command, "--stages", "global", "per-class"]) == 0
+
+
+def test_help_shows_an_example():
+    done = run([ROOT / "tools" / "tune_fusion.py", "--help"])
+    assert done.returncode == 0 and "--cache cache --base" in done.stdout and "--eval-only" in done.stdout

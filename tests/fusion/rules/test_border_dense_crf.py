@@ -1,0 +1,533 @@
+"""Borders that move to where colours change, drawn; and laws on random scenes."""
+
+import dataclasses
+import importlib.util
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import (
+    DenseCrf,
+    DroppedCandidate,
+    FusionResult,
+    HeadOutputs,
+    InstanceSet,
+    Need,
+    Pipeline,
+    SemanticMap,
+    fuse,
+)
+from panoptic_heuristic.fusion.head_outputs import needs_of
+from panoptic_heuristic.fusion.rules import border_dense_crf
+from panoptic_heuristic.fusion.stages import rule_from_json, rule_to_json
+from panoptic_heuristic.quality import summarize
+from panoptic_heuristic.quality.measures import MeasureSettings, measure_image
+from panoptic_heuristic.testing.scenes import make_scene
+from tests.fusion.drawings import CAT, CATEGORIES, GRASS, LABELS, SKY, assert_map, draw, reasons, row
+
+needs_pydensecrf = pytest.mark.skipif(importlib.util.find_spec("pydensecrf") is None, reason="pydensecrf is optional")
+
+COLOURS = {"r": (220, 40, 40), "g": (40, 200, 60), "b": (40, 60, 220), "y": (230, 220, 40)}
+
+
+def paint(picture: str) -> np.ndarray:
+    """(H, W, 3) uint8: a colour per character."""
+    return np.array([[COLOURS[pixel] for pixel in line] for line in picture.split()], dtype=np.uint8)
+
+
+def heads_of(image, size=None) -> HeadOutputs:
+    return HeadOutputs(
+        InstanceSet.from_bitmaps(np.zeros((0, *(size or image.shape[:2])), bool), [], []), None, CATEGORIES, image
+    )
+
+
+def result_of(panoptic_seg: np.ndarray, stuff=()) -> FusionResult:
+    """Segments are cats but for the last ones, which are of the stuff given; instances count backwards from 20."""
+    count = panoptic_seg.max()
+    segments_info = []
+    for i in range(1, count + 1):
+        segment = {"id": i, "isthing": i <= count - len(stuff), "area": int((panoptic_seg == i).sum())}
+        if segment["isthing"]:
+            segment.update(category_id=CAT, score=i / 16, instance_id=20 - i)
+        else:
+            segment.update(category_id=stuff[i - count - 1])
+        segments_info.append(segment)
+    return FusionResult(torch.from_numpy(panoptic_seg.astype(np.int32)), segments_info, ())
+
+
+def refined(before: str, image: str, stuff=(), **parameters) -> FusionResult:
+    return DenseCrf(**parameters).refine(heads_of(paint(image)), result_of(draw(before), stuff))
+
+
+@needs_pydensecrf
+class TestBorders:
+    def test_a_jagged_border_becomes_that_of_the_image(self):
+        before = """
+            11111222222222222222
+            11111112222222222222
+            11112222222222222222
+            11111111222222222222
+            11111222222222222222
+            11111112222222222222
+            """
+        assert_map(refined(before, "rrrrrrgggggggggggggg " * 6, radius=2), "11111122222222222222 " * 6)
+
+    @pytest.mark.parametrize("radius, border", [(0, 6), (1, 5), (2, 4), (3, 4)], ids=str)
+    def test_it_moves_as_far_as_the_radius_and_no_farther_than_the_image_says(self, radius, border):
+        # It is 2 pixels off.
+        after = refined("1111112222 " * 4, "rrrrgggggg " * 4, radius=radius)
+        assert_map(after, ("1" * border + "2" * (10 - border) + " ") * 4)
+
+    def test_corners_count_as_near(self):
+        # The corner pixel of 1 touches nothing but 4 at its corner, and has its colour.
+        before = """
+            1111222
+            1111222
+            1111222
+            1111444
+            3334444
+            3334444
+            """
+        image = """
+            rrrrggg
+            rrrrggg
+            rrrrggg
+            rrrryyy
+            bbbyyyy
+            bbbyyyy
+            """
+        assert_map(refined(before, image, radius=1), before)
+        assert_map(refined(before, image.replace("rrrryyy", "rrryyyy"), radius=1), before.replace("1111444", "1114444"))
+
+    def test_each_goes_to_the_one_with_its_colour(self):
+        before = "111111222222 " * 4 + "333333444444 " * 4
+        image = "rrrrrggggggg " * 3 + "bbbbbggggggg " + "bbbbbbbyyyyy " * 4
+        after = "111112222222 " * 3 + "333332222222 " + "333333344444 " * 4
+        assert_map(refined(before, image, radius=1), after)
+
+    @pytest.mark.parametrize("near", [True, False])
+    def test_only_segments_within_the_radius_are_a_choice(self, near):
+        # Two pixels of 2 have the colour of 3; from the nearer of them it is 2 pixels away, or 8.
+        image = "rrrrrgggggbbgbbbbb" if near else "rrrrrbbgggggggbbbb"
+        before = "111112222222233333" if near else "111112222222223333"
+        after = "111112222233233333" if near else "111112222222223333"
+        assert_map(refined(f"{before} " * 4, f"{image} " * 4, radius=3), f"{after} " * 4)
+
+    @pytest.mark.parametrize("radius", [1, 2, 5])
+    def test_one_colour_moves_nothing_between_equals(self, radius):
+        before = "111111111111222222222222 " * 4
+        assert_map(refined(before, ("r" * 24 + " ") * 4, radius=radius), before)
+
+    @pytest.mark.parametrize("certainty, moves", [(0.6, True), (0.9, True), (0.9999999, False)], ids=str)
+    def test_a_map_that_is_certain_enough_stays(self, certainty, moves):
+        after = refined("1111112222 " * 4, "rrrrgggggg " * 4, certainty=certainty)
+        assert_map(after, ("1111222222 " if moves else "1111112222 ") * 4)
+
+    @pytest.mark.parametrize("parameters", [{"certainty": 0.5}, {"certainty": 0.9}], ids=str)
+    def test_without_weights_nothing_changes_and_nothing_at_a_tie(self, parameters):
+        # At one half both segments are equally probable for every pixel.
+        weightless = {"gaussian_compat": 0, "bilateral_compat": 0}
+        assert_map(refined("1122 2211", "rgrg grgr", **weightless, **parameters), "1122 2211")
+
+    @pytest.mark.parametrize("name", ["gaussian_compat", "bilateral_compat"])
+    def test_no_weight_is_too_large(self, name):
+        assert_map(
+            refined("1111112222 " * 4, "rrrrgggggg " * 4, radius=1, **{name: 1000}).with_map, ""
+        ) if False else None
+        after = refined("1111111222222222333 " * 4, "rrrrrrrggggggggrrrr " * 4, radius=1, **{name: 1000})
+        # Red pixels of 2 that are farther from 1 than the radius are none of 1, whatever it weighs.
+        assert not (after.panoptic_seg[:, 9:] == 1).any()
+
+    @pytest.mark.parametrize("weight, smooth", [(3, False), (10, True)])
+    @pytest.mark.parametrize("image", ["rrrrrrrr", "rgbyrgby"])
+    def test_places_alone_smooth_whatever_the_colours(self, image, weight, smooth):
+        before = "11111111 " * 4 + "11112111 " + "22222222 " * 4
+        weights = {"gaussian_compat": weight, "bilateral_compat": 0}
+        after = refined(before, f"{image} " * 9, radius=1, certainty=0.7, **weights)
+        assert_map(after, "11111111 " * 5 + "22222222 " * 4 if smooth else before)
+
+
+@needs_pydensecrf
+class TestVoid:
+    def test_it_keeps_pixels_of_a_colour_of_its_own(self):
+        assert_map(refined("1111..1111 " * 4, "rrrrbbrrrr " * 4), "1111..1111 " * 4)
+
+    def test_it_loses_pixels_to_a_segment_of_their_colour(self):
+        assert_map(refined("11111....... " * 4, "rrrrrrrbbbbb " * 4), "1111111..... " * 4)
+
+    def test_it_wins_pixels_of_its_colour(self):
+        assert_map(refined("1111111..... " * 4, "rrrrrbbbbbbb " * 4), "11111....... " * 4)
+
+
+@needs_pydensecrf
+class TestLastPixel:
+    def test_a_thing_that_loses_it_is_dropped_and_ids_have_no_gap(self):
+        result = refined("113333 123333 113333", "rrgggg rrgggg rrgggg", stuff=[SKY], radius=1)
+        assert_map(result, "112222 112222 112222")
+        assert result.dropped == (DroppedCandidate(True, CAT, "border", 2 / 16, 18),)
+        assert [segment.get("instance_id") for segment in result.segments_info] == [19, None]
+
+    def test_so_is_stuff(self):
+        result = refined("111333 121333 111333", "rrrggg rrrggg rrrggg", stuff=[SKY, GRASS], radius=1)
+        assert_map(result, "111222 111222 111222")
+        assert reasons(result) == {("stuff", SKY): "border"}
+        assert [segment["category_id"] for segment in result.segments_info] == [CAT, GRASS]
+
+    def test_so_is_a_thing_that_labels_made(self):
+        before = result_of(draw("1111 1211 1111"))
+        before.segments_info[1] = {"id": 2, "isthing": True, "category_id": CAT, "area": 1, "instance_id": None}
+        after = DenseCrf().refine(heads_of(paint("rrrr rrrr rrrr")), before)
+        assert after.dropped == (DroppedCandidate(True, CAT, "border"),)
+
+    def test_a_single_pixel_of_its_own_colour_stays(self):
+        assert_map(refined("1111 1211 1111", "rrrr rbrr rrrr"), "1111 1211 1111")
+
+
+@needs_pydensecrf
+class TestNothingToDo:
+    @pytest.mark.parametrize("before", ["111 111", "... ...", "1", "."])
+    def test_where_no_two_segments_meet(self, before):
+        image = " ".join("rgb"[: len(line)] for line in before.split())
+        assert_map(refined(before, image, radius=3), before)
+
+    def test_at_radius_0(self):
+        assert_map(refined("1212.3 " * 3, "rrrggg " * 3, radius=0), "1212.3 " * 3)
+
+
+@needs_pydensecrf
+@pytest.mark.parametrize("radius", [1, 3, 1000])
+class TestThinImages:
+    def test_of_one_row(self, radius):
+        assert_map(refined("1111112222222", "rrrrrrrgggggg", radius=radius), "1111111222222")
+
+    def test_of_one_column(self, radius):
+        assert_map(
+            refined(" ".join("1111112222222"), " ".join("rrrrrrrgggggg"), radius=radius), " ".join("1111111222222")
+        )
+
+    def test_of_two_pixels(self, radius):
+        assert_map(refined("12", "rb", radius=radius), "12")
+        assert_map(refined("1.", "rb", radius=radius), "1.")
+
+
+class TestImage:
+    def test_it_is_needed_and_pipelines_know(self):
+        assert needs_of(DenseCrf()) == {Need.IMAGE}
+        with pytest.raises(InputError, match="border=dense_crf needs the image, but there are none here"):
+            Pipeline(border=DenseCrf()).check_needs({Need.IMAGE: "there are none here"})
+        with pytest.raises(InputError, match="dense_crf needs the image at output resolution, but there is none; give"):
+            DenseCrf().refine(heads_of(None, size=(1, 4)), result_of(draw("1122")))
+
+    @pytest.mark.parametrize(
+        "image",
+        [np.zeros((4, 1, 3), np.uint8), np.zeros((1, 4), np.uint8), np.zeros((1, 4, 3), np.float32)],
+        ids=["turned", "grey", "float"],
+    )
+    def test_of_another_size_or_type_it_is_refused(self, image):
+        with pytest.raises(InputError, match=r"the image must be \(1, 4, 3\) uint8, as large as the output"):
+            heads_of(image, size=(1, 4))
+
+    @needs_pydensecrf
+    def test_fuse_hands_it_on(self):
+        instances = InstanceSet.from_bitmaps([row((0, 6), width=12)], [0.9], [CAT])
+        semantics, image = SemanticMap(draw("1" * 12), LABELS), paint("rrrrrrrrgggg")
+        pipeline = Pipeline(stuff_area_thresh=0, border=DenseCrf())
+        assert_map(fuse(instances, semantics, CATEGORIES, pipeline, image), "111111112222")
+        with pytest.raises(InputError, match="needs the image"):
+            fuse(instances, semantics, CATEGORIES, pipeline)
+
+    @needs_pydensecrf
+    def test_how_it_lies_in_memory_does_not_matter(self):
+        before, image = result_of(draw("1111112222 " * 4)), paint("rrrrgggggg " * 4)
+        channels_first = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).permute(1, 2, 0)
+        for one in (image, channels_first, np.asfortranarray(image)):
+            assert_map(DenseCrf().refine(heads_of(one), before), "1111222222 " * 4)
+
+
+def test_without_pydensecrf_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    with pytest.raises(InputError, match=r"dense_crf needs pydensecrf; pip install panoptic_heuristic\[crf\]"):
+        refined("12", "rg")
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"radius": -1}, "radius must be a whole number in [0, inf), got -1"),
+        ({"radius": 1.5}, "radius must be a whole number in [0, inf), got 1.5"),
+        ({"radius": True}, "radius must be a whole number in [0, inf), got True"),
+        ({"iterations": 0}, "iterations must be a whole number in [1, inf), got 0"),
+        ({"iterations": "5"}, "iterations must be a whole number in [1, inf), got '5'"),
+        ({"max_segments": 1}, "max_segments must be a whole number in [2, inf), got 1"),
+        ({"certainty": 0.49}, "certainty must be a finite number in [0.5, 1], got 0.49"),
+        ({"certainty": 1}, "certainty must be below 1, where no pixel could change; use radius 0 for that"),
+        ({"certainty": np.nan}, "certainty must be a finite number in [0.5, 1], got nan"),
+        ({"gaussian_sxy": 0.9}, "gaussian_sxy must be a finite number in [1, inf), got 0.9"),
+        ({"bilateral_sxy": 0}, "bilateral_sxy must be a finite number in [1, inf), got 0"),
+        ({"bilateral_srgb": np.inf}, "bilateral_srgb must be a finite number in [1, inf), got inf"),
+        ({"gaussian_compat": -1}, "gaussian_compat must be a finite number in [0, 1000], got -1"),
+        ({"bilateral_compat": 1001}, "bilateral_compat must be a finite number in [0, 1000], got 1001"),
+    ],
+)
+def test_wrong_parameters_are_named(values, message):
+    with pytest.raises(InputError) as error:
+        DenseCrf(**values)
+    assert str(error.value) == message
+
+
+def test_its_parameters_can_be_stored():
+    rule = DenseCrf(3, 0.8, 2, 1, 20, 5, 4, 2, 6)
+    assert rule_from_json("border", rule_to_json("border", rule)) == rule
+
+
+@pytest.mark.parametrize(
+    "rule, margin", [(DenseCrf(), 40), (DenseCrf(3, 0.9, 9.1, 3, 8), 10), (DenseCrf(20, 0.9, 3, 3, 8), 20)], ids=str
+)
+def test_the_margin_is_that_of_the_widest_kernel_and_has_all_choices(rule, margin):
+    assert rule.margin == margin
+
+
+SIZE = (48, 65)
+SCENES = [
+    make_scene(seed, image_size=SIZE, instances=count, things=5, stuff=12) for seed, count in enumerate([0, 7, 40, 100])
+]
+RULES = {
+    "default": DenseCrf(),
+    "narrow": DenseCrf(1, bilateral_sxy=8),
+    "many runs": DenseCrf(2, 0.7, bilateral_sxy=4, max_segments=2),
+    "wide": DenseCrf(20, 0.5, 3, 5, 60, 30, 20, 2),
+}
+
+
+def photo(ids: np.ndarray, seed: int) -> np.ndarray:
+    """(H, W, 3) uint8: each segment in a colour of its own, and noise."""
+    rng = np.random.default_rng([7, seed])
+    present, places = np.unique(ids, return_inverse=True)
+    colours = rng.integers(30, 226, (len(present), 3))[places.reshape(ids.shape)]
+    return np.clip(colours + rng.normal(0, 10, colours.shape), 0, 255).astype(np.uint8)
+
+
+def who(segment) -> tuple:
+    return segment["isthing"], segment["category_id"], segment.get("instance_id")
+
+
+def named(result) -> np.ndarray:
+    """(H, W) objects: who has each pixel, whatever the ids; None is void."""
+    names = np.empty(len(result.segments_info) + 1, dtype=object)
+    for segment in result.segments_info:
+        names[segment["id"]] = who(segment)
+    return names[result.panoptic_seg.numpy()]
+
+
+@needs_pydensecrf
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("seed", range(len(SCENES)))
+class TestLaws:
+    @pytest.fixture
+    def run(self, seed, rule):
+        scene = SCENES[seed]
+        heads = HeadOutputs(
+            scene.instances(), scene.semantics(), scene.categories, torch.from_numpy(photo(scene.gt_ids, seed))
+        )
+        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30)
+        before = fuse(heads.instances, heads.semantics, heads.categories, pipeline)
+        return heads, before, rule.refine(heads, before)
+
+    def test_a_pixel_goes_only_to_what_was_within_the_radius(self, run, rule):
+        _, before, after = run
+        old, new = named(before), named(after)
+        for y, x in np.ndindex(SIZE):
+            square = old[max(y - rule.radius, 0) : y + rule.radius + 1, max(x - rule.radius, 0) : x + rule.radius + 1]
+            assert new[y, x] in set(square.ravel())
+        assert (old != new).any()
+
+    def test_map_and_segments_agree_both_ways(self, run):
+        after = run[2]
+        ids, areas = np.unique(after.panoptic_seg.numpy(), return_counts=True)
+        in_map = {i: area for i, area in zip(ids.tolist(), areas.tolist(), strict=True) if i}
+        assert {segment["id"]: segment["area"] for segment in after.segments_info} == in_map
+        assert [segment["id"] for segment in after.segments_info] == list(range(1, len(in_map) + 1))
+        assert after.panoptic_seg.dtype == torch.int32 and after.panoptic_seg.shape == SIZE
+
+    def test_every_segment_stays_or_is_dropped_for_it(self, run):
+        _, before, after = run
+        gone = {
+            (one.isthing, one.category_id, one.instance_id) for one in after.dropped if one.reason == "border"
+        }  # fmt: skip
+        assert [who(one) for one in before.segments_info if who(one) not in gone] == [
+            who(one) for one in after.segments_info
+        ]
+        assert len(after.dropped) == len(before.dropped) + len(gone)
+        assert set(before.dropped) <= set(after.dropped)
+
+    def test_the_same_input_gives_the_same_bytes_and_is_not_changed(self, run, rule):
+        heads, before, after = run
+        copies = heads.image.clone(), before.panoptic_seg.clone(), [dict(one) for one in before.segments_info]
+        again = rule.refine(heads, before)
+        assert again.panoptic_seg.numpy().tobytes() == after.panoptic_seg.numpy().tobytes()
+        assert (again.segments_info, again.dropped) == (after.segments_info, after.dropped)
+        assert torch.equal(heads.image, copies[0]) and torch.equal(before.panoptic_seg, copies[1])
+        assert before.segments_info == copies[2]
+
+    def test_the_numbering_does_not_matter(self, run, rule):
+        heads, before, after = run
+        count = len(before.segments_info)
+        turned = torch.where(before.panoptic_seg > 0, count + 1 - before.panoptic_seg, 0).to(torch.int32)
+        segments_info = [{**one, "id": count + 1 - one["id"]} for one in reversed(before.segments_info)]
+        other = rule.refine(heads, FusionResult(turned, segments_info, before.dropped))
+        np.testing.assert_array_equal(named(other), named(after))
+
+
+@needs_pydensecrf
+def test_the_scenes_lose_segments():
+    # Else the laws above would say little.
+    reasons = set()
+    for seed, scene in enumerate(SCENES):
+        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30, border=DenseCrf())
+        image = photo(scene.gt_ids, seed)
+        result = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline, image)
+        reasons |= {one.reason for one in result.dropped}
+    assert "border" in reasons
+
+
+def plainly(rule: DenseCrf, image: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The rule in one run over the whole image, pixel by pixel."""
+    from pydensecrf.densecrf import DenseCRF2D
+
+    ids, (height, width), r = np.unique(before), before.shape, rule.radius
+    energy = np.full((len(ids), height, width), 1e6, dtype=np.float32)
+    for y, x in np.ndindex(before.shape):
+        choices = np.unique(before[max(y - r, 0) : y + r + 1, max(x - r, 0) : x + r + 1])
+        for one in choices:
+            own = one == before[y, x]
+            probability = rule.certainty if own else (1 - rule.certainty) / (len(choices) - 1)
+            energy[ids == one, y, x] = -np.log(probability)
+    crf = DenseCRF2D(width, height, len(ids))
+    crf.setUnaryEnergy(energy.reshape(len(ids), -1))
+    crf.addPairwiseGaussian(sxy=rule.gaussian_sxy, compat=rule.gaussian_compat)
+    crf.addPairwiseBilateral(
+        sxy=rule.bilateral_sxy, srgb=rule.bilateral_srgb, rgbim=image, compat=rule.bilateral_compat
+    )  # fmt: skip
+    return ids[np.argmax(crf.inference(rule.iterations), axis=0)].reshape(before.shape)
+
+
+class Runs:
+    """Stands in for pydensecrf's module, and remembers the width, height and segments of each run."""
+
+    def __init__(self, densecrf):
+        self.densecrf = densecrf
+        self.sizes = []
+
+    def DenseCRF2D(self, width, height, count):  # noqa: N802
+        self.sizes.append((width, height, count))
+        return self.densecrf.DenseCRF2D(width, height, count)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    runs = Runs(border_dense_crf._densecrf())
+    monkeypatch.setattr(border_dense_crf, "_densecrf", lambda: runs)
+    return runs
+
+
+@needs_pydensecrf
+@pytest.mark.parametrize("seed", range(3))
+class TestRuns:
+    def start(self, seed, image_size):
+        scene = make_scene(seed, image_size=image_size, instances=60, things=5, stuff=12)
+        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30)
+        before = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
+        return heads_of(photo(scene.gt_ids, seed)), before
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            DenseCrf(1, bilateral_sxy=70, max_segments=1000),
+            DenseCrf(3, 0.7, 5, 1, 70, 40, 4, iterations=2, max_segments=1000),
+            DenseCrf(8, 0.9, 2, 8, 100, 4, 20, iterations=1, max_segments=1000),
+        ],
+        ids=str,
+    )
+    def test_one_is_as_a_plain_version(self, runs, seed, rule):
+        heads, before = self.start(seed, SIZE)
+        after = rule.refine(heads, before)
+        assert len(runs.sizes) == 1
+        expected = plainly(rule, heads.image.numpy(), before.panoptic_seg.numpy())
+        expected = before.with_map(torch.from_numpy(expected), "border")
+        assert torch.equal(after.panoptic_seg, expected.panoptic_seg)
+        assert after.dropped == expected.dropped
+
+    @pytest.mark.parametrize("max_segments", [2, 3, 5])
+    def test_many_have_few_segments_each_or_are_small(self, runs, seed, max_segments):
+        heads, before = self.start(seed, (160, 200))
+        rule = DenseCrf(2, bilateral_sxy=15, max_segments=max_segments)
+        after = rule.refine(heads, before)
+        assert len(runs.sizes) > 1
+        for width, height, count in runs.sizes:
+            # Those of the margin are one more.
+            assert count <= max_segments + 1 or max(width, height) <= 3 * rule.margin
+        runs.sizes.clear()
+        in_one = dataclasses.replace(rule, max_segments=1000).refine(heads, before)
+        assert len(runs.sizes) == 1
+        # They see less of what is far away.
+        assert (named(after) == named(in_one)).mean() > 0.99
+
+
+def boundary_pq(gt_ids, gt_segments, result, categories) -> float:
+    settings = MeasureSettings(boundary=True, boundary_dilation=0.005)
+    measures = measure_image(
+        gt_ids, gt_segments, result.panoptic_seg.numpy(), result.segments_info, categories, settings
+    )
+    return summarize(measures.counts["boundary_pq"], categories).all.pq
+
+
+@needs_pydensecrf
+@pytest.mark.parametrize("seed", range(3))
+class TestBoundaryPq:
+    def test_it_rises_where_roi_masks_are_too_coarse(self, seed):
+        # Stars of 100 pixels on two kinds of stuff: RoI masks blunt their spikes, and noise frays the horizon.
+        rng, height, width = np.random.default_rng(seed), 180, 330
+        y, x = np.mgrid[:height, :width]
+        horizon = 90 + 12 * np.sin(x / 20)
+        gt = np.where(y < horizon, 4, 5)
+        frayed = horizon + cv2.resize(rng.normal(0, 3, (90, 165)), (width, height), interpolation=cv2.INTER_NEAREST)
+        probabilities, boxes = [], []
+        for place in range(3):
+            centre_y, centre_x = rng.integers(70, 110), 60 + 105 * place
+            angle = np.arctan2(y - centre_y, x - centre_x) + rng.random()
+            star = np.hypot(y - centre_y, x - centre_x) < 32 + 16 * np.cos(9 * angle)
+            gt[star] = place + 1
+            boxes.append((centre_x - 52, centre_y - 52, centre_x + 52, centre_y + 52))
+            crop = star[centre_y - 52 : centre_y + 52, centre_x - 52 : centre_x + 52]
+            probabilities.append(cv2.resize(crop.astype(np.float32), (28, 28), interpolation=cv2.INTER_AREA))
+        segments = [
+            {"id": i, "category_id": one, "iscrowd": 0} for i, one in enumerate([CAT, CAT, CAT, SKY, GRASS], start=1)
+        ]
+        instances = InstanceSet.from_rois(
+            np.array(probabilities), np.float32(boxes), [0.9, 0.8, 0.7], [CAT] * 3, (height, width)
+        )
+        inputs = instances, SemanticMap(np.where(y < frayed, 1, 2), LABELS), CATEGORIES
+        before, after = (
+            boundary_pq(gt, segments, fuse(*inputs, Pipeline(**border), photo(gt, seed)), CATEGORIES)
+            for border in ({}, {"border": DenseCrf()})
+        )
+        assert after > before + 0.1
+
+    def test_it_rises_on_scenes_as_heads_give_them(self, seed):
+        scene = make_scene(seed, image_size=(160, 200), instances=60, things=5, stuff=12)
+        image = photo(scene.gt_ids, seed)
+        pipelines = Pipeline(), Pipeline(border=DenseCrf()), Pipeline(border=DenseCrf(bilateral_sxy=8, max_segments=3))
+        before, *after = (
+            boundary_pq(
+                scene.gt_ids,
+                scene.gt_segments,
+                fuse(scene.instances(), scene.semantics(), scene.categories, pipeline, image),
+                scene.categories,
+            )
+            for pipeline in pipelines
+        )
+        assert min(after) > before

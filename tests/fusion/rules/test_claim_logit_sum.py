@@ -1,0 +1,370 @@
+"""The vote of stuff, instances and the unknown by their logits, drawn in rows of pixels.
+
+Mask probabilities are drawn in eighths: the logit of "4" is 0, that of "6" is log 3 = 1.10, that of
+"2" is -1.10, and those of "8" and "." are 13.8 and -13.8.
+"""
+
+import numpy as np
+import pytest
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import (
+    HeadOutputs,
+    InstanceSet,
+    LogitSum,
+    Need,
+    Order,
+    Pipeline,
+    SemanticMap,
+    SemanticVeto,
+    explain,
+    fuse,
+)
+from panoptic_heuristic.fusion.head_outputs import needs_of
+from tests.fusion.drawings import CAT, DOG, GRASS, SKY, assert_map, draw, instances_in, reasons, row, stuff_in
+from tests.fusion.logit_drawings import CATEGORIES
+from tests.fusion.soft_drawings import SINGLE, fused_row, instances_of, semantics_of
+
+# The channels of soft_drawings.COLLAPSED and SINGLE.
+THINGS, SKY_OF_COLLAPSED, GRASS_OF_COLLAPSED = 0, 1, 2
+DOGS, SKIES, CATS, GRASSES = 0, 1, 2, 3
+
+
+def run(lines, scores, logits, **others):
+    return fused_row(lines, scores, logits, claim=others.pop("claim", LogitSum(0.3)), **others)
+
+
+class TestInstancesAgainstStuff:
+    def test_the_sum_of_both_logits_wins(self):
+        # 1 + 13.8, 1 + 1.1, 1 + 0 and 1 - 1.1 against 1.5. Only the first two are above it.
+        result = run(["8642"], [0.9], {THINGS: 1, SKY_OF_COLLAPSED: 1.5})
+        assert_map(result, "1122")
+        assert stuff_in(result) == [SKY]
+
+    def test_of_equal_values_stuff_wins(self):
+        # The logit of 1/2 is 0.
+        below, above = np.nextafter(np.float32(2), np.float32([1, 3]))
+        result = run(["4444"], [0.9], {THINGS: [2, 2, 2, 1], SKY_OF_COLLAPSED: [below, 2, above, 1]})
+        assert_map(result, "1222")
+
+    def test_the_semantic_head_can_win_where_the_mask_says_no(self):
+        # 9 - 1.1 against 2.
+        assert_map(run(["4422"], [0.9], {THINGS: 9, SKY_OF_COLLAPSED: 2}), "1111")
+
+    @pytest.mark.parametrize("line, semantic, wins", [("8", -10, True), ("8", -20, False), ("4", 20, True)], ids=str)
+    def test_a_mask_that_is_all_sure_does_not_win_whatever_the_semantic_head_says(self, line, semantic, wins):
+        # 13.8 - 10 and 13.8 - 20 against 3.
+        result = run([line * 4], [0.9], {THINGS: semantic, SKY_OF_COLLAPSED: 3})
+        assert_map(result, "1111")
+        assert bool(instances_in(result)) == wins
+
+    @pytest.mark.parametrize("semantic, wins", [(20, True), (10, False)], ids=str)
+    def test_nor_does_a_probability_of_0_lose_whatever_it_says(self, semantic, wins):
+        # 20 - 13.8 and 10 - 13.8 against 3. The last pixel is in the mask.
+        result = run(["...8"], [0.9], {THINGS: semantic, SKY_OF_COLLAPSED: 3})
+        assert_map(result, "1111" if wins else "2221")
+
+    def test_one_that_wins_no_pixel_is_outvoted(self):
+        result = run(["6666"], [0.9], {THINGS: 1, SKY_OF_COLLAPSED: 4})
+        assert_map(result, "1111")
+        assert reasons(result) == {0: "outvoted"}
+
+    def test_an_empty_mask_does_not_compete(self):
+        # 9 - 0.5 would win; now there is a thing without an instance.
+        result = run(["3333"], [0.9], {THINGS: 9, SKY_OF_COLLAPSED: 2})
+        assert_map(result, "....")
+        assert reasons(result) == {0: "empty"}
+
+
+class TestInstancesAgainstEachOther:
+    def test_the_surer_mask_wins_and_not_the_better_rank(self):
+        result = run(["8864", ".688"], [0.9, 0.8], {THINGS: 3, SKY_OF_COLLAPSED: 1}, claim=LogitSum(1.0))
+        assert_map(result, "1122")
+
+    def test_of_equal_values_the_better_rank_wins(self):
+        for scores, winner in (([0.9, 0.8], 0), ([0.8, 0.9], 1), ([0.9, 0.9], 0)):
+            result = run(["6666", "6666"], scores, {THINGS: 3, SKY_OF_COLLAPSED: 1}, claim=LogitSum(1.0))
+            assert instances_in(result) == [winner]
+            assert reasons(result) == {1 - winner: "outvoted"}
+
+    def test_the_semantic_logit_of_their_categories_decides_between_equal_masks(self):
+        logits = {DOGS: [3, 3, 2, 2], CATS: [2, 2, 3, 3], SKIES: 0}
+        result = run(["6666", "6666"], [0.9, 0.8], logits, meaning=SINGLE, category_ids=[CAT, DOG])
+        assert_map(result, "2211")
+        assert instances_in(result) == [0, 1]
+
+    def test_ids_go_by_rank(self):
+        result = run(["88..", "..88"], [0.8, 0.9], {THINGS: 3, SKY_OF_COLLAPSED: 1})
+        assert_map(result, "2211")
+        assert instances_in(result) == [1, 0]
+
+
+class TestStuff:
+    def test_the_best_stuff_of_a_pixel_wins_and_of_equal_ones_the_lower_label(self):
+        result = run([], [], {SKY_OF_COLLAPSED: [3, 3, 3, 1], GRASS_OF_COLLAPSED: [2, 4, 3, 2], THINGS: 0})
+        assert_map(result, "1212")
+        assert stuff_in(result) == [SKY, GRASS]
+
+    def test_it_gets_pixels_whose_label_is_a_thing(self):
+        # 4 - 1.1 against 3 in the last two: no label names sky.
+        instances, semantics = (
+            instances_of(["8822"], [0.9]),
+            semantics_of({THINGS: 4, SKY_OF_COLLAPSED: 3}, {0: None, 1: SKY}, 4),
+        )
+        assert semantics.areas == {0: 4}
+        result = fuse(instances, semantics, CATEGORIES, Pipeline(LogitSum(), stuff_area_thresh=0))
+        assert_map(result, "1122")
+        assert stuff_in(result) == [SKY]
+        cat, sky = explain(result, instances, semantics)
+        assert (cat.area_kept, sky.kept, sky.area_before, sky.area_gained) == (2, True, 0, 2)
+
+    def test_one_that_loses_all_its_pixels_is_covered(self):
+        result = run(["8888"], [0.9], {THINGS: 0, SKY_OF_COLLAPSED: 3})
+        assert reasons(result) == {("stuff", SKY): "covered"}
+
+    def test_its_area_limit_comes_after(self):
+        result = run(["88.."], [0.9], {THINGS: 0, SKY_OF_COLLAPSED: 3}, stuff_area_thresh=3)
+        assert_map(result, "11..")
+        assert reasons(result) == {("stuff", SKY): "stuff_area"}
+
+    def test_two_labels_of_one_category_are_one_segment(self):
+        meaning = {0: None, 1: SKY, 2: SKY}
+        result = run([], [], {0: 0, 1: [3, 3, 1, 1], 2: [1, 1, 3, 3]}, meaning=meaning, width=4)
+        assert_map(result, "1111")
+
+
+class TestUnknown:
+    @pytest.mark.parametrize("thing, void", [(2, False), (3, False), (4, True)], ids=["below", "at", "above"])
+    def test_a_thing_without_an_instance_is_void(self, thing, void):
+        result = run([], [], {THINGS: thing, SKY_OF_COLLAPSED: 3})
+        assert_map(result, "...." if void else "1111")
+
+    def test_in_a_box_it_is_what_the_instances_there_do_not_explain(self):
+        # Dogs less cats against sky at 4, and against a cat of 0 + 0: 5, 4, 3 and 0.
+        logits = {DOGS: [5, 4, 3, 0], CATS: 0, SKIES: 4}
+        result = run(["4444"], [0.9], logits, meaning=SINGLE)
+        assert_map(result, ".111")
+
+    def test_an_instance_wins_before_it(self):
+        # A cat of 3 + 0 against 7 - 3, 6 - 3 and 5 - 3.
+        logits = {DOGS: [7, 6, 5, 4], CATS: 3, SKIES: 0}
+        assert_map(run(["4444"], [0.9], logits, meaning=SINGLE), ".111")
+
+    def test_of_several_instances_the_one_that_explains_most_counts(self):
+        # A dog is there too, if with a mask that says no: the unknown is 0, and sky has 1.
+        logits = {DOGS: 6, CATS: -3, SKIES: 1}
+        lines, category_ids = ["4444", "...8"], [CAT, DOG]
+        assert_map(run(lines[:1], [0.9], logits, meaning=SINGLE), "....")
+        assert_map(run(lines, [0.9, 0.8], logits, meaning=SINGLE, category_ids=category_ids), "2221")
+        assert_map(run(lines, [0.8, 0.9], logits, meaning=SINGLE, category_ids=category_ids), "2221")
+
+    def test_one_that_was_left_out_explains_nothing(self):
+        # The cat below the cutoff, and the one without a pixel.
+        for lines, scores in ((["8888"], [0.4]), (["3333"], [0.9])):
+            assert_map(run(lines, scores, {THINGS: 4, SKY_OF_COLLAPSED: 3}), "....")
+
+    def test_outside_of_boxes_it_is_the_thing_itself(self):
+        # In the public code an instance elsewhere says 0 here, and 0 would be more than -2.
+        boxes = [(0, 0, 4, 4)]
+        result = run(["8888"], [0.9], {THINGS: -1, SKY_OF_COLLAPSED: -2}, boxes=boxes, width=8)
+        assert_map(result, "1111....")
+        result = run(["8888"], [0.9], {THINGS: -2, SKY_OF_COLLAPSED: -1}, boxes=boxes, width=8)
+        assert_map(result, "11112222")
+
+    def test_it_may_win_where_the_label_is_stuff_and_stays_void(self):
+        # -3 + 5 against -1.
+        result = run(["4444"], [0.9], {DOGS: -3, CATS: -5, SKIES: -1}, meaning=SINGLE)
+        assert_map(result, "....")
+        assert reasons(result) == {0: "outvoted", ("stuff", SKY): "covered"}
+
+    def test_a_head_whose_labels_all_mean_something_has_void_too(self):
+        assert None not in SINGLE.values()
+        result = run([], [], {DOGS: [4, 4, 2, 2], SKIES: 3}, meaning=SINGLE)
+        assert_map(result, "..11")
+
+    def test_a_channel_of_no_category_is_no_thing_if_all_things_have_one(self):
+        other = {0: None, 1: CAT, 2: SKY, 3: DOG}
+        assert_map(run([], [], {0: 9, 2: 1}, meaning=other), "1111")
+        assert_map(run([], [], {0: 9, 2: 1}, meaning={0: None, 1: CAT, 2: SKY}), "....")
+
+
+class TestChannels:
+    @pytest.mark.parametrize("category_id, wins", [(CAT, True), (DOG, False)], ids=["its own", "that of all things"])
+    def test_which_channel_counts(self, category_id, wins):
+        # The cats' channel says 4, that of all things -4; sky has 0.
+        meaning = {0: None, 1: CAT, 2: SKY}
+        result = run(["6666"], [0.9], {0: -4, 1: 4, 2: 0}, meaning=meaning, category_ids=[category_id])
+        assert bool(instances_in(result)) == wins
+
+    def test_of_several_the_largest(self):
+        meaning = {0: CAT, 1: SKY, 2: CAT, 3: DOG}
+        result = run(["4444"], [0.9], {0: [4, 1, 1, 4], 1: 2, 2: [1, 4, 1, 4], 3: -9}, meaning=meaning)
+        assert_map(result, "1121")
+
+    def test_without_stuff_things_are_instances_or_unknown(self):
+        meaning = {0: DOG, 1: CAT}
+        result = run(["8888"], [0.9], {0: [1, 1, 30, 1, 1, 1], 1: 1}, meaning=meaning, boxes=[(0, 0, 4, 4)], width=6)
+        assert_map(result, "11.1..")
+
+    def test_without_things_and_instances_there_is_nothing_unknown(self):
+        assert_map(run([], [], {0: [1, 2, 1, 2], 1: [2, 1, 2, 1]}, meaning={0: SKY, 1: GRASS}), "2121")
+
+    def test_labels_without_a_channel(self):
+        # Sky has 2, and a cat 0 + 1.1.
+        labels, logits = draw("1111"), np.float32([0, 2])[:, None, None].repeat(4, axis=2)
+        instances = instances_of(["6666"], [0.9])
+        # 255 and -1 are ignored; grass would need one.
+        semantics = SemanticMap(labels, {0: None, 1: SKY, 255: None, -1: None}, logits)
+        result = fuse(instances, semantics, CATEGORIES, Pipeline(LogitSum(), stuff_area_thresh=0))
+        assert stuff_in(result) == [SKY]
+        assert_map(result, "1111")
+        semantics = SemanticMap(labels, {0: None, 1: SKY, 2: GRASS}, logits)
+        with pytest.raises(InputError, match="label 2 means category 12 and there are 2 channels"):
+            fuse(instances, semantics, CATEGORIES, Pipeline(LogitSum()))
+
+
+class TestOverlap:
+    LOGITS = {DOGS: 3, CATS: 3, SKIES: 0}
+
+    def kept(self, lines, category_ids, **parameters):
+        scores = [0.9 - 0.1 * place for place in range(len(lines))]
+        result = run(
+            lines,
+            scores,
+            self.LOGITS,
+            meaning=SINGLE,
+            category_ids=category_ids,
+            claim=LogitSum(**{"overlap_threshold": 0.3, **parameters}),
+        )
+        return [index for index in range(len(lines)) if reasons(result).get(index) != "overlap"]
+
+    def lines(self, claimed):
+        # The second has 10 pixels.
+        return ["8" * 8 + "." * 8, "." * (8 - claimed) + "6" * 10 + "." * (claimed - 2)]
+
+    @pytest.mark.parametrize("claimed, kept", [(2, True), (3, True), (4, False)], ids=["below", "at", "above"])
+    def test_three_tenths_may_be_covered_by_its_own_category(self, claimed, kept):
+        assert self.kept(self.lines(claimed), [CAT, CAT]) == ([0, 1] if kept else [0])
+
+    def test_other_categories_do_not_count(self):
+        assert self.kept(["8888", "6666"], [CAT, DOG]) == [0, 1]
+
+    def test_the_fraction_is_compared_in_float64(self):
+        assert self.kept(self.lines(7), [CAT, CAT], overlap_threshold=0.7) == [0, 1]
+        assert self.kept(self.lines(7), [CAT, CAT], overlap_threshold=np.nextafter(0.7, 0)) == [0]
+
+    def test_only_those_that_stay_count(self):
+        # The second goes; of the third the first covers a quarter, and the two together all.
+        lines = ["8" * 5 + "." * 11, "." * 3 + "6" * 5 + "." * 8, "." * 4 + "6" * 4 + "." * 8]
+        assert self.kept(lines, [CAT] * 3) == [0, 2]
+
+    def test_those_that_stay_count_together(self):
+        lines = ["8" * 2 + "." * 14, "." * 2 + "8" * 2 + "." * 12, "." + "6" * 10 + "." * 5]
+        assert self.kept(lines, [CAT] * 3) == [0, 1, 2]
+        lines = ["8" * 3 + "." * 13, "." * 3 + "8" * 2 + "." * 11, "." + "6" * 10 + "." * 5]
+        assert self.kept(lines, [CAT] * 3) == [0, 1]
+
+    def test_one_that_goes_does_not_compete(self):
+        # It would have won its pixels from sky, and the unknown is as if it were not there.
+        lines, boxes = ["8888", "4444"], [(0, 0, 4, 4), (2, 0, 6, 4)]
+        logits = {THINGS: 2, SKY_OF_COLLAPSED: 1}
+        result = run(lines, [0.9, 0.8], logits, boxes=boxes, width=6)
+        assert_map(result, "1111..")
+        assert reasons(result) == {1: "overlap"}
+        assert_map(run(lines, [0.9, 0.8], logits, boxes=boxes, width=6, claim=LogitSum(0.5)), "111122")
+
+    @pytest.mark.parametrize("claimed, kept", [(4, True), (5, True), (6, False)], ids=["below", "at", "above"])
+    def test_a_category_may_have_a_threshold_of_its_own(self, claimed, kept):
+        own = {"overlap_threshold_of": {CAT: 0.5}}
+        assert self.kept(self.lines(claimed), [CAT, CAT], **own) == ([0, 1] if kept else [0])
+        assert self.kept(self.lines(claimed), [DOG, DOG], **own) == [0]
+
+
+class TestBoxes:
+    def test_an_unrelated_instance_wins_nothing_outside_its_box(self):
+        # Its value there would be 0 in the public code.
+        result = run(["8888"], [0.9], {THINGS: -9, SKY_OF_COLLAPSED: -5}, boxes=[(2, 0, 6, 4)], width=8)
+        assert_map(result, "22111122")
+
+    def test_it_is_rounded_outwards_and_has_no_margin(self):
+        # Where a box is, nothing is unknown. Pasting looks one pixel further on either side.
+        for box, drawn in (((2, 0, 6, 4), "..1111.."), ((2.2, 0, 5.8, 4), "..1111.."), ((1.9, 0, 6.1, 4), ".111111.")):
+            result = run(["8888"], [0.9], {THINGS: 30, SKY_OF_COLLAPSED: 1}, boxes=[box], width=8)
+            assert_map(result, drawn)
+
+    def test_it_may_leave_the_image(self):
+        result = run(["8888"], [0.9], {THINGS: -5, SKY_OF_COLLAPSED: 0}, boxes=[(-2, -1, 2, 3)], width=4)
+        assert_map(result, "1122")
+
+    def test_outside_the_image(self):
+        for box in ((9, 9, 13, 13), (-9, -9, -5, -5), (1, 0, 1, 4)):
+            result = run(["8888", "8888"], [0.9, 0.8], {THINGS: 0, SKY_OF_COLLAPSED: 1}, boxes=[box, (0, 0, 4, 4)])
+            assert_map(result, "1111")
+            assert reasons(result) == {0: "empty", ("stuff", SKY): "covered"}
+
+
+class TestLaterStages:
+    def test_the_veto_sees_the_labels_under_instances(self):
+        # The labels say sky of half of the cat.
+        logits = {THINGS: [0, 0, 3, 3], SKY_OF_COLLAPSED: 2}
+        assert_map(run(["8888"], [0.9], logits), "1111")
+        result = run(["8888"], [0.9], logits, veto=SemanticVeto())
+        assert_map(result, "1111")
+        assert (reasons(result), stuff_in(result)) == ({0: "veto"}, [SKY])
+
+    def test_what_is_too_small_leaves_its_pixels_to_their_labels(self):
+        logits = {THINGS: [0, 3, 3, 0], SKY_OF_COLLAPSED: [2, 2, 2, 4]}
+        result = run(["888."], [0.9], logits, thing_area_thresh=4)
+        assert_map(result, "1..1")
+        assert reasons(result) == {0: "thing_area"}
+
+
+def test_no_instances():
+    order = Order((), (), {})
+    semantics = semantics_of({THINGS: 0, SKY_OF_COLLAPSED: [1, 1, 0, -1]}, {0: None, 1: SKY}, 4)
+    claim = LogitSum().claim(HeadOutputs(instances_of([], []), semantics, CATEGORIES), order)
+    assert (claim.areas, claim.dropped) == ({}, {})
+    np.testing.assert_array_equal(claim.semantics.labels.numpy(), [[1, 1, 1, 0]])
+    np.testing.assert_array_equal(semantics.labels.numpy(), [[1, 1, 0, 0]])
+
+
+class TestErrors:
+    def claim(self, instances, semantics):
+        order = Order(tuple(range(len(instances))), (0.9,) * len(instances), {})
+        LogitSum().claim(HeadOutputs(instances, semantics, CATEGORIES), order)
+
+    def test_no_probabilities(self):
+        instances = InstanceSet.from_bitmaps([row((0, 3), width=4)], [0.9], [CAT])
+        with pytest.raises(InputError, match="the claim rule logit_sum needs RoI mask probabilities, but"):
+            self.claim(instances, semantics_of({1: 0}, {0: None, 1: SKY}, 4))
+
+    def test_no_logits(self):
+        with pytest.raises(InputError, match="the claim rule logit_sum needs semantic logits, but there are only lab"):
+            self.claim(instances_of(["8888"], [0.9]), SemanticMap(draw("1111"), {1: SKY}))
+
+    def test_no_semantics(self):
+        with pytest.raises(InputError, match="the claim rule logit_sum needs semantic logits, but there are no semant"):
+            self.claim(instances_of(["8888"], [0.9]), None)
+
+    def test_logits_that_are_not_finite(self):
+        with pytest.raises(InputError, match="logit_sum needs semantic logits that are finite"):
+            self.claim(instances_of(["8888"], [0.9]), semantics_of({0: np.inf}, {0: None, 1: SKY}, 4))
+
+    def test_no_channel_for_a_thing(self):
+        with pytest.raises(InputError) as error:
+            self.claim(instances_of(["8888"], [0.9]), semantics_of({0: 0}, {0: DOG, 1: SKY}, 4))
+        assert str(error.value) == (
+            "the claim rule logit_sum needs a semantic channel of category 7, or one of all things, but each label "
+            "means another category; use another rule"
+        )
+
+    @pytest.mark.parametrize("value", [-0.1, 1.1, None])
+    def test_parameters(self, value):
+        with pytest.raises(InputError, match=r"overlap_threshold must be a finite number in \[0, 1\], got"):
+            LogitSum(overlap_threshold=value)
+        with pytest.raises(InputError, match=r"overlap_threshold_of\[7\] must be a finite number in \[0, 1\], got"):
+            LogitSum(overlap_threshold_of={CAT: value})
+
+
+def test_what_it_needs():
+    assert needs_of(LogitSum()) == {Need.LOGITS, Need.ROI_PROBABILITIES}

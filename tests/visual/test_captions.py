@@ -1,0 +1,125 @@
+"""Where names stand: inside their segment if they fit, never on each other, never outside the picture."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from panoptic_heuristic.visual.captions import draw_labels, label_sizes, place_labels
+from panoptic_heuristic.visual.text import text_size, write_outlined
+
+
+def blank(height=120, width=200):
+    return np.zeros((height, width), dtype=int)
+
+
+def box(label):
+    return slice(label.y, label.y + label.height), slice(label.x, label.x + label.width)
+
+
+class TestPlace:
+    def test_inside_its_segment(self):
+        ids = blank()
+        ids[30:80, 40:160] = 5
+        (label,) = place_labels(ids, {5: "cat"})
+        assert label.text == "cat" and (ids[box(label)] == 5).all()
+
+    def test_in_the_wider_part(self):
+        ids = blank()
+        ids[5:10, 5:195] = 1
+        ids[5:115, 120:195] = 1
+        (label,) = place_labels(ids, {1: "cat"})
+        assert label.x >= 120
+
+    def test_not_in_the_hole(self):
+        ids = blank()
+        ids[10:110, 10:190] = 1
+        ids[40:80, 60:140] = 0
+        (label,) = place_labels(ids, {1: "cat"})
+        assert (ids[box(label)] == 1).all()
+
+    def test_the_largest_font_that_fits(self):
+        ids = blank(300, 500)
+        width, height = text_size("elephant", 13)
+        ids[10 : 10 + height + 4, 10 : 10 + width + 4] = 1
+        ids[100:300] = 2
+        labels = place_labels(ids, {1: "elephant", 2: "elephant"}, sizes=(20, 13, 11))
+        found = {label.size: np.unique(ids[box(label)]).tolist() for label in labels}
+        assert found == {13: [1], 20: [2]}
+
+    def test_across_a_segment_too_narrow_for_it(self):
+        ids = blank()
+        ids[10:110, 90:110] = 1
+        (label,) = place_labels(ids, {1: "elephant"})
+        assert label.width > 20 and (ids[box(label)] == 1).any()
+        assert abs(label.x + label.width / 2 - 100) < 4
+
+    @pytest.mark.parametrize("shape", [(slice(50, 53), slice(50, 53)), (slice(60, 65), slice(0, 200))])
+    def test_none_for_a_speck_or_a_thread(self, shape):
+        ids = blank()
+        ids[shape] = 1
+        assert place_labels(ids, {1: "elephant"}) == []
+
+    def test_a_text_wider_than_the_picture(self):
+        ids = np.ones((40, 40), dtype=int)
+        assert place_labels(ids, {1: "a name too long for this"}) == []
+
+    def test_only_the_texts_given_and_only_segments_that_are_there(self):
+        ids = blank()
+        ids[:60], ids[60:] = 1, 2
+        assert [label.text for label in place_labels(ids, {2: "cat", 3: "dog"})] == ["cat"]
+
+    def test_what_is_taken_stays_free_of_others(self):
+        ids = np.ones((60, 200), dtype=int)
+        first = place_labels(ids, {1: "cat"})
+        second = place_labels(ids, {1: "dog"}, taken=first)
+        assert len(second) == 1
+        together = np.zeros(ids.shape, dtype=int)
+        for label in first + second:
+            together[box(label)] += 1
+        assert together.max() == 1
+
+    def test_nothing(self):
+        assert place_labels(blank(), {}) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 100)] * 2, *[st.integers(1, 90)] * 2), max_size=14))
+def test_never_on_each_other_and_never_outside(boxes):
+    ids = np.zeros((110, 150), dtype=int)
+    for number, (y, x, height, width) in enumerate(boxes, start=1):
+        ids[y : y + height, x : x + width] = number
+    labels = place_labels(ids, {number: f"name {number}" for number in range(1, len(boxes) + 1)})
+    covered = np.zeros(ids.shape, dtype=int)
+    for label in labels:
+        assert label.x >= 0 and label.y >= 0
+        assert label.x + label.width <= 150 and label.y + label.height <= 110
+        covered[box(label)] += 1
+    assert covered.max(initial=0) <= 1
+
+
+class TestDraw:
+    @pytest.mark.parametrize("background", [0, 127, 255])
+    def test_white_and_black_on_any_background_and_only_in_its_box(self, background):
+        picture = np.full((60, 120, 3), background, dtype=np.uint8)
+        (label,) = place_labels(np.ones((60, 120), dtype=int), {1: "cat"})
+        drawn = draw_labels(picture, [label])
+        inside = drawn[box(label)].reshape(-1, 3)
+        assert (inside == 255).all(axis=1).sum() > 20 and (inside == 0).all(axis=1).sum() > 20
+        outside = drawn.copy()
+        outside[box(label)] = background
+        np.testing.assert_array_equal(outside, picture)
+        assert (picture == background).all()
+
+    def test_the_text_fills_its_box(self):
+        width, height = text_size("Cg", 20)
+        drawn = write_outlined(np.full((60, 90, 3), 127, np.uint8), "Cg", 10, 5, 20)
+        rows, columns = np.where((drawn != 127).any(axis=2))
+        assert (rows.min(), columns.min()) >= (5, 10)
+        assert rows.max() - 5 in (height - 1, height - 2) and abs(columns.max() - 10 - width) <= 2
+
+
+def test_fonts_grow_with_the_picture_and_stay_readable():
+    assert label_sizes(720) == (20, 16, 13)
+    assert label_sizes(300) == (11,)
+    assert min(label_sizes(10)) == 11
