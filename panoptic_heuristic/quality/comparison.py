@@ -59,7 +59,7 @@ class Comparison:
     """Two segmentations of one image.
 
     Attributes:
-        gts: the ground-truth segments, as listed.
+        gt_segments: the ground-truth segments, as listed.
         predictions: the predicted segments, as listed.
         pairs: all pairs of one category that share pixels; crowds are in none.
         runs: the two maps; the values are places (see :mod:`panoptic_heuristic.quality.overlap`).
@@ -68,7 +68,7 @@ class Comparison:
         unlisted_pixels: ground-truth pixels of ids that are neither listed nor void.
     """
 
-    gts: Tuple[GtSegment, ...]
+    gt_segments: Tuple[GtSegment, ...]
     predictions: Tuple[Predicted, ...]
     pairs: Tuple[Pair, ...]
     runs: Runs

@@ -17,9 +17,9 @@ from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.stages import asks_best_stuff, is_exact_on_regions
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweep import by_regions as region_sweep
 from panoptic_heuristic.ablation.sweep.by_regions import add_regions
 from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
-from panoptic_heuristic.ablation.sweep.run import by_regions as region_sweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     BestStuff,

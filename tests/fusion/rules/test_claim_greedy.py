@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Order, Pipeline, SemanticMap, fuse, greedy
+from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Order, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion.rules import claim_greedy
 from panoptic_heuristic.fusion.rules.claim_greedy import place_on_cpu, place_on_device
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, assert_map, draw, fused, instances_in, mask, reasons, row
@@ -239,7 +240,7 @@ class TestOnADevice:
         scene = make_scene(3, image_size=(60, 81), instances=60, empty=5)
         pipeline = Pipeline(Greedy(0.4, {0: 0.1}), instances_score_thresh=0.1, stuff_area_thresh=50)
         one = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
-        monkeypatch.setattr(greedy, "place_on_cpu", place_on_device)
+        monkeypatch.setattr(claim_greedy, "place_on_cpu", place_on_device)
         other = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
         assert torch.equal(one.panoptic_seg, other.panoptic_seg)
         assert (one.segments_info, one.dropped) == (other.segments_info, other.dropped)

@@ -8,7 +8,7 @@ import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Nms, Pipeline, explain, fuse
-from panoptic_heuristic.fusion.rules.suppress_nms import box_ious, iou
+from panoptic_heuristic.fusion.rules.suppress_nms import box_ious, iou_of_areas
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, assert_map, fused, instances_in, mask, reasons, row
 
@@ -133,7 +133,10 @@ def test_what_whole_bitmaps_give(scene, threshold):
     candidates = np.flatnonzero(scores >= 0.1).tolist()
     kept = []
     for index in sorted(candidates, key=lambda index: -scores[index]):
-        overlaps = [iou(int((masks[index] & masks[k]).sum()), int(masks[index].sum() + masks[k].sum())) for k in kept]
+        overlaps = [
+            iou_of_areas(int((masks[index] & masks[k]).sum()), int(masks[index].sum() + masks[k].sum()))
+            for k in kept
+        ]
         if not any(value > threshold for value in overlaps):
             kept.append(index)
     instances = scene.instances()
