@@ -7,7 +7,6 @@ found on one half of the images and counted on the other, both ways, so that eve
 import argparse
 import contextlib
 import dataclasses
-import logging
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence
 
@@ -31,6 +30,7 @@ from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argum
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.files import written_whole
 from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion.category_lists import CategoryError
 
 PRESETS = Path(__file__).resolve().parents[2] / "configs" / "presets"
 REFERENCE = "detectron2"
@@ -119,20 +119,17 @@ def read_presets(files: Mapping[str, Path], cache: PredictionCache) -> Presets:
     Raises:
         InputError: a file is no config.
     """
-    # Detectron2 takes seconds to load.
-    from panoptic_heuristic.detectron import load_config
-    from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
-
-    # It warns of each config without a VERSION, as presets are.
-    logging.getLogger("detectron2.config.compat").setLevel(logging.ERROR)
     floor = cache.manifest.floors.instances_score_thresh
     pipelines: Dict[str, Pipeline] = {}
     refused: Dict[str, str] = {}
     raised: Dict[str, float] = {}
     for name, path in files.items():
-        cfg, _ = load_config(str(path))
         try:
-            published = pipeline_from_config(cfg, cache.manifest.categories)
+            published = Pipeline.from_file(path, cache.manifest.categories)
+        except CategoryError as error:
+            refused[name] = str(error)
+            continue
+        try:
             cache.check_needs(published)
         except InputError as error:
             refused[name] = str(error)

@@ -78,7 +78,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     del heads, found, seen
     annotations = _fuse_into(args.output, outputs, make_fuser, args.workers)
     json_path = args.output / f"{NAME}.json"
-    info = {"fusion": pipeline.to_json()}
+    info = {"fusion": pipeline.to_mapping()}
     content = {"info": info, "images": image_entries, "annotations": annotations, "categories": category_entries}
     write_json(json_path, content)
 

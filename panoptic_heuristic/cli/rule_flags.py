@@ -51,7 +51,7 @@ def add_config_argument(rules: "argparse._ArgumentGroup") -> None:
     rules.add_argument(
         "--config-file", type=Path, metavar="YAML",
         help="all rules and thresholds of a config, in place of the flags above: one of configs/presets, a tuned one "
-        "or one's own; needs Detectron2",
+        "or one's own",
     )  # fmt: skip
 
 
@@ -86,7 +86,4 @@ def pipeline_of_config(args: argparse.Namespace, categories: Categories, missing
         if getattr(args, name) != default:
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} and --config-file say both how to fuse; set it in {args.config_file} instead")
-    from panoptic_heuristic.detectron import load_config
-    from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
-
-    return pipeline_from_config(load_config(str(args.config_file))[0], categories, missing)
+    return Pipeline.from_file(args.config_file, categories, missing)

@@ -8,16 +8,12 @@ from typing import IO, Any, List, Mapping, Sequence, Set, Tuple
 import yaml
 from detectron2.config import CfgNode, get_cfg
 
-from panoptic_heuristic.detectron.fusion_keys import (
-    FUSION,
-    THRESHOLD_KEYS,
-    add_fusion_keys,
-    rules_of_preset,
-    stage_defaults,
-    stage_keys,
-)
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.yaml_files import read_config_chain
 from panoptic_heuristic.fusion import STAGES
+from panoptic_heuristic.fusion.config_form import check_fusion_keys, told_by_key
+from panoptic_heuristic.fusion.config_keys import FUSION, THRESHOLD_KEYS, preset_nodes, stage_defaults
+from panoptic_heuristic.fusion.pipeline_files import with_preset
 from panoptic_heuristic.fusion.rule_files import load_rule_files
 
 _PRESET = f"{FUSION}PRESET"
@@ -36,17 +32,9 @@ class PanopticHeuristicCfgNode(CfgNode):
             content = yaml.safe_load(text)
         except yaml.YAMLError:
             return io.StringIO(text)
-        node, name = _descend(content, _PRESET) if isinstance(content, Mapping) else (None, "")
-        if not isinstance(node, Mapping) or name not in node:
+        if not isinstance(content, Mapping) or (changed := with_preset(content, filename)) is content:
             return io.StringIO(text)
-        try:
-            rules = rules_of_preset(node[name])
-        except InputError as error:
-            raise InputError(f"{error}, in {filename}") from error
-        for stage, keys in rules.items():
-            own = node.get(stage, {})
-            node[stage] = {**keys, **own} if isinstance(own, Mapping) else own
-        return io.StringIO(yaml.safe_dump(content, sort_keys=False))
+        return io.StringIO(yaml.safe_dump(changed, sort_keys=False))
 
     def merge_from_other_cfg(self, cfg_other: CfgNode) -> None:
         """As in Detectron2, but numbers of fusing may be int or float."""
@@ -64,7 +52,9 @@ class PanopticHeuristicCfgNode(CfgNode):
             if key == _PRESET:
                 fusion = self.MODEL.PANOPTIC_FUSION
                 fusion.PRESET = self._decode_cfg_value(value)
-                for stage, keys in rules_of_preset(fusion.PRESET).items():
+                with told_by_key(None):
+                    nodes = preset_nodes(fusion.PRESET)
+                for stage, keys in nodes.items():
                     fusion[stage].update(keys)
         numbers, others = set(_number_keys(self)), []
         for key, value in pairs:
@@ -99,7 +89,7 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     number is accepted for them from now on. Values of single categories are lists of pairs with the
     category's name, since nodes refuse new keys.
     """
-    add_fusion_keys(cfg)
+    _add_fusion_keys(cfg)
     # A data set of one's own as a YAML file, see datasets/README.md. Its splits are registered as
     # <name>_<split>; DATASETS.TRAIN and DATASETS.TEST default to its splits train and val.
     cfg.DATASETS.PANOPTIC_YAML = ""
@@ -109,6 +99,33 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     cfg.TEST.PANOPTIC_EVALUATOR = "quality"
     # yacs has no hook for a key's type, and nodes refuse to have attributes set the usual way.
     object.__setattr__(cfg, "__class__", PanopticHeuristicCfgNode)
+
+
+def _add_fusion_keys(cfg: CfgNode) -> None:
+    """Adds ``MODEL.PANOPTIC_FUSION`` to a config, with the rules of Detectron2."""
+    cfg.MODEL.PANOPTIC_FUSION = CfgNode()
+    fusion = cfg.MODEL.PANOPTIC_FUSION
+    # A published system's rules; setting it sets the keys of all stages.
+    fusion.PRESET = "detectron2"
+    # Python files that register rules of one's own.
+    fusion.RULE_FILES = []
+    for stage in STAGES:
+        fusion[stage.upper()] = CfgNode(stage_defaults(stage))
+        # For the parameters of rules of one's own, which are not known yet; typos are found later.
+        fusion[stage.upper()].set_new_allowed(True)
+    # An instance needs so many pixels in the map.
+    fusion.THINGS = CfgNode({"AREA_LIMIT": 0})
+    # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
+    fusion.STUFF_AREA_FRACTION = 0.0
+    # [category name, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 0.4}] of things, and
+    # [category name, {STUFF_AREA_LIMIT: 1000, STUFF_AREA_FRACTION: 0.01}] of stuff: lists, since
+    # nodes refuse new keys.
+    fusion.PER_CLASS = []
+    # "segments": (map of ids, segments_info), as Detectron2. "label_divisor": (map of dataset
+    # category id * label_divisor + instance with -1 for void, None).
+    fusion.MAP_FORMAT = "segments"
+    # What the model returns. With ["panoptic_seg"] alone it is faster and needs less memory.
+    fusion.OUTPUTS = ["sem_seg", "instances", "panoptic_seg"]
 
 
 def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNode, Set[str]]:
@@ -160,22 +177,12 @@ def reference_schedule(config_file: str, overrides: Sequence[str] = ()) -> Tuple
     """
     reference = (0.02, 16)
     given = {key: CfgNode._decode_cfg_value(value) for key, value in zip(overrides[0::2], overrides[1::2], strict=True)}
-    for keys in (*_chain(config_file), given):
+    chain = read_config_chain(config_file)
+    files = [{key: _value_at(content, key) for key in _leaf_keys(content)} for content in chain]
+    for keys in (*files, given):
         if "SOLVER.BASE_LR" in keys and "SOLVER.IMS_PER_BATCH" in keys:
             reference = (float(keys["SOLVER.BASE_LR"]), int(keys["SOLVER.IMS_PER_BATCH"]))
     return reference
-
-
-def _chain(config_file: str) -> List[Mapping[str, Any]]:
-    """The keys that each file sets itself, from the lowest ``_BASE_`` file up."""
-    with open(config_file, encoding="utf-8") as file:
-        content = yaml.safe_load(file)
-    bases = content.pop("_BASE_", [])
-    own = {key: _descend(content, key)[0][key.rsplit(".", 1)[-1]] for key in _leaf_keys(content)}
-    folder, chain = os.path.dirname(config_file), []
-    for base in [bases] if isinstance(bases, str) else bases:
-        chain += _chain(os.path.join(folder, os.path.expanduser(base)))
-    return [*chain, own]
 
 
 def _load_yaml(config_file: str) -> Mapping:
@@ -202,13 +209,7 @@ def _number_keys(cfg: CfgNode) -> List[str]:
 def _check_fusion(cfg: CfgNode) -> None:
     _check_outputs(cfg.MODEL.PANOPTIC_FUSION.OUTPUTS)
     load_rule_files(cfg.MODEL.PANOPTIC_FUSION.RULE_FILES)
-    for stage, key in stage_keys(cfg.MODEL.PANOPTIC_FUSION):
-        known = stage_defaults(stage)
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-            node = f"{FUSION}{stage.upper()}."
-            hint = f"; did you mean {node}{close[0]}?" if close else ""
-            raise InputError(f"there is no config key {node}{key}{hint}")
+    check_fusion_keys(cfg.MODEL.PANOPTIC_FUSION)
     if cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT not in MAP_FORMATS:
         raise InputError(
             f"MODEL.PANOPTIC_FUSION.MAP_FORMAT must be one of {', '.join(MAP_FORMATS)}, "
@@ -248,6 +249,11 @@ def _descend(root: Mapping, key: str) -> Tuple[Any, str]:
             return None, name
         node = node[part]
     return node, name
+
+
+def _value_at(root: Mapping, key: str) -> Any:
+    node, name = _descend(root, key)
+    return node[name]
 
 
 def _leaf_keys(node: Mapping, prefix: str = ""):

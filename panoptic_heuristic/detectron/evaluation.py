@@ -60,7 +60,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
     has_ground_truth = hasattr(metadata, "panoptic_root")
     ours = cfg.MODEL.META_ARCHITECTURE == PanopticHeuristicFPN.__name__
     if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS or not has_ground_truth:
-        info = {"fusion": pipeline_of_model(cfg).to_json()} if ours else {}
+        info = {"fusion": pipeline_of_model(cfg).to_mapping()} if ours else {}
         evaluators.append(PanopticPredictionWriter(dataset_name, output_dir, info))
     if has_ground_truth:
         if hasattr(metadata, "panoptic_categories"):

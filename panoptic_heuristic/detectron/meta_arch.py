@@ -12,7 +12,6 @@ from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.structures import Instances
 from torch import Tensor
 
-from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.postprocess import OUTPUTS, Postprocessor
 from panoptic_heuristic.errors import InputError
@@ -128,10 +127,10 @@ def pipeline_of_model(cfg: CfgNode) -> Pipeline:
     """The rules and thresholds of a config, checked against what its model gives them.
 
     Raises:
-        InputError: see :func:`pipeline_from_config`.
+        InputError: see :meth:`panoptic_heuristic.fusion.Pipeline.from_config`.
     """
     ids, _ = ids_and_divisor(cfg)
-    return pipeline_from_config(cfg, ids.categories, missing_in_model(cfg, ids))
+    return Pipeline.from_config(cfg, ids.categories, missing_in_model(cfg, ids))
 
 
 def missing_in_model(cfg: CfgNode, ids: ContiguousIds) -> Dict[Need, str]:

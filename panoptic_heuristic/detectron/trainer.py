@@ -74,7 +74,7 @@ class Trainer(DefaultTrainer):
             folder = os.path.join(cfg.OUTPUT_DIR, "inference")
             write_json(os.path.join(folder, "results.json"), _without_nan(results))
             if isinstance(model, PanopticHeuristicFPN):
-                write_json(os.path.join(folder, "fusion.json"), model.pipeline.to_json())
+                write_json(os.path.join(folder, "fusion.json"), model.pipeline.to_mapping())
         return results
 
 

@@ -14,8 +14,9 @@ from panoptic_heuristic.fusion.instance_measures import (
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY, LeftoverRule, LeftToVoid
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY, ByScore, Order, OrderRule
+from panoptic_heuristic.fusion.parameters import ParameterError
 from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
-from panoptic_heuristic.fusion.presets import PRESETS, preset_pipeline, preset_rules
+from panoptic_heuristic.fusion.presets import PRESETS
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.rules.border_dense_crf import DenseCrf
 from panoptic_heuristic.fusion.rules.claim_adaptive import Adaptive
@@ -91,6 +92,7 @@ __all__ = [
     "NoVeto",
     "Order",
     "OrderRule",
+    "ParameterError",
     "PerPixel",
     "Pipeline",
     "PixelArgmax",
@@ -112,7 +114,5 @@ __all__ = [
     "fuse",
     "mask_areas",
     "mask_quality",
-    "preset_pipeline",
-    "preset_rules",
     "semantic_agreement",
 ]

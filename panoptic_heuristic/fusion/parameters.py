@@ -1,14 +1,80 @@
-"""What parameter dataclasses share: checks, and values of single categories."""
+"""Checks that the parameters of rules and pipelines share, and values of single categories."""
 
 import dataclasses
 import itertools
 import math
 import numbers
 from collections.abc import Mapping
-from typing import Any, Dict, Iterable, Iterator, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
+
+
+class ParameterError(InputError):
+    """A wrong value of fusing, with what it is about as fields, so that others can name it in their own words.
+
+    Args:
+        parameter: its name; None if the error is about the rule of a stage.
+        problem: the rest of the sentence, such as "must be below 1". Another name of a parameter or
+            stage in it stands as ``<name>``, see ``mentions``.
+        stage: whose rule has the parameter; None if it is the pipeline's own, or not known yet.
+        rule: the name of the rule that does not fit; None if the error is not about the choice.
+        category_id: the dataset category id that the value is for; None for all.
+        mentions: names of other parameters of the same rule, or of stages, in ``problem``.
+    """
+
+    def __init__(
+        self,
+        parameter: Optional[str],
+        problem: str,
+        *,
+        stage: Optional[str] = None,
+        rule: Optional[str] = None,
+        category_id: Optional[int] = None,
+        mentions: Tuple[str, ...] = (),
+    ):
+        self.parameter, self.problem, self.stage = parameter, problem, stage
+        self.rule, self.category_id, self.mentions = rule, category_id, mentions
+        super().__init__(self.told(lambda stage, parameter: parameter or stage or ""))
+
+    def told(
+        self,
+        name_of: Callable[[Optional[str], Optional[str]], str],
+        name_of_category: Optional[Callable[[int], str]] = None,
+    ) -> str:
+        """The sentence in other words.
+
+        Args:
+            name_of: gives the name of a parameter, from its stage and its name, either of which may be None.
+            name_of_category: gives the name of a category id; None to tell the id.
+        """
+        text = name_of(self.stage, self.parameter)
+        if self.category_id is not None:
+            category_id = self.category_id
+            text += f"[{category_id}]" if name_of_category is None else f" of {name_of_category(category_id)!r}"
+        text += f"={self.rule} {self.problem}" if self.rule else f" {self.problem}"
+        for name in self.mentions:
+            stage, parameter = (name, None) if self.parameter is None else (self.stage, name)
+            text = text.replace(f"<{name}>", name_of(stage, parameter))
+        return text
+
+    def of_stage(self, stage: str) -> "ParameterError":
+        """The same error, once it is known which stage the rule is of."""
+        return ParameterError(
+            self.parameter, self.problem, stage=stage, rule=self.rule, category_id=self.category_id,
+            mentions=self.mentions,
+        )  # fmt: skip
+
+    def __reduce__(self):
+        # Exceptions are made anew from their text, which would lose the fields on the way out of a worker.
+        return _error, (self.parameter, self.problem, self.stage, self.rule, self.category_id, self.mentions)
+
+
+def _error(parameter, problem, stage, rule, category_id, mentions) -> ParameterError:
+    return ParameterError(
+        parameter, problem, stage=stage, rule=rule, category_id=category_id, mentions=mentions
+    )  # fmt: skip
 
 
 class OfCategory(Mapping):
@@ -16,12 +82,14 @@ class OfCategory(Mapping):
 
     Args:
         values: hashable values by dataset category id. Copied.
-        isthing: whether the parameter is one of things or of stuff.
+        isthing: True for a parameter of things, False for one of stuff.
+        example: a value as it is written in YAML, for messages.
     """
 
-    def __init__(self, values: Mapping, *, isthing: bool):
+    def __init__(self, values: Mapping, *, isthing: bool, example: str = "0.3"):
         self._values: Dict[int, Any] = dict(values)
         self.isthing = isthing
+        self.example = example
 
     def __getitem__(self, category_id: int) -> Any:
         return self._values[category_id]
@@ -43,39 +111,55 @@ class ThingPairs(tuple):
     """A parameter's pairs of different things, each a tuple of two dataset category ids."""
 
 
-def check_number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> None:
+def check_number(
+    name: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    category_id: Optional[int] = None,
+) -> None:
     """Raises if a parameter is no finite number of the closed interval [low, high].
 
+    Args:
+        name: of the parameter.
+        value: to be checked.
+        low: see above.
+        high: see above.
+        category_id: the category that the value is for; None for all.
+
     Raises:
-        InputError: names the parameter, its interval and the value.
+        ParameterError: names the parameter, its interval and the value.
     """
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or not low <= value <= high:
         interval = f"{'[' if math.isfinite(low) else '('}{low}, {high}{']' if math.isfinite(high) else ')'}"
-        raise InputError(f"{name} must be a finite number in {interval}, got {value!r}")
+        raise ParameterError(name, f"must be a finite number in {interval}, got {value!r}", category_id=category_id)
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     """Raises if a parameter is not one of some words.
 
     Raises:
-        InputError: names the parameter, the words and the value.
+        ParameterError: names the parameter, the words and the value.
     """
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise ParameterError(name, f"must be one of {', '.join(choices)}, got {value!r}")
 
 
 def check_ids(name: str, values: Any) -> None:
     """Raises if a parameter is no mapping from category ids.
 
     Raises:
-        InputError: names the parameter and what it is.
+        ParameterError: names the parameter and what it is.
     """
     if not isinstance(values, Mapping):
-        raise InputError(f"{name} must be a mapping from category ids, got {values!r}")
+        raise ParameterError(name, f"must be a mapping from category ids, got {values!r}")
     for category_id in values:
         if not isinstance(category_id, numbers.Integral) or isinstance(category_id, bool):
-            raise InputError(f"{name} must be a mapping from category ids, which are integers, got {category_id!r}")
+            raise ParameterError(
+                name, f"must be a mapping from category ids, which are integers, got {category_id!r}"
+            )
 
 
 def numbers_of_categories(
@@ -91,11 +175,11 @@ def numbers_of_categories(
         isthing: see :class:`OfCategory`.
 
     Raises:
-        InputError: names parameter, category, interval and value.
+        ParameterError: names parameter, category, interval and value.
     """
     check_ids(name, values)
     for category_id, value in values.items():
-        check_number(f"{name}[{category_id}]", value, low, high)
+        check_number(name, value, low, high, category_id=category_id)
     return OfCategory(values, isthing=isthing)
 
 
@@ -107,23 +191,27 @@ def thing_pairs(name: str, values: Any) -> ThingPairs:
         values: pairs of dataset category ids; no pair may be there both ways, nor twice.
 
     Raises:
-        InputError: names the parameter and the pair.
+        ParameterError: names the parameter and the pair.
     """
     if not isinstance(values, (list, tuple)):
-        raise InputError(f"{name} must be a list of pairs of category ids, got {values!r}")
+        raise ParameterError(name, f"must be a list of pairs of category ids, got {values!r}")
     pairs = []
     for pair in values:
         if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise InputError(f"{name} must be a list of pairs of category ids, got {pair!r}")
+            raise ParameterError(name, f"must be a list of pairs of category ids, got {pair!r}")
         for one in pair:
             if not isinstance(one, numbers.Integral) or isinstance(one, bool):
-                raise InputError(f"{name} must be a list of pairs of category ids, which are integers, got {one!r}")
+                raise ParameterError(
+                    name, f"must be a list of pairs of category ids, which are integers, got {one!r}"
+                )
         first, second = map(int, pair)
         if first == second:
-            raise InputError(f"{name} must be of pairs of different categories, got {pair!r}")
+            raise ParameterError(name, f"must be of pairs of different categories, got {pair!r}")
         for other in ((first, second), (second, first)):
             if other in pairs:
-                raise InputError(f"{name} must have one pair of the same two categories, got {other} and {pair!r}")
+                raise ParameterError(
+                    name, f"must have one pair of the same two categories, got {other} and {pair!r}"
+                )
         pairs.append((first, second))
     return ThingPairs(pairs)
 
@@ -136,7 +224,7 @@ def check_categories(rule: Any, categories: Categories) -> None:
         categories: the data set's categories.
 
     Raises:
-        InputError: names the parameter and the category.
+        ParameterError: names the parameter and the category.
     """
     for field in dataclasses.fields(rule):
         values = getattr(rule, field.name)
@@ -149,9 +237,9 @@ def check_categories(rule: Any, categories: Categories) -> None:
 def _check_kind(name: str, category_ids: Iterable[int], categories: Categories, *, isthing: bool) -> None:
     for category_id in category_ids:
         if category_id not in categories:
-            raise InputError(f"{name} names category {category_id}, which is not among the categories")
+            raise ParameterError(name, f"names category {category_id}, which is not among the categories")
         if categories[category_id].isthing != isthing:
             kinds = ("a thing", "stuff") if categories[category_id].isthing else ("stuff", "things")
-            raise InputError(
-                f"{name} names category {category_id}, which is {kinds[0]}; it is a parameter of {kinds[1]}"
+            raise ParameterError(
+                name, f"names category {category_id}, which is {kinds[0]}; it is a parameter of {kinds[1]}"
             )

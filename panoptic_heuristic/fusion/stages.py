@@ -1,12 +1,13 @@
 """The stages of fusing in their order, and the rules of each by the names they have in YAML."""
 
-from typing import Any, Dict, Mapping
+import dataclasses
+from typing import Any, Dict, Mapping, Tuple
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.border import BORDER_REGISTRY
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY
 from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY
+from panoptic_heuristic.fusion.parameters import ParameterError
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY
 from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY
@@ -23,16 +24,31 @@ STAGES: Mapping[str, NamedRegistry] = {
 }
 """Stage -> registry."""
 
+DEFAULT_RULES: Mapping[str, str] = {
+    "suppress": "none",
+    "order": "score",
+    "claim": "greedy",
+    "veto": "none",
+    "stuff": "void",
+    "leftover": "void",
+    "border": "none",
+}
+"""Stage -> the name of the rule that Detectron2 has there."""
+
+THRESHOLDS = ("instances_score_thresh", "stuff_area_thresh", "stuff_area_fraction", "thing_area_thresh")
+"""The thresholds of a pipeline that belong to no rule."""
+
 
 def rule_class(stage: str, name: Any) -> Any:
     """A rule by its name.
 
     Raises:
-        InputError: the stage has none of that name; names those it has.
+        ParameterError: the stage has none of that name; names those it has.
     """
     registry = STAGES[stage]
     if not isinstance(name, str) or name not in registry:
-        raise InputError(f"{stage} must be one of {', '.join(sorted(known for known, _ in registry))}, got {name!r}")
+        known = ", ".join(sorted(known for known, _ in registry))
+        raise ParameterError(None, f"must be one of {known}, got {name!r}", stage=stage)
     return registry.get(name)
 
 
@@ -41,20 +57,49 @@ def rule_name(stage: str, rule: Any) -> str:
     return next((name for name, one in STAGES[stage] if one is type(rule)), type(rule).__name__)
 
 
-def rule_to_json(stage: str, rule: Any) -> Dict[str, Any]:
+def parameter_names(rule: Any) -> Tuple[str, ...]:
+    """The parameters of a rule or of its class, in their order."""
+    return tuple(field.name for field in dataclasses.fields(rule))
+
+
+def make_rule(stage: str, name: Any, parameters: Mapping[str, Any]) -> Any:
+    """A rule with some of its parameters; the others have their defaults.
+
+    Args:
+        stage: of the rule.
+        name: of the rule, in YAML.
+        parameters: by name.
+
+    Raises:
+        ParameterError: there is no such rule, it lacks a parameter, or a value is out of its range.
+    """
+    made = rule_class(stage, name)
+    known = parameter_names(made)
+    for parameter in parameters:
+        if parameter not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ParameterError(parameter, f"is no parameter of the {stage} rule {name}; {has}", stage=stage)
+    try:
+        return made(**parameters)
+    except ParameterError as error:
+        raise error.of_stage(stage) from error
+
+
+def rule_to_mapping(stage: str, rule: Any) -> Dict[str, Any]:
     """A rule's name and parameters as JSON values."""
     values = {name: _plain(value) for name, value in vars(rule).items()}
     return {"name": rule_name(stage, rule), **values}
 
 
-def rule_from_json(stage: str, data: Mapping[str, Any]) -> Any:
-    """Reads what :func:`rule_to_json` gave.
+def rule_from_mapping(stage: str, data: Any) -> Any:
+    """Reads what :func:`rule_to_mapping` gave.
 
     Raises:
-        InputError: there is no such rule, or a value is out of its range.
+        ParameterError: there is no such rule, it lacks a parameter, or a value is out of its range.
     """
-    values = {name: value for name, value in data.items() if name != "name"}
-    return rule_class(stage, data["name"])(**{name: _read(value) for name, value in values.items()})
+    if not isinstance(data, Mapping) or "name" not in data:
+        raise ParameterError(None, f"must be a mapping with the name of a rule, got {data!r}", stage=stage)
+    return make_rule(stage, data["name"], {name: _read(value) for name, value in data.items() if name != "name"})
 
 
 def _plain(value: Any) -> Any:
@@ -65,6 +110,6 @@ def _plain(value: Any) -> Any:
 
 
 def _read(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and set(value) == {"of_category"}:
         return {key: _read(one) for key, one in value["of_category"]}
     return tuple(_read(one) for one in value) if isinstance(value, list) else value

@@ -117,7 +117,7 @@ def test_a_config_of_ones_own_and_the_reference(tool, data, tmp_path, capsys):
     assert tool.main([*data["logits"], "--presets", str(own), str(other), "--output", str(output)]) == 0
     out = capsys.readouterr().out
     assert {row["preset"] for row in rows_of(output)} == {"mine", "detectron2"}
-    assert "not compared: ties: MODEL.PANOPTIC_FUSION.CLAIM.PRECEDENCE names 'tie', which the data set" in out
+    assert f"not compared: ties: {other}: MODEL.PANOPTIC_FUSION.CLAIM.PRECEDENCE names 'tie', which the data set" in out
     published = {row["preset"]: row for row in rows_of(output) if row["thresholds"] == "published"}
     assert published["mine"]["stuff_area_thresh_1"] == "30"
     assert float(published["mine"]["pq_over_published"]) == pytest.approx(

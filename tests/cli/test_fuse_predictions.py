@@ -60,7 +60,7 @@ class TestMaps:
         sound.run()
         content = json.loads((sound.output / "panoptic_predictions.json").read_text())
         assert set(content) == {"info", "images", "annotations", "categories"}
-        assert Pipeline.from_json(content["info"]["fusion"]) == Pipeline(stuff_area_thresh=1)
+        assert Pipeline.from_mapping(content["info"]["fusion"]) == Pipeline(stuff_area_thresh=1)
         assert content["categories"] == json.loads(json.dumps(CATEGORIES))
         assert content["images"] == [sound.image(1), sound.image(2)]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
-from panoptic_heuristic.fusion import ClassAware, Greedy, Reclaim, fuse
+from panoptic_heuristic.fusion import ClassAware, Greedy, Pipeline, Reclaim, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.conftest import ROOT
@@ -83,7 +83,6 @@ def test_another_claim_rule_is_tuned(main, tuned, scenes, arguments, tmp_path, n
 
 def assert_counts_are_right(folder, scenes, arguments, names, claim):
     """From the YAML as a model reads it, by fusing and scoring the pixels of the cached predictions."""
-    from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 
     numbers = json.loads((folder / "tuning.json").read_text())
     cache = PredictionCache.open(arguments[1])
@@ -91,7 +90,7 @@ def assert_counts_are_right(folder, scenes, arguments, names, claim):
     for name in names:
         cfg = loaded(folder / f"{name}.yaml")
         assert cfg.MODEL.WEIGHTS == "some.pth"
-        pipeline = pipeline_from_config(cfg, categories)
+        pipeline = Pipeline.from_config(cfg, categories)
         assert type(pipeline.claim) is claim
         counts = []
         for image_id, scene in enumerate(scenes):

@@ -3,9 +3,8 @@
 import pytest
 
 from panoptic_heuristic.detectron import load_config
-from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, ClassAware, Greedy, PerPixel, PixelArgmax, Reclaim
+from panoptic_heuristic.fusion import CLAIM_REGISTRY, ClassAware, Greedy, PerPixel, Pipeline, PixelArgmax, Reclaim
 from tests.detectron.small_models import SHAPES_CONFIG
 from tests.fusion.drawings import CAT, CATEGORIES, DOG
 
@@ -34,7 +33,7 @@ def claim(name, *overrides):
     pairs = zip(overrides[0::2], overrides[1::2], strict=True)
     keys = [part for key, value in pairs for part in (key if "." in key else f"{CLAIM}{key}", value)]
     cfg, _ = load_config(str(SHAPES_CONFIG), [f"{CLAIM}NAME", name, f"{COMBINE}OVERLAP_THRESH", 0.5, *keys])
-    return pipeline_from_config(cfg, CATEGORIES).claim
+    return Pipeline.from_config(cfg, CATEGORIES).claim
 
 
 @pytest.mark.parametrize("name, rule", list(CLAIM_REGISTRY), ids=str)
@@ -99,7 +98,7 @@ def test_they_survive_a_dump(tmp_path):
         cfg, _ = load_config(str(SHAPES_CONFIG), keys)
         file.write_text(cfg.dump())
         again, _ = load_config(str(file))
-        made = [pipeline_from_config(one, CATEGORIES) for one in (cfg, again)]
+        made = [Pipeline.from_config(one, CATEGORIES) for one in (cfg, again)]
         assert made[0] == made[1]
         assert made[1].claim == Reclaim(
             made[1].claim.overlap_threshold, 0.75, "precedence", precedence=[(DOG, CAT)]

@@ -10,9 +10,9 @@ from detectron2.config import CfgNode, get_cfg
 
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config, load_config
 from panoptic_heuristic.detectron.config import reference_schedule
-from panoptic_heuristic.detectron.fusion_keys import parameters_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import STAGES
+from panoptic_heuristic.fusion.config_keys import stage_parameters
 from tests.detectron.small_models import SHAPES_CONFIG
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -109,7 +109,7 @@ def test_every_parameter_of_a_rule_has_a_key_with_its_default(cfg, stage):
     # Rules that share a parameter must agree about its default: there is one key.
     node = cfg.MODEL.PANOPTIC_FUSION[stage.upper()]
     for _, rule in STAGES[stage]:
-        for parameter, default in parameters_of(rule).items():
+        for parameter, default in stage_parameters(rule).items():
             assert node[parameter.upper()] == default
 
 

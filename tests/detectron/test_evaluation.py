@@ -271,7 +271,7 @@ class TestChoice:
         writer = build_evaluator(cfg, "tiny_val", str(tmp_path / "out"))._evaluators[0]
         fed(writer)
         info = json.loads((tmp_path / "out" / "panoptic_predictions.json").read_text())["info"]
-        assert Pipeline.from_json(info["fusion"]).claim == Greedy(0.25)
+        assert Pipeline.from_mapping(info["fusion"]).claim == Greedy(0.25)
 
     def test_a_test_split_is_only_written(self, data, tmp_path):
         with data.edit("val") as content:

@@ -3,7 +3,6 @@
 import pytest
 
 from panoptic_heuristic.detectron import load_config
-from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import (
@@ -39,7 +38,7 @@ CATEGORIES = Categories(
 def pipeline(*overrides) -> Pipeline:
     """Of the demo's config and ``overrides``, key and value in turn."""
     cfg, _ = load_config(str(SHAPES_CONFIG), list(overrides))
-    return pipeline_from_config(cfg, CATEGORIES)
+    return Pipeline.from_config(cfg, CATEGORIES)
 
 
 class TestDefaults:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from panoptic_heuristic.detectron import load_config
-from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import PRESETS, STAGES, ClassAware, Greedy, Nms, Pipeline, Reclaim, preset_pipeline
+from panoptic_heuristic.fusion import PRESETS, STAGES, ClassAware, Greedy, Nms, Pipeline, Reclaim
+from panoptic_heuristic.fusion.presets import preset_rules
 from tests.detectron.small_models import SHAPES_CONFIG
 from tests.fusion.drawings import CATEGORIES
 
@@ -17,7 +17,7 @@ PRESET, CLAIM = "MODEL.PANOPTIC_FUSION.PRESET", "MODEL.PANOPTIC_FUSION.CLAIM.NAM
 
 def pipeline(file=SHAPES_CONFIG, *overrides):
     cfg, _ = load_config(str(file), list(overrides))
-    return pipeline_from_config(cfg, CATEGORIES)
+    return Pipeline.from_config(cfg, CATEGORIES)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ class TestFiles:
         cfg, explicit = load_config(str(FOLDER / f"{name}.yaml"))
         assert cfg.MODEL.PANOPTIC_FUSION.PRESET == name
         made = pipeline(FOLDER / f"{name}.yaml")
-        for stage, rule in preset_pipeline(name).rules.items():
+        for stage, rule in Pipeline.from_mapping(preset_rules(name)).rules.items():
             assert type(getattr(made, stage)) is type(rule)
         # All thresholds, so that none of the config it is put on is left.
         fusion, combine = "MODEL.PANOPTIC_FUSION.", "MODEL.PANOPTIC_FPN.COMBINE."
@@ -86,7 +86,7 @@ class TestKeys:
     def test_a_preset_resets_what_an_earlier_one_set(self, write):
         write("base.yaml", 'MODEL: {PANOPTIC_FUSION: {PRESET: "ocfusion", CLAIM: {AREA_RATIO: 0.25}}}')
         path = write("config.yaml", '_BASE_: base.yaml\nMODEL: {PANOPTIC_FUSION: {PRESET: "rap"}}')
-        assert pipeline(path).rules == preset_pipeline("rap").rules
+        assert pipeline(path).rules == Pipeline.from_mapping(preset_rules("rap")).rules
 
     def test_a_saved_config_can_be_the_base_of_a_presets_file(self, write):
         cfg, _ = load_config(str(SHAPES_CONFIG), [PRESET, "ocfusion"])
@@ -98,7 +98,7 @@ class TestKeys:
 
     def test_a_saved_config_keeps_what_was_overridden(self, write):
         cfg, _ = load_config(str(SHAPES_CONFIG), [PRESET, "ocfusion", "MODEL.PANOPTIC_FUSION.CLAIM.AREA_RATIO", "0.25"])
-        assert pipeline(write("saved.yaml", cfg.dump())) == pipeline_from_config(cfg, CATEGORIES)
+        assert pipeline(write("saved.yaml", cfg.dump())) == Pipeline.from_config(cfg, CATEGORIES)
 
     def test_beside_a_preset_in_one_file_a_key_wins(self, write):
         path = write("config.yaml", 'MODEL: {PANOPTIC_FUSION: {CLAIM: {NAME: "greedy"}, PRESET: "ocfusion"}}')

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.detectron import load_config
-from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import STAGES, InstanceSet, Pipeline, fuse
 from panoptic_heuristic.fusion.head_outputs import Need
@@ -67,7 +66,7 @@ def rules(tmp_path):
 
 def pipeline(*overrides, config=SHAPES_CONFIG) -> Pipeline:
     cfg, _ = load_config(str(config), list(overrides))
-    return pipeline_from_config(cfg, CATEGORIES)
+    return Pipeline.from_config(cfg, CATEGORIES)
 
 
 def test_a_function_is_a_rule(rules):
@@ -100,14 +99,14 @@ def test_a_dataclass_is_a_rule_too(rules):
 
 def test_it_is_stored_copied_and_sent_to_processes(rules):
     made = pipeline(f"{FUSION}RULE_FILES", [rules], f"{FUSION}ORDER.NAME", "largest_first")
-    assert made.to_json()["order"] == {"name": "largest_first", "least": 0}
-    assert Pipeline.from_json(made.to_json()) == made == pickle.loads(pickle.dumps(made)) == copy.deepcopy(made)
+    assert made.to_mapping()["order"] == {"name": "largest_first", "least": 0}
+    assert Pipeline.from_mapping(made.to_mapping()) == made == pickle.loads(pickle.dumps(made)) == copy.deepcopy(made)
 
 
 def test_what_a_function_needs_is_checked(rules):
     cfg, _ = load_config(str(SHAPES_CONFIG), [f"{FUSION}RULE_FILES", [rules], f"{FUSION}ORDER.NAME", "lazy"])
     with pytest.raises(InputError, match=f"{FUSION}ORDER.NAME=lazy needs semantic logits, but there are none"):
-        pipeline_from_config(cfg, CATEGORIES, {Need.LOGITS: "there are none"})
+        Pipeline.from_config(cfg, CATEGORIES, {Need.LOGITS: "there are none"})
 
 
 def test_the_readmes_rule_works_as_it_says(tmp_path):

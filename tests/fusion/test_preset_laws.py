@@ -12,11 +12,12 @@ from panoptic_heuristic.fusion import (
     STAGES,
     HeadOutputs,
     InstanceSet,
+    Pipeline,
     SemanticMap,
     explain,
     fuse,
-    preset_pipeline,
 )
+from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.logit_drawings import random_semantics
 
@@ -28,7 +29,7 @@ SCENES = [
 # In place of the published thresholds, which are for images of COCO's size and drop all that is small.
 PIPELINES = {
     name: dataclasses.replace(
-        preset_pipeline(name), instances_score_thresh=0.3, stuff_area_thresh=60, thing_area_thresh=3
+        Pipeline.from_mapping(preset_rules(name)), instances_score_thresh=0.3, stuff_area_thresh=60, thing_area_thresh=3
     )
     for name in PRESETS
 }
@@ -170,8 +171,8 @@ def test_explain_accounts_for_every_pixel(case):
 def test_void_grows_with_the_stuff_limit(case, limits):
     scene, semantics, pipeline = case
     if (
-        pipeline.stuff != preset_pipeline("detectron2").stuff
-        or pipeline.leftover != preset_pipeline("detectron2").leftover
+        pipeline.stuff != Pipeline.from_mapping(preset_rules("detectron2")).stuff
+        or pipeline.leftover != Pipeline.from_mapping(preset_rules("detectron2")).leftover
     ):
         # Where the pixels of dropped stuff go to others, what is void depends on who is left.
         return

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import PRESETS, Components, InstanceSet, Pipeline, SemanticMap, fuse, preset_pipeline
+from panoptic_heuristic.fusion import PRESETS, Components, InstanceSet, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion.presets import preset_rules
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, SKY
 
 NAMES = [*PRESETS, "components"]
@@ -81,7 +82,8 @@ def pipeline_of(name):
     if name == "components":
         return Pipeline(leftover=Components(), stuff_area_thresh=0)
     # The published limits are for larger images: nothing would be left in these.
-    return dataclasses.replace(preset_pipeline(name), stuff_area_thresh=2, instances_score_thresh=0.1)
+    rules = Pipeline.from_mapping(preset_rules(name))
+    return dataclasses.replace(rules, stuff_area_thresh=2, instances_score_thresh=0.1)
 
 
 @pytest.mark.parametrize("name", NAMES)

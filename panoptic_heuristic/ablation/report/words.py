@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.sweep.grid import Grid, Setting
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE
-from panoptic_heuristic.fusion.stages import rule_to_json
+from panoptic_heuristic.fusion.stages import rule_to_mapping
 
 _MINUS = "\N{MINUS SIGN}"
 _NONE = "\N{EN DASH}"
@@ -85,7 +85,7 @@ def other_rules(grid: Grid) -> str:
 
 
 def _rule(stage: str, rule: Any) -> str:
-    name, *parameters = rule_to_json(stage, rule).items()
+    name, *parameters = rule_to_mapping(stage, rule).items()
     told = [f"{key} {value}" for key, value in parameters if key not in ("overlap_threshold", "overlap_threshold_of")]
     return f"{name[1]} ({', '.join(told)})" if told else name[1]
 

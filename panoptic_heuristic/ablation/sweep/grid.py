@@ -28,8 +28,10 @@ import yaml
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
-from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline, preset_pipeline
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.claim import ClaimRule
+from panoptic_heuristic.fusion.parameters import OfCategory
+from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.fusion.rule_files import load_rule_files
 from panoptic_heuristic.fusion.stages import STAGES, rule_class, rule_name
 
@@ -159,7 +161,7 @@ class Grid:
             for cutoff, limit in itertools.zip_longest(self.cutoffs, self.stuff_limits):
                 cutoff = self.cutoffs[0] if cutoff is None else cutoff
                 pipeline = Setting(claim, cutoff, limit or self.stuff_limits[0], self.base).pipeline()
-            if pipeline.has_values_of_categories:
+            if _has_values_of_categories(pipeline):
                 raise InputError(f"a grid cannot have values of single categories, got {pipeline}")
 
     def __len__(self) -> int:
@@ -190,7 +192,7 @@ class Grid:
             "claims": [[claim.name, claim.overlap_threshold, dict(claim.parameters)] for claim in self.claims],
             "cutoffs": list(self.cutoffs),
             "stuff_limits": [[limit.pixels, limit.fraction] for limit in self.stuff_limits],
-            "base": self.base.to_json(),
+            "base": self.base.to_mapping(),
             "rule_files": list(self.rule_files),
         }
 
@@ -202,7 +204,7 @@ class Grid:
             tuple(ClaimSetting(name, overlap, _pairs(values)) for name, overlap, values in data["claims"]),
             tuple(data["cutoffs"]),
             tuple(StuffLimit(*value) for value in data["stuff_limits"]),
-            Pipeline.from_json(data["base"]),
+            Pipeline.from_mapping(data["base"]),
             tuple(data["rule_files"]),
         )
 
@@ -247,9 +249,14 @@ class Grid:
         return cls(tuple(claims), tuple(cutoffs), tuple(limits), base, tuple(rule_files))
 
 
+def _has_values_of_categories(pipeline: Pipeline) -> bool:
+    owners = (pipeline, *pipeline.rules.values())
+    return any(isinstance(value, OfCategory) and value for owner in owners for value in vars(owner).values())
+
+
 def _base(content: Mapping[str, Any]) -> Pipeline:
     """What all settings share."""
-    base = preset_pipeline(content["PRESET"]) if "PRESET" in content else DEFAULT_PIPELINE
+    base = Pipeline.from_mapping(preset_rules(content["PRESET"])) if "PRESET" in content else DEFAULT_PIPELINE
     values: Dict[str, Any] = {}
     for stage in _BASE_STAGES:
         if (key := stage.upper()) in content:

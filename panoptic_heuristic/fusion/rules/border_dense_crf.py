@@ -12,7 +12,7 @@ import torch
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.border import BORDER_REGISTRY
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
-from panoptic_heuristic.fusion.parameters import check_number
+from panoptic_heuristic.fusion.parameters import ParameterError, check_number
 from panoptic_heuristic.fusion.result import FusionResult
 
 # Far above the sum of all weights: the probability is 0, whatever the neighbours say.
@@ -78,7 +78,8 @@ class DenseCrf:
             _check_whole(name, getattr(self, name), low)
         check_number("certainty", self.certainty, 0.5, 1)
         if self.certainty == 1:
-            raise InputError("certainty must be below 1, where no pixel could change; use radius 0 for that")
+            problem = "must be below 1, where no pixel could change; use <radius> 0 for that"
+            raise ParameterError("certainty", problem, mentions=("radius",))
         # pydensecrf's lattice overflows at a millionth, and takes the process with it.
         for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb"):
             check_number(name, getattr(self, name), 1)
@@ -187,7 +188,7 @@ def _grown(window: Window, margin: int) -> Window:
 
 def _check_whole(name: str, value: Any, low: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise InputError(f"{name} must be a whole number in [{low}, inf), got {value!r}")
+        raise ParameterError(name, f"must be a whole number in [{low}, inf), got {value!r}")
 
 
 def _densecrf() -> ModuleType:

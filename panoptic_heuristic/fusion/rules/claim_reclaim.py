@@ -6,12 +6,17 @@ from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, renumbered
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.parameters import check_choice, check_number, numbers_of_categories, thing_pairs
+from panoptic_heuristic.fusion.parameters import (
+    ParameterError,
+    check_choice,
+    check_number,
+    numbers_of_categories,
+    thing_pairs,
+)
 from panoptic_heuristic.fusion.soft_masks import SoftCrop, check_probabilities, soft_crop
 
 ON_TOP = ("area", "mean_probability", "precedence")
@@ -72,7 +77,8 @@ class Reclaim:
         object.__setattr__(self, "precedence", thing_pairs("precedence", self.precedence))
         for name, owner in (("area_ratio", "area"), ("precedence", "precedence")):
             if self.on_top != owner and getattr(self, name) != getattr(Reclaim, name):
-                raise InputError(f"{name} means nothing while on_top is {self.on_top!r}; leave it out")
+                problem = f"means nothing while <on_top> is {self.on_top!r}; leave it out"
+                raise ParameterError(name, problem, mentions=("on_top",))
 
     @property
     def needs(self) -> FrozenSet[Need]:

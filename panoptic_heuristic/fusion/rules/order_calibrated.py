@@ -10,15 +10,20 @@ they are grouped into calls. Shape legend: N instances.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, FrozenSet, Mapping, Sequence, Tuple
+from typing import Any, ClassVar, FrozenSet, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import covered_by_better, mask_areas, semantic_agreement
 from panoptic_heuristic.fusion.order import ORDER_REGISTRY, Order
-from panoptic_heuristic.fusion.parameters import OfCategory, check_ids, check_number, numbers_of_categories
+from panoptic_heuristic.fusion.parameters import (
+    OfCategory,
+    ParameterError,
+    check_ids,
+    check_number,
+    numbers_of_categories,
+)
 
 FEATURES = ("logit_score", "semantic_agreement", "log_area", "covered_fraction")
 """The columns of :func:`calibration_features`."""
@@ -60,12 +65,12 @@ class Calibrated:
     def __post_init__(self):
         check_ids("weights", self.weights)
         weights = {
-            category_id: _checked_weights(f"weights[{category_id}]", values)
+            category_id: _checked_weights("weights", values, category_id)
             for category_id, values in self.weights.items()
         }
         check_number("default_cut", self.default_cut, 0, 1)
         for name, value in (
-            ("weights", OfCategory(weights, isthing=True)),
+            ("weights", OfCategory(weights, isthing=True, example="[0, 1, 0, 0, 0]")),
             ("cut", numbers_of_categories("cut", self.cut, 0, 1, isthing=True)),
             ("default_weights", _checked_weights("default_weights", self.default_weights)),
         ):
@@ -140,12 +145,14 @@ def calibrated_probability(
         return 1 / (1 + np.exp(-total))
 
 
-def _checked_weights(name: str, values: Any) -> Weights:
+def _checked_weights(name: str, values: Any, category_id: Optional[int] = None) -> Weights:
     numbers = list(values) if isinstance(values, (list, tuple, np.ndarray)) else []
     good = all(type(value) is not bool and isinstance(value, (int, float)) for value in numbers)
     if len(numbers) != 1 + len(FEATURES) or not good or not all(abs(value) <= _LARGEST_WEIGHT for value in numbers):
-        raise InputError(
-            f"{name} must be {1 + len(FEATURES)} numbers in [-{_LARGEST_WEIGHT:g}, {_LARGEST_WEIGHT:g}] "
-            f"(bias, {', '.join(FEATURES)}), got {values!r}"
+        raise ParameterError(
+            name,
+            f"must be {1 + len(FEATURES)} numbers in [-{_LARGEST_WEIGHT:g}, {_LARGEST_WEIGHT:g}] "
+            f"(bias, {', '.join(FEATURES)}), got {values!r}",
+            category_id=category_id,
         )
     return tuple(float(value) for value in numbers)

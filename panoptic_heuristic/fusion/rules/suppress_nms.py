@@ -13,7 +13,7 @@ from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.instance_measures import mask_areas
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import ranked_by
-from panoptic_heuristic.fusion.parameters import check_number
+from panoptic_heuristic.fusion.parameters import check_choice, check_number
 from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY, Suppression
 
 KINDS = ("mask", "box")
@@ -40,8 +40,7 @@ class Nms:
 
     def __post_init__(self):
         check_number("iou_threshold", self.iou_threshold, 0, 1)
-        if self.kind not in KINDS:
-            raise InputError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        check_choice("kind", self.kind, KINDS)
 
     @property
     def needs(self) -> FrozenSet[Need]:

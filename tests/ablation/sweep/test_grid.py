@@ -18,8 +18,8 @@ from panoptic_heuristic.fusion import (
     Reclaim,
     SemanticGate,
     SemanticVeto,
-    preset_pipeline,
 )
+from panoptic_heuristic.fusion.presets import preset_rules
 from tests.conftest import ROOT
 
 
@@ -108,7 +108,7 @@ OVERLAP_THRESH: [0.3, 0.5]
 
 def test_a_preset_gives_the_rules_that_have_no_key(tmp_path):
     grid = grid_of(tmp_path, "PRESET: ocfusion\nOVERLAP_THRESH: [0.3, 0.5]\nSUPPRESS: {NAME: nms}")
-    rules = preset_pipeline("ocfusion")
+    rules = Pipeline.from_mapping(preset_rules("ocfusion"))
     assert [pipeline.claim for pipeline in grid.pipelines] == [Reclaim(0.3), Reclaim(0.5)]
     assert (grid.base.order, grid.base.suppress) == (rules.order, Nms())
     with pytest.raises(InputError, match="preset must be one of detectron2, .*, got 'raps'"):

@@ -44,10 +44,9 @@ CALIBRATED = Pipeline(
 def pipeline_of(path) -> Pipeline:
     """What a model with this config fuses by."""
     from panoptic_heuristic.detectron import load_config
-    from panoptic_heuristic.detectron.fusion_config import pipeline_from_config
 
     cfg, _ = load_config(str(path))
-    return pipeline_from_config(cfg, CATEGORIES)
+    return Pipeline.from_config(cfg, CATEGORIES)
 
 
 CLASS_AWARE = Pipeline(ClassAware(0.3, free_fraction=0.25, overlap_threshold_of={4: 0.7}))

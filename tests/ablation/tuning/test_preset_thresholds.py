@@ -16,8 +16,8 @@ from panoptic_heuristic.fusion import (
     PixelArgmax,
     Power,
     Reclaim,
-    preset_pipeline,
 )
+from panoptic_heuristic.fusion.presets import preset_rules
 
 
 def names(pipeline):
@@ -116,8 +116,8 @@ def test_cutoffs_are_raised_to_the_floor(cutoff, raised):
 
 
 def test_threshold_values():
-    values = threshold_values(preset_pipeline("panoptic_fcn"))
+    values = threshold_values(Pipeline.from_mapping(preset_rules("panoptic_fcn")))
     assert values["key_cutoff"] == 0.2 and values["overlap_threshold"] == 0.5 and values["kept_fraction"] is None
-    values = threshold_values(preset_pipeline("mask2former"))
+    values = threshold_values(Pipeline.from_mapping(preset_rules("mask2former")))
     assert values["kept_fraction"] == 0.8 and values["overlap_threshold"] is None and values["key_cutoff"] is None
     assert (values["stuff_area_thresh"], values["stuff_area_fraction"], values["thing_area_thresh"]) == (4096, 0, 0)

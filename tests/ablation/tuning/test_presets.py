@@ -11,7 +11,8 @@ from panoptic_heuristic.ablation.tuning.preset_files import quality_values, writ
 from panoptic_heuristic.ablation.tuning.preset_measure import measure_image
 from panoptic_heuristic.ablation.tuning.presets import PUBLISHED, TUNED, ComparisonJob, Gain, compare_presets
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import BestStuff, Greedy, PerPixel, Pipeline, PixelArgmax, fuse, preset_pipeline
+from panoptic_heuristic.fusion import BestStuff, Greedy, PerPixel, Pipeline, PixelArgmax, fuse
+from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.comparing_caches import STUFF_FLOOR, write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
@@ -95,7 +96,8 @@ def test_each_rule_gets_what_it_would_get_alone(scenes, tmp_path, monkeypatch):
     cache = write_cache_with_logits(tmp_path / "cache", scenes[:2], score_floor=0.05)
     store = open_store(cache, *write_gt(tmp_path / "gt", scenes[:2]))
     names = ("pku360", "efficientps", "jsis", "detectron2", "kmax")
-    pipelines = tuple(dataclasses.replace(preset_pipeline(name), stuff_area_thresh=20) for name in names)
+    rules = [Pipeline.from_mapping(preset_rules(name)) for name in names]
+    pipelines = tuple(dataclasses.replace(one, stuff_area_thresh=20) for one in rules)
     pipelines += (Pipeline(leftover=BestStuff(STUFF_FLOOR), stuff_area_thresh=20),)
     given = {}
 

@@ -23,7 +23,7 @@ from panoptic_heuristic.fusion import (
 )
 from panoptic_heuristic.fusion.head_outputs import needs_of
 from panoptic_heuristic.fusion.rules import border_dense_crf
-from panoptic_heuristic.fusion.stages import rule_from_json, rule_to_json
+from panoptic_heuristic.fusion.stages import rule_from_mapping, rule_to_mapping
 from panoptic_heuristic.quality import summarize
 from panoptic_heuristic.quality.measures import MeasureSettings, measure_image
 from panoptic_heuristic.testing.scenes import make_scene
@@ -281,7 +281,7 @@ def test_wrong_parameters_are_named(values, message):
 
 def test_its_parameters_can_be_stored():
     rule = DenseCrf(3, 0.8, 2, 1, 20, 5, 4, 2, 6)
-    assert rule_from_json("border", rule_to_json("border", rule)) == rule
+    assert rule_from_mapping("border", rule_to_mapping("border", rule)) == rule
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""YAML files, alone and as Detectron2's chains of ``_BASE_`` files."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Tuple
+
+import yaml
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import PathLike
+
+_BASE = "_BASE_"
+
+
+def read_yaml(path: PathLike) -> Any:
+    """The content of a YAML file; None if it is empty.
+
+    Raises:
+        InputError: the file is missing, or no YAML.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return yaml.safe_load(file)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def read_config_chain(path: PathLike) -> List[Mapping[str, Any]]:
+    """The keys that each file of a config sets itself, from the lowest ``_BASE_`` file up.
+
+    Args:
+        path: of the topmost file. Bases are relative to the file that names them.
+
+    Raises:
+        InputError: a file is missing, no YAML, no mapping, or its own base.
+    """
+    return _chain(Path(path), ())
+
+
+def merged(chain: List[Mapping[str, Any]]) -> Dict[str, Any]:
+    """The keys of a chain of files together; those of later files win, node by node."""
+    content: Dict[str, Any] = {}
+    for keys in chain:
+        _merge_into(content, keys)
+    return content
+
+
+def _chain(path: Path, above: Tuple[Path, ...]) -> List[Mapping[str, Any]]:
+    if path.resolve() in above:
+        raise InputError(f"{path} is its own {_BASE}; a config cannot lie on itself")
+    content = read_yaml(path)
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: expected a mapping of config keys, got {type(content).__name__}")
+    own = {key: value for key, value in content.items() if key != _BASE}
+    bases = content.get(_BASE, [])
+    chain: List[Mapping[str, Any]] = []
+    for base in [bases] if isinstance(bases, str) else bases:
+        chain += _chain(path.parent / Path(base).expanduser(), (*above, path.resolve()))
+    return [*chain, own]
+
+
+def _merge_into(content: Dict[str, Any], keys: Mapping[str, Any]) -> None:
+    for key, value in keys.items():
+        if isinstance(value, Mapping):
+            node = content.setdefault(key, {})
+            if not isinstance(node, dict):
+                node = content[key] = {}
+            _merge_into(node, value)
+        else:
+            content[key] = value
