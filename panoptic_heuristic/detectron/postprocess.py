@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from typing import Any, Collection, Dict, Optional, Tuple
 
 import torch
-from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
-from detectron2.structures import Boxes, Instances
+from detectron2.structures import Instances
 from torch import Tensor
 
 from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
 from panoptic_heuristic.detectron.ids import ContiguousIds
-from panoptic_heuristic.fusion import InstanceSet, Need, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
+from panoptic_heuristic.fusion import Need, Pipeline, SemanticMap, fuse
 
 OUTPUTS = ("sem_seg", "instances", "panoptic_seg")
-"""What Detectron2's model returns of each image."""
+"""The keys of the outputs of Detectron2's model."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,11 @@ class Postprocessor:
         found: Dict[str, Any] = {}
         # The logits first: enlarging them takes the most memory, and should not find full-size masks there.
         if stride is None:
-            found["sem_seg"] = sem_seg_postprocess(logits.float(), instances.image_size, *output_size)
-        candidates = self._instances(instances, output_size, found)
+            found["sem_seg"] = output_logits(logits, instances.image_size, output_size)
+        paste = "instances" in self.outputs
+        at_output = OutputInstances.of_raw(instances, self.ids, output_size, paste=paste)
+        candidates = at_output.from_masks() if paste else at_output.from_rois()
+        found["instances"] = at_output.instances
         if "panoptic_seg" in self.outputs:
             if stride is None:
                 labels = found["sem_seg"].argmax(dim=0)
@@ -78,28 +81,3 @@ class Postprocessor:
             semantics = SemanticMap(labels, self.ids.labels, found.get("sem_seg"))
             found["panoptic_seg"] = fuse(candidates, semantics, self.ids.categories, self.pipeline, image)
         return {name: found[name] for name in OUTPUTS if name in self.outputs}
-
-    def _instances(self, instances: Instances, output_size: Tuple[int, int], found: Dict[str, Any]) -> InstanceSet:
-        """The instances at output size, as fusing takes them; with full-size masks if they are asked for."""
-        # Detectron2 scales boxes in place, leaves out those without an area, and pastes masks.
-        probabilities = instances.pred_masks.float()
-        fields = {**instances.get_fields(), "pred_boxes": Boxes(instances.pred_boxes.tensor.float().clone())}
-        fields["pred_masks"] = probabilities
-        fields["roi_probabilities"] = probabilities[:, 0]
-        if "instances" not in self.outputs:
-            del fields["pred_masks"]
-        at_output = detector_postprocess(Instances(instances.image_size, **fields), *output_size)
-        probabilities, boxes = at_output.roi_probabilities, at_output.pred_boxes.tensor
-        at_output.remove("roi_probabilities")
-        category_ids = [self.ids.things[index] for index in at_output.pred_classes.tolist()]
-        if "instances" not in self.outputs:
-            return InstanceSet.from_rois(probabilities, boxes, at_output.scores, category_ids, output_size)
-        found["instances"] = at_output
-        return InstanceSet.from_bitmaps(
-            at_output.pred_masks,
-            at_output.scores,
-            category_ids,
-            output_size,
-            boxes=boxes,
-            probabilities=probabilities,
-        )

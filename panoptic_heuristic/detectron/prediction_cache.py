@@ -13,7 +13,6 @@ import yaml
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog, build_detection_test_loader
 from detectron2.modeling import PanopticFPN
-from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
 from detectron2.structures import Instances
 from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
@@ -26,11 +25,12 @@ from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, Sema
 from panoptic_heuristic.ablation.regions.store import remember_gt
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
+from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import file_sha256
-from panoptic_heuristic.fusion import InstanceSet, SemanticMap
+from panoptic_heuristic.fusion import SemanticMap
 from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import best_stuff
 
@@ -199,32 +199,23 @@ def predictions_of(
         ids: which category each channel means.
         settings: what to keep.
     """
-    image_size = instances.image_size
-    height, width = record["height"], record["width"]
-    sem_seg = sem_seg_postprocess(logits, image_size, height, width)
-    # Postprocessing scales boxes in place, and leaves out instances whose box has no area.
-    instances = Instances(image_size, **instances.get_fields())
-    instances.pred_boxes = instances.pred_boxes.clone()
-    instances.roi_probabilities = instances.pred_masks[:, 0]
-    instances = detector_postprocess(instances, height, width)
-    boxes, scores = instances.pred_boxes.tensor, instances.scores
-    category_ids = [ids.things[index] for index in instances.pred_classes.tolist()]
-    rois = InstanceSet.from_rois(instances.roi_probabilities, boxes, scores, category_ids, (height, width))
-    bitmaps = InstanceSet.from_bitmaps(instances.pred_masks, scores, category_ids, (height, width), boxes=boxes)
+    image_size = record["height"], record["width"]
+    sem_seg = output_logits(logits, instances.image_size, image_size)
+    found = OutputInstances.of_raw(instances, ids, image_size, paste=True)
     labels = sem_seg.argmax(dim=0)
     # In column order, as the encoder wants it; NumPy would be slow at that.
-    masks = instances.pred_masks.transpose(1, 2).contiguous().to(torch.uint8).cpu().numpy().transpose(2, 1, 0)
+    masks = found.instances.pred_masks.transpose(1, 2).contiguous().to(torch.uint8).cpu().numpy().transpose(2, 1, 0)
     return ImagePredictions(
         image_id=record["image_id"],
-        image_size=(height, width),
-        scores=scores.double().cpu().numpy(),
-        category_ids=np.array(category_ids, dtype=np.int64),
-        boxes=boxes.float().cpu().numpy(),
-        mask_quality=mask_quality(rois),
-        semantic_agreement=semantic_agreement(bitmaps, SemanticMap(labels, ids.labels), ids.categories),
+        image_size=image_size,
+        scores=found.instances.scores.double().cpu().numpy(),
+        category_ids=np.array(found.category_ids, dtype=np.int64),
+        boxes=found.instances.pred_boxes.tensor.cpu().numpy(),
+        mask_quality=mask_quality(found.from_rois()),
+        semantic_agreement=semantic_agreement(found.from_masks(), SemanticMap(labels, ids.labels), ids.categories),
         masks=encoded_masks(rle_codec.encode(masks)),
         semantics=_semantic_runs(sem_seg, labels, ids, settings),
-        roi_probabilities=instances.roi_probabilities.float().cpu().numpy() if settings.store_logits else None,
+        roi_probabilities=found.probabilities.cpu().numpy() if settings.store_logits else None,
     )
 
 

@@ -8,7 +8,7 @@ from detectron2.modeling import SEM_SEG_HEADS_REGISTRY
 from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.structures import Boxes, Instances
 
-from panoptic_heuristic.detectron import load_config, postprocess
+from panoptic_heuristic.detectron import load_config, postprocess, raw_outputs
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import PRESETS
 from tests.detectron.small_models import NUM_LABELS, SHAPES_CONFIG, records, small_config, small_model
@@ -76,7 +76,7 @@ def test_what_is_asked_for_is_returned_and_equal(names):
 
 def test_masks_below_the_cutoff_are_not_pasted_for_the_map_alone(monkeypatch):
     pasted = []
-    real = postprocess.InstanceSet.from_rois.__func__
+    real = raw_outputs.InstanceSet.from_rois.__func__
 
     def from_rois(cls, *arguments, **keywords):
         made = real(cls, *arguments, **keywords)
@@ -84,7 +84,7 @@ def test_masks_below_the_cutoff_are_not_pasted_for_the_map_alone(monkeypatch):
         made.crop = lambda index: (pasted.append(index), crop(index))[1]
         return made
 
-    monkeypatch.setattr(postprocess.InstanceSet, "from_rois", classmethod(from_rois))
+    monkeypatch.setattr(raw_outputs.InstanceSet, "from_rois", classmethod(from_rois))
     model = small_model(small_config({OUTPUTS: ["panoptic_seg"]}))
     batch = records((64, 64, 64, 64))
     with torch.no_grad():
