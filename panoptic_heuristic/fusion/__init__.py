@@ -1,6 +1,6 @@
 """Merging rules as pure functions: values in, new values out."""
 
-from panoptic_heuristic.fusion.border import BORDER_REGISTRY, BorderRule, NoRefinement
+from panoptic_heuristic.fusion.border import BORDER_REGISTRY, BorderRule
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, ClaimRule
 from panoptic_heuristic.fusion.explain import Explanation, LostPixels, explain
 from panoptic_heuristic.fusion.fuse import fuse
@@ -12,13 +12,14 @@ from panoptic_heuristic.fusion.instance_measures import (
     semantic_agreement,
 )
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
-from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY, LeftoverRule, LeftToVoid
-from panoptic_heuristic.fusion.order import ORDER_REGISTRY, ByScore, Order, OrderRule
+from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY, LeftoverRule
+from panoptic_heuristic.fusion.order import ORDER_REGISTRY, Order, OrderRule
 from panoptic_heuristic.fusion.parameters import ParameterError
 from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.presets import PRESETS
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.rules.border_dense_crf import DenseCrf
+from panoptic_heuristic.fusion.rules.border_none import NoRefinement
 from panoptic_heuristic.fusion.rules.claim_adaptive import Adaptive
 from panoptic_heuristic.fusion.rules.claim_class_aware import ClassAware
 from panoptic_heuristic.fusion.rules.claim_greedy import Greedy
@@ -29,6 +30,7 @@ from panoptic_heuristic.fusion.rules.claim_pixel_argmax import PixelArgmax
 from panoptic_heuristic.fusion.rules.claim_reclaim import Reclaim
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import BestStuff
 from panoptic_heuristic.fusion.rules.leftover_components import Components
+from panoptic_heuristic.fusion.rules.leftover_void import LeftToVoid
 from panoptic_heuristic.fusion.rules.order_calibrated import (
     FEATURES,
     SCORE_WEIGHTS,
@@ -38,15 +40,19 @@ from panoptic_heuristic.fusion.rules.order_calibrated import (
     calibration_features,
 )
 from panoptic_heuristic.fusion.rules.order_power import Power
+from panoptic_heuristic.fusion.rules.order_score import ByScore
 from panoptic_heuristic.fusion.rules.stuff_next_best import NextBest
+from panoptic_heuristic.fusion.rules.stuff_void import DroppedToVoid
 from panoptic_heuristic.fusion.rules.suppress_nms import Nms
+from panoptic_heuristic.fusion.rules.suppress_none import NoSuppression
 from panoptic_heuristic.fusion.rules.suppress_semantic_gate import SemanticGate
+from panoptic_heuristic.fusion.rules.veto_none import NoVeto
 from panoptic_heuristic.fusion.rules.veto_semantic import SemanticVeto
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stages import STAGES
-from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY, DroppedToVoid, StuffFill, StuffRule
-from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY, NoSuppression, Suppression, SuppressRule
-from panoptic_heuristic.fusion.veto import VETO_REGISTRY, NoVeto, VetoRule
+from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY, StuffFill, StuffRule
+from panoptic_heuristic.fusion.suppress import SUPPRESS_REGISTRY, Suppression, SuppressRule
+from panoptic_heuristic.fusion.veto import VETO_REGISTRY, VetoRule
 
 __all__ = [
     "BORDER_REGISTRY",

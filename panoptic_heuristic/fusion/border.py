@@ -1,6 +1,5 @@
 """The border stage: cleaning the borders of a finished map by the image."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
@@ -24,13 +23,3 @@ class BorderRule(Protocol):
             result: what the stages before made. Not changed.
         """
         ...
-
-
-@BORDER_REGISTRY.register("none")
-@dataclass(frozen=True)
-class NoRefinement:
-    """Borders stay where they are."""
-
-    def refine(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
-        """See :meth:`BorderRule.refine`."""
-        return result

@@ -1,6 +1,5 @@
 """The leftover stage: pixels whose semantic label is a thing, but which no instance took."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
@@ -24,13 +23,3 @@ class LeftoverRule(Protocol):
             result: what the stages before made. Not changed.
         """
         ...
-
-
-@LEFTOVER_REGISTRY.register("void")
-@dataclass(frozen=True)
-class LeftToVoid:
-    """They stay void."""
-
-    def fill(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
-        """See :meth:`LeftoverRule.fill`."""
-        return result

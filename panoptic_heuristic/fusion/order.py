@@ -61,14 +61,3 @@ def ranked_by(keys: Sequence[float], candidates: Sequence[int]) -> Tuple[int, ..
     """
     places = sorted(range(len(candidates)), key=lambda place: -keys[place])
     return tuple(candidates[place] for place in places)
-
-
-@ORDER_REGISTRY.register("score")
-@dataclass(frozen=True)
-class ByScore:
-    """Highest score first, compared in float64; nothing is dropped."""
-
-    def order(self, heads: HeadOutputs, candidates: Sequence[int]) -> Order:
-        """See :meth:`OrderRule.order`."""
-        scores = heads.instances.scores.tolist()
-        return Order.by({index: scores[index] for index in candidates}, {})

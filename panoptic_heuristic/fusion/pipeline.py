@@ -7,13 +7,13 @@ from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion.border import BorderRule, NoRefinement
+from panoptic_heuristic.fusion.border import BorderRule
 from panoptic_heuristic.fusion.category_lists import CategoryError
 from panoptic_heuristic.fusion.claim import ClaimRule
 from panoptic_heuristic.fusion.config_form import config_values, pipeline_to_config, told_by_key
 from panoptic_heuristic.fusion.head_outputs import Need, needs_of
-from panoptic_heuristic.fusion.leftover import LeftoverRule, LeftToVoid
-from panoptic_heuristic.fusion.order import ByScore, OrderRule
+from panoptic_heuristic.fusion.leftover import LeftoverRule
+from panoptic_heuristic.fusion.order import OrderRule
 from panoptic_heuristic.fusion.parameters import (
     ParameterError,
     check_categories,
@@ -22,7 +22,13 @@ from panoptic_heuristic.fusion.parameters import (
 )
 from panoptic_heuristic.fusion.pipeline_files import read_pipeline_file
 from panoptic_heuristic.fusion.presets import preset_mapping
+from panoptic_heuristic.fusion.rules.border_none import NoRefinement
 from panoptic_heuristic.fusion.rules.claim_greedy import Greedy
+from panoptic_heuristic.fusion.rules.leftover_void import LeftToVoid
+from panoptic_heuristic.fusion.rules.order_score import ByScore
+from panoptic_heuristic.fusion.rules.stuff_void import DroppedToVoid
+from panoptic_heuristic.fusion.rules.suppress_none import NoSuppression
+from panoptic_heuristic.fusion.rules.veto_none import NoVeto
 from panoptic_heuristic.fusion.stages import (
     STAGES,
     THRESHOLDS,
@@ -31,9 +37,9 @@ from panoptic_heuristic.fusion.stages import (
     rule_name,
     rule_to_mapping,
 )
-from panoptic_heuristic.fusion.stuff import DroppedToVoid, StuffRule
-from panoptic_heuristic.fusion.suppress import NoSuppression, SuppressRule
-from panoptic_heuristic.fusion.veto import NoVeto, VetoRule
+from panoptic_heuristic.fusion.stuff import StuffRule
+from panoptic_heuristic.fusion.suppress import SuppressRule
+from panoptic_heuristic.fusion.veto import VetoRule
 
 
 @dataclass(frozen=True)

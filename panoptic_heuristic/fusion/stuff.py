@@ -145,21 +145,3 @@ class CountedStuff:
             else:
                 areas[category_id] = area
         return Survey(fillable, areas, dropped)
-
-
-@STUFF_REGISTRY.register("void")
-@dataclass(frozen=True)
-class DroppedToVoid(CountedStuff):
-    """Stuff takes its free pixels; those of what is dropped become void.
-
-    The rule of Panoptic FPN (Kirillov et al., CVPR 2019). Reasons and parameters are those of
-    :class:`CountedStuff`.
-    """
-
-    def fill(self, heads: HeadOutputs, claim: Claim, is_too_small: IsTooSmall) -> StuffFill:
-        """See :meth:`StuffRule.fill`.
-
-        Raises:
-            InputError: see :meth:`CountedStuff.survey`.
-        """
-        return self.survey(heads, claim, is_too_small).filled(claim, heads.semantics)

@@ -44,13 +44,3 @@ class SuppressRule(Protocol):
                 cutoff.
         """
         ...
-
-
-@SUPPRESS_REGISTRY.register("none")
-@dataclass(frozen=True)
-class NoSuppression:
-    """All candidates go on as they are."""
-
-    def suppress(self, heads: HeadOutputs, candidates: Sequence[int]) -> Suppression:
-        """See :meth:`SuppressRule.suppress`."""
-        return Suppression(heads.instances, tuple(candidates), {})

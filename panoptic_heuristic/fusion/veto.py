@@ -1,6 +1,5 @@
 """The veto stage: instances that the semantic labels speak against, looked at after all have claimed."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from panoptic_heuristic.fusion.claim import Claim
@@ -24,13 +23,3 @@ class VetoRule(Protocol):
             claim: who has which pixels. Not changed; :meth:`Claim.without` gives another.
         """
         ...
-
-
-@VETO_REGISTRY.register("none")
-@dataclass(frozen=True)
-class NoVeto:
-    """All instances keep what they claimed."""
-
-    def veto(self, heads: HeadOutputs, claim: Claim) -> Claim:
-        """See :meth:`VetoRule.veto`."""
-        return claim
