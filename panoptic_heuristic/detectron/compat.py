@@ -57,7 +57,7 @@ def make_detectron2_importable() -> None:
 
 
 def has_compiled_ops() -> bool:
-    """Whether Detectron2's C++ extension is installed, ``COCOEvaluator``'s fast implementation included.
+    """True if Detectron2's C++ extension is installed, ``COCOEvaluator``'s fast implementation included.
 
     Nothing is imported for the answer.
     """
@@ -112,7 +112,7 @@ def launch_on_cpu(main: Callable[..., None], num_processes: int, args: Tuple = (
 
 
 def _detectron2_folder() -> Path:
-    """Where Detectron2 is installed, found without importing it."""
+    """The folder where Detectron2 is installed, found without importing it."""
     spec = importlib.util.find_spec("detectron2")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(HOW_TO_GET_DETECTRON2, name="detectron2")
@@ -142,7 +142,7 @@ def _restore_dropped_names(folder: Path) -> None:
 
 
 def _names_used(folder: Path) -> Set[str]:
-    """Which of the dropped names the installed files mention: 0.5 and the tag 0.6 do, main, which calls itself 0.6
+    """The dropped names that the installed files mention: 0.5 and the tag 0.6 do, main, which calls itself 0.6
     as well, does not. So the files are asked, not the version."""
     pattern = re.compile(rf"\bnp\.({'|'.join(NUMPY_NAMES)})\b|\bImage\.(LINEAR)\b")
     found = set()

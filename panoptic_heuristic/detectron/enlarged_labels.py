@@ -174,7 +174,7 @@ class _Grid:
 
 @dataclass(frozen=True)
 class _Contest:
-    """Which channels may win somewhere in a tile.
+    """The channels that may win somewhere in a tile.
 
     Attributes:
         rivals: (T, C) bool; at least one per tile.

@@ -132,7 +132,7 @@ class Upsampling:
         return tuple(enlarging), tuple(resizing)
 
     def can_be_parted(self, channels: int) -> bool:
-        """Whether :meth:`labels` and :meth:`values_at` give the last bits that :meth:`planes` of all channels has.
+        """True if :meth:`labels` and :meth:`values_at` give the last bits that :meth:`planes` of all channels has.
 
         Not where PyTorch takes different kernels for them: for small maps; for a single cell, since there contiguous
         and channels-last are the same; and where a trial says so.
@@ -143,7 +143,7 @@ class Upsampling:
 
 @lru_cache(maxsize=None)
 def _trial(channels: int, threads: int) -> bool:
-    """Whether this PyTorch rounds alike channel by channel, and within rows before between them.
+    """True if this PyTorch rounds alike channel by channel, and within rows before between them.
 
     It does not for three channels on one thread, which have a kernel of their own; and a release may interpolate both
     ways at once. The number of threads is there because PyTorch's choice depends on it.

@@ -1,4 +1,4 @@
-"""Which evaluators a data set gets, and what this project adds around Detectron2's."""
+"""The evaluators of a data set, and the additions of this project around Detectron2's."""
 
 import copy
 import itertools

@@ -27,7 +27,7 @@ _THINGS_NAME, _THINGS_COLOR = "things", (82, 18, 128)
 
 @dataclass(frozen=True)
 class ContiguousIds:
-    """Which dataset category a head's output channel means.
+    """The dataset category that each output channel of a head means.
 
     Attributes:
         categories: the data set's categories.

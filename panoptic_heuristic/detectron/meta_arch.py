@@ -134,7 +134,7 @@ def pipeline_of_model(cfg: CfgNode) -> Pipeline:
 
 
 def missing_in_model(cfg: CfgNode, ids: ContiguousIds) -> Dict[Need, str]:
-    """What a rule may need that a model of this config does not have, and why."""
+    """The inputs that a model of this config does not have for rules, and why."""
     missing = {}
     if not any(ids.categories[one].isthing for one in ids.labels if one is not None):
         channels = cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES
@@ -150,7 +150,7 @@ def _as_rgb(image: Tensor, input_format: str, size: Tuple[int, int]) -> Tensor:
 
 
 def ids_and_divisor(cfg: CfgNode) -> Tuple[ContiguousIds, int]:
-    """Which category each output channel means, and the label divisor, by the first known data set.
+    """The category that each output channel means, and the label divisor, by the first known data set.
 
     The data sets in ``DATASETS.TEST`` come before those in ``DATASETS.TRAIN``. Without a registered
     one the ids are made up from the numbers of classes.

@@ -34,7 +34,7 @@ class Postprocessor:
 
     @property
     def needs_all_logits(self) -> bool:
-        """Whether the logits are needed at output size."""
+        """True if the logits are needed at output size."""
         return "sem_seg" in self.outputs or bool(self.pipeline.needs & {Need.LOGITS, Need.BEST_STUFF})
 
     @torch.no_grad()

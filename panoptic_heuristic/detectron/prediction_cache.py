@@ -42,7 +42,7 @@ _NOT_OF_PREDICTIONS = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.PANOPTIC_FPN.COMB
 
 
 class CachingSettings(NamedTuple):
-    """What to keep.
+    """The predictions to keep.
 
     Attributes:
         score_floor: the score below which no instance is kept, in [0, 1].
@@ -56,7 +56,7 @@ class CachingSettings(NamedTuple):
 
 
 class CachingTimes(NamedTuple):
-    """What all processes together spent.
+    """The time that all processes together spent.
 
     Attributes:
         images: how many were run.
@@ -190,7 +190,7 @@ def _run(
 def predictions_of(
     record: Dict[str, Any], instances: Instances, logits: Tensor, ids: ContiguousIds, settings: CachingSettings
 ) -> ImagePredictions:
-    """What is kept of one image: exactly the masks and labels that the model itself would fuse.
+    """The predictions of one image as they are kept: exactly the masks and labels that the model itself would fuse.
 
     Args:
         record: of the data set, with ``image_id``, ``height`` and ``width`` of the output.

@@ -13,7 +13,7 @@ Border rules by the name they have in YAML. An entry is a :class:`BorderRule` cl
 
 
 class BorderRule(Protocol):
-    """What a border rule must offer: a frozen dataclass of its parameters with this method."""
+    """The interface of a border rule: a frozen dataclass of its parameters with this method."""
 
     def refine(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
         """Moves borders.

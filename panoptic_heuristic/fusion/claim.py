@@ -57,7 +57,7 @@ class Claim:
 
 
 class ClaimRule(Protocol):
-    """What a claim rule must offer: a frozen dataclass of its parameters with this method."""
+    """The interface of a claim rule: a frozen dataclass of its parameters with this method."""
 
     def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """Gives pixels to instances.

@@ -1,4 +1,4 @@
-"""What became of each candidate, read off the final map."""
+"""The fate of each candidate, read off the final map."""
 
 from dataclasses import dataclass
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
@@ -30,7 +30,7 @@ class LostPixels(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """What became of one candidate. ``area_before`` is ``area_kept`` and all that was lost.
+    """The fate of one candidate. ``area_before`` is ``area_kept`` and all that was lost.
 
     The area of its segment is ``area_kept + area_gained``.
 

@@ -1,4 +1,4 @@
-"""What the two heads found in one image, checked to belong together, as every stage of fusing gets it."""
+"""The outputs of the two heads for one image, checked to belong together, as every stage of fusing gets it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +13,7 @@ from panoptic_heuristic.fusion.semantics import SemanticMap
 
 
 class Need(Enum):
-    """What a rule may need besides masks, scores and categories. The values are for messages."""
+    """Inputs that a rule may need besides masks, scores and categories. The values are for messages."""
 
     BOXES = "the boxes of the instance head"
     ROI_PROBABILITIES = "RoI mask probabilities"
@@ -26,13 +26,13 @@ class Need(Enum):
 
 
 def needs_of(rule: Any) -> FrozenSet[Need]:
-    """What a rule of any stage needs: its attribute ``needs``, nothing if it has none."""
+    """The needs of a rule of any stage: its attribute ``needs``, nothing if it has none."""
     return frozenset(getattr(rule, "needs", ()))
 
 
 @dataclass(frozen=True, eq=False)
 class HeadOutputs:
-    """What fusing starts from; an image of H x W pixels.
+    """The input of fusing: an image of H x W pixels.
 
     Attributes:
         instances: the things found.

@@ -1,4 +1,4 @@
-"""What can be measured of an instance besides its score: how far its mask and the rest agree with it.
+"""Measures of an instance besides its score: how far its mask and the rest agree with it.
 
 Everything is a ratio of two integers, or a mean, in float64, and worked out inside boxes. Shape
 legend: N instances, K of them asked for, an image of H x W pixels.
@@ -26,7 +26,7 @@ def semantic_agreement(
     categories: Categories,
     indices: Optional[Sequence[int]] = None,
 ) -> np.ndarray:
-    """How far the semantic head agrees with each instance.
+    """The agreement of the semantic head with each instance.
 
     It is the IoU, inside the instance's box, of its mask with the pixels whose label means its
     category; if no label means it, with those whose label means none, the collapsed things. The
@@ -87,7 +87,7 @@ def covered_by_better(instances: InstanceSet, indices: Optional[Sequence[int]] =
 
 
 def mask_quality(instances: InstanceSet, indices: Optional[Sequence[int]] = None) -> np.ndarray:
-    """How sure the mask head is of its mask: the mean probability over the mask's pixels.
+    """The quality of each mask by its own head: the mean probability over the mask's pixels.
 
     SOLOv2 and Panoptic FCN multiply scores by it.
 
@@ -128,7 +128,7 @@ def mask_areas(instances: InstanceSet, indices: Optional[Sequence[int]] = None) 
 
 
 def agreeing_pixels(semantics: SemanticMap, category_id: int, window: Tuple[slice, slice]) -> Tensor:
-    """Where the semantic labels agree with a category.
+    """The pixels whose semantic labels agree with a category.
 
     Args:
         semantics: the semantic labels.

@@ -1,4 +1,4 @@
-"""What an instance head found: scored, categorised masks, kept as crops.
+"""The instances of one image: scored, categorised masks, kept as crops.
 
 Shape legend: N instances, an image of H x W pixels, RoI masks of M x M, crops of h x w.
 """

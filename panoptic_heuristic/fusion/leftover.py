@@ -13,7 +13,7 @@ Leftover rules by the name they have in YAML. An entry is a :class:`LeftoverRule
 
 
 class LeftoverRule(Protocol):
-    """What a leftover rule must offer: a frozen dataclass of its parameters with this method."""
+    """The interface of a leftover rule: a frozen dataclass of its parameters with this method."""
 
     def fill(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:
         """Gives void pixels to somebody.

@@ -39,7 +39,7 @@ class Order:
 
 
 class OrderRule(Protocol):
-    """What an order rule must offer: a frozen dataclass of its parameters with this method."""
+    """The interface of an order rule: a frozen dataclass of its parameters with this method."""
 
     def order(self, heads: HeadOutputs, candidates: Sequence[int]) -> Order:
         """Ranks instances, and drops some if it likes.

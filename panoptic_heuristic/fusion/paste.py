@@ -51,7 +51,7 @@ def paste(
 def mask_paster(
     probabilities: Tensor, boxes: Tensor, height: int, width: int
 ) -> Callable[[int], Tuple[int, int, Tensor]]:
-    """How to get the binary mask of each of N instances: those of :func:`paste`, cut at :data:`MASK_THRESHOLD`.
+    """Gives the binary mask of each of N instances: those of :func:`paste`, cut at :data:`MASK_THRESHOLD`.
 
     Args:
         probabilities: (N, M, M) floating point.
@@ -88,7 +88,7 @@ def _window(corners: Sequence[float], height: int, width: int) -> Optional[Tuple
 
 
 def _places(pixels: Any, low: Any, high: Any) -> Any:
-    """Where float32 pixels are between the sides of a box, from -1 to 1; for tensors and for arrays.
+    """The place of float32 pixels between the sides of a box, from -1 to 1; for tensors and for arrays.
 
     The order of these float32 operations decides the last bit, and so the pixel: it follows Detectron2's paste.
     """
@@ -108,7 +108,7 @@ _LARGEST_CORNER = 1e37
 
 
 def _can_be_fast(probabilities: Tensor, boxes: Tensor) -> bool:
-    """Whether :func:`_fast_mask` takes them: float32 on the CPU, all in [0, 1], and boxes that are not huge."""
+    """True if :func:`_fast_mask` takes them: float32 on the CPU, all in [0, 1], and boxes that are not huge."""
     if probabilities.device.type != "cpu" or probabilities.dtype != torch.float32 or not probabilities.numel():
         return False
     low, high = probabilities.aminmax()

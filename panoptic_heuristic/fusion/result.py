@@ -1,4 +1,4 @@
-"""What fusing returns."""
+"""The result of fusing: a panoptic map, its segments, and the candidates that are not in it."""
 
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple

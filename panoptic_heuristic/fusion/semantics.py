@@ -1,4 +1,4 @@
-"""What a semantic head found: one label per pixel, and which label means which category."""
+"""The semantic labels of one image: one per pixel, and the category that each means."""
 
 import math
 from functools import cached_property
@@ -76,7 +76,7 @@ class SemanticMap:
 
     @property
     def device(self) -> torch.device:
-        """Where the labels are."""
+        """The device that the labels are on."""
         return self.labels.device
 
     def count(self, where: Optional[Tensor] = None) -> Dict[int, int]:
@@ -138,7 +138,7 @@ class SemanticMap:
         return self.logits.float() if self.logits.dtype in (torch.float16, torch.bfloat16) else self.logits
 
     def label_probabilities(self, where: Tensor, who: str) -> Tensor:
-        """How probable the labels of some pixels are, by the softmax over all channels.
+        """The probability of the labels of some pixels, by the softmax over all channels.
 
         Args:
             where: (H, W) bool: the P pixels.
@@ -208,7 +208,7 @@ _SHORTEST_RUN = 8
 
 
 def _byte_counts(values: np.ndarray) -> np.ndarray:
-    """How often each uint8 occurs, up to the largest one.
+    """The number of times each uint8 occurs, up to the largest one.
 
     Labels come in runs, and finding those is several times as fast as counting every pixel.
     """

@@ -1,4 +1,4 @@
-"""What the claim rules that weigh semantic logits share: channels by their meaning, and a vote in boxes.
+"""Common to the claim rules that weigh semantic logits: channels by their meaning, and a vote in boxes.
 
 Shape legend: C channels, an image of H x W pixels, crops of h x w.
 """

@@ -19,7 +19,7 @@ Stuff rules by the name they have in YAML. An entry is a :class:`StuffRule` clas
 """
 
 IsTooSmall = Callable[[int, int], bool]
-"""Whether stuff of a category id is dropped for its size, given the pixels that count."""
+"""Tells if stuff of a category id is dropped for its size, given the pixels that count."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StuffFill:
 
 
 class StuffRule(Protocol):
-    """What a stuff rule must offer: a frozen dataclass of its parameters with this method."""
+    """The interface of a stuff rule: a frozen dataclass of its parameters with this method."""
 
     def fill(self, heads: HeadOutputs, claim: Claim, is_too_small: IsTooSmall) -> StuffFill:
         """Gives free pixels to stuff.
@@ -59,12 +59,12 @@ def labels_of_stuff(semantics: SemanticMap, categories: Categories) -> Dict[int,
 
 
 COUNTED = ("after", "before")
-"""When the pixels of stuff are counted: after things took theirs, or before."""
+"""The times when the pixels of stuff are counted: after things took theirs, or before."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Which stuff stays, and where stuff may be.
+    """The stuff that stays, and the pixels where stuff may be.
 
     Attributes:
         fillable: (H, W) bool: free pixels whose label is probable enough.
@@ -86,7 +86,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class CountedStuff:
-    """What stuff rules share: stuff is dropped if it is too small, or nowhere probable enough.
+    """The base of stuff rules: stuff is dropped if it is too small, or nowhere probable enough.
 
     It is dropped as ``covered`` if it has no free pixel, as ``probability`` if none of these is
     probable enough, and as ``stuff_area`` if it is too small.

@@ -30,7 +30,7 @@ class Suppression:
 
 
 class SuppressRule(Protocol):
-    """What a suppress rule must offer: a frozen dataclass of its parameters with this method."""
+    """The interface of a suppress rule: a frozen dataclass of its parameters with this method."""
 
     def suppress(self, heads: HeadOutputs, candidates: Sequence[int]) -> Suppression:
         """Drops instances, or parts of their masks.

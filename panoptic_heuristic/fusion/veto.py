@@ -13,7 +13,7 @@ Veto rules by the name they have in YAML. An entry is a :class:`VetoRule` class.
 
 
 class VetoRule(Protocol):
-    """What a veto rule must offer: a frozen dataclass of its parameters with this method."""
+    """The interface of a veto rule: a frozen dataclass of its parameters with this method."""
 
     def veto(self, heads: HeadOutputs, claim: Claim) -> Claim:
         """Takes whole instances back.

@@ -88,7 +88,7 @@ class DenseCrf:
 
     @property
     def margin(self) -> int:
-        """How many pixels on each side of its part a run looks at."""
+        """The number of pixels on each side of its part a run looks at."""
         return max(self.radius, math.ceil(max(self.gaussian_sxy, self.bilateral_sxy)))
 
     def refine(self, heads: HeadOutputs, result: FusionResult) -> FusionResult:

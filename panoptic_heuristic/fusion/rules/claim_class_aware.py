@@ -74,7 +74,7 @@ class ClassAware:
     def _reason(
         self, category_ids: Sequence[int], index: int, areas: Mapping[int, int], shared: List[int]
     ) -> Optional[str]:
-        """Why an instance is dropped, given the pixels it shares with void and with each segment."""
+        """The reason to drop an instance, given the pixels it shares with void and with each segment."""
         area = sum(shared)
         if area == 0:
             return "empty"

@@ -46,7 +46,7 @@ class Greedy(HasOverlapThreshold):
 
 
 def drop_reason(area: int, free_area: int, threshold: float) -> Optional[str]:
-    """Why an instance is dropped, by its pixels, those of them that are free, and its threshold; None if it is not."""
+    """The reason to drop an instance, by its pixels, the free ones of them, and its threshold; None if it stays."""
     if area == 0:
         return "empty"
     if (area - free_area) / area > threshold:

@@ -87,7 +87,7 @@ class PixelArgmax:
         return Claim(renumbered(winner, places, len(ranked)), areas, dropped)
 
     def _vote(self, instances: InstanceSet, ranked: Sequence[int]) -> Tuple[Tensor, Tensor, List[int]]:
-        """Who wins each pixel.
+        """The winner of each pixel.
 
         Returns:
             (H, W) int32, the winner's place in ``ranked`` from 1, 0 for none; (H, W) bool, whether

@@ -100,7 +100,7 @@ class Reclaim:
         return placing.claim()
 
     def allows(self, category_id: int, area: int, kept_area: int) -> bool:
-        """Whether an instance stays in the map.
+        """True if an instance stays in the map.
 
         Args:
             category_id: of the instance.
@@ -153,7 +153,7 @@ class _Placing:
         return Claim(renumbered(self.panoptic_seg, kept, len(self.instances)), self.areas, self.dropped)
 
     def _takes(self, index: int, other: int, shared: List[int], crop: Crop, window: Tensor) -> bool:
-        """Whether an instance takes the pixels it shares with a segment."""
+        """True if an instance takes the pixels it shares with a segment."""
         pixels = shared[other + 1]
         if not pixels:
             return False

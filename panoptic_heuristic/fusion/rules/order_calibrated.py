@@ -104,7 +104,7 @@ class Calibrated:
 
 
 def calibration_features(scores: Any, agreement: Any, areas: Any, covered: Any) -> np.ndarray:
-    """What the probability is computed from.
+    """The numbers that the probability is computed from.
 
     Args:
         scores: (N,) finite; those outside [1e-6, 1 - 1e-6] count as the nearer end.

@@ -60,7 +60,7 @@ class SemanticGate:
         return Suppression(gated, tuple(index for index in candidates if index not in dropped), dropped)
 
     def drops(self, area: int, left: int) -> bool:
-        """Whether a mask is dropped.
+        """True if a mask is dropped.
 
         Args:
             area: its pixels.
