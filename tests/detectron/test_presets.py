@@ -6,7 +6,7 @@ import pytest
 
 from panoptic_heuristic.detectron import load_config
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import PRESETS, STAGES, ClassAware, Greedy, Nms, Pipeline, Reclaim
+from panoptic_heuristic.fusion import PRESETS, STAGES, ClassAware, Greedy, Pipeline, Reclaim
 from panoptic_heuristic.fusion.presets import preset_rules
 from tests.detectron.small_models import SHAPES_CONFIG
 from tests.fusion.drawings import CATEGORIES
@@ -30,36 +30,17 @@ def write(tmp_path):
 
 
 class TestFiles:
-    def test_every_preset_has_a_file_and_every_file_a_preset(self):
-        assert sorted(path.stem for path in FOLDER.iterdir()) == sorted(PRESETS)
-
     @pytest.mark.parametrize("name", PRESETS)
     def test_a_file_is_its_preset_with_thresholds(self, name):
         cfg, explicit = load_config(str(FOLDER / f"{name}.yaml"))
         assert cfg.MODEL.PANOPTIC_FUSION.PRESET == name
-        made = pipeline(FOLDER / f"{name}.yaml")
-        for stage, rule in Pipeline.from_mapping(preset_rules(name)).rules.items():
-            assert type(getattr(made, stage)) is type(rule)
+        assert pipeline(FOLDER / f"{name}.yaml") == Pipeline.preset(name)
         # All thresholds, so that none of the config it is put on is left.
         fusion, combine = "MODEL.PANOPTIC_FUSION.", "MODEL.PANOPTIC_FPN.COMBINE."
         assert {f"{fusion}THINGS.AREA_LIMIT", f"{fusion}STUFF_AREA_FRACTION", f"{fusion}PER_CLASS"} <= explicit
         assert {key for key in explicit if key.startswith(combine)} == {
             f"{combine}{name}" for name in ("INSTANCES_CONFIDENCE_THRESH", "OVERLAP_THRESH", "STUFF_AREA_LIMIT")
         }
-
-    def test_detectron2s_is_the_default(self):
-        assert pipeline(FOLDER / "detectron2.yaml") == Pipeline()
-
-    def test_some_published_values(self):
-        # As the table of the papers has them: score, overlap, stuff area.
-        made = pipeline(FOLDER / "mmdetection.yaml")
-        assert (made.suppress, made.claim, made.instances_score_thresh) == (Nms(0.5, "mask"), Greedy(0.5), 0.6)
-        made = pipeline(FOLDER / "kmax.yaml")
-        assert (made.claim.overlap_threshold, made.claim.stuff_overlap_threshold) == (0.2, 0.2)
-        assert (made.instances_score_thresh, made.claim.stuff_score_thresh) == (0.7, 0.5)
-        assert (made.stuff_area_thresh, made.thing_area_thresh) == (6400, 400)
-        made = pipeline(FOLDER / "jsis.yaml")
-        assert (made.stuff_area_thresh, made.stuff_area_fraction) == (0, 1 / 2048)
 
 
 class TestKeys:

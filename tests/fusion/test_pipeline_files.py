@@ -58,8 +58,14 @@ class TestPresets:
     def test_some_published_values(self):
         rap = Pipeline.preset("rap")
         assert (rap.claim, rap.instances_score_thresh, rap.stuff_area_thresh) == (ClassAware(0.5), 0.6, 4096)
-        kmax = Pipeline.preset("kmax")
-        assert (kmax.claim.overlap_threshold, kmax.claim.stuff_score_thresh, kmax.thing_area_thresh) == (0.2, 0.5, 400)
+        made = Pipeline.preset("mmdetection")
+        assert (made.suppress, made.claim, made.instances_score_thresh) == (Nms(0.5, "mask"), Greedy(0.5), 0.6)
+        made = Pipeline.preset("kmax")
+        assert (made.claim.overlap_threshold, made.claim.stuff_overlap_threshold) == (0.2, 0.2)
+        assert (made.instances_score_thresh, made.claim.stuff_score_thresh) == (0.7, 0.5)
+        assert (made.stuff_area_thresh, made.thing_area_thresh) == (6400, 400)
+        made = Pipeline.preset("jsis")
+        assert (made.stuff_area_thresh, made.stuff_area_fraction) == (0, 1 / 2048)
         assert Pipeline.preset("detectron2") == Pipeline()
 
     def test_an_unknown_one(self):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from panoptic_heuristic.detectron import load_config
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import (
@@ -17,7 +16,7 @@ from panoptic_heuristic.fusion import (
     Power,
     SemanticGate,
 )
-from tests.detectron.small_models import SHAPES_CONFIG
+from tests.fusion.configs import config
 
 COMBINE, FUSION = "MODEL.PANOPTIC_FPN.COMBINE.", "MODEL.PANOPTIC_FUSION."
 PER_CLASS, ORDER, SUPPRESS = f"{FUSION}PER_CLASS", f"{FUSION}ORDER.", f"{FUSION}SUPPRESS."
@@ -36,9 +35,8 @@ CATEGORIES = Categories(
 
 
 def pipeline(*overrides) -> Pipeline:
-    """Of the demo's config and ``overrides``, key and value in turn."""
-    cfg, _ = load_config(str(SHAPES_CONFIG), list(overrides))
-    return Pipeline.from_config(cfg, CATEGORIES)
+    """Of a config with ``overrides``, key and value in turn."""
+    return Pipeline.from_config(config(*overrides), CATEGORIES)
 
 
 class TestDefaults:
@@ -157,7 +155,7 @@ class TestOrder:
     @pytest.mark.parametrize("key", ["SCORE_EXPONENT", "QUALITY_EXPONENT", "AGREEMENT_EXPONENT", "KEY_CUTOFF"])
     def test_a_wrong_number_of_power_is_named_by_its_key(self, key):
         with pytest.raises(InputError) as error:
-            pipeline(f"{ORDER}NAME", "power", f"{ORDER}{key}", "-1")
+            pipeline(f"{ORDER}NAME", "power", f"{ORDER}{key}", "-1.0")
         assert str(error.value) == f"{ORDER}{key} must be a finite number in [0, inf), got -1.0"
 
     @pytest.mark.parametrize(
@@ -209,7 +207,7 @@ class TestSuppress:
         [
             ("nms", "IOU_THRESHOLD", "1.5", "must be a finite number in [0, 1], got 1.5"),
             ("nms", "KIND", "boxes", "must be one of mask, box, got 'boxes'"),
-            ("semantic_gate", "KEEP", "-1", "must be a finite number in [0, 1], got -1.0"),
+            ("semantic_gate", "KEEP", "-1.0", "must be a finite number in [0, 1], got -1.0"),
             ("gate", "NAME", "gate", "must be one of nms, none, semantic_gate, got 'gate'"),
         ],
     )
