@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.instances import InstanceSet, as_tensor
 from panoptic_heuristic.fusion.result import FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
@@ -78,6 +78,7 @@ def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[Se
         InputError: the result is not one of these instances and semantics.
     """
     _check_belongs(result, instances, semantics)
+    panoptic_seg = as_tensor(result.panoptic_seg)
     # Who a candidate is -> its id in the map, 0 if it is not there, and why.
     fates: Dict[Tuple[bool, Optional[int]], Tuple[int, Optional[str]]] = {}
     for segment in result.segments_info:
@@ -91,13 +92,13 @@ def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[Se
     scores = instances.scores.tolist()
     for index, category_id in enumerate(instances.category_ids):
         crop = instances.crop(index)
-        ids = result.panoptic_seg[crop.window].masked_select(crop.mask)
+        ids = panoptic_seg[crop.window].masked_select(crop.mask)
         who = {"isthing": True, "category_id": category_id, "score": scores[index], "instance_id": index}
         explanations.append(_explanation(who, fates[True, index], ids, result.segments_info))
     for category_id, labels in _labels_of(semantics).items():
         # Labels may mean things too.
         if (False, category_id) in fates:
-            ids = result.panoptic_seg.masked_select(semantics.look_up(dict.fromkeys(labels, 1)).bool())
+            ids = panoptic_seg.masked_select(semantics.look_up(dict.fromkeys(labels, 1)).bool())
             who = {"isthing": False, "category_id": category_id, "score": None, "instance_id": None}
             explanations.append(_explanation(who, fates[False, category_id], ids, result.segments_info))
     return tuple(explanations)

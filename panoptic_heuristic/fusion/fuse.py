@@ -35,6 +35,9 @@ def fuse(
         pipeline: rules and thresholds.
         image: (H, W, 3) uint8 RGB, as large as the output, for the rules that look at it.
 
+    Returns:
+        The map is an array where arrays or run lengths went in, and a tensor where tensors did.
+
     Raises:
         InputError: the inputs do not belong together, see :class:`HeadOutputs`; a rule needs what
             is not there; or a value of the pipeline is for a category that is unknown or of the
@@ -59,7 +62,10 @@ def fuse(
     result = _with_stuff(heads, claim, {**dropped, **claim.dropped}, pipeline)
     if semantics is not None:
         result = pipeline.leftover.fill(heads, result)
-    return pipeline.border.refine(heads, result)
+    result = pipeline.border.refine(heads, result)
+    if instances.is_numpy and (semantics is None or semantics.is_numpy):
+        result = dataclasses.replace(result, panoptic_seg=result.panoptic_seg.numpy())
+    return result
 
 
 def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], Dict[int, str]]:

@@ -45,7 +45,8 @@ class InstanceSet:
             are not, and says so.
         category_ids: N dataset category ids.
         image_size: (H, W) in pixels.
-        device: where the masks are.
+        device: the device that the masks are on.
+        is_numpy: True if the masks came as anything but tensors.
         probabilities: (N, M, M) RoI mask probabilities, or None.
         boxes: (N, 4) float32 boxes (x0, y0, x1, y1) of the instance head in pixels, or None.
         mask_quality: (N,) float64 array, see
@@ -64,6 +65,7 @@ class InstanceSet:
         *,
         count: int,
         device: torch.device,
+        is_numpy: bool,
         probabilities: Optional[Any] = None,
         boxes: Optional[Any] = None,
         mask_quality: Optional[Any] = None,
@@ -79,6 +81,7 @@ class InstanceSet:
         self.category_ids: Tuple[int, ...] = tuple(category_ids.tolist())
         self.image_size = _check_image_size(image_size)
         self.device = device
+        self.is_numpy = is_numpy
         self.probabilities = None if probabilities is None else _check_probabilities(probabilities, count, device)
         self.boxes = None if boxes is None else _check_boxes(boxes, count, device)
         self.mask_quality = _check_measure("mask_quality", mask_quality, count)
@@ -116,6 +119,7 @@ class InstanceSet:
             InputError: shapes disagree, the masks are floating point, a box is not finite, or a
                 measure is not in [0, 1].
         """
+        is_numpy = not isinstance(masks, Tensor)
         masks = as_tensor(masks)
         if masks.ndim != 3:
             raise InputError(f"masks must have the shape (N, H, W), got {tuple(masks.shape)}")
@@ -135,7 +139,7 @@ class InstanceSet:
             return Crop(left, top, mask.clone() if mask.dtype == torch.bool else mask != 0)
 
         return cls(
-            make_crop, scores, category_ids, size, count=len(masks), device=masks.device,
+            make_crop, scores, category_ids, size, count=len(masks), device=masks.device, is_numpy=is_numpy,
             boxes=boxes, probabilities=probabilities, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
@@ -169,6 +173,7 @@ class InstanceSet:
         Raises:
             InputError: shapes disagree, a box is not finite, or a measure is not in [0, 1].
         """
+        is_numpy = not isinstance(probabilities, Tensor)
         probabilities = as_tensor(probabilities)
         probabilities = _check_probabilities(probabilities, len(probabilities), probabilities.device)
         boxes = _check_boxes(boxes, len(probabilities), probabilities.device)
@@ -176,7 +181,7 @@ class InstanceSet:
         pasted = mask_paster(probabilities, boxes, height, width)
         return cls(
             lambda index: Crop(*pasted(index)), scores, category_ids, (height, width), count=len(probabilities),
-            device=probabilities.device, probabilities=probabilities, boxes=boxes,
+            device=probabilities.device, is_numpy=is_numpy, probabilities=probabilities, boxes=boxes,
             mask_quality=mask_quality, semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
@@ -221,7 +226,8 @@ class InstanceSet:
 
         return cls(
             make_crop, scores, category_ids, (height, width), count=len(masks), device=torch.device("cpu"),
-            boxes=boxes, probabilities=probabilities, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
+            is_numpy=True, boxes=boxes, probabilities=probabilities, mask_quality=mask_quality,
+            semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
     def crop(self, index: int) -> Crop:
@@ -244,7 +250,7 @@ class InstanceSet:
         """
         return InstanceSet(
             make_crop, self.scores, np.array(self.category_ids, dtype=np.int64), self.image_size,
-            count=len(self), device=self.device, boxes=self.boxes,
+            count=len(self), device=self.device, is_numpy=self.is_numpy, boxes=self.boxes,
         )  # fmt: skip
 
     def __len__(self) -> int:

@@ -1,8 +1,9 @@
 """The result of fusing: a panoptic map, its segments, and the candidates that are not in it."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +44,8 @@ class FusionResult:
     """A panoptic map and what did not get into it.
 
     Attributes:
-        panoptic_seg: (H, W) int32 tensor, on the inputs' device; 0 is void.
+        panoptic_seg: (H, W) int32; 0 is void. An array if masks and labels came as arrays or run lengths,
+            else a tensor on their device. Rules get and give tensors.
         segments_info: one dict of plain Python values per segment: ``id`` (1 to n, things first,
             by rank, then stuff by label), ``isthing``, ``category_id`` (dataset id), ``area`` in
             pixels; things also ``score`` and ``instance_id``, the place in the input. Things that a
@@ -52,7 +54,7 @@ class FusionResult:
             stuff by label.
     """
 
-    panoptic_seg: Tensor
+    panoptic_seg: Union[np.ndarray, Tensor]
     segments_info: List[Dict[str, Any]]
     dropped: Tuple[DroppedCandidate, ...]
 

@@ -35,6 +35,7 @@ class SemanticMap:
     Attributes:
         areas: label -> number of pixels, for the labels that occur, ascending.
         labels, label_to_category, logits, best_stuff, best_stuff_floor: as given, as tensors.
+        is_numpy: True if the labels came as anything but a tensor.
 
     Raises:
         InputError: wrong shape or dtype, or a label in the map that ``label_to_category`` lacks.
@@ -48,6 +49,7 @@ class SemanticMap:
         best_stuff: Optional[Tuple[Any, Any]] = None,
         best_stuff_floor: Optional[float] = None,
     ):
+        self.is_numpy = not isinstance(labels, Tensor)
         self.labels: Tensor = as_tensor(labels)
         if self.labels.ndim != 2 or self.labels.is_floating_point() or self.labels.dtype == torch.bool:
             raise InputError(

@@ -161,7 +161,7 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
         photo = read_photo(fuser.image_root, image.file_name, (image.height, image.width), "--images")
     heads = read_head_outputs(outputs, fuser.categories, fuser.meaning)
     result = fuse(*heads, fuser.categories, fuser.pipeline, photo)
-    ids, segments = colored(result.panoptic_seg.numpy(), result.segments_info, fuser.categories)
+    ids, segments = colored(result.panoptic_seg, result.segments_info, fuser.categories)
     write_panoptic_png(inside(fuser.folder, image.png_name), ids)
     segments = [
         {key: segment[key] for key in ("id", "category_id", "area", "score") if key in segment} for segment in segments

@@ -55,7 +55,7 @@ class PixelOracles:
 
     def perfect_masks(self) -> PQCounts:
         result = self._fused()
-        ids = result.panoptic_seg.numpy()
+        ids = result.panoptic_seg
         things = {one["instance_id"]: ids == one["id"] for one in result.segments_info if one["isthing"]}
         exact = {}
         for index, mine in things.items():
@@ -90,7 +90,7 @@ class PixelOracles:
         return count_image(
             self.image.gt_ids,
             self.image.gt_segments,
-            result.panoptic_seg.numpy(),
+            result.panoptic_seg,
             result.segments_info,
             CATEGORIES,
         )

@@ -168,7 +168,7 @@ def counts_by_pixels(image: RandomImage, grid: Grid, number: int) -> PQCounts:
         grid.settings[number].pipeline(),
     )
     return count_image(
-        image.gt_ids, image.gt_segments, result.panoptic_seg.numpy(), result.segments_info, CATEGORIES
+        image.gt_ids, image.gt_segments, result.panoptic_seg, result.segments_info, CATEGORIES
     )
 
 

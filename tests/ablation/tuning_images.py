@@ -87,7 +87,7 @@ def of_scenes(scenes: Sequence[Scene]) -> TuningSet:
 def pixel_counts(predictions, labels, categories, gt_ids, gt_segments, pipeline: Pipeline):
     """(3, C) iou_sum, TP and FP and (C,) segments from fusing and scoring pixel by pixel."""
     result = fuse(predictions.to_instances(), predictions.to_semantics(labels), categories, pipeline)
-    found = count_image(gt_ids, gt_segments, result.panoptic_seg.numpy(), result.segments_info, categories)
+    found = count_image(gt_ids, gt_segments, result.panoptic_seg, result.segments_info, categories)
     counts, segments = np.zeros((3, len(categories)), dtype=np.int64), np.zeros(len(categories), dtype=np.int64)
     for category_id, value in found.items():
         place = list(categories).index(category_id)

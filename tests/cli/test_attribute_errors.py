@@ -42,7 +42,7 @@ class Files:
         for image_id in store.image_ids:
             predictions = store.cache.read(image_id)
             result = fuse(predictions.to_instances(), predictions.to_semantics(labels), categories, pipeline)
-            ids, segments = result.panoptic_seg.numpy(), result.segments_info
+            ids, segments = result.panoptic_seg, result.segments_info
             scored = (*store.gt_of(image_id), ids, segments, categories)
             found[image_id] = match_image(*scored)
             counts.append(count_image(*scored))

@@ -97,7 +97,7 @@ def assert_counts_are_right(folder, scenes, arguments, names, claim):
             predictions = cache.read(image_id)
             semantics = predictions.to_semantics(cache.manifest.label_to_category)
             result = fuse(predictions.to_instances(), semantics, categories, pipeline)
-            ids, segments = result.panoptic_seg.numpy(), result.segments_info
+            ids, segments = result.panoptic_seg, result.segments_info
             counts.append(count_image(scene.gt_ids, scene.gt_segments, ids, segments, categories))
         pq = 100 * summarize(add_counts(counts), categories).all.pq
         assert pq == pytest.approx(numbers["outcome"]["pq_tuning"][name], abs=1e-9)

@@ -98,8 +98,8 @@ def fused_soft(pictures: Sequence[str], scores: Sequence[float], labels=None, *,
 
 def assert_map(result, picture: str) -> None:
     """The map is as drawn, and ``segments_info`` says the same as the map."""
-    np.testing.assert_array_equal(result.panoptic_seg.numpy(), draw(picture))
-    ids, areas = np.unique(result.panoptic_seg.numpy(), return_counts=True)
+    np.testing.assert_array_equal(result.panoptic_seg, draw(picture))
+    ids, areas = np.unique(result.panoptic_seg, return_counts=True)
     in_map = {i: area for i, area in zip(ids.tolist(), areas.tolist(), strict=True) if i}
     assert {segment["id"]: segment["area"] for segment in result.segments_info} == in_map
     assert [segment["id"] for segment in result.segments_info] == list(range(1, len(in_map) + 1))

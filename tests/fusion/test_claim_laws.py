@@ -58,7 +58,7 @@ def claimed(rule, instances, order, scene):
 def outcome(claim):
     """The map with places in the input + 1, and why the others were dropped."""
     places = np.array([0] + [index + 1 for index in claim.areas])
-    owners = places[claim.panoptic_seg.numpy()]
+    owners = places[claim.panoptic_seg]
     for index, area in claim.areas.items():
         assert (owners == index + 1).sum() == area
     return owners, claim.dropped
@@ -205,7 +205,7 @@ def test_nothing_is_won_outside_a_box(scene, by):
     result = fuse(rois(scene), scene.semantics(), scene.categories, pipeline)
     for segment in result.segments_info:
         if segment["isthing"]:
-            rows, columns = np.nonzero(result.panoptic_seg.numpy() == segment["id"])
+            rows, columns = np.nonzero(result.panoptic_seg == segment["id"])
             x0, y0, x1, y1 = scene.boxes[segment["instance_id"]]
             # Interpolation reaches half a value beyond the box.
             beyond = max(x1 - x0, y1 - y0) / 2 / scene.probabilities.shape[-1] + 1

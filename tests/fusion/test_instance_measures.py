@@ -194,7 +194,7 @@ class TestCoveredByBetter:
             made.append(index)
             return bitmaps.crop(index)
 
-        lazy = InstanceSet(make_crop, [0.7, 0.9, 0.8], [CAT] * 3, (1, 8), count=3, device=bitmaps.device)
+        lazy = InstanceSet(make_crop, [0.7, 0.9, 0.8], [CAT] * 3, (1, 8), count=3, device=bitmaps.device, is_numpy=True)
         assert covered_by_better(lazy, [2, 1]).tolist() == [1 / 4, 0]
         assert made == [1, 2]
         assert covered_by_better(lazy, []).tolist() == []

@@ -81,7 +81,8 @@ class TestCrops:
             calls.append(index)
             return from_bitmaps(BITMAPS).crop(index)
 
-        instances = InstanceSet(make_crop, np.ones(3), [1, 1, 1], SIZE, count=3, device=torch.device("cpu"))
+        device = torch.device("cpu")
+        instances = InstanceSet(make_crop, np.ones(3), [1, 1, 1], SIZE, count=3, device=device, is_numpy=True)
         assert calls == []
         assert instances.crop(1) is instances.crop(1)
         assert calls == [1]

@@ -174,7 +174,7 @@ def test_as_in_a_plain_version(seed, floor, counted):
     assert torch.equal(semantics.labels, before[0]) and torch.equal(semantics.logits, before[1])
 
     things = fuse(scene.instances(), None, scene.categories, pipeline)
-    taken, expected = things.panoptic_seg.numpy() > 0, things.panoptic_seg.numpy().copy()
+    taken, expected = things.panoptic_seg > 0, things.panoptic_seg.copy()
     softmax = np.exp(semantics.logits.double().numpy())
     softmax /= softmax.sum(axis=0)
     own = np.take_along_axis(softmax, scene.semantic_labels[None], axis=0)[0]
@@ -191,7 +191,7 @@ def test_as_in_a_plain_version(seed, floor, counted):
         else:
             expected[probable & ~taken] = next_id
             next_id += 1
-    np.testing.assert_array_equal(result.panoptic_seg.numpy(), expected)
+    np.testing.assert_array_equal(result.panoptic_seg, expected)
     assert {who: reason for who, reason in reasons(result).items() if isinstance(who, tuple)} == told
     areas = np.bincount(expected.ravel(), minlength=next_id)
     assert [segment["area"] for segment in result.segments_info] == areas[1:].tolist()

@@ -71,7 +71,7 @@ class Files:
         semantics = predictions.to_semantics(manifest.label_to_category)
         pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=1)
         result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
-        return in_categories(result.panoptic_seg.numpy(), result.segments_info)
+        return in_categories(result.panoptic_seg, result.segments_info)
 
 
 def in_categories(ids, segments):

@@ -121,7 +121,7 @@ def detectron2(scene: Scene, thresholds: Thresholds):
             }
         )
         new_id[segment["id"]] = len(kept)
-    return new_id[panoptic_seg.numpy()], kept, len(segments_info) - len(kept)
+    return new_id[panoptic_seg], kept, len(segments_info) - len(kept)
 
 
 def compare(seed: int, scene: Scene, claim, thresholds: Thresholds) -> Counter:
@@ -133,7 +133,7 @@ def compare(seed: int, scene: Scene, claim, thresholds: Thresholds) -> Counter:
         Pipeline(claim, instances_score_thresh=thresholds.score, stuff_area_thresh=thresholds.stuff_area),
     )
     panoptic_seg, segments_info, without_pixels = detectron2(scene, thresholds)
-    np.testing.assert_array_equal(result.panoptic_seg.numpy(), panoptic_seg, err_msg=f"seed {seed}, {thresholds}")
+    np.testing.assert_array_equal(result.panoptic_seg, panoptic_seg, err_msg=f"seed {seed}, {thresholds}")
     assert result.segments_info == segments_info, f"seed {seed}, {thresholds}"
     assert sum(dropped.reason == "covered" for dropped in result.dropped) >= without_pixels
     met = replay(scene, thresholds.overlap, thresholds.score)

@@ -277,7 +277,7 @@ def _generated(root: Path, number: int) -> Tuple[List[Tuple[np.ndarray, str, Lis
         pipeline = Pipeline(Greedy(overlap_threshold=0.5), instances_score_thresh=0.5, stuff_area_thresh=1000)
         result = fuse(scene.instances(), scene.semantics(), categories, pipeline)
         # Colours as COCO has them, which use all three bytes.
-        ids = result.panoptic_seg.numpy() * 70001
+        ids = result.panoptic_seg * 70001
         category_of = {70001 * segment["id"]: segment["category_id"] for segment in result.segments_info}
         write_panoptic_png(root / f"{seed}.png", ids)
         gts.append((ids, f"{seed}.png", segment_entries(ids, category_of)))

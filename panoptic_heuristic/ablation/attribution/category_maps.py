@@ -65,7 +65,7 @@ def category_maps(
     of_segment = np.array([0, *(place_of[segment["category_id"]] for segment in result.segments_info)])
     return CategoryMaps(
         gt=gt,
-        predicted=of_segment[result.panoptic_seg.numpy()],
+        predicted=of_segment[result.panoptic_seg],
         semantic=labels,
         counted=np.array([False, *(not one for one in crowd), False])[places],
         band=near_borders(is_thing[gt], (gt > 0) & ~is_thing[gt]),

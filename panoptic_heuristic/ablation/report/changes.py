@@ -190,7 +190,7 @@ def _fused(store: RegionStore, image_id: int, setting: Setting) -> tuple:
     predictions, pipeline = store.cache.read(image_id), setting.pipeline()
     semantics = manifest.semantics_of(predictions, pipeline)
     result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
-    return result.panoptic_seg.numpy(), result.segments_info
+    return result.panoptic_seg, result.segments_info
 
 
 def _scores(counts: SettingCounts) -> List[Score]:

@@ -296,6 +296,6 @@ def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
             semantics[logits] = manifest.semantics_of(predictions, pipeline)
         result = fuse(instances, semantics[logits], job.categories, pipeline)
         counts = count_image(
-            gt_ids, gt_segments, result.panoptic_seg.numpy(), result.segments_info, job.categories
+            gt_ids, gt_segments, result.panoptic_seg, result.segments_info, job.categories
         )
         total.add_to_setting(number, counts, job.categories)

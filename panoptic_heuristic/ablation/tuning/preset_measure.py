@@ -66,7 +66,7 @@ def measure_image(store: RegionStore, job: Tuple[int, Sequence[Pipeline]]) -> Li
                 measured[place] = Measured({}, 0.0, f"image {image_id}: {error}")
                 continue
             seconds = time.thread_time() - started
-            predicted = result.panoptic_seg.numpy(), result.segments_info
+            predicted = result.panoptic_seg, result.segments_info
             measured[place] = Measured(count_image(*gt, *predicted, manifest.categories), seconds)
     return [measured[place] for place in range(len(pipelines))]
 

@@ -56,7 +56,7 @@ def traced(image: RandomImage, categories, labels, setting):
 def check(image, categories, labels, setting):
     """The errors are those of the fused map, and each has a cause that holds there."""
     fused, errors, result, explanations = traced(image, categories, labels, setting)
-    scored = (image.gt_ids, image.gt_segments, result.panoptic_seg.numpy(), result.segments_info, categories)
+    scored = (image.gt_ids, image.gt_segments, result.panoptic_seg, result.segments_info, categories)
     matching = match_image(*scored)
     missed = [error for error in errors if error.group.startswith("missed")]
     false = [error for error in errors if error.group.startswith("false")]

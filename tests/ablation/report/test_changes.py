@@ -38,7 +38,7 @@ def score_by_pixels(store, image_id, setting):
         setting.pipeline(),
     )  # fmt: skip
     counts = count_image(
-        *store.gt_of(image_id), fused.panoptic_seg.numpy(), fused.segments_info, manifest.categories
+        *store.gt_of(image_id), fused.panoptic_seg, fused.segments_info, manifest.categories
     )
     total = add_counts({0: one} for one in counts.values())[0]
     return pytest.approx(100 * summarize(counts, manifest.categories).all.pq), total.fn, total.fp

@@ -80,7 +80,7 @@ def by_pixels(store, setting):
         semantics = manifest.semantics_of(predictions, pipeline)
         result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
         ids, segments = store.gt_of(image_id)
-        total.append(count_image(ids, segments, result.panoptic_seg.numpy(), result.segments_info, manifest.categories))
+        total.append(count_image(ids, segments, result.panoptic_seg, result.segments_info, manifest.categories))
     return add_counts(total)
 
 

@@ -53,7 +53,7 @@ def counts_of(store, image_id, pipeline):
     predictions = store.cache.read(image_id)
     semantics = manifest.semantics_of(predictions, pipeline)
     result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
-    ids, segments = result.panoptic_seg.numpy(), result.segments_info
+    ids, segments = result.panoptic_seg, result.segments_info
     return count_image(*store.gt_of(image_id), ids, segments, manifest.categories)
 
 

@@ -163,7 +163,7 @@ class TestLeftover:
 
     def test_not_where_an_instance_is(self):
         result = fused(SemanticMap(self.SCENE, LABELS, self.LOGITS), self.MASKS, [0.9], leftover=BestStuff(0.0))
-        assert (result.panoptic_seg.numpy() == 1).sum() == 2
+        assert (result.panoptic_seg == 1).sum() == 2
 
     def test_where_an_instance_was_dropped(self):
         # Its two pixels are sky with a probability of 0.2507.
@@ -321,13 +321,13 @@ class TestLaws:
         scene, _, run = run
         without, filled = run(), run(leftover=BestStuff(0.1))
         there = without.panoptic_seg > 0
-        assert torch.equal(filled.panoptic_seg[there], without.panoptic_seg[there])
+        assert np.array_equal(filled.panoptic_seg[there], without.panoptic_seg[there])
         assert filled.dropped == without.dropped
         things = sum(segment["isthing"] for segment in without.segments_info)
         gained = (filled.panoptic_seg > 0) & ~there
         assert gained.any() and (filled.panoptic_seg[gained] > things).all()
-        assert (scene.semantic_labels[gained.numpy()] == 0).all()
-        counts = torch.bincount(filled.panoptic_seg.flatten(), minlength=len(filled.segments_info) + 1).tolist()
+        assert (scene.semantic_labels[gained] == 0).all()
+        counts = np.bincount(filled.panoptic_seg.ravel(), minlength=len(filled.segments_info) + 1).tolist()
         assert [segment["area"] for segment in filled.segments_info] == counts[1:]
         without_area = [[{**s, "area": None} for s in result.segments_info] for result in (without, filled)]
         assert without_area[0] == without_area[1]
@@ -335,10 +335,10 @@ class TestLaws:
     def test_void_grows_with_the_floor(self, run):
         void = np.zeros((48, 65), dtype=bool)
         for floor in (0.0, 0.08, 0.1, 0.12, 0.2, 1.0):
-            at_floor = (run[2](leftover=BestStuff(floor)).panoptic_seg == 0).numpy()
+            at_floor = run[2](leftover=BestStuff(floor)).panoptic_seg == 0
             assert not (void & ~at_floor).any()
             void = at_floor
-        np.testing.assert_array_equal(void, (run[2]().panoptic_seg == 0).numpy())
+        np.testing.assert_array_equal(void, run[2]().panoptic_seg == 0)
 
     @pytest.mark.parametrize("floor", [0.0, 0.1, 0.12])
     def test_as_in_a_plain_version(self, run, floor):
@@ -348,11 +348,11 @@ class TestLaws:
         softmax /= softmax.sum(axis=0)
         best = 1 + softmax[1:].argmax(axis=0)
         id_of = {s["category_id"]: s["id"] for s in without.segments_info if not s["isthing"]}
-        expected = without.panoptic_seg.numpy().copy()
+        expected = without.panoptic_seg.copy()
         for y, x in zip(*np.nonzero((expected == 0) & (scene.semantic_labels == 0)), strict=True):
             if softmax[best[y, x], y, x] >= floor:
                 expected[y, x] = id_of.get(scene.label_to_category[best[y, x]], 0)
-        np.testing.assert_array_equal(filled.panoptic_seg.numpy(), expected)
+        np.testing.assert_array_equal(filled.panoptic_seg, expected)
 
     def test_from_what_a_cache_keeps_it_is_the_same(self, run):
         scene, semantics, _ = run
@@ -365,7 +365,7 @@ class TestLaws:
         )
         pipeline = Pipeline(instances_score_thresh=0.9, stuff_area_thresh=300, leftover=BestStuff(0.1))
         results = [fuse(scene.instances(), one, scene.categories, pipeline) for one in (semantics, kept)]
-        assert results[0].panoptic_seg.numpy().tobytes() == results[1].panoptic_seg.numpy().tobytes()
+        assert results[0].panoptic_seg.tobytes() == results[1].panoptic_seg.tobytes()
         assert results[0].segments_info == results[1].segments_info
 
     def test_inputs_are_not_changed(self, run):
