@@ -14,9 +14,10 @@ from panoptic_heuristic.ablation.attribution.tables import attribution_tables, e
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Setting, StuffLimit
 from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argument, check_results, progress_bar
-from panoptic_heuristic.cli.rule_flags import add_rule_arguments, overlap_threshold_of
+from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.fusion import Pipeline, explain
+from panoptic_heuristic.fusion import explain
+from panoptic_heuristic.fusion.stages import rule_name
 
 _EXAMPLE = """\
 examples:
@@ -68,14 +69,12 @@ def explained(job: AttributionJob, image_id: int) -> str:
 
 
 def _setting(args: argparse.Namespace) -> Setting:
-    setting = Setting(
-        ClaimSetting(args.claim, overlap_threshold_of(args)),
-        args.instances_score_thresh,
-        StuffLimit(args.stuff_area_thresh, args.stuff_area_fraction),
+    pipeline = pipeline_of_flags(args)
+    claim = rule_name("claim", pipeline.claim)
+    limit = StuffLimit(pipeline.stuff_area_thresh, pipeline.stuff_area_fraction)
+    return Setting(
+        ClaimSetting(claim, pipeline.value("claim.overlap_threshold")), pipeline.instances_score_thresh, limit, pipeline
     )
-    # Says what is wrong with a threshold.
-    setting.pipeline()
-    return setting
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,10 +86,6 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument("--output", type=Path, help=f"a folder for {' and '.join(FILES)}")
     files.add_argument("--overwrite", action="store_true", help="replace the files that are there")
     files.add_argument("--image", type=int, metavar="ID", help="print what became of this image; write nothing")
-    rules = add_rule_arguments(parser)
-    rules.add_argument(
-        "--stuff-area-fraction", type=float, default=Pipeline().stuff_area_fraction, metavar="F",
-        help="it is also dropped if its free area < this share of the image (default: %(default)s)",
-    )  # fmt: skip
+    add_pipeline_arguments(parser)
     add_workers_argument(parser)
     return parser

@@ -14,12 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from panoptic_heuristic.cli.common import add_workers_argument, progress_bar
-from panoptic_heuristic.cli.rule_flags import (
-    add_config_argument,
-    add_rule_arguments,
-    pipeline_of_config,
-    pipeline_of_flags,
-)
+from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.coco_results import InstanceEntry
 from panoptic_heuristic.formats.files import write_json
@@ -61,10 +56,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         raise InputError("there is nothing to fuse: give --instances, --semantics or both")
     _check_output(args.output, args.overwrite)
     # A wrong flag is told before files of minutes are read.
-    pipeline = pipeline_of_flags(args) if args.config_file is None else None
+    if args.config_file is None:
+        pipeline_of_flags(args)
     heads = read_heads(args)
-    if pipeline is None:
-        pipeline = pipeline_of_config(args, heads.categories, _missing(args, heads))
+    pipeline = pipeline_of_flags(args, heads.categories, _missing(args, heads))
     images, found, seen = heads.images, heads.instances, heads.semantics
     outputs = [
         ImageResults(image, _candidates(found.get(image.image_id, ()), pipeline), seen.get(image.image_id))
@@ -159,6 +154,6 @@ def _parser() -> argparse.ArgumentParser:
     files.add_argument("--image-root", type=Path, help="the folder of the images, for the rules that look at them")
     files.add_argument("--output", type=Path, required=True, help=f"a folder for {NAME}.json and {NAME}/*.png")
     files.add_argument("--overwrite", action="store_true", help="replace the JSON and the PNGs that are there")
-    add_config_argument(add_rule_arguments(parser))
+    add_pipeline_arguments(parser)
     add_workers_argument(parser)
     return parser

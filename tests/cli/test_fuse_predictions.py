@@ -92,6 +92,9 @@ class TestMaps:
             config.write_text(f"MODEL: {{PANOPTIC_FUSION: {{{text}}}}}")
             assert files.run("--overwrite", "--config-file", str(config)) == 0
             assert files.drawing() == drawing, text
+        # A flag replaces one value of the file; grass has a limit of its own there.
+        assert files.run("--overwrite", "--config-file", str(config), "--instances-score-thresh", "0.95") == 0
+        assert files.drawing() == ".... .... ...."
 
     def test_an_image_for_a_rule_that_looks_at_it(self, files):
         files.fill()
