@@ -187,7 +187,10 @@ def test_output_or_image(main, files, capsys, more):
         (("--overlap-threshold", 1.5), r"--overlap-threshold must be a finite number in \[0, 1\], got 1.5"),
         (("--stuff-area-thresh", -1), r"--stuff-area-thresh must be .*, got -1.0"),
         (("--stuff-area-fraction", 2), r"--stuff-area-fraction must be .* in \[0, 1\], got 2.0"),
-        (("--claim", "per_pixel", "--overlap-threshold", 0.5), "--overlap-threshold is no parameter of the claim rule per_pixel"),
+        (
+            ("--claim", "per_pixel", "--overlap-threshold", 0.5),
+            "--overlap-threshold is no parameter of the claim rule per_pixel",
+        ),
         (("--workers", 0), "--workers must be at least 1, got 0"),
         (("--gt-json", "missing.json"), "cannot read missing.json"),
         (("--cache", "missing"), "missing holds no manifest.json"),

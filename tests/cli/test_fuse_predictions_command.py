@@ -90,7 +90,10 @@ class TestBadInput:
             (["--overlap-threshold", "1.5"], "error: --overlap-threshold must be a finite number in [0, 1], got 1.5"),
             (["--stuff-area-thresh", "-1"], "error: --stuff-area-thresh must be a finite number in [0, inf), got -1.0"),
             (["--instances-score-thresh", "nan"], "error: --instances-score-thresh must be a finite number"),
-            (["--claim", "per_pixel", "--overlap-threshold", "0.5"], "--overlap-threshold is no parameter of the claim rule per_pixel; it has none"),
+            (
+                ["--claim", "per_pixel", "--overlap-threshold", "0.5"],
+                "--overlap-threshold is no parameter of the claim rule per_pixel; it has none",
+            ),
             (["--claim", "gredy"], "error: --claim must be one of adaptive, class_aware, greedy"),
             (["--no-label", "0"], "--no-label 0 is the label of category 0; say what every label means"),
             (["--workers", "0"], "workers must be at least 1, got 0"),
