@@ -128,13 +128,13 @@ class TestOfMetadata:
     def test_things_follow_their_contiguous_ids_and_not_their_place(self):
         metadata = SimpleNamespace(
             thing_classes=["cat", "dog"],
-            thing_dataset_id_to_contiguous_id={9: 1, 3: 0},
+            thing_dataset_id_to_contiguous_id={3: 1, 9: 0},
             stuff_classes=["things", "sky"],
             stuff_dataset_id_to_contiguous_id={5: 1, 0: 0},
         )
         ids = ContiguousIds.of_metadata(metadata)
-        assert ids.things == (3, 9)
-        assert (ids.categories[3].name, ids.categories[9].name) == ("cat", "dog")
+        assert ids.things == (9, 3)
+        assert (ids.categories[9].name, ids.categories[3].name) == ("cat", "dog")
 
     @pytest.mark.parametrize("name", ["nobody_registered_this", "coco_2017_val", "coco_2017_val_stuff"])
     def test_a_name_without_panoptic_metadata_gives_none(self, name):

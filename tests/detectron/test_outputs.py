@@ -1,5 +1,6 @@
 """What the model returns under MODEL.PANOPTIC_FUSION.OUTPUTS, every preset, half precision and inference mode."""
 
+import copy
 import itertools
 
 import pytest
@@ -93,6 +94,20 @@ def test_masks_below_the_cutoff_are_not_pasted_for_the_map_alone(monkeypatch):
     above = int((raw.scores.double() >= model.pipeline.instances_score_thresh).sum())
     assert 0 < above < len(raw)
     assert len(set(pasted)) == above
+
+
+@pytest.mark.parametrize("names", [ALL, ALL[2:]])
+def test_what_the_network_gave_is_not_changed(names):
+    model = small_model(small_config({**EASY, OUTPUTS: names}))
+    with torch.no_grad():
+        [raw], [logits] = model.inference(records((64, 64, 64, 64)), do_postprocess=False)
+    before = {name: copy.deepcopy(value) for name, value in raw.get_fields().items()}
+    # Twice as large, so that boxes that are scaled in place would differ.
+    first, second = (model.postprocess(raw, logits, (128, 128)) for _ in range(2))
+    assert len(raw) and raw.get_fields().keys() == before.keys()
+    assert torch.equal(raw.pred_boxes.tensor, before["pred_boxes"].tensor)
+    assert torch.equal(raw.pred_masks, before["pred_masks"])
+    assert torch.equal(first["panoptic_seg"].panoptic_seg, second["panoptic_seg"].panoptic_seg)
 
 
 @pytest.mark.parametrize("value", [[], ["panoptic"], [3], ("panoptic_seg", "masks")], ids=str)
