@@ -8,7 +8,8 @@ from typing import Dict, Mapping, Optional, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.build import GtSegments
+from panoptic_heuristic.ablation.regions.plan import ImageCounts
+from panoptic_heuristic.ablation.regions.regions import GtSegments
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
 
@@ -47,9 +48,14 @@ class SettingCounts:
 
     def add_gt(self, gt: GtSegments, categories: Categories) -> None:
         """Adds one image and its ground-truth segments."""
-        for category_id in gt.category_ids[~gt.iscrowd].tolist():
-            self.segments[categories.place_of[category_id]] += 1
+        self.segments += gt.per_category(categories)
         self.images += 1
+
+    def add_image(self, counts: ImageCounts, settings: Optional[Sequence[int]] = None) -> None:
+        """Adds what some settings, or all, found in an image; its ground truth is not touched, see :meth:`add_gt`."""
+        at = counts.places if settings is None else np.ix_(counts.places, settings)
+        for total, values in zip((self.iou_sum, self.tp, self.fp), counts.values, strict=True):
+            total[at] += values
 
     def add_to_setting(self, setting: int, counts: PQCounts, categories: Categories) -> None:
         """Adds what one setting found in an image; its ground truth is not touched, see :meth:`add_gt`."""

@@ -72,8 +72,7 @@ def _sweep(args: argparse.Namespace) -> None:
             raise InputError(f"--{name} is needed to sweep; see --help")
     buckets = _buckets(args.shard)
     job = SweepJob(open_store(args.cache, args.gt_json, args.gt_folder), Grid.from_yaml(args.grid), args.output)
-    if job.claims_by_pixels:
-        slow = len(job.grid) // len(job.grid.claims) * len(job.claims_by_pixels)
+    if slow := len(job.by_pixels):
         print(f"{slow} of {len(job.grid)} settings have rules that need pixels; these are fused one by one: it is slow")
     started = time.perf_counter()
     done = run_sweep(job, buckets, workers=args.workers, progress=progress_bar("sweep", "bucket"))

@@ -60,7 +60,7 @@ def setting_of(
 def fuse_image(image: RandomImage, setting: Setting) -> FusedRegions:
     """An image fused region by region."""
     regions = build_regions(image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments)
-    return fuse_regions(regions, CATEGORIES, setting)
+    return fuse_regions(regions, CATEGORIES, setting.pipeline())
 
 
 def draw(

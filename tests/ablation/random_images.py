@@ -9,7 +9,7 @@ from pycocotools import mask as rle_codec
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.fusion import Pipeline, fuse
 from panoptic_heuristic.quality import PQCounts, count_image
 
 # Ids mix things with stuff, have gaps and start at 0; the list is in no order.
@@ -159,13 +159,47 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     return Grid(tuple(claims), tuple(dict.fromkeys(float(value) for value in cutoffs))[:most], tuple(limits))
 
 
-def counts_by_pixels(image: RandomImage, grid: Grid, number: int) -> PQCounts:
-    """What fusing and scoring an image pixel by pixel gives under one setting."""
+def random_thresholds(image: RandomImage, rng: np.random.Generator, base: Pipeline) -> Pipeline:
+    """A pipeline with other thresholds, many of them at what decides in the image; half of its kinds of thresholds
+    have values of single categories, too.
+    """
+    scores = image.predictions.scores
+    scores = scores[np.isfinite(scores)].tolist() + [0.3, 0.6]
+    fractions, area = deciding_fractions(image, rng, 4), image.gt_ids.size
+
+    def some(ids: List[int], values: List[float]) -> Dict[int, float]:
+        chosen = [category_id for category_id in ids if rng.random() < 0.5] if rng.random() < 0.5 else []
+        return {category_id: float(rng.choice(values)) for category_id in chosen}
+
+    things, stuff = ([one.id for one in some_kind] for some_kind in (CATEGORIES.things, CATEGORIES.stuff))
+    pixels = [0, 1, *rng.integers(1, max(area // 3, 2), size=4).tolist()]
+    shares = [0.0, 0.1, int(rng.integers(1, area + 1)) / area]
+    values = {
+        "instances_score_thresh": float(rng.choice([0.0, *scores])),
+        "instances_score_thresh_of": some(things, scores),
+        "stuff_area_thresh": float(rng.choice(pixels)),
+        "stuff_area_thresh_of": some(stuff, pixels),
+        "stuff_area_fraction": float(rng.choice(shares)),
+        "stuff_area_fraction_of": some(stuff, shares),
+    }
+    if base.value("claim.overlap_threshold") is not None:
+        values["claim.overlap_threshold"] = float(rng.choice(fractions))
+        values["claim.overlap_threshold_of"] = some(things, fractions)
+    if base.value("order.default_cut") is not None:
+        values["order.default_cut"] = float(rng.choice([0.0, 0.2, 0.5]))
+        values["order.cut"] = some(things, [0.2, 0.4, 0.6])
+    if base.value("order.key_cutoff") is not None:
+        values["order.key_cutoff"] = float(rng.choice([0.0, 0.1, 0.3]))
+    return base.replaced(values)
+
+
+def counts_by_pixels(image: RandomImage, pipeline: Pipeline) -> PQCounts:
+    """What fusing and scoring an image pixel by pixel gives."""
     result = fuse(
         image.predictions.to_instances(),
         image.predictions.to_semantics(LABELS, best_stuff_floor=BEST_STUFF_FLOOR),
         CATEGORIES,
-        grid.settings[number].pipeline(),
+        pipeline,
     )
     return count_image(
         image.gt_ids, image.gt_segments, result.panoptic_seg, result.segments_info, CATEGORIES

@@ -3,8 +3,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.regions.build import GtSegments
-from panoptic_heuristic.ablation.regions.counts import in_units
+from panoptic_heuristic.ablation.regions.regions import GtSegments
+from panoptic_heuristic.ablation.regions.scoring import in_units
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, counts, summarize
 from tests.ablation.random_images import CATEGORIES

@@ -7,8 +7,8 @@ import numpy as np
 
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
 from panoptic_heuristic.ablation.regions.build import build_regions
-from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, setting_counts
-from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.tuning.counts import pq_of, total_counts
 from panoptic_heuristic.fusion import Pipeline, fuse, semantic_agreement
 from panoptic_heuristic.quality import count_image
 from panoptic_heuristic.testing.scenes import Scene
@@ -26,7 +26,7 @@ _LABEL_OF_LETTER = {"s": 1, "t": 2, ".": 0}
 class TuningSet(NamedTuple):
     """Images with what the pixel path needs of them."""
 
-    images: List[TuningImage]
+    images: List[Regions]
     predictions: List[ImagePredictions]
     scenes: List[Scene]
 
@@ -36,7 +36,7 @@ def drawn_image(
     instances: Sequence[Tuple[str, float, int]],
     semantic: Optional[str] = None,
     image_id: int = 0,
-) -> TuningImage:
+) -> Regions:
     """An image of one row of pixels.
 
     Args:
@@ -60,15 +60,15 @@ def drawn_image(
         {"id": place, "category_id": CATEGORY_OF_LETTER[letter], "iscrowd": 0}
         for place, letter in enumerate(letters, start=1)
     ]
-    return TuningImage.of_regions(build_regions(predictions, LABELS, CATEGORIES, ids, segments), CATEGORIES)
+    return build_regions(predictions, LABELS, CATEGORIES, ids, segments)
 
 
-def of_random(image: RandomImage, seed: int) -> Tuple[TuningImage, ImagePredictions]:
+def of_random(image: RandomImage, seed: int) -> Tuple[Regions, ImagePredictions]:
     """A random image whose instances agree with the semantic labels to random degrees."""
     agreement = np.random.default_rng(seed).random(len(image.predictions.scores))
     predictions = dataclasses.replace(image.predictions, semantic_agreement=agreement)
     regions = build_regions(predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments)
-    return TuningImage.of_regions(regions, CATEGORIES), predictions
+    return regions, predictions
 
 
 def of_scenes(scenes: Sequence[Scene]) -> TuningSet:
@@ -79,7 +79,7 @@ def of_scenes(scenes: Sequence[Scene]) -> TuningSet:
         predictions = dataclasses.replace(scene_predictions(image_id, scene), semantic_agreement=agreement)
         labels = dict(enumerate(scene.label_to_category))
         regions = build_regions(predictions, labels, scene.categories, scene.gt_ids, scene.gt_segments)
-        images.append(TuningImage.of_regions(regions, scene.categories))
+        images.append(regions)
         kept.append(predictions)
     return TuningSet(images, kept, list(scenes))
 
@@ -96,7 +96,6 @@ def pixel_counts(predictions, labels, categories, gt_ids, gt_segments, pipeline:
     return counts, segments
 
 
-def total_pq(images: Sequence[TuningImage], pipeline: Pipeline, categories) -> float:
+def total_pq(images: Sequence[Regions], pipeline: Pipeline, categories) -> float:
     """PQ of all categories, 0 to 1."""
-    table = count_pipelines(images, [pipeline], categories)
-    return float(pq_of(setting_counts(table, images, categories), categories)[0])
+    return float(pq_of(total_counts(images, [pipeline], categories), categories)[0])

@@ -13,19 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from panoptic_heuristic.ablation.regions import plan as region_plan
 from panoptic_heuristic.ablation.regions.build import build_regions
-from panoptic_heuristic.ablation.regions.stages import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
+from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep import by_regions as region_sweep
-from panoptic_heuristic.ablation.sweep.by_regions import add_regions
 from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     BestStuff,
+    Calibrated,
     ClassAware,
     DroppedToVoid,
     Nms,
+    PerPixel,
     Pipeline,
     Power,
     Reclaim,
@@ -43,6 +45,7 @@ from tests.ablation.random_images import (
     deciding_fractions,
     random_grid,
     random_image,
+    random_thresholds,
     with_best_stuff,
     with_measures,
 )
@@ -121,7 +124,7 @@ def test_every_setting_counts_what_its_pixels_count():
         if SETTINGS_OF_EACH is not None:
             numbers = np.random.default_rng(seed).choice(numbers, size=min(SETTINGS_OF_EACH, len(grid)), replace=False)
         for number in numbers.tolist():
-            expected = counts_by_pixels(image, grid, number)
+            expected = counts_by_pixels(image, grid.settings[number].pipeline())
             assert total.of_setting(number, CATEGORIES) == expected, (seed, grid.settings[number])
             for value in expected.values():
                 seen.update(tp=value.tp, fp=value.fp, fn=value.fn, settings=1)
@@ -135,11 +138,12 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
     store = open_store(DEMO_CACHE)
     manifest = store.cache.manifest
     categories, settings = manifest.categories, DEMO_GRID.settings
+    plan = SettingsPlan.of([setting.pipeline() for setting in settings], categories)
     compared = 0
     for image_id in store.image_ids[:DEMO_IMAGES]:
         total = SettingCounts.zeros(len(categories), len(settings))
         regions = store.read(image_id)
-        add_regions(total, regions, categories, DEMO_GRID, range(len(DEMO_GRID.claims)))
+        total.add_image(plan.count(regions))
         total.add_gt(regions.gt, categories)
         predictions, (ids, segments) = store.cache.read(image_id), store.gt_of(image_id)
         instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
@@ -153,12 +157,12 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
 
 def counted(image, grid):
     """What a sweep on regions counts."""
+    plan = SettingsPlan.of([setting.pipeline() for setting in grid.settings], CATEGORIES)
     regions = build_regions(
-        image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments,
-        with_best_stuff=asks_best_stuff(grid.base),
-    )  # fmt: skip
+        image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments, with_best_stuff=plan.asks_best_stuff
+    )
     total = SettingCounts.zeros(len(CATEGORIES), len(grid))
-    add_regions(total, regions, CATEGORIES, grid, range(len(grid.claims)))
+    total.add_image(plan.count(regions))
     total.add_gt(regions.gt, CATEGORIES)
     return total
 
@@ -166,7 +170,7 @@ def counted(image, grid):
 @pytest.mark.parametrize("base", STAGES.values(), ids=STAGES)
 def test_every_setting_counts_what_its_pixels_count_after_other_stages(monkeypatch, base):
     # Few, so that cutoffs which need a pass of their own are taken in several turns.
-    monkeypatch.setattr(region_sweep, "_MOST_PASSES", 20)
+    monkeypatch.setattr(region_plan, "_MOST_PASSES", 20)
     differ = 0
     for seed in range(IMAGES):
         image = with_measures(random_image(seed))
@@ -175,7 +179,7 @@ def test_every_setting_counts_what_its_pixels_count_after_other_stages(monkeypat
         grid = dataclasses.replace(plain, base=base)
         if isinstance(base.suppress, SemanticGate) and image.predictions.semantics is None:
             if (image.predictions.scores >= -2).any():
-                for count in (counted, lambda image, grid: counts_by_pixels(image, grid, 0)):
+                for count in (counted, lambda image, grid: counts_by_pixels(image, grid.settings[0].pipeline())):
                     with pytest.raises(InputError, match="semantic_gate needs semantic labels"):
                         count(image, grid)
             continue
@@ -188,7 +192,7 @@ def compared(seed, image, grid, plain):
     """Compares some settings of a grid with their pixels; whether anything differs from another grid."""
     total = counted(image, grid)
     for number in np.random.default_rng(seed).permutation(len(grid))[: 20 if FULL else 6].tolist():
-        expected = counts_by_pixels(image, grid, number)
+        expected = counts_by_pixels(image, grid.settings[number].pipeline())
         assert total.of_setting(number, CATEGORIES) == expected, (seed, grid.settings[number])
     before = counted(image, plain)
     return not (np.array_equal(total.iou_sum, before.iou_sum) and np.array_equal(total.fp, before.fp))
@@ -196,7 +200,7 @@ def compared(seed, image, grid, plain):
 
 @pytest.mark.parametrize("make_base", BASES.values(), ids=BASES)
 def test_every_setting_counts_what_its_pixels_count_by_other_rules(monkeypatch, make_base):
-    monkeypatch.setattr(region_sweep, "_MOST_PASSES", 20)
+    monkeypatch.setattr(region_plan, "_MOST_PASSES", 20)
     differ = 0
     for seed in range(IMAGES):
         image = with_best_stuff(with_measures(random_image(seed)))
@@ -215,6 +219,64 @@ def test_every_setting_counts_what_its_pixels_count_by_other_rules(monkeypatch, 
         assert all(is_exact_on_regions(pipeline, BEST_STUFF_FLOOR) for pipeline in grid.pipelines)
         differ += compared(seed, image, grid, plain)
     assert differ > IMAGES / 10
+
+
+WEIGHTS = {5: (0.3, 1.0, -0.5, 0.2, -1.0), 31: (1.0, -1.0, 2.0, 0.0, 1.0)}
+RULES = {
+    "greedy": Pipeline(),
+    "per_pixel": Pipeline(PerPixel()),
+    "class_aware": Pipeline(ClassAware(free_fraction=0.2), thing_area_thresh=5),
+    "reclaim": Pipeline(Reclaim(area_ratio=0.8)),
+    "nms": Pipeline(suppress=Nms(0.3)),
+    "gate": Pipeline(suppress=SemanticGate(0.25), order=Power(1, 1)),
+    "calibrated": Pipeline(order=Calibrated(WEIGHTS, default_weights=(0.0, 1.0, 0.5, -0.1, -0.5))),
+    "calibrated reclaim": Pipeline(Reclaim(area_ratio=0.8), order=Calibrated(WEIGHTS), suppress=Nms(0.5, "box")),
+    "vetoed": Pipeline(order=Calibrated(WEIGHTS), veto=SemanticVeto(0.4), suppress=SemanticGate(0.1)),
+    "left to stuff": Pipeline(
+        ClassAware(), stuff=DroppedToVoid("before"), leftover=BestStuff(BEST_STUFF_FLOOR), order=Power(1, 0, 1)
+    ),
+}
+
+
+def test_pipelines_with_values_of_categories_count_what_their_pixels_count(monkeypatch):
+    """Any pipelines together, several of each of some rules."""
+    monkeypatch.setattr(region_plan, "_MOST_PASSES", 7)
+    monkeypatch.setattr(region_plan, "_MOST_OUTCOMES", 20)
+    seen, differ = Counter(), 0
+    for seed in range(2 * IMAGES):
+        image = with_best_stuff(with_measures(random_image(seed)))
+        rng = np.random.default_rng([seed, 12])
+        names = rng.choice([name for name, rules in RULES.items() if fits(image, rules)], size=4, replace=False)
+        pipelines = [random_thresholds(image, rng, RULES[name]) for name in rng.choice(names, size=14)]
+        plan = SettingsPlan.of(pipelines, CATEGORIES)
+        regions = build_regions(
+            image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments, with_best_stuff=plan.asks_best_stuff
+        )
+        total = SettingCounts.zeros(len(CATEGORIES), len(pipelines))
+        total.add_image(plan.count(regions))
+        total.add_gt(regions.gt, CATEGORIES)
+        for number, pipeline in enumerate(pipelines):
+            assert is_exact_on_regions(pipeline, BEST_STUFF_FLOOR)
+            expected = counts_by_pixels(image, pipeline)
+            assert total.of_setting(number, CATEGORIES) == expected, (seed, pipeline)
+            for value in expected.values():
+                seen.update(tp=value.tp, fp=value.fp, fn=value.fn)
+        plain = [without_values_of_categories(pipeline) for pipeline in pipelines]
+        of_all = SettingsPlan.of(plain, CATEGORIES).count(regions)
+        differ += not np.array_equal(plan.count(regions).values, of_all.values)
+    assert min(seen["tp"], seen["fp"], seen["fn"], differ) > IMAGES
+
+
+def without_values_of_categories(pipeline):
+    of_claim = {"claim.overlap_threshold_of": {}} if pipeline.value("claim.overlap_threshold_of") else {}
+    return pipeline.replaced(
+        {"instances_score_thresh_of": {}, "stuff_area_thresh_of": {}, "stuff_area_fraction_of": {}, **of_claim}
+    )
+
+
+def fits(image, rules):
+    """Whether an image has what the rules need."""
+    return image.predictions.semantics is not None or not isinstance(rules.suppress, SemanticGate)
 
 
 def some_areas(image, rng):

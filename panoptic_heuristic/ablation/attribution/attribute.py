@@ -21,6 +21,7 @@ from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedR
 from panoptic_heuristic.ablation.attribution.missed import find_missed
 from panoptic_heuristic.ablation.attribution.oracles import ORACLES
 from panoptic_heuristic.ablation.attribution.pixel_errors import count_pixel_errors
+from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, places_of_categories
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.errors import InputError
@@ -201,7 +202,7 @@ def attribute_image(job: AttributionJob, image_id: int) -> ImageAttribution:
         # Several processes share the cores already.
         torch.set_num_threads(1)
     categories = job.categories
-    fused = fuse_regions(job.store.read(image_id), categories, job.setting)
+    fused = fuse_regions(job.store.read(image_id), categories, job.setting.pipeline())
     instances, semantics, result = fuse_cached(job, image_id)
     errors = (*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result)))
     maps = category_maps(*job.store.gt_of(image_id), result, semantics, categories)
@@ -236,15 +237,17 @@ def fuse_cached(job: AttributionJob, image_id: int) -> "tuple[InstanceSet, Seman
 def count_stuff_pixels(fused: FusedRegions) -> np.ndarray:
     """(C, 4) int64 pixels of each category, see :data:`STUFF_PIXELS`; zeros for things."""
     regions, categories = fused.regions, fused.categories
-    crowd = np.concatenate([[True], regions.gt.iscrowd, [True]])
-    of_gt = np.array([0, *(fused.label_of[key] for key in regions.gt.category_ids.tolist()), 0])
+    of_gt = np.full(len(regions.gt.ids) + 2, NO_CATEGORY)
+    of_gt[1:-1] = places_of_categories(regions.gt.category_ids, categories, "a ground-truth segment")
+    of_gt[1:-1][regions.gt.iscrowd] = NO_CATEGORY
     category = of_gt[regions.gt_place]
-    is_stuff = np.array([False, *(not one.isthing for one in categories.values())])
-    stuff = is_stuff[category] & ~crowd[regions.gt_place]
+    # The last one is that of NO_CATEGORY.
+    is_stuff = np.array([*(not one.isthing for one in categories.values()), False])
+    stuff = is_stuff[category]
     right = stuff & (regions.semantic == category)
     taken, false = right & (fused.owner != NOBODY), np.append(fused.false_instances, False)[fused.owner]
     columns = (stuff, right, taken & false, taken & ~false)
-    counts = [np.bincount(category[one], regions.pixels[one], len(categories) + 1)[1:] for one in columns]
+    counts = [np.bincount(category[one], regions.pixels[one], len(categories)) for one in columns]
     return np.stack(counts, axis=1).astype(np.int64)
 
 

@@ -62,7 +62,8 @@ def _error(fused: FusedRegions, segment: int, segment_id: int) -> SegmentError:
 def _decide(fused: FusedRegions, segment: int, category_id: int, instance: int) -> _Decision:
     gt = fused.regions.gt
     own = gt.category_ids == category_id
-    before = _row(fused.labels, fused.label_of[category_id]) if instance == NOBODY else _row(fused.masks, instance)
+    place_of = fused.categories.place_of
+    before = _row(fused.labels, place_of[category_id]) if instance == NOBODY else _row(fused.masks, instance)
     both = (before, _row(fused.kept, segment))
 
     overlaps, place = _first_above(both[:1], own, MATCH)
@@ -103,5 +104,5 @@ def _taker(fused: FusedRegions, category_id: int, instance: int, place: int) -> 
     if instance != NOBODY:
         return main_taker(fused, fused.takers_before(instance))
     regions = fused.regions
-    right = (regions.semantic == fused.label_of[category_id]) & (regions.gt_place == place + 1)
+    right = (regions.semantic == fused.categories.place_of[category_id]) & (regions.gt_place == place + 1)
     return main_taker(fused, fused.takers(np.flatnonzero(right)))

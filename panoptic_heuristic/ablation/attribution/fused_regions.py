@@ -1,4 +1,4 @@
-"""One image fused by one setting, region by region, with all that is needed to trace its errors.
+"""One image fused by one pipeline, region by region, with all that is needed to trace its errors.
 
 Shape legend: G regions, N instances, T ground-truth segments, P segments of the fused map, C categories.
 """
@@ -10,15 +10,13 @@ from typing import Optional, Sequence
 import numpy as np
 
 from panoptic_heuristic.ablation.attribution.overlaps import Overlaps
-from panoptic_heuristic.ablation.regions.build import Regions, sums
-from panoptic_heuristic.ablation.regions.claims import claim_regions, rank_by
-from panoptic_heuristic.ablation.regions.counts import Outcomes, Scorer
-from panoptic_heuristic.ablation.sweep.grid import Setting
+from panoptic_heuristic.ablation.regions.after_claim import Candidates
+from panoptic_heuristic.ablation.regions.regions import Regions, sums
+from panoptic_heuristic.ablation.regions.scoring import Outcomes, score
+from panoptic_heuristic.ablation.regions.single import NOBODY, settle_owned, settle_pipeline, stuff_stays
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import Greedy
+from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import CategoryCounts, PQCounts
-
-NOBODY = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +41,8 @@ class FusedRegions:
     Attributes:
         regions: of the image.
         categories: the data set's.
-        setting: what fused it.
-        ranked: instances whose score passes the cutoff, best first.
+        pipeline: what fused it.
+        ranked: the instances that took part, best first.
         owner: (G,) int64, the instance that has the region, or :data:`NOBODY`.
         segments: of the map.
         outcomes: (P,) what each is worth.
@@ -52,7 +50,7 @@ class FusedRegions:
 
     regions: Regions
     categories: Categories
-    setting: Setting
+    pipeline: Pipeline
     ranked: np.ndarray
     owner: np.ndarray
     segments: Segments
@@ -61,18 +59,20 @@ class FusedRegions:
     @cached_property
     def masks(self) -> Overlaps:
         """Of the N instances before fusing."""
-        return Overlaps.of_shared(mask_pixels(self.regions), self.regions)
+        return Overlaps.of_shared(self.regions.masks_on_gt, self.regions)
 
     @cached_property
     def labels(self) -> Overlaps:
-        """Of the semantic head before fusing: row 0 is what means no category, k the k-th category."""
+        """Of the semantic head before fusing: a row per category by its place, and last what means none."""
         return Overlaps.of_shared(self.label_pixels, self.regions)
 
     @cached_property
     def label_pixels(self) -> np.ndarray:
         """(C + 1, T + 2) int64, rows as in :attr:`labels`."""
-        everywhere = np.ones(len(self.owner), dtype=bool)
-        return _pixels_by(self.regions, self.regions.semantic, everywhere, len(self.categories) + 1)
+        regions, rows, places = self.regions, len(self.categories) + 1, len(self.regions.gt.ids) + 2
+        # The remainder of NO_CATEGORY is the last row.
+        keys = regions.semantic % rows * places + regions.gt_place
+        return sums(keys, regions.pixels, rows * places).reshape(rows, places)
 
     @cached_property
     def kept(self) -> Overlaps:
@@ -95,11 +95,6 @@ class FusedRegions:
         instances = self.segments.instances[self.outcomes.false]
         return np.isin(np.arange(len(self.regions.scores)), instances)
 
-    @cached_property
-    def label_of(self) -> dict:
-        """Dataset category id -> its row in :attr:`labels`."""
-        return {category_id: place for place, category_id in enumerate(self.categories, start=1)}
-
     def takers(self, regions: np.ndarray) -> np.ndarray:
         """(M,) int64, the pixels of some regions that each ranked instance has, by rank."""
         taken = sums(self.owner[regions] + 1, self.regions.pixels[regions], len(self.regions.scores) + 1)
@@ -117,71 +112,49 @@ class FusedRegions:
 
 
 def fuse_regions(
-    regions: Regions,
-    categories: Categories,
-    setting: Setting,
-    *,
-    ranked: Optional[Sequence[int]] = None,
-    overlap_threshold: Optional[float] = None,
+    regions: Regions, categories: Categories, pipeline: Pipeline, *, ranked: Optional[Sequence[int]] = None
 ) -> FusedRegions:
     """Fuses an image.
 
     Args:
         regions: of the image.
         categories: the data set's.
-        setting: with a rule that sees nothing but regions.
-        ranked: the instances that take part, best first; None for those of the setting.
-        overlap_threshold: in place of the setting's.
+        pipeline: exact on regions.
+        ranked: the instances that take part, best first; None for those of the pipeline.
     """
-    if ranked is None:
-        ranked = rank_by(regions.scores)
-        ranked = ranked[regions.scores[ranked] >= setting.instances_score_thresh]
-    if overlap_threshold is None:
-        overlap_threshold = overlap_threshold_of(setting)
-    ranked = np.asarray(ranked, dtype=np.int64)
-    claims = claim_regions(Greedy(), regions, ranked, np.array([overlap_threshold]))
-    owner = np.append(ranked, NOBODY)[claims.owner[:, 0]]
-    return with_stuff(regions, categories, setting, ranked, owner)
+    chosen = None if ranked is None else np.asarray(ranked, dtype=np.int64)
+    return _fused(regions, categories, pipeline, settle_pipeline(regions, categories, pipeline, chosen))
 
 
-def with_stuff(
-    regions: Regions, categories: Categories, setting: Setting, ranked: np.ndarray, owner: np.ndarray
+def with_owners(
+    regions: Regions, categories: Categories, pipeline: Pipeline, ranked: np.ndarray, owner: np.ndarray
 ) -> FusedRegions:
     """The fused image, once it is known what things have.
 
     Args:
         regions: of the image; stuff takes what things leave free of its labels.
         categories: the data set's.
-        setting: its stuff limit counts.
+        pipeline: its stages after the claim count.
         ranked: the instances that took part, best first.
         owner: see :class:`FusedRegions`.
     """
-    things = ranked[np.isin(ranked, owner)]
-    taken = _pixels_by(regions, owner, owner != NOBODY, len(regions.scores))[things]
-    free = _pixels_by(regions, regions.semantic, owner == NOBODY, len(categories) + 1)[1:]
-    is_stuff = np.array([not category.isthing for category in categories.values()])
-    area = free.sum(axis=1)
-    limit = max(setting.stuff_limit.pixels, setting.stuff_limit.fraction * regions.area)
-    stuff = np.flatnonzero(is_stuff & (area > 0) & (area >= limit))
-    ids = np.array(list(categories), dtype=np.int64)
+    return _fused(regions, categories, pipeline, settle_owned(regions, categories, pipeline, ranked, owner))
+
+
+def _fused(regions: Regions, categories: Categories, pipeline: Pipeline, candidates: Candidates) -> FusedRegions:
+    ranked = candidates.claims.ranked
+    is_there = candidates.things.area[0] > 0
+    owner = np.append(np.where(is_there, ranked, NOBODY), NOBODY)[candidates.claims.owner[:, 0]]
+    things = ranked[is_there]
+    stays = stuff_stays(candidates, regions, categories, pipeline)
+    ids = np.array(list(categories), dtype=np.int64)[candidates.stuff[stays]]
     segments = Segments(
-        np.concatenate([regions.category_ids[things], ids[stuff]]),
-        np.concatenate([things, np.full(len(stuff), NOBODY)]),
-        np.concatenate([taken, free[stuff]]),
+        np.concatenate([regions.category_ids[things], ids]),
+        np.concatenate([things, np.full(len(ids), NOBODY)]),
+        np.concatenate([candidates.thing_pixels[0, is_there], candidates.stuff_pixels[0, 0, stays]]),
     )
     outcomes = score(segments.shared, segments.category_ids, regions)
-    return FusedRegions(regions, categories, setting, ranked, owner, segments, outcomes)
-
-
-def overlap_threshold_of(setting: Setting) -> float:
-    """The largest claimed fraction an instance may have; 1 for a rule that rejects none."""
-    threshold = setting.claim.overlap_threshold
-    return 1.0 if threshold is None else threshold
-
-
-def score(shared: np.ndarray, category_ids: np.ndarray, regions: Regions) -> Outcomes:
-    """What segments are worth, given their pixels per place of the ground truth and their categories."""
-    return Scorer(regions.gt, regions.gt_areas).score(shared, category_ids)
+    return FusedRegions(regions, categories, pipeline, ranked, owner, segments, outcomes)
 
 
 def counts_of(category_ids: np.ndarray, outcomes: Outcomes, regions: Regions) -> PQCounts:
@@ -202,20 +175,6 @@ def counts_of(category_ids: np.ndarray, outcomes: Outcomes, regions: Regions) ->
         if value.tp or value.fp or value.fn:
             counts[category_id] = value
     return counts
-
-
-def mask_pixels(regions: Regions) -> np.ndarray:
-    """(N, T + 2) int64, the pixels of each instance's mask, per place of the ground truth."""
-    places = len(regions.gt.ids) + 2
-    rows = [sums(regions.gt_place[inside], regions.pixels[inside], places) for inside in regions.members]
-    return np.array(rows, dtype=np.int64).reshape(-1, places)
-
-
-def _pixels_by(regions: Regions, values: np.ndarray, chosen: np.ndarray, count: int) -> np.ndarray:
-    """(count, T + 2) int64, pixels of the chosen regions by their value and their place of the ground truth."""
-    places = len(regions.gt.ids) + 2
-    keys = values[chosen] * places + regions.gt_place[chosen]
-    return sums(keys, regions.pixels[chosen], count * places).reshape(count, places)
 
 
 def _inverse(values: np.ndarray, length: int) -> np.ndarray:

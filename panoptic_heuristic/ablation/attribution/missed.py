@@ -5,7 +5,7 @@ from typing import List, Optional
 import numpy as np
 
 from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_THING, Counterpart, SegmentError
-from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions, overlap_threshold_of
+from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions
 from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, best
 
 
@@ -39,9 +39,11 @@ def _fate(fused: FusedRegions, instance: int) -> "tuple[str, Optional[Counterpar
     if instance not in fused.ranked:
         return "score", None
     takers = fused.takers_before(instance)
+    overlap_threshold = fused.pipeline.value("claim.overlap_threshold")
     segment = int(fused.segment_of_instance[instance])
     if segment == NOBODY:
-        rejected = takers.sum() / fused.regions.areas[instance] > overlap_threshold_of(fused.setting)
+        claimed = takers.sum() / fused.regions.areas[instance]
+        rejected = overlap_threshold is not None and claimed > overlap_threshold
         return "overlap" if rejected else "covered", main_taker(fused, takers)
     other = int(fused.outcomes.gt[segment]) - 1
     if other != NOBODY:
@@ -68,7 +70,7 @@ def _thing(fused: FusedRegions, place: int, cause: str, instance: int, by: Optio
 def _missed_stuff(fused: FusedRegions, place: int) -> SegmentError:
     regions, labels = fused.regions, fused.labels
     category_id = int(regions.gt.category_ids[place])
-    label = fused.label_of[category_id]
+    label = fused.categories.place_of[category_id]
     if labels.exceeds(MATCH)[label, place]:
         cause, by = _loss(fused, place, category_id)
     else:
@@ -87,7 +89,7 @@ def _missed_stuff(fused: FusedRegions, place: int) -> SegmentError:
 def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Optional[Counterpart]]":
     """Who or what took right labels from a segment."""
     regions = fused.regions
-    of_label = regions.semantic == fused.label_of[category_id]
+    of_label = regions.semantic == fused.categories.place_of[category_id]
     takers = fused.takers(np.flatnonzero(of_label & (regions.gt_place == place + 1)))
     by = main_taker(fused, takers)
     is_there = (fused.segments.category_ids == category_id).any()
@@ -102,10 +104,11 @@ def _said_instead(fused: FusedRegions, place: int, label: int) -> Optional[Count
     """The category that the semantic head says of most pixels of a segment, if it is another."""
     pixels = fused.label_pixels[:, place + 1].copy()
     pixels[label] = 0
-    most = int(pixels.argmax())
-    if not pixels[most] or most == 0:
+    *of_categories, of_none = pixels.tolist()
+    most = int(np.argmax(of_categories))
+    if of_categories[most] <= of_none:
         return None
-    category_id = list(fused.categories)[most - 1]
+    category_id = list(fused.categories)[most]
     return Counterpart("label", category_id, category_id)
 
 

@@ -16,11 +16,12 @@ from panoptic_heuristic.ablation.attribution.fused_regions import (
     FusedRegions,
     counts_of,
     fuse_regions,
-    score,
-    with_stuff,
+    with_owners,
 )
 from panoptic_heuristic.ablation.attribution.overlaps import MATCH, best
-from panoptic_heuristic.ablation.regions.claims import rank_by
+from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, places_of_categories, rank_by
+from panoptic_heuristic.ablation.regions.scoring import score
+from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import PQCounts
 
 
@@ -38,7 +39,7 @@ def perfect_acceptance(fused: FusedRegions) -> PQCounts:
     places = [best(iou[:, place], found[:, place]) for place in range(found.shape[1])]
     # An instance exceeds one half with one segment at most.
     right = by_score[sorted(place for place in places if place != NOBODY)]
-    return fuse_regions(regions, fused.categories, fused.setting, ranked=right, overlap_threshold=1.0).counts()
+    return fuse_regions(regions, fused.categories, _rejecting_none(fused.pipeline), ranked=right).counts()
 
 
 def perfect_order(fused: FusedRegions) -> PQCounts:
@@ -48,7 +49,7 @@ def perfect_order(fused: FusedRegions) -> PQCounts:
     """
     iou = np.where(_own(fused), fused.masks.iou, 0.0)[fused.ranked]
     order = np.argsort(-iou.max(axis=1, initial=0.0), kind="stable")
-    return fuse_regions(fused.regions, fused.categories, fused.setting, ranked=fused.ranked[order]).counts()
+    return fuse_regions(fused.regions, fused.categories, fused.pipeline, ranked=fused.ranked[order]).counts()
 
 
 def perfect_category(fused: FusedRegions) -> PQCounts:
@@ -78,7 +79,7 @@ def perfect_masks(fused: FusedRegions) -> PQCounts:
     owner = np.where(gt_of[fused.owner] > 0, NOBODY, fused.owner)
     for instance in np.flatnonzero(gt_of).tolist():
         owner[fused.regions.gt_place == gt_of[instance]] = instance
-    return with_stuff(fused.regions, fused.categories, fused.setting, fused.ranked, owner).counts()
+    return with_owners(fused.regions, fused.categories, fused.pipeline, fused.ranked, owner).counts()
 
 
 def perfect_semantics(fused: FusedRegions) -> PQCounts:
@@ -88,10 +89,11 @@ def perfect_semantics(fused: FusedRegions) -> PQCounts:
     """
     regions = fused.regions
     gt_ids = regions.gt.category_ids
-    labels = [fused.label_of[key] for key in gt_ids.tolist()]
-    of_place = np.concatenate([[0], np.where(_is_thing(fused, gt_ids), 0, np.array(labels, dtype=np.int64)), [0]])
+    places = places_of_categories(gt_ids, fused.categories, "a ground-truth segment")
+    of_place = np.full(len(gt_ids) + 2, NO_CATEGORY)
+    of_place[1:-1] = np.where(_is_thing(fused, gt_ids), NO_CATEGORY, places)
     perfect = dataclasses.replace(regions, semantic=of_place[regions.gt_place])
-    return with_stuff(perfect, fused.categories, fused.setting, fused.ranked, fused.owner).counts()
+    return with_owners(perfect, fused.categories, fused.pipeline, fused.ranked, fused.owner).counts()
 
 
 ORACLES: Dict[str, Callable[[FusedRegions], PQCounts]] = {
@@ -111,6 +113,13 @@ TITLES = {
     "semantics": "perfect semantic labels",
 }
 """For people."""
+
+
+def _rejecting_none(pipeline: Pipeline) -> Pipeline:
+    """The same without an overlap test."""
+    if pipeline.value("claim.overlap_threshold") is None:
+        return pipeline
+    return pipeline.replaced({"claim.overlap_threshold": 1.0, "claim.overlap_threshold_of": {}})
 
 
 def _own(fused: FusedRegions) -> np.ndarray:

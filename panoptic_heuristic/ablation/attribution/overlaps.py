@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.build import Regions
+from panoptic_heuristic.ablation.regions.regions import Regions
 
 MATCH, POOR = Fraction(1, 2), Fraction(1, 10)
 """A segment is found if an IoU exceeds the first, and found poorly if one exceeds the second."""

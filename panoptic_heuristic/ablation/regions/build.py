@@ -8,121 +8,25 @@ order and merged; no map of all pixels per instance is ever made.
 Shape legend: G regions, N instances, T ground-truth segments, W = ceil(N / 64) words.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
+from panoptic_heuristic.ablation.regions.regions import (
+    NO_CATEGORY,
+    NO_LABEL,
+    NOTHING_SAID,
+    GtSegments,
+    Regions,
+    sums,
+)
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality.overlap import places_of
 
-NO_LABEL = 65536
-"""Greater than all labels."""
-
 _WORD = 64
-
-
-@dataclass(frozen=True, eq=False)
-class GtSegments:
-    """The ground truth of an image, without its pixels.
-
-    Attributes:
-        ids: (T,) int64, the segments' ids in the map.
-        category_ids: (T,) int64 dataset ids.
-        iscrowd: (T,) bool.
-    """
-
-    ids: np.ndarray
-    category_ids: np.ndarray
-    iscrowd: np.ndarray
-
-    @classmethod
-    def of_segments(cls, segments: Sequence[Mapping[str, Any]]) -> "GtSegments":
-        """Of the ``segments_info`` of a panoptic JSON."""
-        # As panopticapi and quality.compare have it, of two segments with one id the last one counts.
-        by_id = {segment["id"]: segment for segment in segments}
-        return cls(
-            np.array(list(by_id), dtype=np.int64),
-            np.array([segment["category_id"] for segment in by_id.values()], dtype=np.int64),
-            np.array([bool(segment.get("iscrowd", 0)) for segment in by_id.values()], dtype=bool),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Regions:
-    """The regions of an image, and what is needed of its instances to fuse them.
-
-    Attributes:
-        image_id: the image.
-        image_size: (H, W) in pixels.
-        pixels: (G,) int64, at least 1 each; they add up to H * W.
-        semantic: (G,) int64, the place of the semantic label's category in the data set's list,
-            counted from 1; 0 where the label means none.
-        gt_place: (G,) int64: 0 is void, k the k-th segment of ``gt``, T + 1 a pixel of an id that
-            the ground truth does not list.
-        cover: (G, W) uint64, bit i % 64 of word i // 64 set where instance i covers the region.
-        gt: the ground truth's segments.
-        scores: (N,) float64.
-        category_ids: (N,) int64 dataset ids.
-        mask_quality: (N,) float64, NaN where it is not known.
-        semantic_agreement: (N,) float64.
-        boxes: (N, 4) float32 x0, y0, x1, y1 in pixels, NaN where they are not known.
-        agreeing: (N,) int64, the value of ``semantic`` that agrees with each instance: its category's,
-            0 where no label can mean that, -1 where the semantic head said nothing.
-        first_labels: (C + 1,) int64, by value of ``semantic`` the first label of the image that means
-            it; :data:`NO_LABEL` if none does.
-        best_stuff: (G,) int64, where the label means no stuff, the place of the best stuff, likewise
-            from 1; 0 where it is too improbable, not known, or not asked for. None if regions were
-            not told apart by it.
-    """
-
-    image_id: int
-    image_size: Tuple[int, int]
-    pixels: np.ndarray
-    semantic: np.ndarray
-    gt_place: np.ndarray
-    cover: np.ndarray
-    gt: GtSegments
-    scores: np.ndarray
-    category_ids: np.ndarray
-    mask_quality: np.ndarray
-    semantic_agreement: np.ndarray
-    boxes: np.ndarray
-    agreeing: np.ndarray
-    first_labels: np.ndarray
-    best_stuff: Optional[np.ndarray] = None
-
-    @cached_property
-    def covered(self) -> np.ndarray:
-        """(N, G) bool: which regions each instance covers."""
-        bits = np.unpackbits(self.cover.view(np.uint8), axis=1, bitorder="little", count=len(self.scores))
-        return np.ascontiguousarray(bits.T).view(bool)
-
-    @cached_property
-    def members(self) -> List[np.ndarray]:
-        """Of each instance the regions it covers, ascending."""
-        instances, regions = self.covered.nonzero()
-        borders = np.searchsorted(instances, np.arange(1, len(self.scores)))
-        return np.split(regions, borders) if len(self.scores) else []
-
-    @cached_property
-    def areas(self) -> np.ndarray:
-        """(N,) int64, pixels of each instance's mask."""
-        return np.array([self.pixels[regions].sum() for regions in self.members], dtype=np.int64)
-
-    @cached_property
-    def gt_areas(self) -> np.ndarray:
-        """(T + 2,) int64, pixels of void, of each segment, and of what is not listed."""
-        return sums(self.gt_place, self.pixels, len(self.gt.ids) + 2)
-
-    @property
-    def area(self) -> int:
-        """H * W."""
-        return self.image_size[0] * self.image_size[1]
 
 
 def build_regions(
@@ -139,7 +43,7 @@ def build_regions(
     Args:
         predictions: of the image.
         label_to_category: what its semantic labels mean.
-        categories: the data set's; their order numbers :attr:`Regions.semantic`.
+        categories: the data set's.
         gt_ids: (H, W) integers, 0 is void.
         gt_segments: dicts with ``id``, ``category_id`` and perhaps ``iscrowd``.
         with_best_stuff: tell pixels apart by their best stuff, too. There are more regions then.
@@ -194,19 +98,6 @@ def build_regions(
     )
 
 
-def packed_sets(members: np.ndarray) -> np.ndarray:
-    """(G, W) uint64 of (G, N) bool, as :attr:`Regions.cover` has sets of instances."""
-    sets, instances = members.shape
-    padded = np.zeros((sets, -(-instances // _WORD) * _WORD), dtype=bool)
-    padded[:, :instances] = members
-    return np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
-
-
-def sums(index: np.ndarray, values: np.ndarray, length: int) -> np.ndarray:
-    """(length,) int64, the sum of the values of each index; exact, since pixels stay far below 2**53."""
-    return np.bincount(index, weights=values, minlength=length).astype(np.int64)
-
-
 def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Where the runs of an (H, W) map start in column order, and their values."""
     columns = cv2.transpose(values.astype(np.int32, copy=False)).reshape(-1)
@@ -220,19 +111,20 @@ def _semantic_runs(
     """Where the semantic runs start, and of each the places of its category and of its best stuff."""
     runs = predictions.semantics
     if runs is None:
-        return np.zeros((3, 1), np.int64)
-    is_stuff = np.array([False, *(not category.isthing for category in categories.values())])
+        return np.zeros(1, np.int64), *np.full((2, 1), NO_CATEGORY)
+    # The last one is that of NO_CATEGORY.
+    is_stuff = np.array([*(not category.isthing for category in categories.values()), False])
     semantic, best_stuff = place_of_label[runs.labels], place_of_label[runs.best_stuff]
     asked = runs.above_floor & ~is_stuff[semantic] & is_stuff[best_stuff]
-    return runs.lengths.cumsum() - runs.lengths, semantic, np.where(asked, best_stuff, 0)
+    return runs.lengths.cumsum() - runs.lengths, semantic, np.where(asked, best_stuff, NO_CATEGORY)
 
 
 def _places_of_labels(label_to_category: Mapping[int, Optional[int]], categories: Categories) -> np.ndarray:
-    """The place of the category of each label, from 1; 0 for one that means none."""
-    places = np.zeros(NO_LABEL, dtype=np.int64)
+    """The place of the category of each label."""
+    places = np.full(NO_LABEL, NO_CATEGORY, dtype=np.int64)
     for label, category_id in label_to_category.items():
         if category_id is not None:
-            places[label] = categories.place_of[category_id] + 1
+            places[label] = categories.place_of[category_id]
     return places
 
 
@@ -242,7 +134,7 @@ def _first_labels(predictions: ImagePredictions, place_of_label: np.ndarray, cat
     if predictions.semantics is not None:
         labels = np.flatnonzero(np.bincount(predictions.semantics.labels))
         np.minimum.at(first, place_of_label[labels], labels)
-    return first
+    return first[:NO_CATEGORY]
 
 
 def _agreeing(
@@ -250,10 +142,10 @@ def _agreeing(
 ) -> np.ndarray:
     """See :attr:`Regions.agreeing`."""
     if predictions.semantics is None:
-        return np.full(len(predictions.scores), -1, dtype=np.int64)
+        return np.full(len(predictions.scores), NOTHING_SAID, dtype=np.int64)
     meant = set(label_to_category.values())
-    place_of = {category_id: place for place, category_id in enumerate(categories, start=1) if category_id in meant}
-    return np.array([place_of.get(one, 0) for one in predictions.category_ids.tolist()], dtype=np.int64)
+    place_of = {category_id: place for place, category_id in enumerate(categories) if category_id in meant}
+    return np.array([place_of.get(one, NO_CATEGORY) for one in predictions.category_ids.tolist()], dtype=np.int64)
 
 
 def _spans(mask_runs: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:

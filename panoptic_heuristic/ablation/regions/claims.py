@@ -12,7 +12,7 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.build import Regions
+from panoptic_heuristic.ablation.regions.regions import Regions, distinct_rows
 from panoptic_heuristic.fusion import ClassAware, Greedy, PerPixel, Reclaim
 from panoptic_heuristic.fusion.claim import ClaimRule
 
@@ -36,12 +36,10 @@ class RegionClaims:
     def distinct(self) -> "Tuple[RegionClaims, np.ndarray]":
         """Without settings that equal another, and for each setting the place of its equal."""
         if self.for_good:
-            compared = np.packbits(self.kept.T, axis=1)
+            first, equal = distinct_rows(np.packbits(self.kept.T, axis=1))
         else:
-            compared = np.ascontiguousarray(self.owner.T)
-        _, first, equal = np.unique(compared, axis=0, return_index=True, return_inverse=True)
-        chosen = dataclasses.replace(self, owner=self.owner[:, first], kept=self.kept[:, first])
-        return chosen, equal.reshape(-1)
+            first, equal = distinct_rows(self.owner.T)
+        return dataclasses.replace(self, owner=self.owner[:, first], kept=self.kept[:, first]), equal
 
     def without(self, gone: np.ndarray) -> "RegionClaims":
         """The same without some ranks, (M, S) bool; their regions are free."""
@@ -53,29 +51,11 @@ class RegionClaims:
         return dataclasses.replace(self, owner=owner, kept=self.kept & ~gone, for_good=False)
 
 
-def rank_by(keys: np.ndarray, candidates: Optional[np.ndarray] = None) -> np.ndarray:
-    """Instances, highest key first; equal keys keep their order, as in :func:`panoptic_heuristic.fusion.fuse`.
-
-    Args:
-        keys: (N,) float64.
-        candidates: (N,) bool; None for those whose key is finite.
-    """
-    candidates = np.isfinite(keys) if candidates is None else candidates
-    places = np.flatnonzero(candidates)
-    return places[np.argsort(-keys[places], kind="stable")]
-
-
 def claims_on_regions(rule: ClaimRule) -> bool:
     """Whether a claim rule sees nothing of pixels but their regions."""
     if type(rule) is Reclaim:
         return rule.on_top != "mean_probability"
     return type(rule) in (Greedy, PerPixel, ClassAware)
-
-
-def overlap_threshold_of(rule: ClaimRule) -> float:
-    """The overlap threshold that a rule has on regions."""
-    # No claimed fraction exceeds 1: see PerPixel.
-    return 1.0 if type(rule) is PerPixel else rule.overlap_threshold
 
 
 def claims_are_prefixes(rule: ClaimRule) -> bool:

@@ -12,7 +12,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
-from panoptic_heuristic.ablation.regions.build import GtSegments, Regions, build_regions
+from panoptic_heuristic.ablation.regions.build import build_regions
+from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, GtSegments, Regions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.coco_panoptic import (
@@ -24,7 +25,7 @@ from panoptic_heuristic.formats.coco_panoptic import (
 from panoptic_heuristic.formats.files import PathLike, inside, read_json, write_json
 
 # Changes when the same predictions and ground truth would give other files.
-_VERSION = "3"
+_VERSION = "4"
 
 _TRUTH_FILE = "ground_truth.json"
 
@@ -194,11 +195,11 @@ def _plain(image: PanopticImage) -> List[Any]:
 
 
 def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
-    best_stuff = {} if regions.best_stuff is None else {"best_stuff": regions.best_stuff.astype(np.uint16)}
+    best_stuff = {} if regions.best_stuff is None else {"best_stuff": _unsigned(regions.best_stuff)}
     return {
         "image": np.array([regions.image_id, *regions.image_size], dtype=np.int64),
         "pixels": regions.pixels.astype(np.uint32),
-        "places": np.stack([regions.semantic, regions.gt_place]).astype(np.uint16),
+        "places": np.stack([_unsigned(regions.semantic), regions.gt_place.astype(np.uint16)]),
         "cover": regions.cover,
         "gt": np.stack([regions.gt.ids, regions.gt.category_ids, regions.gt.iscrowd]).astype(np.int64),
         "category_ids": regions.category_ids,
@@ -212,15 +213,15 @@ def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
 
 def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Regions:
     image_id, height, width = arrays["image"].tolist()
-    semantic, gt_place = arrays["places"].astype(np.int64)
+    semantic, gt_place = arrays["places"]
     ids, category_ids, iscrowd = arrays["gt"]
     scores, mask_quality, semantic_agreement = arrays["measures"]
     return Regions(
         image_id=image_id,
         image_size=(height, width),
         pixels=arrays["pixels"].astype(np.int64),
-        semantic=semantic,
-        gt_place=gt_place,
+        semantic=_signed(semantic),
+        gt_place=gt_place.astype(np.int64),
         cover=arrays["cover"],
         gt=GtSegments(ids, category_ids, iscrowd.astype(bool)),
         scores=scores,
@@ -230,5 +231,14 @@ def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Regions:
         boxes=arrays["boxes"],
         agreeing=arrays["agreeing"],
         first_labels=arrays["first_labels"],
-        best_stuff=arrays["best_stuff"].astype(np.int64) if "best_stuff" in arrays else None,
+        best_stuff=_signed(arrays["best_stuff"]) if "best_stuff" in arrays else None,
     )
+
+
+def _unsigned(places: np.ndarray) -> np.ndarray:
+    """Places of categories in two bytes each, NO_CATEGORY as 0."""
+    return (places - NO_CATEGORY).astype(np.uint16)
+
+
+def _signed(stored: np.ndarray) -> np.ndarray:
+    return stored.astype(np.int64) + NO_CATEGORY

@@ -3,18 +3,18 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional, Sequence
+from typing import Callable, Iterable, List, Optional
 
 import numpy as np
 from PIL import Image
 
-from panoptic_heuristic.ablation.regions.build import GtSegments
-from panoptic_heuristic.ablation.regions.stages import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
+from panoptic_heuristic.ablation.regions.plan import SettingsPlan
+from panoptic_heuristic.ablation.regions.regions import GtSegments
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.by_regions import add_regions
-from panoptic_heuristic.ablation.sweep.grid import Grid, Setting
+from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import fuse
 from panoptic_heuristic.quality import count_image
@@ -150,38 +150,22 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
 def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
     """The counts of one image under both settings."""
     settings = (pair.default, pair.best)
-    grid = _grid_of(settings)
+    pipelines = [setting.pipeline() for setting in settings]
     manifest = store.cache.manifest
-    if all(is_exact_on_regions(setting.pipeline(), manifest.floors.stuff_probability) for setting in settings):
-        return _count_regions(store, settings, grid, image_id)
     categories = manifest.categories
-    total = SettingCounts.zeros(len(categories), 2)
+    total = SettingCounts.zeros(len(categories), len(settings))
+    if all(is_exact_on_regions(pipeline, manifest.floors.stuff_probability) for pipeline in pipelines):
+        plan = SettingsPlan.of(pipelines, categories)
+        regions = store.read(image_id, with_best_stuff=plan.asks_best_stuff)
+        total.add_gt(regions.gt, categories)
+        total.add_image(plan.count(regions))
+        return total
     ids, segments = store.gt_of(image_id)
     total.add_gt(GtSegments.of_segments(segments), categories)
     for number, setting in enumerate(settings):
         counts = count_image(ids, segments, *_fused(store, image_id, setting), categories)
         total.add_to_setting(number, counts, categories)
     return total
-
-
-def _grid_of(settings: Sequence[Setting]) -> Grid:
-    """All combinations of the thresholds of two settings of one sweep."""
-    return Grid(
-        *(
-            tuple(dict.fromkeys(getattr(setting, name) for setting in settings))
-            for name in ("claim", "instances_score_thresh", "stuff_limit")
-        ),
-        base=settings[0].base,
-    )
-
-
-def _count_regions(store: RegionStore, settings: Sequence[Setting], grid: Grid, image_id: int) -> SettingCounts:
-    categories = store.cache.manifest.categories
-    total = SettingCounts.zeros(len(categories), len(grid))
-    regions = store.read(image_id, with_best_stuff=asks_best_stuff(grid.base))
-    add_regions(total, regions, categories, grid, range(len(grid.claims)))
-    total.add_gt(regions.gt, categories)
-    return total.of_settings([grid.settings.index(setting) for setting in settings])
 
 
 def _fused(store: RegionStore, image_id: int, setting: Setting) -> tuple:

@@ -18,19 +18,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 
-from panoptic_heuristic.ablation.regions.stages import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
+from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.by_regions import add_regions
 from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusion import SemanticMap, fuse
+from panoptic_heuristic.fusion import Pipeline, SemanticMap, fuse
 from panoptic_heuristic.quality import count_image
 
 BUCKETS = 100
@@ -69,18 +70,26 @@ class SweepJob:
                 raise InputError(f"the grid's {error}") from error
 
     @cached_property
-    def claims_by_regions(self) -> Tuple[int, ...]:
-        """The places of the claim rules that are exact on regions; the others need pixels."""
+    def by_regions(self) -> np.ndarray:
+        """The numbers of the settings that are exact on regions."""
         floor = self.store.cache.manifest.floors.stuff_probability
-        return tuple(
-            place for place, pipeline in enumerate(self.grid.pipelines) if is_exact_on_regions(pipeline, floor)
-        )
+        exact = [is_exact_on_regions(pipeline, floor) for pipeline in self.pipelines]
+        return np.flatnonzero(exact)
 
     @cached_property
-    def claims_by_pixels(self) -> Tuple[int, ...]:
-        """The places of the other claim rules."""
-        by_regions = set(self.claims_by_regions)
-        return tuple(place for place in range(len(self.grid.claims)) if place not in by_regions)
+    def by_pixels(self) -> np.ndarray:
+        """The numbers of the other settings."""
+        return np.setdiff1d(np.arange(len(self.grid)), self.by_regions)
+
+    @cached_property
+    def pipelines(self) -> Tuple[Pipeline, ...]:
+        """What fuses by each setting."""
+        return tuple(setting.pipeline() for setting in self.grid.settings)
+
+    @cached_property
+    def plan(self) -> SettingsPlan:
+        """Of the settings that are exact on regions."""
+        return SettingsPlan.of([self.pipelines[number] for number in self.by_regions], self.categories)
 
     @property
     def categories(self) -> Categories:
@@ -265,15 +274,13 @@ def _count_bucket(job: SweepJob, bucket: int) -> int:
     if multiprocessing.parent_process() is not None:
         # Several processes share the cores already.
         torch.set_num_threads(1)
-    images, categories, grid = job.images_of(bucket), job.categories, job.grid
-    total = SettingCounts.zeros(len(categories), len(grid))
-    with_best_stuff = bool(job.claims_by_regions) and asks_best_stuff(grid.base)
+    images, categories = job.images_of(bucket), job.categories
+    total = SettingCounts.zeros(len(categories), len(job.grid))
     for image_id in images:
-        regions = job.store.read(image_id, with_best_stuff=with_best_stuff)
+        regions = job.store.read(image_id, with_best_stuff=job.plan.asks_best_stuff)
         total.add_gt(regions.gt, categories)
-        if job.claims_by_regions:
-            add_regions(total, regions, categories, grid, job.claims_by_regions)
-        if job.claims_by_pixels:
+        total.add_image(job.plan.count(regions), job.by_regions if len(job.by_pixels) else None)
+        if len(job.by_pixels):
             _add_pixels(total, job, image_id)
     write_arrays(bucket_path(job.folder, bucket), total.to_arrays())
     return len(images)
@@ -286,16 +293,11 @@ def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
     instances = predictions.to_instances()
     semantics: Dict[bool, Optional[SemanticMap]] = {}
     gt_ids, gt_segments = job.store.gt_of(image_id)
-    claims = {job.grid.claims[place] for place in job.claims_by_pixels}
-    for number, setting in enumerate(job.grid.settings):
-        if setting.claim not in claims:
-            continue
-        pipeline = setting.pipeline()
+    for number in job.by_pixels.tolist():
+        pipeline = job.pipelines[number]
         logits = manifest.hands_over_logits(pipeline)
         if logits not in semantics:
             semantics[logits] = manifest.semantics_of(predictions, pipeline)
         result = fuse(instances, semantics[logits], job.categories, pipeline)
-        counts = count_image(
-            gt_ids, gt_segments, result.panoptic_seg, result.segments_info, job.categories
-        )
+        counts = count_image(gt_ids, gt_segments, result.panoptic_seg, result.segments_info, job.categories)
         total.add_to_setting(number, counts, job.categories)

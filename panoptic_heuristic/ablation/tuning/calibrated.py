@@ -13,22 +13,12 @@ from typing import Dict, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.claims import rank_by
+from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.calibration import Calibration, cuts_by_rule, examples_of, fit_calibration
 from panoptic_heuristic.ablation.tuning.classes import FEWEST_SEGMENTS
-from panoptic_heuristic.ablation.tuning.counts import (
-    ClassValues,
-    best_of,
-    candidates_of,
-    count_pipelines,
-    count_settings,
-    pq_of,
-    ranking_keys,
-    setting_counts,
-)
+from panoptic_heuristic.ablation.tuning.counts import best_of, pq_of, segments_of, total_counts
 from panoptic_heuristic.ablation.tuning.global_thresholds import OVERLAPS
-from panoptic_heuristic.ablation.tuning.images import TuningImage, segments_of
 from panoptic_heuristic.ablation.tuning.stuff import tune_stuff
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Calibrated, Pipeline
@@ -66,7 +56,7 @@ class CalibratedStage:
 
 
 def tune_calibrated(
-    images: Sequence[TuningImage],
+    images: Sequence[Regions],
     categories: Categories,
     pipeline: Pipeline,
     *,
@@ -90,7 +80,7 @@ def tune_calibrated(
         for place, category in enumerate(categories.values())
         if category.isthing and segments[place] >= FEWEST_SEGMENTS
     ]
-    counts = setting_counts(count_pipelines(images, [pipeline], categories), images, categories)
+    counts = total_counts(images, [pipeline], categories)
     place, rounds = 0, 0
     order = Calibrated(calibration.weights, {}, calibration.default_weights, 0.0)
     by_rule = dataclasses.replace(
@@ -100,19 +90,17 @@ def tune_calibrated(
         instances_score_thresh=score_floor,
         instances_score_thresh_of={},
     )
-    overlaps = np.array(sorted({*OVERLAPS, pipeline.claim.overlap_threshold}))
+    overlaps = sorted({*OVERLAPS, pipeline.claim.overlap_threshold})
     for _ in range(_ROUNDS):
         cut, default_cut = cuts_by_rule(_pq_of_things(counts, place, categories), calibration, things)
         moved = dataclasses.replace(order, cut=cut, default_cut=default_cut)
         if rounds and _farthest(by_rule.order, moved, categories) < _SAME_CUT:
             break
         rounds += 1
-        by_rule = dataclasses.replace(by_rule, order=moved)
-        cuts = np.repeat(moved.cuts(list(categories))[:, None], len(overlaps), axis=1)
-        counts = _counts(images, categories, by_rule, overlaps, cuts)
+        tried = [by_rule.replaced({"order": moved, "claim.overlap_threshold": overlap}) for overlap in overlaps]
+        counts = total_counts(images, tried, categories)
         place = best_of(pq_of(counts, categories))
-        claim = dataclasses.replace(by_rule.claim, overlap_threshold=float(overlaps[place]))
-        by_rule = dataclasses.replace(by_rule, claim=claim)
+        by_rule = tried[place]
     if by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of:
         by_rule = tune_stuff(images, categories, by_rule, shrinkage=shrinkage)
     factor = _searched(images, categories, by_rule, {value: _times(by_rule.order, value) for value in FACTORS})
@@ -157,31 +145,8 @@ def _times(order: Calibrated, factor: float) -> Calibrated:
 
 
 def _searched(
-    images: Sequence[TuningImage], categories: Categories, pipeline: Pipeline, orders: Dict[float, Calibrated]
+    images: Sequence[Regions], categories: Categories, pipeline: Pipeline, orders: Dict[float, Calibrated]
 ) -> float:
     """The key of the order of the highest PQ."""
-    cuts = np.stack([order.cuts(list(categories)) for order in orders.values()], axis=1)
-    overlaps = np.full(len(orders), pipeline.claim.overlap_threshold)
-    pq = pq_of(_counts(images, categories, pipeline, overlaps, cuts), categories)
-    return list(orders)[best_of(pq)]
-
-
-def _counts(
-    images: Sequence[TuningImage],
-    categories: Categories,
-    pipeline: Pipeline,
-    overlaps: np.ndarray,
-    cuts: np.ndarray,
-) -> SettingCounts:
-    """Counts a calibrated pipeline with other overlap thresholds, (S,), and other cuts, (C, S)."""
-    values = ClassValues.of_pipeline(pipeline, categories)
-    total = np.zeros((3, len(categories), len(overlaps)), dtype=np.int64)
-    for image in images:
-        candidates = candidates_of(image, values.cutoff)
-        keys = ranking_keys(image, pipeline.order, candidates)
-        takes_part = keys[:, None] >= cuts[image.places]
-        ranked = rank_by(keys, candidates & takes_part.any(axis=1))
-        thresholds = np.broadcast_to(overlaps, (len(ranked), len(overlaps)))
-        counts = count_settings(image, ranked, thresholds, takes_part[ranked], values)
-        total[:, counts.places] += counts.values[:, :, counts.equal]
-    return SettingCounts(*total, segments_of(images, categories), len(images))
+    tried = [dataclasses.replace(pipeline, order=order) for order in orders.values()]
+    return list(orders)[best_of(pq_of(total_counts(images, tried, categories), categories))]

@@ -14,8 +14,8 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.claims import rank_by
-from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.ablation.regions.regions import Regions, rank_by
+from panoptic_heuristic.ablation.regions.scoring import score
 from panoptic_heuristic.fusion import SCORE_WEIGHTS, Weights
 from panoptic_heuristic.quality import IOU_UNIT
 
@@ -68,7 +68,7 @@ class Calibration:
     default_iou: float
 
 
-def examples_of(images: Sequence[TuningImage], score_floor: float) -> Examples:
+def examples_of(images: Sequence[Regions], score_floor: float) -> Examples:
     """What the instances of some images would match before fusion, mask against ground truth.
 
     An instance is a true positive if its mask has an IoU above 0.5 with a segment of its category
@@ -80,9 +80,8 @@ def examples_of(images: Sequence[TuningImage], score_floor: float) -> Examples:
         score_floor: instances with a lower score are left out.
     """
     parts: List[Tuple[np.ndarray, ...]] = []
-    for image in images:
-        regions = image.regions
-        outcomes = image.scorer.score(image.shared_whole, regions.category_ids)
+    for regions in images:
+        outcomes = score(regions.masks_on_gt, regions.category_ids, regions)
         ranked = rank_by(regions.scores, np.isfinite(regions.scores) & (regions.scores >= score_floor))
         ranked = ranked[outcomes.matched[ranked] | outcomes.false[ranked]]
         # A segment's first place in the ranking; 0 stands for no match.
@@ -90,7 +89,7 @@ def examples_of(images: Sequence[TuningImage], score_floor: float) -> Examples:
         labels = np.zeros(len(ranked), dtype=bool)
         labels[first[segments > 0]] = True
         ious = np.where(labels, outcomes.iou[ranked] / IOU_UNIT, 0.0)
-        parts.append((image.features[ranked], regions.category_ids[ranked], labels, ious))
+        parts.append((regions.calibration_features[ranked], regions.category_ids[ranked], labels, ious))
     return Examples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 

@@ -25,18 +25,11 @@ from typing import Callable, List, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.claims import rank_by
+from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
+from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.counts import (
-    ClassValues,
-    ImageCounts,
-    count_pipeline,
-    count_settings,
-    pq_of,
-    setting_counts,
-)
-from panoptic_heuristic.ablation.tuning.global_thresholds import CUTOFFS, OVERLAPS
-from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, segments_of
+from panoptic_heuristic.ablation.tuning.global_thresholds import OVERLAPS, SCORES
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
@@ -51,20 +44,20 @@ Values = Tuple[float, float]
 """A score cutoff and an overlap threshold."""
 
 # Of the second round, around where the first one arrived.
-_CUTOFF_CHANGES = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
+_SCORE_CHANGES = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
 _OVERLAP_CHANGES = (-0.05, 0.0, 0.05)
 
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """Where the ascent is: the pipeline, and its counts, (3, C) int64, of each image."""
+    """Where the ascent is: the pipeline, and its counts of the images, (images, 3, C, 1) int64."""
 
     pipeline: Pipeline
     table: np.ndarray
 
 
 def tune_classes(
-    images: Sequence[TuningImage],
+    images: Sequence[Regions],
     categories: Categories,
     pipeline: Pipeline,
     *,
@@ -80,60 +73,63 @@ def tune_classes(
         score_floor: no lower cutoff is tried.
         shrinkage: in standard errors, see above; 0 for none.
     """
-    segments = sum(image.segments for image in images)
+    segments = segments_of(images, categories)
     tuned = [
-        place
+        category.id
         for place, category in enumerate(categories.values())
         if category.isthing and segments[place] >= FEWEST_SEGMENTS
     ]
-    state = _State(pipeline, np.stack([count_pipeline(image, pipeline, categories) for image in images]))
+    state = _State(pipeline, count_pipelines(images, [pipeline], categories))
     for candidates in (_all_values, _near_values):
-        for place in tuned:
-            state = _with_best_value(state, images, categories, place, candidates, score_floor, shrinkage)
+        for category_id in tuned:
+            state = _with_best_value(state, images, categories, category_id, candidates, score_floor, shrinkage)
     return state.pipeline
 
 
 def _all_values(current: Values, score_floor: float) -> List[Values]:
-    cutoffs = {score_floor, *(cutoff for cutoff in CUTOFFS if cutoff >= score_floor), current[0]}
+    cutoffs = {score_floor, *(cutoff for cutoff in SCORES if cutoff >= score_floor), current[0]}
     return [(cutoff, overlap) for cutoff in sorted(cutoffs) for overlap in sorted({*OVERLAPS, current[1]})]
 
 
 def _near_values(current: Values, score_floor: float) -> List[Values]:
-    cutoffs = {max(round(current[0] + change, 4), score_floor) for change in _CUTOFF_CHANGES if change} | {current[0]}
+    cutoffs = {max(round(current[0] + change, 4), score_floor) for change in _SCORE_CHANGES if change} | {current[0]}
     overlaps = {min(max(round(current[1] + change, 4), 0.0), 1.0) for change in _OVERLAP_CHANGES if change}
     return [(cutoff, overlap) for cutoff in sorted(cutoffs) for overlap in sorted(overlaps | {current[1]})]
 
 
 def _with_best_value(
     state: _State,
-    images: Sequence[TuningImage],
+    images: Sequence[Regions],
     categories: Categories,
-    place: int,
+    category_id: int,
     candidates: Callable[[Values, float], List[Values]],
     score_floor: float,
     shrinkage: float,
 ) -> _State:
-    values = ClassValues.of_pipeline(state.pipeline, categories)
-    current = float(values.cutoff[place]), float(values.overlap[place])
+    pipeline, claim = state.pipeline, state.pipeline.claim
+    current = (
+        float(pipeline.score_cutoff(category_id)),
+        float(claim.overlap_threshold_of.get(category_id, claim.overlap_threshold)),
+    )
     tried = candidates(current, score_floor)
-    before = setting_counts(state.table[..., None], images, categories)
-    involved = [number for number, image in enumerate(images) if _concerns(image, place, tried)]
+    pipelines = [with_values(pipeline, category_id, values) for values in tried]
+    plan = SettingsPlan.of(pipelines, categories)
+    before = SettingCounts(*state.table.sum(axis=0), segments_of(images, categories), len(images))
+    involved = [number for number, image in enumerate(images) if _concerns(image, category_id, tried)]
     changes = []
     for number in involved:
-        counts = _count_values(images[number], values, place, tried)
-        change = counts.values - state.table[number][:, counts.places, None]
-        changes.append(ImageCounts(counts.places, change, counts.equal))
+        counts = plan.count(images[number])
+        changes.append(ImageCounts(counts.places, counts.values - state.table[number][:, counts.places]))
     gain, error = gains_of_changes(before, changes, len(tried), categories)
     assert error[tried.index(current)] == 0, "the counts of the images are those of another pipeline"
     worth = gain - shrinkage * error
     chosen = choose(worth, tried, current)
     if not worth[chosen] > NO_GAIN:
         return state
-    pipeline = with_values(state.pipeline, list(categories)[place], tried[chosen])
     table = state.table.copy()
-    for number in involved:
-        table[number] = count_pipeline(images[number], pipeline, categories)
-    return _State(pipeline, table)
+    for number, change in zip(involved, changes, strict=True):
+        table[number][:, change.places] += change.values[:, :, [chosen]]
+    return _State(pipelines[chosen], table)
 
 
 def gains_of_changes(
@@ -152,7 +148,7 @@ def gains_of_changes(
     """
     total = np.zeros((3, len(categories), settings), dtype=np.int64)
     for change in changes:
-        total[:, change.places] += change.values[:, :, change.equal]
+        total[:, change.places] += change.values
     after = SettingCounts(
         before.iou_sum + total[0], before.tp + total[1], before.fp + total[2], before.segments, before.images
     )
@@ -164,7 +160,7 @@ def gains_of_changes(
     for change in changes:
         iou_sum, tp, fp = change.values
         added = iou_sum / IOU_UNIT - pq[change.places] * (tp + fp) / 2
-        squares += np.square((weight[change.places] * added[:, change.equal]).sum(axis=0))
+        squares += np.square((weight[change.places] * added).sum(axis=0))
     return pq_of(after, categories) - pq_of(before, categories), np.sqrt(squares)
 
 
@@ -200,30 +196,7 @@ def with_values(pipeline: Pipeline, category_id: int, values: Values) -> Pipelin
     )
 
 
-def _concerns(image: TuningImage, place: int, tried: Sequence[Values]) -> bool:
-    """Whether any of the values lets an instance of the category in."""
-    scores = image.regions.scores
-    return bool(((image.places == place) & np.isfinite(scores) & (scores >= min(tried)[0])).any())
-
-
-def _count_values(image: TuningImage, values: ClassValues, place: int, tried: Sequence[Values]) -> ImageCounts:
-    """An image with other values for one category, the others staying as they are."""
-    cutoffs, overlaps = (np.array(sorted(set(column))) for column in zip(*tried, strict=True))
-    regions = image.regions
-    needed = values.cutoff.copy()
-    needed[place] = cutoffs[0]
-    ranked = rank_by(regions.scores, np.isfinite(regions.scores) & (regions.scores >= needed[image.places]))
-    own = image.places[ranked] == place
-    # Each cutoff lets in the first of the category's instances; few of the numbers of them differ.
-    numbers, number_of = np.unique(
-        (regions.scores[ranked][own] >= cutoffs[:, None]).sum(axis=1), return_inverse=True
-    )
-    settings = len(numbers) * len(overlaps)
-    takes_part = np.ones((len(ranked), settings), dtype=bool)
-    takes_part[own] = np.arange(own.sum())[:, None] < numbers.repeat(len(overlaps))
-    thresholds = np.repeat(values.overlap[image.places[ranked]][:, None], settings, axis=1)
-    thresholds[own] = np.tile(overlaps, len(numbers))
-    counts = count_settings(image, ranked, thresholds, takes_part, values)
-    # `tried` holds all pairs of a cutoff and an overlap threshold, the latter fastest.
-    setting_of = number_of.reshape(-1)[:, None] * len(overlaps) + np.arange(len(overlaps))
-    return ImageCounts(counts.places, counts.values, counts.equal[setting_of.reshape(-1)])
+def _concerns(image: Regions, category_id: int, tried: Sequence[Values]) -> bool:
+    """True if any of the values lets an instance of the category in."""
+    own = image.scores[image.category_ids == category_id]
+    return bool((np.isfinite(own) & (own >= min(tried)[0])).any())

@@ -6,22 +6,19 @@ best point. The limit is tried in pixels and as a fraction of the image. Of equa
 where the search comes from is best, so that nothing changes without a reason.
 """
 
+import itertools
 from dataclasses import dataclass
-from typing import Iterable, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Set, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.by_regions import add_regions
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
-from panoptic_heuristic.ablation.tuning.counts import check_tunable, pq_of
-from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.tuning.counts import check_tunable, pq_of, total_counts
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.claim import ClaimRule
-from panoptic_heuristic.fusion.stages import rule_name
 
-CUTOFFS = tuple(round(0.05 * step, 2) for step in range(20))
+SCORES = tuple(round(0.05 * step, 2) for step in range(20))
 OVERLAPS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 # Detectron2's 4096 pixels of an image of 640 x 480, halves and doubles of it.
 FRACTIONS = (0.0, *(4096 / (640 * 480) * 2.0**power for power in (-6, -5, -4, -3, -2, -1, 0, 1, 2)))
@@ -65,13 +62,14 @@ class Baselines:
             InputError: a threshold is out of its interval, or the rule cannot be tuned.
         """
         base = Pipeline(claim)
-        setting = ClaimSetting(rule_name("claim", claim), overlap)
-        limits = StuffLimit(stuff_area, 0.0), StuffLimit(0.0, stuff_fraction)
-        return cls(*(Setting(setting, score, limit, base).pipeline() for limit in limits))
+        check_tunable(base)
+        values = {"instances_score_thresh": score, "claim.overlap_threshold": overlap}
+        limits = _limit(stuff_area, 0.0), _limit(0.0, stuff_fraction)
+        return cls(*(base.replaced({**values, **limit}) for limit in limits))
 
 
 def tune_global(
-    images: Sequence[TuningImage], categories: Categories, baselines: Baselines, score_floor: float
+    images: Sequence[Regions], categories: Categories, baselines: Baselines, score_floor: float
 ) -> Pipeline:
     """The thresholds of the highest PQ on some images; never worse there than the baselines.
 
@@ -81,71 +79,73 @@ def tune_global(
         baselines: are among the candidates; their claim rule is that of all.
         score_floor: no lower cutoff is tried.
     """
-    typical_area = float(np.median([image.regions.area for image in images]))
-    scaled = baselines.scaled
-    best = Setting(
-        ClaimSetting(rule_name("claim", scaled.claim), scaled.claim.overlap_threshold),
-        scaled.instances_score_thresh,
-        StuffLimit(0.0, scaled.stuff_area_fraction),
-        scaled,
-    )
-    best = _best(_coarse_grid(baselines, score_floor, typical_area), images, categories, best, typical_area)
+    typical_area = float(np.median([image.area for image in images]))
+    tried = _coarse_grid(baselines, score_floor, typical_area)
+    best = _best(tried, images, categories, baselines.scaled, typical_area)
     for steps in _STEPS:
         best = _best(_grid_around(best, steps, score_floor), images, categories, best, typical_area)
-    return best.pipeline()
+    return best
 
 
-def _coarse_grid(baselines: Baselines, score_floor: float, typical_area: float) -> Grid:
+def _coarse_grid(baselines: Baselines, score_floor: float, typical_area: float) -> List[Pipeline]:
     default, scaled = baselines.default, baselines.scaled
     pixels = {float(round(fraction * typical_area)) for fraction in FRACTIONS} | {float(default.stuff_area_thresh)}
     fractions = {fraction for fraction in FRACTIONS if fraction} | {scaled.stuff_area_fraction}
     return _grid(
         scaled,
-        (*OVERLAPS, default.claim.overlap_threshold),
-        (score_floor, *(cutoff for cutoff in CUTOFFS if cutoff >= score_floor), default.instances_score_thresh),
-        [StuffLimit(value, 0.0) for value in pixels] + [StuffLimit(0.0, value) for value in fractions if value],
+        {*OVERLAPS, default.claim.overlap_threshold},
+        {score_floor, *(score for score in SCORES if score >= score_floor), default.instances_score_thresh},
+        {*((value, 0.0) for value in pixels), *((0.0, value) for value in fractions if value)},
     )
 
 
-def _grid_around(best: Setting, steps: Tuple[float, float, float], score_floor: float) -> Grid:
+def _grid_around(best: Pipeline, steps: Tuple[float, float, float], score_floor: float) -> List[Pipeline]:
     by_score, by_overlap, factor = steps
-    score, overlap, limit = best.instances_score_thresh, best.claim.overlap_threshold, best.stuff_limit
+    score, overlap = best.instances_score_thresh, best.claim.overlap_threshold
+    pixels, fraction = best.stuff_area_thresh, best.stuff_area_fraction
     return _grid(
-        best.base,
-        [_clipped(overlap, change, 0.0, 1.0) for change in (-by_overlap, 0, by_overlap)],
-        [_clipped(score, change, score_floor, max(score, 1.0)) for change in (-by_score, 0, by_score)],
-        [limit]
-        + [
-            StuffLimit(float(round(limit.pixels * times)), _readable(min(limit.fraction * times, 1.0)))
-            for times in (1 / factor, factor)
-        ],
+        best,
+        {_clipped(overlap, change, 0.0, 1.0) for change in (-by_overlap, 0, by_overlap)},
+        {_clipped(score, change, score_floor, max(score, 1.0)) for change in (-by_score, 0, by_score)},
+        {
+            (pixels, fraction),
+            *(
+                (float(round(pixels * times)), _readable(min(fraction * times, 1.0)))
+                for times in (1 / factor, factor)
+            ),
+        },
     )
 
 
-def _grid(base: Pipeline, overlaps: Iterable[float], cutoffs: Iterable[float], limits: Iterable[StuffLimit]) -> Grid:
-    claims = tuple(ClaimSetting(rule_name("claim", base.claim), overlap) for overlap in sorted(set(overlaps)))
-    # Limits in pixels come first: of equal settings as near as each other the first is taken.
-    ordered: List[StuffLimit] = sorted(set(limits), key=lambda limit: (limit.fraction, limit.pixels))
-    return Grid(claims, tuple(sorted(set(cutoffs))), tuple(ordered), base)
+def _grid(
+    base: Pipeline, overlaps: Set[float], scores: Set[float], limits: Set[Tuple[float, float]]
+) -> List[Pipeline]:
+    """All combinations of overlap thresholds, score thresholds and limits in pixels and as fractions."""
+    # Limits in pixels come first: of equal pipelines as near as each other the first is taken.
+    ordered = sorted(limits, key=lambda limit: limit[::-1])
+    return [
+        base.replaced({"claim.overlap_threshold": overlap, "instances_score_thresh": score, **_limit(*limit)})
+        for overlap, score, limit in itertools.product(sorted(overlaps), sorted(scores), ordered)
+    ]
+
+
+def _limit(pixels: float, fraction: float) -> Dict[str, float]:
+    return {"stuff_area_thresh": pixels, "stuff_area_fraction": fraction}
 
 
 def _best(
-    grid: Grid, images: Sequence[TuningImage], categories: Categories, near: Setting, typical_area: float
-) -> Setting:
-    """The setting of the highest PQ, of equals the nearest to another setting."""
-    total = SettingCounts.zeros(len(categories), len(grid))
-    for image in images:
-        add_regions(total, image.regions, categories, grid, range(len(grid.claims)))
-        total.add_gt(image.regions.gt, categories)
-    settings = grid.settings
-    distances = [_distance(setting, near, typical_area) for setting in settings]
+    tried: List[Pipeline], images: Sequence[Regions], categories: Categories, near: Pipeline, typical_area: float
+) -> Pipeline:
+    """The pipeline of the highest PQ, of equals the nearest to another one."""
+    pq = pq_of(total_counts(images, tried, categories), categories)
+    distances = [_distance(pipeline, near, typical_area) for pipeline in tried]
     # The last key sorts first.
-    return settings[np.lexsort([distances, -np.nan_to_num(pq_of(total, categories), nan=-1.0)])[0]]
+    return tried[np.lexsort([distances, -np.nan_to_num(pq, nan=-1.0)])[0]]
 
 
-def _distance(one: Setting, other: Setting, typical_area: float) -> float:
+def _distance(one: Pipeline, other: Pipeline, typical_area: float) -> float:
     """A doubled limit is as far as 0.1 of a score or an overlap."""
-    pixels = [max(limit.pixels, limit.fraction * typical_area) for limit in (one.stuff_limit, other.stuff_limit)]
+    pixels = [max(each.stuff_area_thresh, each.stuff_area_fraction * typical_area) for each in (one, other)]
     doublings = abs(np.log2((1 + pixels[0]) / (1 + pixels[1])))
     by_score = abs(one.instances_score_thresh - other.instances_score_thresh)
     by_overlap = abs(one.claim.overlap_threshold - other.claim.overlap_threshold)

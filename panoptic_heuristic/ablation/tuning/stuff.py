@@ -13,16 +13,17 @@ from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.regions.single import settle_pipeline
 from panoptic_heuristic.ablation.tuning.classes import FEWEST_SEGMENTS, NO_GAIN
-from panoptic_heuristic.ablation.tuning.counts import stuff_outcomes
-from panoptic_heuristic.ablation.tuning.images import TuningImage
+from panoptic_heuristic.ablation.tuning.counts import segments_of
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
 
 
 def tune_stuff(
-    images: Sequence[TuningImage], categories: Categories, pipeline: Pipeline, *, shrinkage: float
+    images: Sequence[Regions], categories: Categories, pipeline: Pipeline, *, shrinkage: float
 ) -> Pipeline:
     """Gives stuff categories limits of their own where that pays; never worse on these images.
 
@@ -36,7 +37,7 @@ def tune_stuff(
     """
     by_fraction = pipeline.stuff_area_fraction > 0
     common = pipeline.stuff_area_fraction if by_fraction else pipeline.stuff_area_thresh
-    segments = sum(image.segments for image in images)
+    segments = segments_of(images, categories)
     places, sizes, worth, matched = _candidates(images, categories, pipeline, by_fraction)
     limits: Dict[int, float] = {}
     for place, category in enumerate(categories.values()):
@@ -95,15 +96,16 @@ def best_limit(
 
 
 def _candidates(
-    images: Sequence[TuningImage], categories: Categories, pipeline: Pipeline, by_fraction: bool
+    images: Sequence[Regions], categories: Categories, pipeline: Pipeline, by_fraction: bool
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Of all stuff segments that count for something: category place, size, IoU and whether they match."""
     found = []
     for image in images:
-        places, outcomes = stuff_outcomes(image, pipeline, categories)
-        sizes = outcomes.area / image.regions.area if by_fraction else outcomes.area
-        counts = outcomes.matched | outcomes.false
-        found.append(np.stack([places, sizes, outcomes.iou / IOU_UNIT, outcomes.matched])[:, counts])
+        candidates = settle_pipeline(image, categories, pipeline)
+        outcomes, pixels = candidates.stuff_outcomes, candidates.counted[0, 0]
+        iou, matched, false = outcomes.iou[0, 0], outcomes.matched[0, 0], outcomes.false[0, 0]
+        sizes = pixels / image.area if by_fraction else pixels
+        found.append(np.stack([candidates.stuff, sizes, iou / IOU_UNIT, matched])[:, matched | false])
     places, sizes, ious, matched = np.concatenate(found, axis=1)
     return places, sizes, ious, matched > 0
 

@@ -22,12 +22,12 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 
 import numpy as np
 
+from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.calibrated import tune_calibrated
 from panoptic_heuristic.ablation.tuning.classes import tune_classes
-from panoptic_heuristic.ablation.tuning.counts import count_pipelines, setting_counts
+from panoptic_heuristic.ablation.tuning.counts import count_pipelines, segments_of, total_counts
 from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines, tune_global
-from panoptic_heuristic.ablation.tuning.images import TuningImage
 from panoptic_heuristic.ablation.tuning.parts import Part
 from panoptic_heuristic.ablation.tuning.stuff import tune_stuff
 from panoptic_heuristic.errors import InputError
@@ -142,7 +142,7 @@ class TuningResult:
         return SettingCounts(*chosen.sum(axis=0), self.segments[rows].sum(axis=0), len(chosen))
 
 
-def tune_part(images: Sequence[TuningImage], categories: Categories, settings: TuningSettings) -> Tuned:
+def tune_part(images: Sequence[Regions], categories: Categories, settings: TuningSettings) -> Tuned:
     """Runs all stages on the images of one tuning part, and sees no other."""
     tuned = _start(settings)
     for stage in settings.stages:
@@ -151,7 +151,7 @@ def tune_part(images: Sequence[TuningImage], categories: Categories, settings: T
 
 
 def run_tuning(
-    images: Sequence[TuningImage],
+    images: Sequence[Regions],
     categories: Categories,
     settings: TuningSettings,
     parts: Sequence[Part],
@@ -174,24 +174,24 @@ def run_tuning(
     """
     held_out = [place for part in parts for place in part.held_out]
     for whose, places in (*(("to tune on", part.tuning) for part in parts), ("held out", held_out)):
-        if not any(images[place].segments.any() for place in places):
+        if not segments_of((images[place] for place in places), categories).any():
             raise InputError(f"the {len(places)} images {whose} have no ground-truth segment; give more images")
     steps = progress(_steps(images, categories, settings, parts, workers), (len(settings.stages) + 1) * len(parts))
     *stages, counts = _chunks(list(steps), len(parts))
     tuning, tables = zip(*counts, strict=True)
     return TuningResult(
-        image_ids=tuple(image.regions.image_id for image in images),
+        image_ids=tuple(image.image_id for image in images),
         categories=categories,
         parts=tuple(parts),
         tuned=tuple(stages[-1]),
         tuning=tuning,
         held_out=np.concatenate(tables),
-        segments=np.stack([images[place].segments for place in held_out]),
+        segments=np.stack([images[place].gt.per_category(categories) for place in held_out]),
     )
 
 
 def _steps(
-    images: Sequence[TuningImage],
+    images: Sequence[Regions],
     categories: Categories,
     settings: TuningSettings,
     parts: Sequence[Part],
@@ -225,7 +225,7 @@ def _start(settings: TuningSettings) -> Tuned:
 
 
 def _tune_stage(
-    images: Sequence[TuningImage],
+    images: Sequence[Regions],
     categories: Categories,
     settings: TuningSettings,
     stage: str,
@@ -263,11 +263,10 @@ def _tune_stage(
 
 
 def _count_part(
-    images: Sequence[TuningImage], categories: Categories, job: Tuple[Part, Tuned]
+    images: Sequence[Regions], categories: Categories, job: Tuple[Part, Tuned]
 ) -> Tuple[SettingCounts, np.ndarray]:
     """Counts on the tuning images together, and on each held-out image."""
     part, tuned = job
     pipelines = list(tuned.pipelines.values())
-    chosen = [images[place] for place in part.tuning]
-    tuning = setting_counts(count_pipelines(chosen, pipelines, categories), chosen, categories)
+    tuning = total_counts([images[place] for place in part.tuning], pipelines, categories)
     return tuning, count_pipelines([images[place] for place in part.held_out], pipelines, categories)

@@ -46,7 +46,7 @@ def traced(image: RandomImage, categories, labels, setting):
     """The fused image on regions, its errors, and what fusing pixel by pixel gives."""
     predictions = image.predictions
     regions = build_regions(predictions, labels, categories, image.gt_ids, image.gt_segments)
-    fused = fuse_regions(regions, categories, setting)
+    fused = fuse_regions(regions, categories, setting.pipeline())
     instances, semantics = predictions.to_instances(), predictions.to_semantics(labels)
     result = fuse(instances, semantics, categories, setting.pipeline())
     errors = [*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result))]

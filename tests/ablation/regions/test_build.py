@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, SemanticRuns
-from panoptic_heuristic.ablation.regions.build import NO_LABEL, GtSegments, build_regions, packed_sets
+from panoptic_heuristic.ablation.regions.build import build_regions
+from panoptic_heuristic.ablation.regions.regions import NO_LABEL, NOTHING_SAID, GtSegments, packed_sets
 from panoptic_heuristic.errors import InputError
 from tests.ablation.random_images import CATEGORIES, LABELS, predictions_of, random_image
 
-# Places in CATEGORIES, counted from 1.
-STUFF_9, STUFF_4, THING_31, NONE = 1, 4, 3, 0
+# Places in CATEGORIES.
+STUFF_9, STUFF_4, THING_31, NONE = 0, 3, 2, -1
 
 
 def draw(picture):
@@ -58,8 +59,8 @@ def test_pixels_of_an_unlisted_id_are_neither_void_nor_a_segment():
 
 
 def test_the_first_label_of_each_category_that_occurs():
-    # Stuff 4 has the labels 2 and 4; by place: none, 9, 0, 31, 4, 5, 2.
-    drawn = {"0427": [0, NO_LABEL, NO_LABEL, 7, 2, NO_LABEL, NO_LABEL], "4444": [NO_LABEL] * 4 + [4] + [NO_LABEL] * 2}
+    # Stuff 4 has the labels 2 and 4; by place: 9, 0, 31, 4, 5, 2.
+    drawn = {"0427": [NO_LABEL, NO_LABEL, 7, 2, NO_LABEL, NO_LABEL], "4444": [NO_LABEL] * 3 + [4] + [NO_LABEL] * 2}
     for labels, expected in drawn.items():
         assert regions_of([], labels, "....", []).first_labels.tolist() == expected
 
@@ -75,7 +76,8 @@ def test_regions_are_told_apart_by_what_they_are_left_to_only_if_asked():
     assert as_rows(build_regions(*arguments)) == [(5, NONE, 0, ()), (1, STUFF_9, 0, ()), (1, THING_31, 0, ())]
     regions = build_regions(*arguments, with_best_stuff=True)
     found = sorted(zip(*(one.tolist() for one in (regions.semantic, regions.best_stuff, regions.pixels)), strict=True))
-    assert found == [(NONE, 0, 3), (NONE, STUFF_9, 1), (NONE, STUFF_4, 1), (STUFF_9, 0, 1), (THING_31, STUFF_9, 1)]
+    of_none = [(NONE, NONE, 3), (NONE, STUFF_9, 1), (NONE, STUFF_4, 1)]
+    assert found == [*of_none, (STUFF_9, NONE, 1), (THING_31, STUFF_9, 1)]
 
 
 def test_a_segment_without_a_pixel_is_listed():
@@ -111,7 +113,7 @@ def test_regions_are_the_pixels_of_the_image(seed):
         category_id = None if semantics is None else LABELS[int(semantics.labels[y, x])]
         gt_id = int(image.gt_ids[y, x])
         key = (
-            0 if category_id is None else places.index(category_id) + 1,
+            NONE if category_id is None else places.index(category_id),
             0 if gt_id == 0 else listed.index(gt_id) + 1 if gt_id in listed else len(listed) + 1,
             tuple(np.flatnonzero(masks[:, y, x]).tolist()),
         )
@@ -138,7 +140,7 @@ def test_which_labels_agree_with_an_instance():
     # Things of category 31 have a label, those of 0 and 5 have not, whatever occurs in the image.
     masks, ids = np.ones((3, 1, 2), bool), [31, 0, 5]
     gt = np.zeros((1, 2), np.int32)
-    for labels, agreeing in ((draw("11"), [THING_31, NONE, NONE]), (None, [-1, -1, -1])):
+    for labels, agreeing in ((draw("11"), [THING_31, NONE, NONE]), (None, [NOTHING_SAID] * 3)):
         predictions = predictions_of(5, masks, [0.9, 0.8, 0.7], ids, labels)
         regions = build_regions(predictions, LABELS, CATEGORIES, gt, [])
         assert regions.agreeing.tolist() == agreeing

@@ -3,8 +3,8 @@ import pytest
 
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.claims import claim_regions
-from panoptic_heuristic.ablation.regions.counts import stuff_of
-from panoptic_heuristic.ablation.regions.stages import is_exact_on_regions, vetoed_to
+from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
+from panoptic_heuristic.ablation.regions.single import settle_pipeline
 from panoptic_heuristic.fusion import (
     Adaptive,
     BestStuff,
@@ -13,7 +13,6 @@ from panoptic_heuristic.fusion import (
     Components,
     DenseCrf,
     DroppedToVoid,
-    Greedy,
     JointList,
     LogitSum,
     NextBest,
@@ -40,6 +39,8 @@ FLOOR = 0.25
         {"claim": Reclaim()},
         {"claim": Reclaim(on_top="precedence", precedence=((1, 2),))},
         {"suppress": Nms(), "order": Power(1, 2)},
+        {"suppress": Nms(), "order": Calibrated(cut={5: 0.5}), "instances_score_thresh_of": {5: 0.5}},
+        {"claim": ClassAware(0.5, overlap_threshold_of={5: 0.5}), "stuff_area_fraction_of": {9: 0.5}},
         {"suppress": SemanticGate(), "veto": SemanticVeto(), "thing_area_thresh": 9},
         {"stuff": DroppedToVoid("before"), "leftover": BestStuff(FLOOR)},
     ],
@@ -57,7 +58,6 @@ def test_these_see_regions(rules):
         {"claim": JointList()},
         {"claim": LogitSum()},
         {"claim": Adaptive()},
-        {"order": Calibrated()},
         {"stuff": DroppedToVoid(probability_floor=0.1)},
         {"stuff": NextBest()},
         {"leftover": Components()},
@@ -98,10 +98,12 @@ def regions_of(labels, *masks):
 )
 def test_what_an_instance_becomes_by_the_labels(labels, becomes):
     regions = regions_of(labels + "1", "#" * len(labels) + ".")
-    claims = claim_regions(Greedy(), regions, [0], np.array([0.5]))
-    stuff, stuff_place = stuff_of(regions, CATEGORIES)
-    (place,) = vetoed_to(SemanticVeto(0.5), regions, claims, len(stuff), stuff_place)[:, 0]
-    assert [*stuff.tolist(), None][place] == becomes
+    candidates = settle_pipeline(regions, CATEGORIES, Pipeline(veto=SemanticVeto(0.5)))
+    # All that the instance had, or nothing.
+    got = candidates.stuff_outcomes.area[0, 0].tolist()
+    ids = [list(CATEGORIES)[place] for place in candidates.stuff]
+    expected = [len(labels) * (category_id == becomes) + (category_id == 9) for category_id in ids]
+    assert got == expected and candidates.things.area.tolist() == [[0 if becomes else len(labels)]]
 
 
 def test_the_same_segments_may_own_other_regions():

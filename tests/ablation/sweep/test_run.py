@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
-from panoptic_heuristic.ablation.regions.stages import ranked_instances
+from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.ablation.sweep.run import (
@@ -102,7 +102,7 @@ OTHER_STAGES = {
 @pytest.mark.parametrize("base", OTHER_STAGES.values(), ids=OTHER_STAGES)
 def test_other_stages_count_what_their_pixels_count(tmp_path, store, base):
     grid = dataclasses.replace(GRID, base=base)
-    assert SweepJob(store, grid, tmp_path).claims_by_pixels == ()
+    assert SweepJob(store, grid, tmp_path).by_pixels.tolist() == []
     run_sweep(SweepJob(store, grid, tmp_path), ALL)
     result = SweepResult(tmp_path)
     counts = result.total()
@@ -124,7 +124,7 @@ def test_pixels_that_are_left_over_are_counted_on_regions(tmp_path, full_store, 
     claims = (*GRID.claims, ClaimSetting("class_aware", 0.6), ClaimSetting("reclaim", 0.6))
     grid = Grid(claims, GRID.cutoffs, GRID.stuff_limits, Pipeline(stuff=stuff, leftover=BestStuff(0.25)))
     job = SweepJob(full_store, grid, tmp_path)
-    assert job.claims_by_pixels == ()
+    assert job.by_pixels.tolist() == []
     run_sweep(job, ALL)
     counts = SweepResult(tmp_path).total()
     for number, setting in enumerate(grid.settings):
@@ -149,7 +149,7 @@ PIXEL_GRIDS = {
 @pytest.mark.parametrize("grid", PIXEL_GRIDS.values(), ids=PIXEL_GRIDS)
 def test_rules_that_need_pixels_have_them_from_the_cache(tmp_path, full_store, grid):
     job = SweepJob(full_store, grid, tmp_path)
-    assert job.claims_by_pixels[:1] == (0,)
+    assert 0 in job.by_pixels
     run_sweep(job, ALL)
     counts = SweepResult(tmp_path).total()
     for number, setting in enumerate(grid.settings):
@@ -213,7 +213,7 @@ def test_a_measure_that_was_not_kept_is_told(store):
     grid = dataclasses.replace(GRID, base=Pipeline(order=Power(1, 1)))
     message = "image 0: the order by power needs the mask_quality of each instance, but it was not kept"
     with pytest.raises(InputError, match=message):
-        ranked_instances(store.read(0), grid)
+        SettingsPlan.of([grid.base], store.cache.manifest.categories).count(store.read(0))
 
 
 def test_boxes_that_were_not_kept_are_told(store):
@@ -221,7 +221,7 @@ def test_boxes_that_were_not_kept_are_told(store):
     regions = store.read(0)
     regions = dataclasses.replace(regions, boxes=np.full_like(regions.boxes, np.nan))
     with pytest.raises(InputError, match="image 0: nms of kind 'box' needs the boxes of the instance head"):
-        ranked_instances(regions, grid)
+        SettingsPlan.of([grid.base], store.cache.manifest.categories).count(regions)
 
 
 def test_another_order_is_another_sweep(tmp_path, store):
@@ -310,7 +310,7 @@ def test_with_an_order_of_ones_own_all_rules_are_swept_pixel_by_pixel(store, tmp
     try:
         grid = Grid(GRID.claims[1:], GRID.cutoffs[1:2], GRID.stuff_limits[:2], Pipeline(order=LastFirst()))
         job = SweepJob(store, grid, tmp_path)
-        assert (job.claims_by_regions, job.claims_by_pixels) == ((), (0, 1))
+        assert (job.by_regions.tolist(), job.by_pixels.tolist()) == ([], [0, 1, 2, 3])
         run_sweep(job, ALL)
         result = SweepResult(tmp_path)
         counts = result.total()

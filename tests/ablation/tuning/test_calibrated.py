@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.tuning.calibrated import FACTORS, ONE_CUTS, OVERLAPS, tune_calibrated
-from panoptic_heuristic.ablation.tuning.counts import count_pipeline
+from panoptic_heuristic.ablation.tuning.counts import count_pipelines, segments_of
 from panoptic_heuristic.fusion import Calibrated, Greedy, Pipeline
 from tests.ablation.small_caches import small_scenes
 from tests.ablation.tuning_images import of_scenes, pixel_counts, total_pq
@@ -65,8 +65,8 @@ def test_the_overlap_threshold_is_the_best_with_the_cuts(held, stage):
 def test_cuts_follow_from_the_quality_they_give(held, stage):
     """The rule says of the pipeline's own PQ what its cuts are, but for a segment or two of some twenty."""
     categories = held.scenes[0].categories
-    counts = sum(count_pipeline(image, stage.by_rule, categories) for image in held.images)
-    segments = sum(image.segments for image in held.images)
+    counts = count_pipelines(held.images, [stage.by_rule], categories)[..., 0].sum(axis=0)
+    segments = segments_of(held.images, categories)
     assert stage.by_rule.order.cut.keys() == stage.calibration.expected_iou.keys() != set()
     for category_id, cut in stage.by_rule.order.cut.items():
         place = list(categories).index(category_id)
@@ -81,7 +81,7 @@ def test_each_pipeline_counts_what_its_pixels_count(held, stage):
         labels = dict(enumerate(scene.label_to_category))
         for pipeline in (stage.by_rule, stage.by_factor, stage.by_one_cut):
             counts, _ = pixel_counts(predictions, labels, categories, scene.gt_ids, scene.gt_segments, pipeline)
-            assert count_pipeline(image, pipeline, categories).tolist() == counts.tolist()
+            assert count_pipelines([image], [pipeline], categories)[0, ..., 0].tolist() == counts.tolist()
 
 
 def test_single_limits_of_stuff_are_found_anew_if_there_were_any(held, stage):
@@ -97,7 +97,7 @@ def test_nothing_to_fit_leaves_scores():
     """Images with no instance: no examples, no PQ of things, and still a pipeline."""
     held = of_scenes(small_scenes(3, instances=1))
     for image in held.images:
-        assert len(image.regions.scores) == 1
+        assert len(image.scores) == 1
     stage = tune_calibrated(held.images, held.scenes[0].categories, START, score_floor=0.99, shrinkage=1.0)
     assert stage.calibration.weights == {} and stage.by_rule.order.default_weights == (0.0, 1.0, 0.0, 0.0, 0.0)
     assert np.isfinite(stage.by_rule.order.default_cut)

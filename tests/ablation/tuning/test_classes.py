@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from panoptic_heuristic.ablation.regions.plan import ImageCounts
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.classes import choose, gains_of_changes, tune_classes, with_values
-from panoptic_heuristic.ablation.tuning.counts import ImageCounts, count_pipelines, setting_counts
+from panoptic_heuristic.ablation.tuning.counts import count_pipelines, total_counts
 from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines, tune_global
 from panoptic_heuristic.fusion import Greedy, Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
@@ -33,7 +34,7 @@ WRONG = WRONG[0].replace(".", "t"), WRONG[1]
 def test_a_rare_category_keeps_the_global_values(segments):
     """Ten false positives would go with a higher cutoff, but one segment says nothing of where it must stay below."""
     images = images_of(*[RIGHT] * segments, *[WRONG] * 10)
-    assert images[0].segments[PLACES.index(0)] == segments
+    assert images[0].gt.per_category(CATEGORIES)[PLACES.index(0)] == segments
     assert tuned(images) == GLOBAL
     assert tuned(images, shrinkage=0.0) == GLOBAL
 
@@ -107,9 +108,9 @@ def test_gains_are_exact_and_sum_over_images():
     images, categories = of_scenes(scenes).images, scenes[0].categories
     pipelines = [Pipeline(stuff_area_thresh=20), Pipeline(Greedy(0.3), 0.3, 20), Pipeline(Greedy(0.9), 0.1, 20)]
     table = count_pipelines(images, pipelines, categories)
-    before = setting_counts(table[..., :1], images, categories)
+    before = total_counts(images, pipelines[:1], categories)
     everything = np.arange(len(categories))
-    changes = [ImageCounts(everything, row - row[..., :1], np.arange(3)) for row in table]
+    changes = [ImageCounts(everything, row - row[..., :1]) for row in table]
     gain, error = gains_of_changes(before, changes, 3, categories)
     expected = [total_pq(images, pipeline, categories) for pipeline in pipelines]
     assert gain == pytest.approx(np.array(expected) - expected[0], abs=1e-12)
@@ -121,7 +122,7 @@ def test_the_gain_of_one_image_is_its_error():
     nothing = np.zeros((len(PLACES), 1), dtype=np.int64)
     before = SettingCounts(nothing + 3 * IOU_UNIT, nothing + 4, nothing + 2, nothing[:, 0] + 5, 7)
     added = np.array([[[IOU_UNIT // 2, 0], [0, 0]], [[1, 0], [0, 0]], [[0, -1], [0, -1]]])
-    one = ImageCounts(places, added, np.array([0, 1]))
+    one = ImageCounts(places, added)
     gain, error = gains_of_changes(before, [one], 2, CATEGORIES)
     assert error == pytest.approx(np.abs(gain), abs=1e-15)
     # Two such images: the gain doubles, all but, its error grows by the root of two.

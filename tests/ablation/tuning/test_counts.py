@@ -3,15 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from panoptic_heuristic.ablation.regions.single import settle_pipeline
 from panoptic_heuristic.ablation.tuning.counts import (
     best_of,
     check_tunable,
-    count_pipeline,
     count_pipelines,
-    setting_counts,
-    stuff_outcomes,
+    total_counts,
 )
-from panoptic_heuristic.ablation.tuning.images import covered_by_better
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     BestStuff,
@@ -42,6 +40,11 @@ CLAIMS = {
     "reclaim by area": Reclaim(area_ratio=0.8),
     "reclaim by precedence": Reclaim(on_top="precedence", precedence=((31, 0), (0, 5))),
 }
+
+
+def count_pipeline(image, pipeline: Pipeline, categories) -> np.ndarray:
+    """(3, C) int64: iou_sum, TP and FP of one image under one pipeline."""
+    return count_pipelines([image], [pipeline], categories)[0, ..., 0]
 
 
 def random_pipeline(
@@ -87,7 +90,7 @@ def test_regions_count_what_pixels_count(calibrated, claim):
                 predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments, pipeline
             )
             assert count_pipeline(held, pipeline, CATEGORIES).tolist() == counts.tolist(), (seed, pipeline)
-            assert held.segments.tolist() == segments.tolist()
+            assert held.gt.per_category(CATEGORIES).tolist() == segments.tolist()
 
 
 @pytest.mark.parametrize(
@@ -134,44 +137,43 @@ def test_the_covered_fraction_is_that_of_fusing():
     for seed in range(60):
         image, predictions = of_random(random_image(seed), seed)
         expected = covered_by_pixels(predictions.to_instances())
-        assert covered_by_better(image.regions).tolist() == expected.tolist()
+        assert image.covered_by_better.tolist() == expected.tolist()
 
 
 def test_the_covered_fraction_of_a_drawing():
     # The worst one lies under both others, which overlap; of equal scores the first is better.
     image = drawn_image("aaaa....", [("####....", 0.5, 0), ("..####..", 0.9, 31), ("...#####", 0.5, 0)])
-    assert covered_by_better(image.regions).tolist() == [2 / 4, 0.0, 3 / 5]
+    assert image.covered_by_better.tolist() == [2 / 4, 0.0, 3 / 5]
 
 
 def test_unknown_agreement_is_told():
     image = drawn_image("aa", [("##", 0.5, 0)])
-    regions = dataclasses.replace(image.regions, semantic_agreement=np.array([np.nan]))
-    unknown = dataclasses.replace(image, regions=regions)
-    with pytest.raises(InputError, match="image 0 agree.*leave that stage out"):
-        _ = unknown.features
+    unknown = dataclasses.replace(image, semantic_agreement=np.array([np.nan]))
+    with pytest.raises(InputError, match="image 0 agree.*leave these out"):
+        _ = unknown.calibration_features
 
 
 def test_totals_are_sums_and_of_no_image_zero():
     images = [of_random(random_image(seed), seed)[0] for seed in (1, 2, 3)]
     pipelines = [Pipeline(), Pipeline(Greedy(0.9), 0.1, 0)]
-    table = count_pipelines(images, pipelines, CATEGORIES)
-    total = setting_counts(table, images, CATEGORIES)
+    total = total_counts(images, pipelines, CATEGORIES)
     assert total.images == 3
     for number, pipeline in enumerate(pipelines):
         each = sum(count_pipeline(image, pipeline, CATEGORIES) for image in images)
         assert [total.iou_sum[:, number].tolist(), total.tp[:, number].tolist(), total.fp[:, number].tolist()] == (
             each.tolist()
         )
-    empty = setting_counts(count_pipelines([], pipelines, CATEGORIES), [], CATEGORIES)
+    empty = total_counts([], pipelines, CATEGORIES)
     assert empty.tp.shape == total.tp.shape and not empty.tp.any() and not empty.segments.any()
 
 
 def test_stuff_without_a_limit():
     image = drawn_image("aassstt.", [("##......", 0.9, 0)], "ssssstt.")
-    places, outcomes = stuff_outcomes(image, Pipeline(stuff_area_thresh=1000), CATEGORIES)
-    assert [list(CATEGORIES)[place] for place in places] == [9, 4]
+    candidates = settle_pipeline(image, CATEGORIES, Pipeline(stuff_area_thresh=1000))
+    assert [list(CATEGORIES)[place] for place in candidates.stuff] == [9, 4]
     # The thing took the two first pixels.
-    assert outcomes.area.tolist() == [3, 2] and outcomes.matched.tolist() == [True, True]
+    assert candidates.stuff_outcomes.area.tolist() == candidates.counted.tolist() == [[[3, 2]]]
+    assert candidates.stuff_outcomes.matched.tolist() == [[[True, True]]]
 
 
 def test_best_of_takes_the_first_and_never_nan():

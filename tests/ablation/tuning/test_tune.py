@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.regions.build import build_regions
+from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import groups_of
+from panoptic_heuristic.ablation.tuning.counts import segments_of
 from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport, chosen_stage, stage_reports, tuning_pq
 from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines
-from panoptic_heuristic.ablation.tuning.images import TuningImage
 from panoptic_heuristic.ablation.tuning.parts import Part, fold_parts, split_part
 from panoptic_heuristic.ablation.tuning.tune import (
     BASELINES,
@@ -137,11 +138,11 @@ def test_no_category_moves_against_overwhelming_shrinkage(held, categories):
     assert tuned.pipelines["per_class"] == tuned.pipelines["global"]
 
 
-def with_other_gt(image: TuningImage, categories) -> TuningImage:
+def with_other_gt(image: Regions) -> Regions:
     """The same predictions with the ground truth's categories mixed up."""
-    gt = image.regions.gt
+    gt = image.gt
     wrong = dataclasses.replace(gt, category_ids=gt.category_ids[::-1].copy(), iscrowd=gt.iscrowd[::-1].copy())
-    return TuningImage.of_regions(dataclasses.replace(image.regions, gt=wrong), categories)
+    return dataclasses.replace(image, gt=wrong)
 
 
 def test_held_out_images_are_never_seen(held, categories, parts, result):
@@ -149,7 +150,7 @@ def test_held_out_images_are_never_seen(held, categories, parts, result):
     for place, part in enumerate(parts[:-1]):
         images = list(held.images)
         for image in part.held_out:
-            images[image] = with_other_gt(images[image], categories)
+            images[image] = with_other_gt(images[image])
         (tuned,) = run_tuning(images, categories, settings(), [part]).tuned
         assert tuned == result.tuned[place]
         assert run_tuning(images, categories, settings(), [part]).held_out.tolist() != (
@@ -161,7 +162,7 @@ def test_other_gt_of_tuning_images_matters(held, categories, parts, result):
     """Or the test above could not fail."""
     images = list(held.images)
     for image in parts[0].tuning:
-        images[image] = with_other_gt(images[image], categories)
+        images[image] = with_other_gt(images[image])
     assert run_tuning(images, categories, settings(), parts[:1]).tuned[0] != result.tuned[0]
 
 
@@ -212,7 +213,7 @@ def test_held_out_counts_are_those_of_the_fold_without(held, categories, parts, 
             summary = summarize(result.held_out_counts(place).of_setting(number, categories), categories)
             assert summary.all.pq == pytest.approx(total_pq(images, pipeline, categories))
     assert result.held_out_counts().images == 12
-    assert result.held_out_counts().segments.tolist() == sum(image.segments for image in held.images).tolist()
+    assert result.held_out_counts().segments.tolist() == segments_of(held.images, categories).tolist()
 
 
 def test_the_outcome_is_tuned_on_all_images(held, categories, result):
@@ -286,7 +287,7 @@ def test_unknown_categories_are_told(held, categories):
     )
     wrong = dataclasses.replace(regions, category_ids=regions.category_ids + 999)
     with pytest.raises(InputError, match="an instance of image 0 has category"):
-        TuningImage.of_regions(wrong, categories)
+        wrong.instance_places(categories)
 
 
 @pytest.mark.parametrize("claim", [ClassAware(), Reclaim()], ids=["class_aware", "reclaim"])

@@ -1,0 +1,151 @@
+"""PQ counts of many pipelines at once, from the regions of an image: the integers of scoring pixel by pixel.
+
+Shape legend: S pipelines, C categories in the order of the data set's list, R of them that the image's instances or
+labels have, Q of them stuff that the labels hold; D outcomes of a claim, K prefixes of the ranking.
+"""
+
+from dataclasses import dataclass
+from typing import Sequence, Tuple
+
+import numpy as np
+
+from panoptic_heuristic.ablation.regions.after_claim import Candidates, settle
+from panoptic_heuristic.ablation.regions.claims import claim_regions
+from panoptic_heuristic.ablation.regions.exact import asks_best_stuff
+from panoptic_heuristic.ablation.regions.families import Family, families_of
+from panoptic_heuristic.ablation.regions.passes import Passes, passes_of
+from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion import Pipeline
+
+# So many passes of the claim are made at once, for the sake of memory.
+_MOST_PASSES = 1024
+# And so many outcomes of them with a prefix of the ranking are settled at once.
+_MOST_OUTCOMES = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCounts:
+    """The counts of one image under S pipelines.
+
+    Attributes:
+        places: (R,) int64, categories by their place in the data set's list, ascending. Others have no counts.
+        values: (3, R, S) int64: iou_sum, TP and FP.
+    """
+
+    places: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SettingsPlan:
+    """Pipelines to be counted together. Get one from :meth:`of`; it serves all images.
+
+    Attributes:
+        families: the pipelines, sorted by their rules.
+        categories: the data set's.
+        size: S, the number of pipelines.
+    """
+
+    families: Tuple[Family, ...]
+    categories: Categories
+    size: int
+
+    @classmethod
+    def of(cls, pipelines: Sequence[Pipeline], categories: Categories) -> "SettingsPlan":
+        """Plans for pipelines.
+
+        Args:
+            pipelines: exact on regions.
+            categories: the data set's.
+
+        Raises:
+            ParameterError: a value of a pipeline is for a category that is unknown or of the wrong kind.
+        """
+        for pipeline in pipelines:
+            pipeline.check_categories(categories)
+        return cls(families_of(pipelines, categories), categories, len(pipelines))
+
+    @property
+    def asks_best_stuff(self) -> bool:
+        """True if regions must be told apart by their best stuff."""
+        return any(asks_best_stuff(family.rules) for family in self.families)
+
+    def count(self, regions: Regions) -> ImageCounts:
+        """Counts one image under all pipelines.
+
+        Args:
+            regions: of the image, told apart by their best stuff if :attr:`asks_best_stuff`.
+
+        Raises:
+            InputError: what a rule needs is not known of the image, or a category is unknown.
+        """
+        places = regions.instance_places(self.categories)
+        # The last one is that of NO_CATEGORY.
+        is_there = np.zeros(len(self.categories) + 1, dtype=bool)
+        is_there[places] = is_there[regions.semantic] = True
+        present = np.flatnonzero(is_there[:-1])
+        counts = ImageCounts(present, np.zeros((3, len(present), self.size), dtype=np.int64))
+        for family in self.families:
+            ranking = family.rank(regions, places)
+            for passes in passes_of(family, ranking, places[ranking.ranked]):
+                _enter_passes(counts, family, passes, self.categories)
+        return counts
+
+
+def _enter_passes(counts: ImageCounts, family: Family, passes: Passes, categories: Categories) -> None:
+    """Enters the counts of the pipelines that some passes of the claim answer."""
+    regions, ranked = passes.ranking.regions, passes.ranking.ranked
+    at_once = max(1, min(_MOST_PASSES, _MOST_OUTCOMES // len(passes.prefixes)))
+    for first in range(0, len(passes), at_once):
+        chosen = slice(first, first + at_once)
+        takes_part = None if passes.takes_part is None else passes.takes_part[:, chosen]
+        claims, equal = claim_regions(
+            family.rules.claim, regions, ranked, passes.overlap_thresholds[:, chosen], takes_part
+        ).distinct()
+        candidates = settle(regions, categories, family.rules, claims, passes.prefixes)
+
+        own = np.flatnonzero((first <= passes.of_pipeline) & (passes.of_pipeline < first + at_once))
+        # Each pipeline's outcome of the claim and prefix, among all D * K.
+        at = equal[passes.of_pipeline[own] - first] * len(passes.prefixes) + passes.prefix[own]
+        columns = family.numbers[passes.pipelines[own]]
+        things = _things_of_categories(candidates, passes)
+        counts.values[_cells(counts, passes.present, columns)] = things.take(at, axis=2)
+        limits = family.stuff_limits(regions.area)[family.limit[passes.pipelines[own]]]
+        stuff = _stuff_within(candidates, limits[:, candidates.stuff], at)
+        counts.values[_cells(counts, candidates.stuff, columns)] = stuff
+
+
+def _things_of_categories(candidates: Candidates, passes: Passes) -> np.ndarray:
+    """(3, things, D * K) int64, the counts of each category of the ranked instances, after each prefix."""
+    of_instances = candidates.things.counts()
+    outcomes = of_instances.shape[1]
+    counts = np.zeros((3, len(passes.present), outcomes, len(passes.prefixes)), dtype=np.int64)
+    for row, place in enumerate(passes.present.tolist()):
+        ranks = np.flatnonzero(passes.places == place)
+        up_to = np.zeros((3, outcomes, len(ranks) + 1), dtype=np.int64)
+        of_instances[:, :, ranks].cumsum(axis=2, out=up_to[:, :, 1:])
+        counts[:, row] = up_to[:, :, np.searchsorted(ranks, passes.prefixes)]
+    return counts.reshape(3, len(passes.present), outcomes * len(passes.prefixes))
+
+
+def _stuff_within(candidates: Candidates, limits: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The counts of the stuff that is large enough.
+
+    Args:
+        candidates: of an image.
+        limits: (s, Q), those of some pipelines.
+        at: (s,) the place of each among the D * K.
+
+    Returns:
+        (3, Q, s) int64.
+    """
+    outcomes, prefixes, count = candidates.counted.shape
+    stays = candidates.counted.reshape(outcomes * prefixes, count)[at] >= limits
+    counts = candidates.stuff_outcomes.counts().reshape(3, outcomes * prefixes, count)
+    return (counts[:, at] * stays).transpose(0, 2, 1)
+
+
+def _cells(counts: ImageCounts, places: np.ndarray, columns: np.ndarray) -> tuple:
+    """Where the counts of some categories and pipelines stand."""
+    return slice(None), np.searchsorted(counts.places, places)[:, None], columns
