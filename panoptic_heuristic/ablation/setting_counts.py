@@ -16,7 +16,7 @@ from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
 
 @dataclass(eq=False)
 class SettingCounts:
-    """What PQ of every setting is computed from. Sums of two are sums of their arrays, which may grow in place.
+    """The counts that PQ of every setting follows from. Sums of two are sums of their arrays, which may grow in place.
 
     Attributes:
         iou_sum: (C, S) int64, in units of 2**-40.

@@ -12,12 +12,10 @@ from panoptic_heuristic.ablation.attribution.explanation_table import explanatio
 from panoptic_heuristic.ablation.attribution.files import FILES, write_attribution
 from panoptic_heuristic.ablation.attribution.tables import attribution_tables, error_table
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Setting, StuffLimit
 from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argument, check_results, progress_bar
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.fusion import explain
-from panoptic_heuristic.fusion.stages import rule_name
 
 _EXAMPLE = """\
 examples:
@@ -42,10 +40,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         raise InputError(f"--workers must be at least 1, got {args.workers}")
     if (args.output is None) == (args.image is None):
         raise InputError("give --output for all images, or --image to see one; not both")
-    setting = _setting(args)
+    pipeline = pipeline_of_flags(args)
     if args.output is not None:
         check_results(args.output, FILES, args.overwrite)
-    job = AttributionJob(open_store(args.cache, args.gt_json, args.gt_folder), setting)
+    job = AttributionJob(open_store(args.cache, args.gt_json, args.gt_folder), pipeline)
     if args.image is not None:
         print(explained(job, args.image))
         return 0
@@ -66,15 +64,6 @@ def explained(job: AttributionJob, image_id: int) -> str:
         error_table(attribute_image(job, image_id).errors, job.categories) or "no errors",
     ]
     return "\n\n".join(block for block in blocks if block)
-
-
-def _setting(args: argparse.Namespace) -> Setting:
-    pipeline = pipeline_of_flags(args)
-    claim = rule_name("claim", pipeline.claim)
-    limit = StuffLimit(pipeline.stuff_area_thresh, pipeline.stuff_area_fraction)
-    return Setting(
-        ClaimSetting(claim, pipeline.value("claim.overlap_threshold")), pipeline.instances_score_thresh, limit, pipeline
-    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -71,7 +71,7 @@ def _sweep(args: argparse.Namespace) -> None:
         if getattr(args, name) is None:
             raise InputError(f"--{name} is needed to sweep; see --help")
     buckets = _buckets(args.shard)
-    job = SweepJob(open_store(args.cache, args.gt_json, args.gt_folder), Grid.from_yaml(args.grid), args.output)
+    job = SweepJob(open_store(args.cache, args.gt_json, args.gt_folder), Grid.from_file(args.grid), args.output)
     if slow := len(job.by_pixels):
         print(f"{slow} of {len(job.grid)} settings have rules that need pixels; these are fused one by one: it is slow")
     started = time.perf_counter()
@@ -84,18 +84,18 @@ def _sweep(args: argparse.Namespace) -> None:
 def print_best(result: SweepResult, counts) -> None:
     """Prints the best settings, and Detectron2's default if the grid has it."""
     columns = quality_columns(counts, result.categories)
-    order, settings = ranking(columns["pq_all"]).tolist(), result.grid.settings
+    order, grid = ranking(columns["pq_all"]).tolist(), result.grid
     shown = [(f"{rank}", number) for rank, number in enumerate(order[:_SHOWN], start=1)]
-    default = next((number for number, setting in enumerate(settings) if setting.pipeline() == Pipeline()), None)
-    if default is not None:
+    if Pipeline() in grid.settings:
+        default = grid.settings.index(Pipeline())
         shown.append((f"{order.index(default) + 1} (default)", default))
     rows = [
-        [rank, *settings[number].to_json().values(), *(columns[f"pq_{group}"][number] for group in _GROUPS)]
+        [rank, *grid.row(number).values(), *(columns[f"pq_{group}"][number] for group in _GROUPS)]
         for rank, number in shown
     ]
-    headers = ["rank", *settings[0].to_json(), "PQ", "PQ things", "PQ stuff"]
-    formats = ("", "", "g", "g", "g", "g", ".2f", ".2f", ".2f")
-    print(f"{len(settings)} settings, {counts.images} images")
+    headers = ["rank", *grid.columns, "PQ", "PQ things", "PQ stuff"]
+    formats = ("", *("g" for _ in grid.columns), ".2f", ".2f", ".2f")
+    print(f"{len(grid)} settings, {counts.images} images")
     print(tabulate(rows, headers=[header.replace("_", " ") for header in headers], floatfmt=formats))
 
 

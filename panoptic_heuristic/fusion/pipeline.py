@@ -265,6 +265,11 @@ class Pipeline:
         """The score that an instance of a category needs."""
         return self.instances_score_thresh_of.get(category_id, self.instances_score_thresh)
 
+    @property
+    def lowest_score_thresh(self) -> float:
+        """The lowest score that an instance of some category needs."""
+        return min((self.instances_score_thresh, *self.instances_score_thresh_of.values()))
+
     def is_too_small(self, category_id: int, area: int, image_area: int) -> bool:
         """True if a stuff segment is dropped for its size.
 

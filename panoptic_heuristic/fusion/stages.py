@@ -87,7 +87,7 @@ def make_rule(stage: str, name: Any, parameters: Mapping[str, Any]) -> Any:
 
 def rule_to_mapping(stage: str, rule: Any) -> Dict[str, Any]:
     """A rule's name and parameters as JSON values."""
-    values = {name: _plain(value) for name, value in vars(rule).items()}
+    values = {name: value_to_json(value) for name, value in vars(rule).items()}
     return {"name": rule_name(stage, rule), **values}
 
 
@@ -99,17 +99,20 @@ def rule_from_mapping(stage: str, data: Any) -> Any:
     """
     if not isinstance(data, Mapping) or "name" not in data:
         raise ParameterError(None, f"must be a mapping with the name of a rule, got {data!r}", stage=stage)
-    return make_rule(stage, data["name"], {name: _read(value) for name, value in data.items() if name != "name"})
+    parameters = {name: value_from_json(value) for name, value in data.items() if name != "name"}
+    return make_rule(stage, data["name"], parameters)
 
 
-def _plain(value: Any) -> Any:
+def value_to_json(value: Any) -> Any:
+    """A parameter's value as JSON values; :func:`value_from_json` is the inverse."""
     if isinstance(value, Mapping):
         # Keys of JSON are strings.
-        return {"of_category": [[key, _plain(one)] for key, one in sorted(value.items())]}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {"of_category": [[key, value_to_json(one)] for key, one in sorted(value.items())]}
+    return [value_to_json(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def _read(value: Any) -> Any:
+def value_from_json(value: Any) -> Any:
+    """Reads what :func:`value_to_json` gave."""
     if isinstance(value, Mapping) and set(value) == {"of_category"}:
-        return {key: _read(one) for key, one in value["of_category"]}
-    return tuple(_read(one) for one in value) if isinstance(value, list) else value
+        return {key: value_from_json(one) for key, one in value["of_category"]}
+    return tuple(value_from_json(one) for one in value) if isinstance(value, list) else value

@@ -6,7 +6,7 @@ import numpy as np
 
 from panoptic_heuristic.ablation.attribution.fused_regions import FusedRegions, fuse_regions
 from panoptic_heuristic.ablation.regions.build import build_regions
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Setting, StuffLimit
+from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
 
 # Of random_images: labels are other numbers than categories, and two labels mean grass.
@@ -49,25 +49,25 @@ def draw_image(
     return RandomImage(predictions, ids, segments)
 
 
-def setting_of(
+def pipeline_of(
     overlap: Optional[float] = 0.5, score: float = 0.5, stuff_area: float = 0.0, fraction: float = 0.0
-) -> Setting:
+) -> Pipeline:
     """Without a stuff limit unless told; ``overlap`` None is the rule that rejects nothing."""
-    claim = ClaimSetting("per_pixel", None) if overlap is None else ClaimSetting("greedy", overlap)
-    return Setting(claim, score, StuffLimit(stuff_area, fraction))
+    claim = PerPixel() if overlap is None else Greedy(overlap)
+    return Pipeline(claim, score, stuff_area, fraction)
 
 
-def fuse_image(image: RandomImage, setting: Setting) -> FusedRegions:
+def fuse_image(image: RandomImage, pipeline: Pipeline) -> FusedRegions:
     """An image fused region by region."""
     regions = build_regions(image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments)
-    return fuse_regions(regions, CATEGORIES, setting.pipeline())
+    return fuse_regions(regions, CATEGORIES, pipeline)
 
 
 def draw(
-    gt: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = "", **setting
+    gt: str, instances: Sequence[Instance] = (), labels: Optional[str] = None, listed: str = "", **values
 ) -> FusedRegions:
-    """A drawing, fused; see :func:`draw_image` and :func:`setting_of`."""
-    return fuse_image(draw_image(gt, instances, labels, listed), setting_of(**setting))
+    """A drawing, fused; see :func:`draw_image` and :func:`pipeline_of`."""
+    return fuse_image(draw_image(gt, instances, labels, listed), pipeline_of(**values))
 
 
 def told(errors: List) -> Dict:

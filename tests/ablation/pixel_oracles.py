@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.fusion import Greedy, InstanceSet, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.quality import PQCounts, count_image
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage
@@ -11,8 +10,8 @@ from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage
 class PixelOracles:
     """What each oracle counts on one image under one setting, by methods of the oracles' names."""
 
-    def __init__(self, image: RandomImage, setting: Setting):
-        self.image, self.setting = image, setting
+    def __init__(self, image: RandomImage, pipeline: Pipeline):
+        self.image, self.pipeline = image, pipeline
         self.scores, self.category_ids = image.predictions.scores, image.predictions.category_ids
         self.masks = np.zeros((len(self.scores), *image.gt_ids.shape), dtype=bool)
         instances = image.predictions.to_instances()
@@ -34,14 +33,11 @@ class PixelOracles:
             if iou > 0.5 and place not in taken:
                 taken.add(place)
                 right.append(index)
-        limit = self.setting.stuff_limit
-        pipeline = Pipeline(
-            Greedy(1.0), instances_score_thresh=-1e9, stuff_area_thresh=limit.pixels, stuff_area_fraction=limit.fraction
-        )
+        pipeline = self.pipeline.replaced({"claim": Greedy(1.0), "instances_score_thresh": -1e9})
         return self._count(self._fused(self._instances(sorted(right)), pipeline=pipeline))
 
     def order(self) -> PQCounts:
-        passing = np.flatnonzero(np.isfinite(self.scores) & (self.scores >= self.setting.instances_score_thresh))
+        passing = np.flatnonzero(np.isfinite(self.scores) & (self.scores >= self.pipeline.instances_score_thresh))
         return self._count(self._fused(self._instances(self._by_iou(passing), ranked=True)))
 
     def category(self) -> PQCounts:
@@ -83,7 +79,7 @@ class PixelOracles:
             self.image.predictions.to_instances() if instances is None else instances,
             semantics or self.image.predictions.to_semantics(LABELS),
             CATEGORIES,
-            pipeline or self.setting.pipeline(),
+            pipeline or self.pipeline,
         )
 
     def _count(self, result) -> PQCounts:

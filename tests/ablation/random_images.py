@@ -7,10 +7,11 @@ import numpy as np
 from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.fusion import Pipeline, fuse
+from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline, fuse
 from panoptic_heuristic.quality import PQCounts, count_image
+from tests.ablation.grids import grid_of
 
 # Ids mix things with stuff, have gaps and start at 0; the list is in no order.
 CATEGORIES = Categories(
@@ -151,12 +152,12 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     overlaps = [0.0, 0.5, 1.0, 1 / 3, 0.25, round(float(rng.random()), 2)]
     area = image.gt_ids.size
     pixels = [0, 1, 4096, *rng.integers(1, max(area // 3, 2), size=4)]
-    limits = [StuffLimit(float(value), 0.0) for value in dict.fromkeys(map(int, pixels))]
-    limits += [StuffLimit(0.0, value) for value in (0.1, 0.25, float(rng.integers(1, area + 1)) / area)]
-    claims = [ClaimSetting("greedy", value) for value in dict.fromkeys(overlaps)] + [ClaimSetting("per_pixel", None)]
+    limits = [(float(value), 0.0) for value in dict.fromkeys(map(int, pixels))]
+    limits += [(0.0, value) for value in (0.1, 0.25, float(rng.integers(1, area + 1)) / area)]
+    claims = [Greedy(value) for value in dict.fromkeys(overlaps)] + [PerPixel()]
     limits, claims = list(dict.fromkeys(limits)), claims
     most = max(1, round(settings / (len(limits) * len(claims))))
-    return Grid(tuple(claims), tuple(dict.fromkeys(float(value) for value in cutoffs))[:most], tuple(limits))
+    return grid_of(tuple(claims), tuple(dict.fromkeys(float(value) for value in cutoffs))[:most], tuple(limits))
 
 
 def random_thresholds(image: RandomImage, rng: np.random.Generator, base: Pipeline) -> Pipeline:

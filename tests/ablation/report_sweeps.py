@@ -7,7 +7,7 @@ import numpy as np
 
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.ablation.sweep.run import (
     BUCKETS,
     FORMAT,
@@ -19,18 +19,20 @@ from panoptic_heuristic.ablation.sweep.run import (
 )
 from panoptic_heuristic.formats.arrays import write_arrays
 from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.fusion import Greedy, PerPixel
 from panoptic_heuristic.quality import IOU_UNIT
+from tests.ablation.grids import grid_of
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 
-GREEDY = Grid(
-    (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.5), ClaimSetting("greedy", 0.8)),
+GREEDY = grid_of(
+    (Greedy(0.3), Greedy(0.5), Greedy(0.8)),
     (0.05, 0.3, 0.5, 0.7),
-    (StuffLimit(0.0, 0.0), StuffLimit(100.0, 0.0), StuffLimit(400.0, 0.0), StuffLimit(4096.0, 0.0)),
+    ((0.0, 0.0), (100.0, 0.0), (400.0, 0.0), (4096.0, 0.0)),
 )
-MIXED = Grid(
-    (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.6), ClaimSetting("per_pixel", None)),
+MIXED = grid_of(
+    (Greedy(0.3), Greedy(0.6), PerPixel()),
     (0.05, 0.4, 0.7),
-    (StuffLimit(0.0, 0.0), StuffLimit(200.0, 0.0), StuffLimit(0.0, 0.1)),
+    ((0.0, 0.0), (200.0, 0.0), (0.0, 0.1)),
 )
 
 CATEGORIES = Categories((Category(9, "sky", False, (70, 130, 180)), Category(0, "cat", True, (220, 20, 60))))

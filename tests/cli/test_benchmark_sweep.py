@@ -5,18 +5,18 @@ import pytest
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
-from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.fusion import Greedy, Pipeline, fuse
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, add_counts, count_image
 from panoptic_heuristic.testing.scenes import fingerprint, make_scene, write_ground_truth
+from tests.ablation.grids import claims_of, grid_of, limits_of
 from tests.conftest import ROOT
 
 pytest.importorskip("panopticapi")
 
-SMALL = Grid(
-    (ClaimSetting("greedy", 0.2), ClaimSetting("greedy", 0.7)),
+SMALL = grid_of(
+    (Greedy(0.2), Greedy(0.7)),
     (0.1, 0.5),
-    (StuffLimit(64.0, 0.0), StuffLimit(4096.0, 0.0)),
+    ((64.0, 0.0), (4096.0, 0.0)),
 )
 
 
@@ -30,7 +30,7 @@ def sweep(benchmark, monkeypatch):
     """The sub-command, on grids of eight and two settings."""
     module = benchmark._load(ROOT / "tools" / "benchmarks" / "sweep.py")
     monkeypatch.setattr(benchmark, "_load", lambda path: module)
-    overlaps = Grid(SMALL.claims, (0.3,), SMALL.stuff_limits[1:])
+    overlaps = grid_of(claims_of(SMALL), (0.3,), limits_of(SMALL)[1:])
     monkeypatch.setattr(module, "GRIDS", {"small": SMALL, "overlaps": overlaps})
     return module
 
@@ -96,12 +96,13 @@ def test_a_category_that_one_side_lacks_differs_unless_it_is_empty(sweep):
 
 def test_both_grids_have_a_thousand_settings_that_the_references_take(benchmark):
     grids = benchmark._load(ROOT / "tools" / "benchmarks" / "sweep.py").GRIDS
-    assert [grid.shape for grid in grids.values()] == [(10, 10, 10), (1000, 1, 1)]
-    default = Setting(ClaimSetting("greedy", 0.5), 0.5, StuffLimit(4096.0, 0.0))
+    lengths = [[len(axis.alternatives) for axis in grid.axes] for grid in grids.values()]
+    assert lengths == [[10, 10, 10], [1000, 1, 1]]
+    default = Pipeline()
     for grid in grids.values():
         assert default in grid.settings
-        assert all(0 <= claim.overlap_threshold < 1 for claim in grid.claims)
-        assert all(limit.pixels >= 1 for limit in grid.stuff_limits)
+        assert all(0 <= setting.claim.overlap_threshold < 1 for setting in grid.settings)
+        assert all(setting.stuff_area_thresh >= 1 for setting in grid.settings)
 
 
 def test_the_sample_is_seeded_and_has_its_share_of_every_cutoff(sweep):
@@ -119,7 +120,7 @@ def test_the_loop_counts_what_fuse_and_count_image_do(sweep, scenes, tmp_path):
     for setting in SMALL.settings:
         expected = []
         for scene in scenes:
-            result = fuse(scene.instances(), scene.semantics(), scene.categories, setting.pipeline())
+            result = fuse(scene.instances(), scene.semantics(), scene.categories, setting)
             pred = result.panoptic_seg, result.segments_info
             expected.append(count_image(scene.gt_ids, scene.gt_segments, *pred, scene.categories))
         total = add_counts(expected)

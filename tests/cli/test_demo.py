@@ -7,10 +7,11 @@ import shutil
 import pytest
 
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.ablation.sweep.run import BUCKETS, SweepJob, SweepResult, run_sweep
 from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.fusion import Greedy
 from panoptic_heuristic.quality import summarize
+from tests.ablation.grids import grid_of
 from tests.cli.small_training import ROOT
 
 
@@ -43,7 +44,7 @@ def test_every_step_leaves_its_files(ablated):
 @pytest.mark.slow
 def test_the_sweep_gives_the_model_its_own_pq(ablated, trained, tmp_path):
     """The small model was evaluated at the thresholds of its config; its cache has no floor above them."""
-    grid = Grid((ClaimSetting("greedy", 0.5),), (0.0,), (StuffLimit(30.0, 0.0),))
+    grid = grid_of((Greedy(0.5),), (0.0,), ((30.0, 0.0),))
     run_sweep(SweepJob(open_store(ablated / "cache"), grid, tmp_path), range(BUCKETS))
     result = SweepResult(tmp_path)
     summary = summarize(result.total().of_setting(0, result.categories), result.categories)

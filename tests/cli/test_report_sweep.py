@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
 from panoptic_heuristic.ablation.sweep.run import SweepResult
 from panoptic_heuristic.fusion import Pipeline
+from tests.ablation.grids import claims_of, grid_of, limits_of
 from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep, small_store, swept
 
 DEFAULT = ["--default-stuff-area-thresh", "100"]
@@ -100,7 +100,7 @@ class TestOneSweep:
 
     def test_classes_under_the_default_and_the_best(self, report, folder):
         best = int(rows_of(report / "settings.csv")[0]["setting"])
-        default = GREEDY.settings.index(Setting(ClaimSetting("greedy", 0.5), 0.5, StuffLimit(100.0, 0.0)))
+        default = GREEDY.settings.index(Pipeline(stuff_area_thresh=100))
         result = SweepResult(folder / "r50")
         counts = result.total()
         names = [category.name for category in result.categories.values()]
@@ -155,7 +155,7 @@ def test_a_mixed_grid(main, folder, tmp_path):
 
 
 def test_a_default_that_is_the_best(main, folder, tmp_path):
-    pq = [(0.9, 0.9) if setting.pipeline() == Pipeline() else (0.1, 0.1) for setting in GREEDY.settings]
+    pq = [(0.9, 0.9) if setting == Pipeline() else (0.1, 0.1) for setting in GREEDY.settings]
     drawn_sweep(tmp_path / "sweep", GREEDY, pq)
     assert main([str(tmp_path / "sweep"), "--output", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.md").read_text()
@@ -186,7 +186,8 @@ class TestSeveralSweeps:
 
     def test_of_other_grids(self, main, folder, tmp_path, capsys):
         assert main([str(folder / "r50"), str(folder / "mixed"), "--output", str(tmp_path)]) == 2
-        assert "are sweeps of different grids (their claims differ)" in capsys.readouterr().err
+        told = "are sweeps of different grids (their claim, overlap_threshold, instances_score_thresh, "
+        assert told in capsys.readouterr().err
         assert not list(tmp_path.iterdir())
 
 
@@ -253,7 +254,7 @@ def test_an_unfinished_sweep(main, folder, tmp_path, capsys):
 
 @pytest.mark.parametrize("cutoffs, overlaps", [((0.5,), 1), ((0.3, 0.5), 1), ((0.5,), 3)])
 def test_grids_with_nearly_nothing_to_draw(main, folder, tmp_path, cutoffs, overlaps):
-    grid = Grid(GREEDY.claims[:overlaps], cutoffs, GREEDY.stuff_limits[:1])
+    grid = grid_of(claims_of(GREEDY)[:overlaps], cutoffs, limits_of(GREEDY)[:1])
     drawn_sweep(tmp_path / "sweep", grid, [(0.1, 0.2)] * len(grid), images=1)
     assert main([str(tmp_path / "sweep"), "--output", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "report.html").exists()

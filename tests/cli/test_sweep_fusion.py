@@ -158,7 +158,7 @@ def test_a_rule_that_needs_what_the_cache_lacks_is_one_sentence(arguments, main,
 
 
 def test_settings_that_need_pixels_are_announced(arguments, main, tmp_path, capsys):
-    (tmp_path / "rule.yaml").write_text("{CLAIM: [greedy], BORDER: {NAME: none}, ORDER: {NAME: calibrated}}")
+    (tmp_path / "rule.yaml").write_text("{VETO: semantic_veto, STUFF: {NAME: void, COUNTED: before}}")
     assert main(listed(arguments, grid=tmp_path / "rule.yaml", output=tmp_path / "out", shard="1/100")) == 0
     assert "1 of 1 settings have rules that need pixels" in capsys.readouterr().out
 

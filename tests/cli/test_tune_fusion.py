@@ -278,7 +278,7 @@ def test_unknown_agreement_is_needed_by_one_stage_only(main, scenes, tmp_path, c
     command = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1]), "--folds", "2",
                "--output", str(tmp_path / "out")]  # fmt: skip
     assert main(command) == 2
-    assert "image 2 agree with its instances, which the stage calibrated needs" in capsys.readouterr().err
+    assert "image 2 agree with its instances, which calibrated probabilities need" in capsys.readouterr().err
     assert main([*command, "--stages", "global", "per-class"]) == 0
 
 

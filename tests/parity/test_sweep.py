@@ -19,13 +19,13 @@ from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     BestStuff,
     Calibrated,
     ClassAware,
     DroppedToVoid,
+    Greedy,
     Nms,
     PerPixel,
     Pipeline,
@@ -35,8 +35,8 @@ from panoptic_heuristic.fusion import (
     SemanticVeto,
     fuse,
 )
-from panoptic_heuristic.fusion.stages import rule_name
 from panoptic_heuristic.quality import count_image
+from tests.ablation.grids import claims_of, grid_of, limits_of, scores_of
 from tests.ablation.random_images import (
     BEST_STUFF_FLOOR,
     CATEGORIES,
@@ -59,11 +59,11 @@ SETTINGS_OF_EACH = None if FULL else 12
 DEMO_CACHE = Path(os.environ.get("DEMO_CACHE", ROOT / "output" / "demo" / "cache"))
 DEMO_IMAGES = None if FULL else 3
 # 540 settings around those of configs/sweeps/shapes.yaml.
-DEMO_GRID = Grid(
-    (*(ClaimSetting("greedy", value) for value in (0.0, 0.2, 0.3, 0.5, 0.8)), ClaimSetting("per_pixel", None)),
+DEMO_GRID = grid_of(
+    (*(Greedy(value) for value in (0.0, 0.2, 0.3, 0.5, 0.8)), PerPixel()),
     (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.9),
-    (*(StuffLimit(float(value), 0.0) for value in (0, 35, 70, 140, 273, 546, 4096)),
-     StuffLimit(0.0, 1 / 75), StuffLimit(0.0, 0.05)),
+    (*((float(value), 0.0) for value in (0, 35, 70, 140, 273, 546, 4096)),
+     (0.0, 1 / 75), (0.0, 0.05)),
 )  # fmt: skip
 
 STAGES = {
@@ -124,7 +124,7 @@ def test_every_setting_counts_what_its_pixels_count():
         if SETTINGS_OF_EACH is not None:
             numbers = np.random.default_rng(seed).choice(numbers, size=min(SETTINGS_OF_EACH, len(grid)), replace=False)
         for number in numbers.tolist():
-            expected = counts_by_pixels(image, grid.settings[number].pipeline())
+            expected = counts_by_pixels(image, grid.settings[number])
             assert total.of_setting(number, CATEGORIES) == expected, (seed, grid.settings[number])
             for value in expected.values():
                 seen.update(tp=value.tp, fp=value.fp, fn=value.fn, settings=1)
@@ -138,7 +138,7 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
     store = open_store(DEMO_CACHE)
     manifest = store.cache.manifest
     categories, settings = manifest.categories, DEMO_GRID.settings
-    plan = SettingsPlan.of([setting.pipeline() for setting in settings], categories)
+    plan = SettingsPlan.of(settings, categories)
     compared = 0
     for image_id in store.image_ids[:DEMO_IMAGES]:
         total = SettingCounts.zeros(len(categories), len(settings))
@@ -148,7 +148,7 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
         predictions, (ids, segments) = store.cache.read(image_id), store.gt_of(image_id)
         instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
         for number, setting in enumerate(settings):
-            result = fuse(instances, semantics, categories, setting.pipeline())
+            result = fuse(instances, semantics, categories, setting)
             expected = count_image(ids, segments, result.panoptic_seg, result.segments_info, categories)
             assert total.of_setting(number, categories) == expected, (image_id, setting)
             compared += 1
@@ -157,7 +157,7 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
 
 def counted(image, grid):
     """What a sweep on regions counts."""
-    plan = SettingsPlan.of([setting.pipeline() for setting in grid.settings], CATEGORIES)
+    plan = SettingsPlan.of(grid.settings, CATEGORIES)
     regions = build_regions(
         image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments, with_best_stuff=plan.asks_best_stuff
     )
@@ -175,11 +175,11 @@ def test_every_setting_counts_what_its_pixels_count_after_other_stages(monkeypat
     for seed in range(IMAGES):
         image = with_measures(random_image(seed))
         plain = random_grid(seed, image, 500)
-        plain = dataclasses.replace(plain, cutoffs=(-2.0, *plain.cutoffs))
+        plain = grid_of(claims_of(plain), (-2.0, *scores_of(plain)), limits_of(plain))
         grid = dataclasses.replace(plain, base=base)
         if isinstance(base.suppress, SemanticGate) and image.predictions.semantics is None:
             if (image.predictions.scores >= -2).any():
-                for count in (counted, lambda image, grid: counts_by_pixels(image, grid.settings[0].pipeline())):
+                for count in (counted, lambda image, grid: counts_by_pixels(image, grid.settings[0])):
                     with pytest.raises(InputError, match="semantic_gate needs semantic labels"):
                         count(image, grid)
             continue
@@ -192,7 +192,7 @@ def compared(seed, image, grid, plain):
     """Compares some settings of a grid with their pixels; whether anything differs from another grid."""
     total = counted(image, grid)
     for number in np.random.default_rng(seed).permutation(len(grid))[: 20 if FULL else 6].tolist():
-        expected = counts_by_pixels(image, grid.settings[number].pipeline())
+        expected = counts_by_pixels(image, grid.settings[number])
         assert total.of_setting(number, CATEGORIES) == expected, (seed, grid.settings[number])
     before = counted(image, plain)
     return not (np.array_equal(total.iou_sum, before.iou_sum) and np.array_equal(total.fp, before.fp))
@@ -212,11 +212,13 @@ def test_every_setting_counts_what_its_pixels_count_by_other_rules(monkeypatch, 
             continue
         # Some overlaps are exactly those of two masks.
         overlaps = dict.fromkeys([0.0, 0.5, 1.0, *deciding_fractions(image, rng, 4)])
-        rules = ("greedy", rule_name("claim", base.claim))
-        claims = [tuple(ClaimSetting(rule, one) for one in overlaps) + plain.claims[-1:] for rule in rules]
-        plain = dataclasses.replace(plain, claims=claims[0])
-        grid = dataclasses.replace(plain, claims=claims[1], base=base)
-        assert all(is_exact_on_regions(pipeline, BEST_STUFF_FLOOR) for pipeline in grid.pipelines)
+        rules = Greedy(), base.claim
+        claims = [
+            (*(dataclasses.replace(rule, overlap_threshold=one) for one in overlaps), PerPixel()) for rule in rules
+        ]
+        scores, limits = scores_of(plain), limits_of(plain)
+        plain, grid = grid_of(claims[0], scores, limits), grid_of(claims[1], scores, limits, base)
+        assert all(is_exact_on_regions(pipeline, BEST_STUFF_FLOOR) for pipeline in grid.settings)
         differ += compared(seed, image, grid, plain)
     assert differ > IMAGES / 10
 

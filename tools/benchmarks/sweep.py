@@ -28,20 +28,25 @@ from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manife
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.axes import Axis
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.ablation.sweep.run import BUCKETS, SweepJob, SweepResult, run_sweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, read_panoptic_json
 from panoptic_heuristic.formats.workers import keep_freed_memory
+from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
 from panoptic_heuristic.testing.scenes import Scene, fingerprint, make_scene, write_ground_truth
 
 
-def _grid(overlap_thresholds: Sequence[float], cutoffs: Sequence[float], limits: Sequence[int]) -> Grid:
+def _grid(overlap_thresholds: Sequence[float], scores: Sequence[float], limits: Sequence[int]) -> Grid:
     return Grid(
-        tuple(ClaimSetting("greedy", value) for value in overlap_thresholds),
-        tuple(cutoffs),
-        tuple(StuffLimit(float(value), 0.0) for value in limits),
+        Pipeline(),
+        (
+            Axis.of("claim.overlap_threshold", overlap_thresholds),
+            Axis.of("instances_score_thresh", scores),
+            Axis.of("stuff_area_thresh", limits),
+        ),
     )
 
 
@@ -92,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
             for number, expected in one.expected.items():
                 found = one.swept.of_setting(number, scenes[0].categories)
                 if (difference := _difference(expected, found, scenes[0].categories)) is not None:
-                    print(f"the counts differ at {grid.settings[number].to_json()}: {difference}")
+                    print(f"the counts differ at {grid.row(number)}: {difference}")
                     return 1
             sizes = [_bytes(folder / "predictions" / name) / len(scenes) for name in ("predictions", "regions")]
     print(_table(measured, len(scenes)))
@@ -181,7 +186,7 @@ class Loop:
         self._evaluator = references.evaluator(name)
         references.metadata.remove(name)
 
-    def counts(self, setting: Setting) -> PQCounts:
+    def counts(self, setting: Pipeline) -> PQCounts:
         """What panopticapi counts under a setting of the greedy rule."""
         self._evaluator.reset()
         for image_id, (instances, semantic_labels) in enumerate(self._images):
@@ -189,7 +194,7 @@ class Loop:
                 instances,
                 semantic_labels,
                 setting.claim.overlap_threshold,
-                setting.stuff_limit.pixels,
+                setting.stuff_area_thresh,
                 setting.instances_score_thresh,
             )
             image = {"image_id": image_id, "file_name": f"{image_id}.jpg"}

@@ -1,4 +1,4 @@
-"""Which rule lost which segment: every error of a setting gets a cause, and each cause the PQ that fixing it brings.
+"""Tracing errors to rules: every error of a pipeline gets a cause, and each cause the PQ that fixing it brings.
 
 Segments are traced on regions, which know all that the rules see; errors near borders and the two
 heads' disagreements are counted pixel by pixel.
@@ -23,7 +23,6 @@ from panoptic_heuristic.ablation.attribution.oracles import ORACLES
 from panoptic_heuristic.ablation.attribution.pixel_errors import count_pixel_errors
 from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, places_of_categories
 from panoptic_heuristic.ablation.regions.store import RegionStore
-from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
@@ -33,6 +32,7 @@ from panoptic_heuristic.fusion import (
     Greedy,
     InstanceSet,
     PerPixel,
+    Pipeline,
     SemanticMap,
     fuse,
 )
@@ -41,7 +41,7 @@ from panoptic_heuristic.quality import PQCounts
 from panoptic_heuristic.quality.counts import add_into
 
 AS_IT_IS = "none"
-"""In place of an oracle: the counts of the setting itself."""
+"""In place of an oracle: the counts of the pipeline itself."""
 
 STUFF_PIXELS = ("gt", "right_labels", "lost_to_false_things", "lost_to_other_things")
 """Pixels of ground-truth stuff; of them those with the right label; of these those that things took, false or not."""
@@ -49,23 +49,24 @@ STUFF_PIXELS = ("gt", "right_labels", "lost_to_false_things", "lost_to_other_thi
 
 @dataclass(frozen=True)
 class AttributionJob:
-    """What to trace.
+    """A pipeline whose errors on a cache are to be traced.
 
     Attributes:
         store: predictions and ground truth.
-        setting: what fuses.
+        pipeline: what fuses.
 
     Raises:
-        InputError: the setting asks for instances that the cache lacks, or has rules that are not traced.
+        InputError: the pipeline asks for instances that the cache lacks, or has rules that are not traced.
     """
 
     store: RegionStore
-    setting: Setting
+    pipeline: Pipeline
 
     def __post_init__(self):
-        pipeline = self.setting.pipeline()
+        pipeline = self.pipeline
         if type(pipeline.claim) not in (Greedy, PerPixel):
-            raise InputError(f"errors of the claim rule {self.setting.claim.name} cannot be traced; use greedy")
+            name = rule_name("claim", pipeline.claim)
+            raise InputError(f"errors of the claim rule {name} cannot be traced; use greedy")
         for stage, rule in pipeline.rules.items():
             if stage != "claim" and rule != DEFAULT_PIPELINE.rules[stage]:
                 raise InputError(
@@ -74,10 +75,10 @@ class AttributionJob:
         if pipeline.thing_area_thresh > 0:
             area = f"thing_area_thresh {pipeline.thing_area_thresh:g}"
             raise InputError(f"errors are traced for things of any size, got {area}; leave it out")
-        floor, cutoff = self.store.cache.manifest.floors.instances_score_thresh, self.setting.instances_score_thresh
-        if cutoff < floor:
+        floor, lowest = self.store.cache.manifest.floors.instances_score_thresh, pipeline.lowest_score_thresh
+        if lowest < floor:
             raise InputError(
-                f"instances_score_thresh is {cutoff:g}, but {self.store.cache.folder} holds no instance with a score "
+                f"instances_score_thresh is {lowest:g}, but {self.store.cache.folder} holds no instance with a score "
                 f"below {floor:g}; choose a higher one, or make another cache"
             )
 
@@ -89,7 +90,7 @@ class AttributionJob:
 
 @dataclass(frozen=True, eq=False)
 class Tallies:
-    """What is counted of an image, or of all.
+    """The counts of an image, or of all.
 
     Attributes:
         counts: by :data:`AS_IT_IS` and by oracle.
@@ -110,7 +111,7 @@ class Tallies:
 
 @dataclass(frozen=True, eq=False)
 class ImageAttribution(Tallies):
-    """What became of one image.
+    """The errors and counts of one image.
 
     Attributes:
         image_id: the image.
@@ -125,7 +126,7 @@ class ImageAttribution(Tallies):
 
 @dataclass(frozen=True, eq=False)
 class Attribution(Tallies):
-    """What became of all images: sums, and the errors with their images.
+    """The errors and counts of all images: sums, and the errors with their images.
 
     Attributes:
         image_ids: the images, ascending.
@@ -202,7 +203,7 @@ def attribute_image(job: AttributionJob, image_id: int) -> ImageAttribution:
         # Several processes share the cores already.
         torch.set_num_threads(1)
     categories = job.categories
-    fused = fuse_regions(job.store.read(image_id), categories, job.setting.pipeline())
+    fused = fuse_regions(job.store.read(image_id), categories, job.pipeline)
     instances, semantics, result = fuse_cached(job, image_id)
     errors = (*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result)))
     maps = category_maps(*job.store.gt_of(image_id), result, semantics, categories)
@@ -221,7 +222,7 @@ def attribute_image(job: AttributionJob, image_id: int) -> ImageAttribution:
 
 
 def fuse_cached(job: AttributionJob, image_id: int) -> "tuple[InstanceSet, SemanticMap | None, FusionResult]":
-    """What the heads said about an image, and the fused map.
+    """The predictions of an image, and the fused map.
 
     Raises:
         InputError: the image is not in the cache, or its file is missing or damaged.
@@ -231,7 +232,7 @@ def fuse_cached(job: AttributionJob, image_id: int) -> "tuple[InstanceSet, Seman
         raise InputError(f"{job.store.cache.folder} holds no image {image_id}")
     predictions = job.store.cache.read(image_id)
     instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
-    return instances, semantics, fuse(instances, semantics, manifest.categories, job.setting.pipeline())
+    return instances, semantics, fuse(instances, semantics, manifest.categories, job.pipeline)
 
 
 def count_stuff_pixels(fused: FusedRegions) -> np.ndarray:
@@ -267,6 +268,6 @@ def segment_ids(fused: FusedRegions, result: FusionResult) -> List[int]:
 
 
 def _by_kind(category_ids: np.ndarray, categories: Categories) -> Tuple[int, int]:
-    """How many are things, and how many stuff."""
+    """The number of things, and that of stuff."""
     things = sum(categories[category_id].isthing for category_id in category_ids.tolist())
     return things, len(category_ids) - things

@@ -1,4 +1,4 @@
-"""Why predicted segments are false; the causes are those of :mod:`panoptic_heuristic.ablation.attribution.causes`."""
+"""The causes of false predicted segments; they are those of :mod:`panoptic_heuristic.ablation.attribution.causes`."""
 
 from fractions import Fraction
 from typing import List, NamedTuple, Optional, Sequence

@@ -14,6 +14,7 @@ from panoptic_heuristic.ablation.attribution.attribute import AS_IT_IS, STUFF_PI
 from panoptic_heuristic.ablation.attribution.category_maps import BAND_RATIO
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.oracles import TITLES
+from panoptic_heuristic.ablation.sweep.columns import row_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
@@ -40,7 +41,7 @@ def attribution_json(job: AttributionJob, total: Attribution) -> Dict[str, Any]:
         "predictions": dict(manifest.source),
         "floors": vars(manifest.floors).copy(),
         "fingerprint": total.fingerprint,
-        "setting": job.setting.to_json(),
+        "setting": row_of(job.pipeline),
         "categories": [
             {"id": one.id, "name": one.name, "isthing": int(one.isthing)} for one in categories.values()
         ],

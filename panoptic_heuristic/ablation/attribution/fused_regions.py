@@ -107,7 +107,7 @@ class FusedRegions:
         return taken
 
     def counts(self) -> PQCounts:
-        """What quality counts of the fused map."""
+        """The counts that quality has of the fused map."""
         return counts_of(self.segments.category_ids, self.outcomes, self.regions)
 
 
@@ -178,7 +178,7 @@ def counts_of(category_ids: np.ndarray, outcomes: Outcomes, regions: Regions) ->
 
 
 def _inverse(values: np.ndarray, length: int) -> np.ndarray:
-    """Where each number below ``length`` stands among values; negative values are left out."""
+    """The place of each number below ``length`` among values; negative values are left out."""
     places = np.full(length, NOBODY, dtype=np.int64)
     chosen = np.flatnonzero(values >= 0)
     places[values[chosen]] = chosen

@@ -1,4 +1,4 @@
-"""Why ground-truth segments were missed, by :mod:`panoptic_heuristic.ablation.attribution.causes`."""
+"""The causes of missed ground-truth segments, by :mod:`panoptic_heuristic.ablation.attribution.causes`."""
 
 from typing import List, Optional
 
@@ -35,21 +35,27 @@ def _missed_thing(fused: FusedRegions, place: int) -> SegmentError:
 
 
 def _fate(fused: FusedRegions, instance: int) -> "tuple[str, Optional[Counterpart]]":
-    """What became of an instance that would have matched, and who did it."""
+    """The fate of an instance that would have matched, and who is to blame."""
     if instance not in fused.ranked:
         return "score", None
     takers = fused.takers_before(instance)
-    overlap_threshold = fused.pipeline.value("claim.overlap_threshold")
     segment = int(fused.segment_of_instance[instance])
     if segment == NOBODY:
         claimed = takers.sum() / fused.regions.areas[instance]
-        rejected = overlap_threshold is not None and claimed > overlap_threshold
+        rejected = claimed > _overlap_threshold(fused, instance)
         return "overlap" if rejected else "covered", main_taker(fused, takers)
     other = int(fused.outcomes.gt[segment]) - 1
     if other != NOBODY:
         gt = fused.regions.gt
         return "used", Counterpart("gt", int(gt.ids[other]), int(gt.category_ids[other]))
     return "starved", main_taker(fused, takers)
+
+
+def _overlap_threshold(fused: FusedRegions, instance: int) -> float:
+    """The claimed fraction that an instance may have; 1 for a rule that rejects none."""
+    pipeline, category_id = fused.pipeline, int(fused.regions.category_ids[instance])
+    common, of_category = (pipeline.value(f"claim.overlap_threshold{end}") for end in ("", "_of"))
+    return 1.0 if common is None else of_category.get(category_id, common)
 
 
 def _thing(fused: FusedRegions, place: int, cause: str, instance: int, by: Optional[Counterpart]) -> SegmentError:
@@ -87,7 +93,7 @@ def _missed_stuff(fused: FusedRegions, place: int) -> SegmentError:
 
 
 def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Optional[Counterpart]]":
-    """Who or what took right labels from a segment."""
+    """The cause that took right labels from a segment, and who had most of them."""
     regions = fused.regions
     of_label = regions.semantic == fused.categories.place_of[category_id]
     takers = fused.takers(np.flatnonzero(of_label & (regions.gt_place == place + 1)))

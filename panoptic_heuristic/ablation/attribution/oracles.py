@@ -1,6 +1,6 @@
-"""What PQ would be if one thing were perfect, and all else as it is.
+"""PQ if one thing were perfect, and all else as it is.
 
-Each oracle knows the ground truth and changes one thing alone; the setting does the rest. "IoU" is
+Each oracle knows the ground truth and changes one thing alone; the pipeline does the rest. "IoU" is
 that of masks before fusing with ground-truth segments, as PQ has it; crowds are none. Only the
 instances that are in the cache can be used. An oracle may cost PQ: a segment of its right category
 that is a false positive there, say, or a better order in which another instance is rejected.

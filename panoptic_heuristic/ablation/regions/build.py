@@ -99,7 +99,7 @@ def build_regions(
 
 
 def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Where the runs of an (H, W) map start in column order, and their values."""
+    """The starts of the runs of an (H, W) map in column order, and their values."""
     columns = cv2.transpose(values.astype(np.int32, copy=False)).reshape(-1)
     starts = np.concatenate([[0], np.flatnonzero(columns[1:] != columns[:-1]) + 1])
     return starts, columns[starts]
@@ -108,7 +108,7 @@ def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
 def _semantic_runs(
     predictions: ImagePredictions, place_of_label: np.ndarray, categories: Categories
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the semantic runs start, and of each the places of its category and of its best stuff."""
+    """The starts of the semantic runs, and of each the places of its category and of its best stuff."""
     runs = predictions.semantics
     if runs is None:
         return np.zeros(1, np.int64), *np.full((2, 1), NO_CATEGORY)

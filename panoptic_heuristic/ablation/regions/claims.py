@@ -19,7 +19,7 @@ from panoptic_heuristic.fusion.claim import ClaimRule
 
 @dataclass(frozen=True, eq=False)
 class RegionClaims:
-    """Who took which region.
+    """The outcomes of a claim: an owner of each region.
 
     Attributes:
         ranked: (M,) int64, instances, best first.
@@ -52,14 +52,14 @@ class RegionClaims:
 
 
 def claims_on_regions(rule: ClaimRule) -> bool:
-    """Whether a claim rule sees nothing of pixels but their regions."""
+    """True if a claim rule sees nothing of pixels but their regions."""
     if type(rule) is Reclaim:
         return rule.on_top != "mean_probability"
     return type(rule) in (Greedy, PerPixel, ClassAware)
 
 
 def claims_are_prefixes(rule: ClaimRule) -> bool:
-    """Whether what an instance gets is up to the better-ranked ones alone."""
+    """True if the pixels that an instance gets are up to the better-ranked ones alone."""
     return type(rule) is not Reclaim
 
 
@@ -70,7 +70,7 @@ def claim_regions(
     overlap_thresholds: np.ndarray,
     takes_part: Optional[np.ndarray] = None,
 ) -> RegionClaims:
-    """What a claim rule does, region by region.
+    """Claims region by region.
 
     Args:
         rule: one for which :func:`claims_on_regions` holds. Its own overlap threshold does not

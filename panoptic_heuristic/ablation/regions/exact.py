@@ -1,4 +1,4 @@
-"""Which pipelines see nothing of pixels but their regions."""
+"""The pipelines that see nothing of pixels but their regions."""
 
 from typing import Optional
 

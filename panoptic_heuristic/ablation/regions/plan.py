@@ -147,5 +147,5 @@ def _stuff_within(candidates: Candidates, limits: np.ndarray, at: np.ndarray) ->
 
 
 def _cells(counts: ImageCounts, places: np.ndarray, columns: np.ndarray) -> tuple:
-    """Where the counts of some categories and pipelines stand."""
+    """The index of the counts of some categories and pipelines."""
     return slice(None), np.searchsorted(counts.places, places)[:, None], columns

@@ -20,7 +20,7 @@ from panoptic_heuristic.fusion.rules.suppress_nms import box_ious
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Who claims.
+    """The instances that claim, in their order.
 
     Attributes:
         regions: with the masks that claim.

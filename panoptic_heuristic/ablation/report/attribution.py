@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Mapping
 
 from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import count, describe, measure, plural, signed
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.columns import ALWAYS
 from panoptic_heuristic.ablation.sweep.run import SweepResult
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
@@ -46,12 +46,7 @@ def attribution_blocks(path: PathLike, sweep: SweepResult) -> List[Block]:
 
 def _blocks(data: Mapping[str, Any]) -> List[Block]:
     name_of = {category["id"]: category["name"] for category in data["categories"]}
-    values = data["setting"]
-    setting = Setting(
-        ClaimSetting(values["claim"], values["overlap_threshold"]),
-        values["instances_score_thresh"],
-        StuffLimit(values["stuff_area_thresh"], values["stuff_area_fraction"]),
-    )
+    setting = {name: data["setting"][name] for name in ALWAYS}
     blocks: List[Block] = [
         Heading("Where errors come from"),
         Text(

@@ -14,9 +14,8 @@ from panoptic_heuristic.ablation.regions.regions import GtSegments
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.grid import Setting
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.fusion import Pipeline, fuse
 from panoptic_heuristic.quality import count_image
 from panoptic_heuristic.quality.matching import match_image
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, draw_panels
@@ -48,7 +47,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Change:
-    """What two settings make of one image.
+    """The scores of one image under two settings.
 
     Attributes:
         image_id: the image.
@@ -81,8 +80,8 @@ class Pair:
         counted: the counts of both over all images, in this order, as the sweep has them.
     """
 
-    default: Setting
-    best: Setting
+    default: Pipeline
+    best: Pipeline
     counted: SettingCounts
 
 
@@ -131,8 +130,8 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     gt = SegmentMap(ids, segments)
     photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape, "the cache")
     maps, pictures = [gt], []
-    for setting in (pair.default, pair.best):
-        prediction = SegmentMap(*_fused(store, change.image_id, setting))
+    for pipeline in (pair.default, pair.best):
+        prediction = SegmentMap(*_fused(store, change.image_id, pipeline))
         matching = match_image(ids, segments, prediction.ids, prediction.segments_info, categories)
         drawn, titles = draw_panels(
             gt, categories, side=_SIDE, photo=photo, prediction=prediction, matching=matching
@@ -150,28 +149,27 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
 def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
     """The counts of one image under both settings."""
     settings = (pair.default, pair.best)
-    pipelines = [setting.pipeline() for setting in settings]
     manifest = store.cache.manifest
     categories = manifest.categories
     total = SettingCounts.zeros(len(categories), len(settings))
-    if all(is_exact_on_regions(pipeline, manifest.floors.stuff_probability) for pipeline in pipelines):
-        plan = SettingsPlan.of(pipelines, categories)
+    if all(is_exact_on_regions(pipeline, manifest.floors.stuff_probability) for pipeline in settings):
+        plan = SettingsPlan.of(settings, categories)
         regions = store.read(image_id, with_best_stuff=plan.asks_best_stuff)
         total.add_gt(regions.gt, categories)
         total.add_image(plan.count(regions))
         return total
     ids, segments = store.gt_of(image_id)
     total.add_gt(GtSegments.of_segments(segments), categories)
-    for number, setting in enumerate(settings):
-        counts = count_image(ids, segments, *_fused(store, image_id, setting), categories)
+    for number, pipeline in enumerate(settings):
+        counts = count_image(ids, segments, *_fused(store, image_id, pipeline), categories)
         total.add_to_setting(number, counts, categories)
     return total
 
 
-def _fused(store: RegionStore, image_id: int, setting: Setting) -> tuple:
+def _fused(store: RegionStore, image_id: int, pipeline: Pipeline) -> tuple:
     """The map, (H, W) ids, and its segments."""
     manifest = store.cache.manifest
-    predictions, pipeline = store.cache.read(image_id), setting.pipeline()
+    predictions = store.cache.read(image_id)
     semantics = manifest.semantics_of(predictions, pipeline)
     result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
     return result.panoptic_seg, result.segments_info

@@ -16,7 +16,9 @@ from panoptic_heuristic.ablation.report.slices import Axis
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, describe, measure, setting_columns, signed
 from panoptic_heuristic.ablation.resampling import Resampled
+from panoptic_heuristic.ablation.sweep.columns import columns_of, row_of
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import Pipeline
 
 _LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
@@ -44,12 +46,21 @@ def check_same_grid(sweeps: Sequence[ReportedSweep]) -> None:
     """
     first, *others = sweeps
     for other in others:
-        for name in ("claims", "cutoffs", "stuff_limits"):
-            if getattr(first.result.grid, name) != getattr(other.result.grid, name):
-                raise InputError(
-                    f"{first.result.folder} and {other.result.folder} are sweeps of different grids (their {name} "
-                    "differ), so their settings cannot be compared; sweep both with one grid, or report them apart"
-                )
+        if first.result.grid.settings != other.result.grid.settings:
+            names = _differing(first.result.grid.settings, other.result.grid.settings)
+            raise InputError(
+                f"{first.result.folder} and {other.result.folder} are sweeps of different grids (their "
+                f"{', '.join(names)} differ), so their settings cannot be compared; sweep both with one grid, or "
+                "report them apart"
+            )
+
+
+def _differing(first: Sequence[Pipeline], other: Sequence[Pipeline]) -> List[str]:
+    """The columns of two grids' settings that have other values."""
+    columns = columns_of((*first, *other))
+    rows = [[row_of(pipeline, columns) for pipeline in settings] for settings in (first, other)]
+    values = [{name: {str(row[name]) for row in one} for name in columns} for one in rows]
+    return [name for name in columns if values[0][name] != values[1][name]] or ["settings"]
 
 
 def setting_for_all(sweeps: Sequence[ReportedSweep]) -> int:
@@ -75,7 +86,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def largest_loss(compared: Compared) -> float:
-    """What the best setting of one sweep costs another at most, in PQ."""
+    """The most that the best setting of one sweep costs another, in PQ."""
     return max(
         other.pq(other.best) - other.pq(sweep.best) for sweep in compared.sweeps for other in compared.sweeps
     )
@@ -223,10 +234,10 @@ def summary(compared: Compared) -> str:
         f"{sweep.name} PQ {measure(sweep.pq(sweep.best), 1)} (default {measure(sweep.pq(sweep.default), 1)})"
         for sweep in compared.sweeps
     )
-    settings = compared.sweeps[0].result.grid.settings
+    grid = compared.sweeps[0].result.grid
     return (
-        f"Best of {len(settings):,} settings: {each}. The best setting of one sweep costs another at most "
-        f"{measure(largest_loss(compared), 1)} PQ against its own best; {describe(settings[compared.for_all])} costs "
+        f"Best of {len(grid):,} settings: {each}. The best setting of one sweep costs another at most "
+        f"{measure(largest_loss(compared), 1)} PQ against its own best; {describe(grid.row(compared.for_all))} costs "
         f"none of them more than {measure(_loss_of(compared, compared.for_all), 1)}."
     )
 

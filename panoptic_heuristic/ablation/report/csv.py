@@ -11,7 +11,7 @@ from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 
 def write_settings(path: Path, sweeps: Sequence[ReportedSweep]) -> None:
     """Writes all settings of each sweep, best first, with PQ, SQ and RQ in percent."""
-    thresholds = list(sweeps[0].result.grid.settings[0].to_json())
+    thresholds = list(sweeps[0].result.grid.columns)
     header = ["sweep", "rank", "setting", *thresholds, *sweeps[0].columns]
     rows = (row for sweep in sweeps for row in _settings(sweep))
     write_csv(path, [header, *readable_rows(rows)])
@@ -27,10 +27,10 @@ def write_classes(path: Path, sweeps: Sequence[ReportedSweep]) -> None:
 
 
 def _settings(sweep: ReportedSweep) -> Iterator[List[Any]]:
-    settings = sweep.result.grid.settings
+    grid = sweep.result.grid
     for rank, number in enumerate(sweep.order.tolist(), start=1):
         qualities = [float(column[number]) for column in sweep.columns.values()]
-        yield [sweep.name, rank, number, *settings[number].to_json().values(), *qualities]
+        yield [sweep.name, rank, number, *grid.row(number).values(), *qualities]
 
 
 def _classes(sweep: ReportedSweep) -> Iterator[List[Any]]:

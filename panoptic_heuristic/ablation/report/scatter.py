@@ -1,5 +1,7 @@
 """Scatter: PQ of things against PQ of stuff, of every setting."""
 
+from typing import Dict, List
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,6 +19,7 @@ from panoptic_heuristic.ablation.report.plots import (
     to_png,
 )
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
+from panoptic_heuristic.fusion.stages import rule_name
 
 _MARGIN, _LEAST_SIDE = 0.12, 0.3
 
@@ -72,13 +75,11 @@ def _draw_points(axes: Axes, sweep: ReportedSweep, front: np.ndarray) -> None:
     axes.set_ylabel("PQ of stuff (percent)")
 
 
-def _settings_by_rule(sweep: ReportedSweep) -> dict:
-    grid = sweep.result.grid
-    of_claim = np.arange(len(grid)).reshape(len(grid.claims), -1)
-    rules = dict.fromkeys(claim.name for claim in grid.claims)
-    return {
-        rule: of_claim[[claim.name == rule for claim in grid.claims]].ravel() for rule in rules
-    }
+def _settings_by_rule(sweep: ReportedSweep) -> Dict[str, List[int]]:
+    settings_of: Dict[str, List[int]] = {}
+    for number, pipeline in enumerate(sweep.result.grid.settings):
+        settings_of.setdefault(rule_name("claim", pipeline.claim), []).append(number)
+    return settings_of
 
 
 def _rule_handles(sweep: ReportedSweep) -> list:

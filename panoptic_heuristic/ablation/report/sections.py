@@ -1,6 +1,6 @@
 """The parts of a report that are about one sweep."""
 
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.ablation.report.document import (
     Block,
@@ -26,18 +26,19 @@ from panoptic_heuristic.ablation.report.words import (
     threshold,
 )
 from panoptic_heuristic.ablation.resampling import Resampled
+from panoptic_heuristic.ablation.sweep.columns import row_of
 
 
 def summary(sweep: ReportedSweep, resampled: Optional[Resampled]) -> str:
     """The result in a sentence."""
-    settings = sweep.result.grid.settings
-    best = f"Best of {plural(len(settings), 'setting')}: PQ {measure(sweep.pq(sweep.best), 1)}"
+    grid = sweep.result.grid
+    best = f"Best of {plural(len(grid), 'setting')}: PQ {measure(sweep.pq(sweep.best), 1)}"
     if sweep.best == sweep.default:
-        return f"{best}, which the default has already ({describe(settings[sweep.best])})."
+        return f"{best}, which the default has already ({describe(grid.row(sweep.best))})."
     bounds = None if resampled is None else resampled.difference(sweep.best, sweep.default)
     gain = " ".join(filter(None, (signed(sweep.gain(), 1), between(bounds, 1))))
     return (
-        f"{best} with {describe(settings[sweep.best])}; default {measure(sweep.pq(sweep.default), 1)}, so {gain}"
+        f"{best} with {describe(grid.row(sweep.best))}; default {measure(sweep.pq(sweep.default), 1)}, so {gain}"
         f"{' (95 % interval)' if bounds else ''}."
     )
 
@@ -50,15 +51,15 @@ def overview(sweep: ReportedSweep, resampled: Optional[Resampled], held_out: Opt
         resampled: its settings resampled; None if there are too few images.
         held_out: the gain on images that were not tuned on, if it is known.
     """
-    settings = sweep.result.grid.settings
+    grid = sweep.result.grid
     bounds = None if resampled is None else resampled.difference(sweep.best, sweep.default)
     how_sure = f"95 % interval {between(bounds)}" if bounds else "no interval: too few images to draw from"
     facts = [
-        Fact("PQ of the best setting", measure(sweep.pq(sweep.best)), describe(settings[sweep.best])),
-        Fact("PQ of the default", measure(sweep.pq(sweep.default)), describe(settings[sweep.default])),
+        Fact("PQ of the best setting", measure(sweep.pq(sweep.best)), describe(grid.row(sweep.best))),
+        Fact("PQ of the default", measure(sweep.pq(sweep.default)), describe(grid.row(sweep.default))),
         Fact("Gain", signed(sweep.gain()), how_sure),
         *([] if held_out is None else [held_out]),
-        Fact("Counted", count(len(settings)), f"settings on {plural(sweep.counts.images, 'image')}"),
+        Fact("Counted", count(len(grid)), f"settings on {plural(sweep.counts.images, 'image')}"),
     ]
     blocks: List[Block] = [Facts(tuple(facts))]
     where = "the held-out gain is that on images that were not tuned on"
@@ -74,8 +75,8 @@ def overview(sweep: ReportedSweep, resampled: Optional[Resampled], held_out: Opt
     if not sweep.has_default:
         blocks.append(
             Text(
-                f"The grid does not hold the default that was asked for ({describe(sweep.wanted)}). "
-                f"The setting nearest to it stands for it: {describe(settings[sweep.default])}."
+                f"The grid does not hold the default that was asked for ({describe(row_of(sweep.wanted))}). "
+                f"The setting nearest to it stands for it: {describe(grid.row(sweep.default))}."
             )
         )
     return blocks
@@ -111,21 +112,22 @@ def best_settings(sweep: ReportedSweep, resampled: Optional[Resampled], level: i
 
 
 def provenance(sweep: ReportedSweep, level: int) -> List[Block]:
-    """What was swept."""
+    """The data set, the settings and the predictions that were swept."""
     manifest, grid = sweep.result.manifest, sweep.result.grid
-    overlaps = [claim.overlap_threshold for claim in grid.claims if claim.overlap_threshold is not None]
-    pixels = [limit.pixels for limit in grid.stuff_limits if not limit.fraction]
-    fractions = [limit.fraction for limit in grid.stuff_limits if limit.fraction]
+    limits = [(pipeline.stuff_area_thresh, pipeline.stuff_area_fraction) for pipeline in grid.settings]
+    swept = {
+        "instances_score_thresh": {pipeline.instances_score_thresh for pipeline in grid.settings},
+        "overlap_threshold": {pipeline.value("claim.overlap_threshold") for pipeline in grid.settings} - {None},
+        "stuff_area_thresh": {pixels for pixels, fraction in limits if not fraction},
+        "stuff_area_fraction": {fraction for _, fraction in limits if fraction},
+    }
     facts = [
         ("data set", str(manifest["dataset_name"])),
         ("images", count(sweep.counts.images)),
         ("settings", count(len(grid))),
         ("claim", claim_rules(grid)),
         ("other rules", other_rules(grid)),
-        ("instances_score_thresh", _values(grid.cutoffs)),
-        ("overlap_threshold", _values(overlaps)),
-        ("stuff_area_thresh", _values(pixels)),
-        ("stuff_area_fraction", _values(fractions)),
+        *((name, _values(values)) for name, values in swept.items()),
         ("lowest score kept", threshold(manifest["floors"]["instances_score_thresh"])),
     ]
     made_from = tuple(Row((key, str(value))) for key, value in sorted(_flat(manifest["predictions"])))
@@ -144,7 +146,7 @@ def _mark(sweep: ReportedSweep, number: int) -> str:
     return "best" if number == sweep.best else "default" if number == sweep.default else ""
 
 
-def _values(values: Sequence[float]) -> str:
+def _values(values: Collection[float]) -> str:
     ordered = sorted(values)
     if len(ordered) <= 12:
         return ", ".join(map(threshold, ordered))

@@ -6,11 +6,13 @@ a number.
 """
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.sweep.grid import Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.columns import flat_values, row_of
+from panoptic_heuristic.ablation.sweep.grid import Grid
+from panoptic_heuristic.fusion import Pipeline
 
 SCORE, OVERLAP, PIXELS, FRACTION = (
     "instances_score_thresh",
@@ -38,10 +40,10 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Settings of one rule and one kind of stuff limit: all combinations of three thresholds.
+    """Settings of the same rules and one kind of stuff limit: all combinations of three thresholds.
 
     Attributes:
-        rule: the claim rule's name.
+        rule: the claim rule's name, and the values of other stages in which families differ.
         axes: score, overlap and stuff limit.
         numbers: (score, overlap, stuff limit) of ints: the number of each setting in the grid.
     """
@@ -56,7 +58,7 @@ class Family:
         return tuple(place for place, axis in enumerate(self.axes) if len(axis.values) > 1)
 
     def place_of(self, number: int) -> Tuple[int, int, int]:
-        """Where on the axes a setting of the family lies."""
+        """The place of a setting of the family on the axes."""
         return tuple(int(place) for place in np.argwhere(self.numbers == number)[0])
 
     def best(self, pq: np.ndarray) -> int:
@@ -78,27 +80,50 @@ class Family:
 
 
 def families_of(grid: Grid) -> Tuple[Family, ...]:
-    """Cuts a grid into families, in the grid's order. Limits in pixels and fractions at once are in none."""
+    """Cuts a grid into families, in the grid's order.
+
+    Limits in pixels and fractions at once are in none, and neither are settings of which some
+    combination of thresholds is missing.
+    """
+    told = [path for column, path in grid.columns.items() if column not in (*UNITS, "claim")]
+    numbers_of: Dict[str, List[int]] = {}
+    for number, pipeline in enumerate(grid.settings):
+        numbers_of.setdefault(_rule(pipeline, told), []).append(number)
     families = []
-    for rule in dict.fromkeys(claim.name for claim in grid.claims):
-        claims = {claim.overlap_threshold: place for place, claim in enumerate(grid.claims) if claim.name == rule}
-        for kind, limits in _limits_by_kind(grid.stuff_limits).items():
-            cutoffs = {value: place for place, value in enumerate(grid.cutoffs)}
-            axes, places = zip(*map(_ascending, (SCORE, OVERLAP, kind), (cutoffs, claims, limits)), strict=True)
-            _, cutoff_count, limit_count = grid.shape
-            cutoff, claim, limit = np.ix_(*places)
-            families.append(Family(rule, axes, (claim * cutoff_count + cutoff) * limit_count + limit))
+    for rule, numbers in numbers_of.items():
+        places = {number: _thresholds(grid.settings[number]) for number in numbers}
+        for kind in _kinds_of_limits(list(places.values())):
+            family = _family(rule, kind, places)
+            if family is not None:
+                families.append(family)
     return tuple(families)
 
 
-def _ascending(name: str, place_of: Dict[Optional[float], int]) -> Tuple[Axis, List[int]]:
-    values = sorted(place_of)
-    return Axis(name, tuple(values)), [place_of[value] for value in values]
+def _rule(pipeline: Pipeline, told: Sequence[str]) -> str:
+    """The claim rule of a setting, and all else that is no threshold and not shared by all settings."""
+    values = flat_values(pipeline)
+    return ", ".join([values["claim"], *(f"{path} {values[path]}" for path in told if path in values)])
 
 
-def _limits_by_kind(limits: Tuple[StuffLimit, ...]) -> Dict[str, Dict[float, int]]:
-    """Of each kind the places of its values. No limit at all is of both kinds, but makes none alone."""
-    pixels = {limit.pixels: place for place, limit in enumerate(limits) if not limit.fraction}
-    fractions = {limit.fraction: place for place, limit in enumerate(limits) if not limit.pixels}
-    kinds = {kind: values for kind, values in ((PIXELS, pixels), (FRACTION, fractions)) if any(values)}
-    return kinds or ({PIXELS: pixels} if pixels else {})
+def _thresholds(pipeline: Pipeline) -> Dict[str, Optional[float]]:
+    return {name: row for name, row in row_of(pipeline).items() if name in UNITS}
+
+
+def _family(rule: str, kind: str, places: Dict[int, Dict[str, Optional[float]]]) -> Optional[Family]:
+    """The settings without a limit of the other kind; None if they are not all combinations."""
+    other = {PIXELS: FRACTION, FRACTION: PIXELS}[kind]
+    own = {number: values for number, values in places.items() if not values[other]}
+    values_of = {name: {values[name] for values in own.values()} for name in (SCORE, OVERLAP, kind)}
+    axes = tuple(Axis(name, tuple(sorted(values))) for name, values in values_of.items())
+    numbers = np.full([len(axis.values) for axis in axes], -1)
+    for number, values in own.items():
+        numbers[tuple(axis.values.index(values[axis.name]) for axis in axes)] = number
+    return None if (numbers < 0).any() else Family(rule, axes, numbers)
+
+
+def _kinds_of_limits(thresholds: Sequence[Dict[str, Optional[float]]]) -> List[str]:
+    """The kinds of limits that are there. No limit at all is of both kinds, but makes none alone."""
+    pixels = {values[PIXELS] for values in thresholds if not values[FRACTION]}
+    fractions = {values[FRACTION] for values in thresholds if not values[PIXELS]}
+    kinds = [kind for kind, values in ((PIXELS, pixels), (FRACTION, fractions)) if any(values)]
+    return kinds or ([PIXELS] if pixels else [])

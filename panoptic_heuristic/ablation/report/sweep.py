@@ -1,4 +1,4 @@
-"""What a report needs to know of a sweep: its best setting, the default, and how sure the gain is."""
+"""A sweep as it is reported: its best setting, the default, and how sure the gain is."""
 
 from dataclasses import dataclass
 from typing import Dict, Iterable, Optional, Tuple
@@ -8,10 +8,11 @@ import numpy as np
 from panoptic_heuristic.ablation.report.slices import Family, families_of
 from panoptic_heuristic.ablation.resampling import Resampled, resample
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.ablation.sweep.run import SweepResult
 from panoptic_heuristic.ablation.sweep.tables import quality_columns, ranking
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import Greedy, Pipeline
 
 GROUPS = ("all", "things", "stuff")
 SHOWN = 10
@@ -22,7 +23,7 @@ _COCO_IMAGE = 640 * 480
 
 @dataclass(frozen=True)
 class Default:
-    """What the best setting is compared with.
+    """The thresholds that the best setting is compared with.
 
     Attributes:
         instances_score_thresh, overlap_threshold, stuff_area_thresh: Detectron2's are 0.5, 0.5 and 4096.
@@ -37,34 +38,44 @@ class Default:
         """The stuff limit for grids that have none in pixels: its share of an image of COCO's usual size."""
         return self.stuff_area_thresh / _COCO_IMAGE
 
-    def setting(self, grid: Grid) -> Setting:
-        """The default as one setting, its stuff limit of the kind that the grid has."""
-        limit = StuffLimit(float(self.stuff_area_thresh), 0.0)
+    def setting(self, grid: Grid) -> Pipeline:
+        """The default as a setting, its stuff limit of the kind that the grid has."""
+        pixels, fraction = float(self.stuff_area_thresh), 0.0
         if _has_fractions_only(grid):
-            limit = StuffLimit(0.0, self.stuff_area_fraction)
-        return Setting(ClaimSetting("greedy", self.overlap_threshold), self.instances_score_thresh, limit)
+            pixels, fraction = 0.0, self.stuff_area_fraction
+        return Pipeline(
+            Greedy(self.overlap_threshold),
+            self.instances_score_thresh,
+            stuff_area_thresh=pixels,
+            stuff_area_fraction=fraction,
+        )
 
     def nearest(self, grid: Grid) -> int:
-        """The number of the setting nearest to it, threshold by threshold; of two as near, the first in the grid.
+        """The number of the setting nearest to it, rules first and then threshold by threshold.
 
-        A grid without the greedy rule has its first rule in its place.
+        Of two as near it is the first in the grid. A grid without the greedy rule has its first rule in its place.
         """
         wanted = self.setting(grid)
-        rule = "greedy" if any(claim.name == "greedy" for claim in grid.claims) else grid.claims[0].name
+        claims = [type(pipeline.claim) for pipeline in grid.settings]
+        claim = Greedy if Greedy in claims else claims[0]
+        kind, other = "stuff_area_thresh", "stuff_area_fraction"
+        if wanted.stuff_area_fraction:
+            kind, other = other, kind
 
-        def claim_distance(claim: ClaimSetting) -> Tuple[bool, float]:
-            overlap = claim.overlap_threshold
-            return claim.name != rule, 0.0 if overlap is None else abs(overlap - self.overlap_threshold)
+        def distance(pipeline: Pipeline) -> Tuple[float, ...]:
+            others = sum(pipeline.rules[stage] != rule for stage, rule in wanted.rules.items() if stage != "claim")
+            overlap = pipeline.value("claim.overlap_threshold")
+            return (
+                type(pipeline.claim) is not claim,
+                others,
+                pipeline.thing_area_thresh,
+                0.0 if overlap is None else abs(overlap - self.overlap_threshold),
+                abs(pipeline.instances_score_thresh - wanted.instances_score_thresh),
+                pipeline.value(other),
+                abs(pipeline.value(kind) - wanted.value(kind)),
+            )
 
-        def limit_distance(limit: StuffLimit) -> Tuple[float, float]:
-            if wanted.stuff_limit.fraction:
-                return limit.pixels, abs(limit.fraction - wanted.stuff_limit.fraction)
-            return limit.fraction, abs(limit.pixels - wanted.stuff_limit.pixels)
-
-        cutoffs = [abs(cutoff - wanted.instances_score_thresh) for cutoff in grid.cutoffs]
-        claim = _first_least(map(claim_distance, grid.claims))
-        limit = _first_least(map(limit_distance, grid.stuff_limits))
-        return int(np.ravel_multi_index((claim, _first_least(cutoffs), limit), grid.shape))
+        return min(range(len(grid)), key=lambda number: distance(grid.settings[number]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +99,7 @@ class ReportedSweep:
     columns: Dict[str, np.ndarray]
     order: np.ndarray
     families: Tuple[Family, ...]
-    wanted: Setting
+    wanted: Pipeline
     default: int
 
     @classmethod
@@ -114,7 +125,7 @@ class ReportedSweep:
 
     @property
     def has_default(self) -> bool:
-        """Whether the grid holds the default that was asked for."""
+        """True if the grid holds the default that was asked for."""
         return self.result.grid.settings[self.default] == self.wanted
 
     def pq(self, setting: int, group: str = "all") -> float:
@@ -130,7 +141,7 @@ class ReportedSweep:
         return int(np.flatnonzero(self.order == setting)[0]) + 1
 
     def occurs(self, group: str) -> bool:
-        """Whether any setting has a PQ of a group."""
+        """True if any setting has a PQ of a group."""
         return not np.isnan(self.columns[f"pq_{group}"]).all()
 
     def resampled(self, more: Iterable[int] = ()) -> Optional[Resampled]:
@@ -147,13 +158,6 @@ class ReportedSweep:
         )
 
 
-def _first_least(distances: Iterable) -> int:
-    distances = list(distances)
-    return distances.index(min(distances))
-
-
 def _has_fractions_only(grid: Grid) -> bool:
-    limits = grid.stuff_limits
-    return any(limit.fraction for limit in limits) and not any(
-        limit.pixels and not limit.fraction for limit in limits
-    )
+    limits = {(pipeline.stuff_area_thresh, pipeline.stuff_area_fraction) for pipeline in grid.settings}
+    return any(fraction for _, fraction in limits) and not any(pixels and not fraction for pixels, fraction in limits)

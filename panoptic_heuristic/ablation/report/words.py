@@ -1,9 +1,9 @@
 """Numbers and settings as a report spells them."""
 
 import math
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation.sweep.grid import Grid, Setting
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE
 from panoptic_heuristic.fusion.stages import rule_to_mapping
 
@@ -52,36 +52,44 @@ def threshold(value: Optional[float]) -> str:
     return f"{value:.10g}" if value >= 1 else f"{value:.3g}"
 
 
-def describe(setting: Setting) -> str:
-    """A setting in words; a stuff limit of nothing goes unsaid beside one of the other kind."""
-    values = setting.to_json()
+def describe(values: Mapping[str, Any]) -> str:
+    """A setting in words; a stuff limit of nothing goes unsaid beside one of the other kind.
+
+    Args:
+        values: by column, see :meth:`panoptic_heuristic.ablation.sweep.grid.Grid.row`.
+    """
+    values = dict(values)
+    left_out = "stuff_area_fraction"
+    if values["stuff_area_fraction"]:
+        left_out = None if values["stuff_area_thresh"] else "stuff_area_thresh"
     parts = [values.pop("claim")]
-    if setting.stuff_limit.fraction:
-        parts_left_out = () if setting.stuff_limit.pixels else ("stuff_area_thresh",)
-    else:
-        parts_left_out = ("stuff_area_fraction",)
-    for name in ("instances_score_thresh", "overlap_threshold", "stuff_area_thresh", "stuff_area_fraction"):
-        if values[name] is not None and name not in parts_left_out:
-            parts.append(f"{name} {threshold(values[name])}")
+    first = ("instances_score_thresh", "overlap_threshold", "stuff_area_thresh", "stuff_area_fraction")
+    for name in dict.fromkeys((*first, *values)):
+        if values[name] is not None and name != left_out:
+            parts.append(f"{name} {_told(values[name])}")
     return ", ".join(parts)
 
 
 def claim_rules(grid: Grid) -> str:
     """The claim rules of a grid with their parameters, without the overlap threshold."""
-    return ", ".join(dict.fromkeys(_rule("claim", pipeline.claim) for pipeline in grid.pipelines))
+    return ", ".join(_rules(grid, "claim"))
 
 
 def other_rules(grid: Grid) -> str:
-    """What the settings of a grid share of rules that are not Detectron2's; empty if there are none."""
-    default, base = DEFAULT_PIPELINE.rules, grid.base
-    parts = [
-        f"{stage} {_rule(stage, rule)}"
-        for stage, rule in base.rules.items()
-        if stage != "claim" and rule != default[stage]
-    ]
-    if base.thing_area_thresh > 0:
-        parts.append(f"thing_area_thresh {threshold(base.thing_area_thresh)}")
+    """The rules of a grid that are not Detectron2's, all of a stage that has one; empty if there are none."""
+    parts = []
+    for stage, default in DEFAULT_PIPELINE.rules.items():
+        rules = _rules(grid, stage)
+        if stage != "claim" and rules != [_rule(stage, default)]:
+            parts.append(f"{stage} {' or '.join(rules)}")
+    areas = sorted({pipeline.thing_area_thresh for pipeline in grid.settings})
+    if areas != [0]:
+        parts.append(f"thing_area_thresh {' or '.join(map(threshold, areas))}")
     return ", ".join(parts)
+
+
+def _rules(grid: Grid, stage: str) -> List[str]:
+    return list(dict.fromkeys(_rule(stage, getattr(pipeline, stage)) for pipeline in grid.settings))
 
 
 def _rule(stage: str, rule: Any) -> str:
@@ -90,23 +98,21 @@ def _rule(stage: str, rule: Any) -> str:
     return f"{name[1]} ({', '.join(told)})" if told else name[1]
 
 
+def _told(value: Any) -> str:
+    """A value of a table; a dash where there is none."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return threshold(value) if value is None or is_number else str(value)
+
+
 def setting_columns(grid: Grid, settings: Sequence[int]) -> Tuple[Tuple[str, ...], List[Tuple[str, ...]]]:
-    """The thresholds in which the settings of a grid differ, and the values of some settings.
+    """The values in which the settings of a grid differ, and those of some settings.
 
     Returns:
         Names of columns, and a row per setting.
     """
-    values = {
-        "claim": {claim.name for claim in grid.claims},
-        "instances_score_thresh": set(grid.cutoffs),
-        "overlap_threshold": {claim.overlap_threshold for claim in grid.claims},
-        "stuff_area_thresh": {limit.pixels for limit in grid.stuff_limits},
-        "stuff_area_fraction": {limit.fraction for limit in grid.stuff_limits},
-    }
-    names = tuple(name for name, found in values.items() if len(found) > 1) or ("claim",)
-    all_settings = grid.settings
-    rows = []
-    for number in settings:
-        row: Dict = all_settings[number].to_json()
-        rows.append(tuple(row[name] if name == "claim" else threshold(row[name]) for name in names))
-    return names, rows
+    rows = [grid.row(number) for number in range(len(grid))]
+    differing = [name for name in grid.columns if any(row[name] != rows[0][name] for row in rows)]
+    # Words first, and the threshold that says most before the others.
+    first = [name for name in ("claim", "instances_score_thresh") if name in differing]
+    names = tuple(dict.fromkeys((*first, *differing))) or ("claim",)
+    return names, [tuple(_told(rows[number][name]) for name in names) for number in settings]

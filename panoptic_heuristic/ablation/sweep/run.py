@@ -31,16 +31,16 @@ from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusion import Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion import SemanticMap, fuse
 from panoptic_heuristic.quality import count_image
 
 BUCKETS = 100
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
 class SweepJob:
-    """What to sweep.
+    """A grid to be swept over a cache.
 
     Attributes:
         store: predictions and ground truth.
@@ -57,13 +57,14 @@ class SweepJob:
 
     def __post_init__(self):
         floor = self.store.cache.manifest.floors.instances_score_thresh
-        if min(self.grid.cutoffs) < floor:
+        lowest = min(pipeline.lowest_score_thresh for pipeline in self.grid.settings)
+        if lowest < floor:
             raise InputError(
-                f"the grid asks for instances_score_thresh {min(self.grid.cutoffs):g}, but {self.store.cache.folder} "
-                f"holds no instance with a score below {floor:g}; leave out the lower cutoffs, or make another cache"
+                f"the grid asks for instances_score_thresh {lowest:g}, but {self.store.cache.folder} holds no instance "
+                f"with a score below {floor:g}; leave out the lower ones, or make another cache"
             )
-        # Of claim rules with the same needs one is enough.
-        for pipeline in {pipeline.needs: pipeline for pipeline in self.grid.pipelines}.values():
+        # Of settings with the same needs one is enough.
+        for pipeline in {pipeline.needs: pipeline for pipeline in self.grid.settings}.values():
             try:
                 self.store.cache.check_needs(pipeline)
             except InputError as error:
@@ -73,7 +74,7 @@ class SweepJob:
     def by_regions(self) -> np.ndarray:
         """The numbers of the settings that are exact on regions."""
         floor = self.store.cache.manifest.floors.stuff_probability
-        exact = [is_exact_on_regions(pipeline, floor) for pipeline in self.pipelines]
+        exact = [is_exact_on_regions(pipeline, floor) for pipeline in self.grid.settings]
         return np.flatnonzero(exact)
 
     @cached_property
@@ -82,14 +83,9 @@ class SweepJob:
         return np.setdiff1d(np.arange(len(self.grid)), self.by_regions)
 
     @cached_property
-    def pipelines(self) -> Tuple[Pipeline, ...]:
-        """What fuses by each setting."""
-        return tuple(setting.pipeline() for setting in self.grid.settings)
-
-    @cached_property
     def plan(self) -> SettingsPlan:
         """Of the settings that are exact on regions."""
-        return SettingsPlan.of([self.pipelines[number] for number in self.by_regions], self.categories)
+        return SettingsPlan.of([self.grid.settings[number] for number in self.by_regions], self.categories)
 
     @property
     def categories(self) -> Categories:
@@ -101,7 +97,7 @@ class SweepJob:
         return self.store.image_ids[bucket::BUCKETS]
 
     def manifest(self) -> Dict[str, Any]:
-        """What the folder says of itself, as JSON values."""
+        """The content of ``sweep.json``, as JSON values."""
         cache = self.store.cache.manifest
         gt = hashlib.sha256()
         for image_id in self.store.image_ids:
@@ -294,7 +290,7 @@ def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
     semantics: Dict[bool, Optional[SemanticMap]] = {}
     gt_ids, gt_segments = job.store.gt_of(image_id)
     for number in job.by_pixels.tolist():
-        pipeline = job.pipelines[number]
+        pipeline = job.grid.settings[number]
         logits = manifest.hands_over_logits(pipeline)
         if logits not in semantics:
             semantics[logits] = manifest.semantics_of(predictions, pipeline)

@@ -1,12 +1,12 @@
 """The CSV files of a finished sweep."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List
 
 import numpy as np
 
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
-from panoptic_heuristic.ablation.sweep.grid import Grid, Setting
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 
@@ -30,21 +30,18 @@ def ranking(pq: np.ndarray) -> np.ndarray:
 
 def write_sweep_tables(folder: Path, grid: Grid, counts: SettingCounts, categories: Categories) -> List[Path]:
     """Writes ``settings.csv``, best setting first, and ``classes.csv``, which refers to it by ``setting``."""
-    settings = grid.settings
     written = [folder / "settings.csv", folder / "classes.csv"]
-    write_csv(written[0], readable_rows(_setting_rows(settings, counts, categories)))
+    write_csv(written[0], readable_rows(_setting_rows(grid, counts, categories)))
     write_csv(written[1], readable_rows(_class_rows(counts, categories)))
     return written
 
 
-def _setting_rows(
-    settings: Sequence[Setting], counts: SettingCounts, categories: Categories
-) -> Iterator[List[Any]]:
+def _setting_rows(grid: Grid, counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:
     columns = quality_columns(counts, categories)
-    yield ["setting", *settings[0].to_json(), *columns]
+    yield ["setting", *grid.columns, *columns]
     for number in ranking(columns["pq_all"]).tolist():
         values = (column[number] for column in columns.values())
-        yield [number, *settings[number].to_json().values(), *map(float, values)]
+        yield [number, *grid.row(number).values(), *map(float, values)]
 
 
 def _class_rows(counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:

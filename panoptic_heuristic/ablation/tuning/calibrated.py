@@ -34,7 +34,7 @@ _SAME_CUT = 0.001
 
 @dataclass(frozen=True)
 class CalibratedStage:
-    """What the stage found.
+    """The outcome of the stage.
 
     Attributes:
         calibration: the fit.
@@ -132,7 +132,7 @@ def _pq_of_things(counts: SettingCounts, setting: int, categories: Categories) -
 
 
 def _farthest(first: Calibrated, second: Calibrated, categories: Categories) -> float:
-    """How far the cut of any category moved."""
+    """The farthest that the cut of a category moved."""
     return float(np.abs(first.cuts(list(categories)) - second.cuts(list(categories))).max())
 
 

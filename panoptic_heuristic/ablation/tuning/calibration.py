@@ -69,7 +69,7 @@ class Calibration:
 
 
 def examples_of(images: Sequence[Regions], score_floor: float) -> Examples:
-    """What the instances of some images would match before fusion, mask against ground truth.
+    """The matches that instances of some images would have before fusion, mask against ground truth.
 
     An instance is a true positive if its mask has an IoU above 0.5 with a segment of its category
     that no better-scored instance of the category has matched. Those without a pixel are left out,
@@ -166,7 +166,7 @@ def fit_logistic(features: np.ndarray, labels: np.ndarray, *, prior: np.ndarray,
 def cuts_by_rule(
     pq: Mapping[int, float], calibration: Calibration, categories: Sequence[int]
 ) -> Tuple[Dict[int, float], float]:
-    """Where accepting an instance stops raising its category's PQ: p = PQ / (2 * expected IoU).
+    """The cuts at which accepting an instance stops raising its category's PQ: p = PQ / (2 * expected IoU).
 
     Args:
         pq: 0 to 1 by dataset category id; things that occur in the tuning part.

@@ -1,4 +1,4 @@
-"""The second stage of tuning: a score cutoff and an overlap threshold of its own for each thing category.
+"""The second stage of tuning: a score threshold and an overlap threshold of its own for each thing category.
 
 Coordinate ascent from the global values: one category after the other, all candidate values of it at
 once, counted on the images that have an instance of it and nowhere else, since no other image can
@@ -41,7 +41,7 @@ NO_GAIN = 1e-9
 """In PQ from 0 to 1: less than this is rounding."""
 
 Values = Tuple[float, float]
-"""A score cutoff and an overlap threshold."""
+"""A score threshold and an overlap threshold."""
 
 # Of the second round, around where the first one arrived.
 _SCORE_CHANGES = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
@@ -50,7 +50,7 @@ _OVERLAP_CHANGES = (-0.05, 0.0, 0.05)
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """Where the ascent is: the pipeline, and its counts of the images, (images, 3, C, 1) int64."""
+    """A point of the ascent: the pipeline, and its counts of the images, (images, 3, C, 1) int64."""
 
     pipeline: Pipeline
     table: np.ndarray
@@ -70,7 +70,7 @@ def tune_classes(
         images: the tuning part.
         categories: the data set's.
         pipeline: the global values, ordered by score.
-        score_floor: no lower cutoff is tried.
+        score_floor: no lower score threshold is tried.
         shrinkage: in standard errors, see above; 0 for none.
     """
     segments = segments_of(images, categories)
@@ -87,14 +87,14 @@ def tune_classes(
 
 
 def _all_values(current: Values, score_floor: float) -> List[Values]:
-    cutoffs = {score_floor, *(cutoff for cutoff in SCORES if cutoff >= score_floor), current[0]}
-    return [(cutoff, overlap) for cutoff in sorted(cutoffs) for overlap in sorted({*OVERLAPS, current[1]})]
+    scores = {score_floor, *(score for score in SCORES if score >= score_floor), current[0]}
+    return [(score, overlap) for score in sorted(scores) for overlap in sorted({*OVERLAPS, current[1]})]
 
 
 def _near_values(current: Values, score_floor: float) -> List[Values]:
-    cutoffs = {max(round(current[0] + change, 4), score_floor) for change in _SCORE_CHANGES if change} | {current[0]}
+    scores = {max(round(current[0] + change, 4), score_floor) for change in _SCORE_CHANGES if change} | {current[0]}
     overlaps = {min(max(round(current[1] + change, 4), 0.0), 1.0) for change in _OVERLAP_CHANGES if change}
-    return [(cutoff, overlap) for cutoff in sorted(cutoffs) for overlap in sorted(overlaps | {current[1]})]
+    return [(score, overlap) for score in sorted(scores) for overlap in sorted(overlaps | {current[1]})]
 
 
 def _with_best_value(
@@ -135,7 +135,7 @@ def _with_best_value(
 def gains_of_changes(
     before: SettingCounts, changes: Sequence[ImageCounts], settings: int, categories: Categories
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """What changes of single images' counts add to PQ, and how sure that is.
+    """The gain of PQ by changes of single images' counts, and its standard error.
 
     Args:
         before: the counts of one setting, of all images.
@@ -172,18 +172,18 @@ def choose(worth: np.ndarray, tried: Sequence[Values], current: Values) -> int:
         tried: S pairs, the current one among them.
         current: where the category is.
     """
-    distance = [abs(cutoff - current[0]) + abs(overlap - current[1]) for cutoff, overlap in tried]
+    distance = [abs(score - current[0]) + abs(overlap - current[1]) for score, overlap in tried]
     # The last key sorts first.
     return int(np.lexsort([distance, -worth])[0])
 
 
 def with_values(pipeline: Pipeline, category_id: int, values: Values) -> Pipeline:
-    """A pipeline with a score cutoff and an overlap threshold for one category; equal to the global ones: none."""
-    cutoff, overlap = values
+    """A pipeline with a score threshold and an overlap threshold for one category; equal to the global ones: none."""
+    score, overlap = values
     claim = pipeline.claim
-    cutoffs, overlaps = dict(pipeline.instances_score_thresh_of), dict(claim.overlap_threshold_of)
+    scores, overlaps = dict(pipeline.instances_score_thresh_of), dict(claim.overlap_threshold_of)
     for single, value, otherwise in (
-        (cutoffs, cutoff, pipeline.instances_score_thresh),
+        (scores, score, pipeline.instances_score_thresh),
         (overlaps, overlap, claim.overlap_threshold),
     ):
         single.pop(category_id, None)
@@ -192,7 +192,7 @@ def with_values(pipeline: Pipeline, category_id: int, values: Values) -> Pipelin
     return dataclasses.replace(
         pipeline,
         claim=dataclasses.replace(claim, overlap_threshold_of=dict(sorted(overlaps.items()))),
-        instances_score_thresh_of=dict(sorted(cutoffs.items())),
+        instances_score_thresh_of=dict(sorted(scores.items())),
     )
 
 

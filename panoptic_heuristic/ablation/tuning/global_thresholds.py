@@ -1,4 +1,4 @@
-"""The first stage of tuning: one score cutoff, one overlap threshold and one limit of stuff for all.
+"""The first stage of tuning: one score threshold, one overlap threshold and one limit of stuff for all.
 
 PQ of things depends on the first two only, PQ of stuff on all three, and they are searched together
 for the PQ of all: a coarse grid that holds the baselines, then smaller and smaller steps around its
@@ -29,7 +29,7 @@ _STEPS = ((0.025, 0.05, 2**0.5), (0.0125, 0.025, 2**0.25))
 
 @dataclass(frozen=True)
 class Baselines:
-    """What is tuned from, and what the gain is reported against.
+    """The pipelines that are tuned from, and that gains are reported against.
 
     Attributes:
         default: with a limit of stuff in pixels.
@@ -77,7 +77,7 @@ def tune_global(
         images: the tuning part.
         categories: the data set's.
         baselines: are among the candidates; their claim rule is that of all.
-        score_floor: no lower cutoff is tried.
+        score_floor: no lower score threshold is tried.
     """
     typical_area = float(np.median([image.area for image in images]))
     tried = _coarse_grid(baselines, score_floor, typical_area)

@@ -25,20 +25,32 @@ from panoptic_heuristic.ablation.attribution.missed import find_missed
 from panoptic_heuristic.ablation.attribution.oracles import ORACLES, TITLES
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.columns import row_of
 from panoptic_heuristic.ablation.sweep.run import SweepJob
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import CLAIM_REGISTRY, BestStuff, DroppedToVoid, Greedy, Pipeline, Power, explain, fuse
+from panoptic_heuristic.fusion import (
+    CLAIM_REGISTRY,
+    BestStuff,
+    ClassAware,
+    DroppedToVoid,
+    Greedy,
+    PerPixel,
+    Pipeline,
+    Power,
+    explain,
+    fuse,
+)
 from panoptic_heuristic.quality import add_counts, count_image
 from panoptic_heuristic.quality.matching import match_image
+from tests.ablation.grids import grid_of
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, random_grid, random_image
 from tests.ablation.small_caches import scene_predictions, small_scenes, write_cache, write_gt
 
-SETTING = Setting(ClaimSetting("greedy", 0.5), 0.5, StuffLimit(40.0, 0.0))
-SMALL_GRID = Grid(
-    (ClaimSetting("greedy", 0.2), ClaimSetting("greedy", 0.5), ClaimSetting("per_pixel", None)),
+PIPELINE = Pipeline(Greedy(0.5), 0.5, 40.0)
+SMALL_GRID = grid_of(
+    (Greedy(0.2), Greedy(0.5), PerPixel()),
     (0.05, 0.3, 0.6),
-    (StuffLimit(0.0, 0.0), StuffLimit(200.0, 0.0), StuffLimit(0.0, 0.1)),
+    ((0.0, 0.0), (200.0, 0.0), (0.0, 0.1)),
 )
 
 
@@ -46,9 +58,9 @@ def traced(image: RandomImage, categories, labels, setting):
     """The fused image on regions, its errors, and what fusing pixel by pixel gives."""
     predictions = image.predictions
     regions = build_regions(predictions, labels, categories, image.gt_ids, image.gt_segments)
-    fused = fuse_regions(regions, categories, setting.pipeline())
+    fused = fuse_regions(regions, categories, setting)
     instances, semantics = predictions.to_instances(), predictions.to_semantics(labels)
-    result = fuse(instances, semantics, categories, setting.pipeline())
+    result = fuse(instances, semantics, categories, setting)
     errors = [*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result))]
     return fused, errors, result, explain(result, instances, semantics)
 
@@ -136,7 +148,7 @@ def store(tmp_path_factory, scenes):
 
 @pytest.fixture(scope="module")
 def job(store):
-    return AttributionJob(store, SETTING)
+    return AttributionJob(store, PIPELINE)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +203,7 @@ def test_files_do_not_depend_on_the_workers(job, total, tmp_path):
 
 def test_the_json(job, total):
     data = json.loads(json.dumps(attribution_json(job, total)))
-    assert data["setting"] == SETTING.to_json() and data["images"] == 6
+    assert data["setting"] == row_of(PIPELINE) and data["images"] == 6
     assert [one["group"] for one in data["groups"]] == list(GROUPS)
     none = data["oracles"][0]["counts"]
     isthing = {one["id"]: one["isthing"] for one in data["categories"]}
@@ -273,7 +285,7 @@ def test_a_failed_write_leaves_no_json_of_before(job, total, tmp_path, monkeypat
 def test_maps_that_are_all_void(tmp_path, scenes):
     # Nothing passes the cutoff, and no label has so many pixels.
     store = open_store(write_cache(tmp_path / "c", scenes[:1]), *write_gt(tmp_path / "t", scenes[:1]))
-    job = AttributionJob(store, Setting(ClaimSetting("per_pixel", None), 2.0, StuffLimit(1e9, 0.0)))
+    job = AttributionJob(store, Pipeline(PerPixel(), 2.0, 1e9))
     data = attribution_json(job, attribute(job))
     assert [group["count"] for group in data["groups"]][2:] == [0, 0] and data["predicted"] == {"things": 0, "stuff": 0}
     assert {one["count"] for one in data["groups"][2]["causes"]} == {0}
@@ -281,9 +293,9 @@ def test_maps_that_are_all_void(tmp_path, scenes):
 
 
 def test_a_cutoff_below_the_floor(store):
-    AttributionJob(store, Setting(SETTING.claim, 0.05, SETTING.stuff_limit))
+    AttributionJob(store, PIPELINE.replaced({"instances_score_thresh": 0.05}))
     with pytest.raises(InputError, match=r"instances_score_thresh is 0.049, but .* below 0.05"):
-        AttributionJob(store, Setting(SETTING.claim, 0.049, SETTING.stuff_limit))
+        AttributionJob(store, PIPELINE.replaced({"instances_score_thresh": 0.049}))
 
 
 def test_a_rule_that_sees_more_than_regions(store, monkeypatch):
@@ -293,7 +305,7 @@ def test_a_rule_that_sees_more_than_regions(store, monkeypatch):
 
     monkeypatch.setitem(CLAIM_REGISTRY._obj_map, "strange", Strange)
     with pytest.raises(InputError, match="the claim rule strange cannot be traced"):
-        AttributionJob(store, Setting(ClaimSetting("strange", 0.5), 0.5, SETTING.stuff_limit))
+        AttributionJob(store, PIPELINE.replaced({"claim": "strange"}))
 
 
 @pytest.mark.parametrize(
@@ -307,9 +319,9 @@ def test_a_rule_that_sees_more_than_regions(store, monkeypatch):
 )
 def test_other_stages_are_not_traced(store, base, words):
     with pytest.raises(InputError, match=words):
-        AttributionJob(store, Setting(SETTING.claim, 0.5, SETTING.stuff_limit, base))
+        AttributionJob(store, base)
 
 
 def test_other_claim_rules_are_not_traced(store):
     with pytest.raises(InputError, match="the claim rule class_aware cannot be traced; use greedy"):
-        AttributionJob(store, Setting(ClaimSetting("class_aware", 0.5), 0.5, SETTING.stuff_limit))
+        AttributionJob(store, PIPELINE.replaced({"claim": ClassAware(0.5)}))

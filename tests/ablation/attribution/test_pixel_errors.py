@@ -11,7 +11,7 @@ from panoptic_heuristic.ablation.attribution.category_maps import category_maps,
 from panoptic_heuristic.ablation.attribution.disagreement import CELLS, Disagreement, count_disagreement
 from panoptic_heuristic.ablation.attribution.pixel_errors import KINDS, count_pixel_errors
 from panoptic_heuristic.fusion import fuse
-from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, draw_image, setting_of
+from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, draw_image, pipeline_of
 from tests.ablation.random_images import CATEGORIES, LABELS
 
 
@@ -19,7 +19,7 @@ def maps_of(gt, instances=(), labels=None, head=True):
     image = draw_image(gt, instances, labels)
     predictions = image.predictions
     semantics = predictions.to_semantics(LABELS) if head else None
-    result = fuse(predictions.to_instances(), semantics, CATEGORIES, setting_of().pipeline())
+    result = fuse(predictions.to_instances(), semantics, CATEGORIES, pipeline_of())
     return category_maps(image.gt_ids, image.gt_segments, result, semantics, CATEGORIES)
 
 

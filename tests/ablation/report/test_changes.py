@@ -6,7 +6,6 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Setting
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import CLAIM_REGISTRY, Greedy, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
@@ -35,7 +34,7 @@ def score_by_pixels(store, image_id, setting):
     predictions = store.cache.read(image_id)
     fused = fuse(
         predictions.to_instances(), predictions.to_semantics(manifest.label_to_category), manifest.categories,
-        setting.pipeline(),
+        setting,
     )  # fmt: skip
     counts = count_image(
         *store.gt_of(image_id), fused.panoptic_seg, fused.segments_info, manifest.categories
@@ -72,8 +71,7 @@ def test_a_rule_that_sees_more_than_regions_is_fused(store, result):
     try:
         same = pair_of(result, 4, 12)
         own = [
-            Setting(ClaimSetting("own", setting.claim.overlap_threshold), setting.instances_score_thresh,
-                    setting.stuff_limit)
+            setting.replaced({"claim": Own(setting.claim.overlap_threshold)})
             for setting in (same.default, same.best)
         ]  # fmt: skip
         assert find_changes(store, Pair(*own, same.counted)) == find_changes(store, same)

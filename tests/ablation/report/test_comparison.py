@@ -12,11 +12,12 @@ from panoptic_heuristic.ablation.report.comparison import (
 )
 from panoptic_heuristic.ablation.report.document import Table
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import Greedy, PerPixel
+from tests.ablation.grids import claims_of, grid_of, limits_of, scores_of
 from tests.ablation.report_sweeps import drawn_sweep
 
-THREE = Grid((ClaimSetting("greedy", 0.5),), (0.3, 0.5, 0.7), (StuffLimit(4096.0, 0.0),))
+THREE = grid_of((Greedy(0.5),), (0.3, 0.5, 0.7), ((4096.0, 0.0),))
 
 
 @pytest.fixture
@@ -90,13 +91,13 @@ def test_of_one_value_there_is_no_rank_correlation():
 @pytest.mark.parametrize(
     "change, name",
     [
-        ({"claims": (ClaimSetting("per_pixel", None),)}, "claims"),
-        ({"cutoffs": (0.3, 0.5, 0.71)}, "cutoffs"),
-        ({"stuff_limits": (StuffLimit(0.0, 0.0),)}, "stuff_limits"),
+        ({"claims": (PerPixel(),)}, "claim, overlap_threshold"),
+        ({"scores": (0.3, 0.5, 0.71)}, "instances_score_thresh"),
+        ({"limits": ((0.0, 0.0),)}, "stuff_area_thresh"),
     ],
 )
 def test_other_grids_are_refused(tmp_path, sweeps, change, name):
-    grid = Grid(**{"claims": THREE.claims, "cutoffs": THREE.cutoffs, "stuff_limits": THREE.stuff_limits, **change})
+    grid = grid_of(**{"claims": claims_of(THREE), "scores": scores_of(THREE), "limits": limits_of(THREE), **change})
     other = ReportedSweep.of("other", drawn_sweep(tmp_path / "other", grid, [(0.1, 0.1)] * 3), Default())
     check_same_grid(sweeps)
     with pytest.raises(InputError, match=f"first.*other are sweeps of different grids .their {name} differ"):

@@ -12,7 +12,8 @@ from panoptic_heuristic.ablation.report.heatmaps import color_range, draw_heat_m
 from panoptic_heuristic.ablation.report.plots import BEST, spaced
 from panoptic_heuristic.ablation.report.slices import families_of
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.fusion import Greedy
+from tests.ablation.grids import grid_of
 from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep
 
 
@@ -34,10 +35,10 @@ def texts(blocks):
 
 
 def single(cutoffs=(0.5,), overlaps=(0.5,), limits=(4096.0,)):
-    return Grid(
-        tuple(ClaimSetting("greedy", value) for value in overlaps),
+    return grid_of(
+        tuple(Greedy(value) for value in overlaps),
         cutoffs,
-        tuple(StuffLimit(value, 0.0) for value in limits),
+        tuple((value, 0.0) for value in limits),
     )
 
 

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.report.slices import FRACTION, OVERLAP, PIXELS, SCORE, families_of
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.fusion import Greedy, PerPixel
+from panoptic_heuristic.fusion.stages import rule_name
+from tests.ablation.grids import grid_of
 
 # No axis is in order, rules and kinds of limits are mixed.
-MIXED = Grid(
-    (ClaimSetting("greedy", 0.7), ClaimSetting("per_pixel", None), ClaimSetting("greedy", 0.3)),
+MIXED = grid_of(
+    (Greedy(0.7), PerPixel(), Greedy(0.3)),
     (0.9, 0.1),
-    (StuffLimit(64.0, 0.0), StuffLimit(0.0, 0.5), StuffLimit(0.0, 0.0), StuffLimit(0.0, 0.25)),
+    ((64.0, 0.0), (0.0, 0.5), (0.0, 0.0), (0.0, 0.25)),
 )
 
 
@@ -29,10 +31,10 @@ def test_every_number_is_that_of_its_values():
         for place in np.ndindex(family.numbers.shape):
             setting = settings[family.numbers[place]]
             values = {axis.name: axis.values[k] for axis, k in zip(family.axes, place, strict=True)}
-            assert setting.claim.name == family.rule
+            assert rule_name("claim", setting.claim) == family.rule
             assert setting.instances_score_thresh == values[SCORE]
-            assert setting.claim.overlap_threshold == values[OVERLAP]
-            assert (setting.stuff_limit.pixels, setting.stuff_limit.fraction) == (
+            assert setting.value("claim.overlap_threshold") == values[OVERLAP]
+            assert (setting.stuff_area_thresh, setting.stuff_area_fraction) == (
                 values.get(PIXELS, 0), values.get(FRACTION, 0)
             )  # fmt: skip
             assert family.place_of(family.numbers[place]) == place
@@ -61,7 +63,7 @@ def test_lines_and_planes_pass_through_their_setting():
     ],
 )
 def test_kinds_of_limits(limits, kinds):
-    grid = Grid((ClaimSetting("greedy", 0.5),), (0.5,), tuple(StuffLimit(*map(float, limit)) for limit in limits))
+    grid = grid_of((Greedy(0.5),), (0.5,), limits)
     assert [family.axes[2].name for family in families_of(grid)] == kinds
 
 

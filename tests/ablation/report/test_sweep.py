@@ -2,15 +2,20 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.columns import row_of
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import Greedy, PerPixel
+from tests.ablation.grids import grid_of
 from tests.ablation.report_sweeps import GREEDY, drawn_sweep
 
-FOUR = Grid((ClaimSetting("greedy", 0.5),), (0.3, 0.5), (StuffLimit(0.0, 0.0), StuffLimit(4096.0, 0.0)))
+FOUR = grid_of((Greedy(0.5),), (0.3, 0.5), ((0.0, 0.0), (4096.0, 0.0)))
 
 
-def grid(claims=(("greedy", 0.5),), cutoffs=(0.5,), limits=((4096.0, 0.0),)):
-    return Grid(tuple(ClaimSetting(*claim) for claim in claims), cutoffs, tuple(StuffLimit(*limit) for limit in limits))
+GREEDY_HALF = (Greedy(0.5),)
+
+
+def grid(claims=GREEDY_HALF, cutoffs=(0.5,), limits=((4096.0, 0.0),)):
+    return grid_of(claims, cutoffs, limits)
 
 
 def nearest(a_grid, **thresholds):
@@ -20,7 +25,7 @@ def nearest(a_grid, **thresholds):
 class TestDefault:
     def test_a_grid_that_holds_it(self):
         setting = nearest(GREEDY)
-        assert setting.to_json() == {
+        assert row_of(setting) == {
             "claim": "greedy", "overlap_threshold": 0.5, "instances_score_thresh": 0.5, "stuff_area_thresh": 4096,
             "stuff_area_fraction": 0,
         }  # fmt: skip
@@ -34,9 +39,9 @@ class TestDefault:
         assert nearest(grid(cutoffs=cutoffs), instances_score_thresh=score).instances_score_thresh == found
 
     def test_the_greedy_rule_comes_before_a_nearer_overlap_threshold(self):
-        claims = (("per_pixel", None), ("greedy", 0.9), ("greedy", 0.8))
-        assert nearest(grid(claims=claims)).claim == ClaimSetting("greedy", 0.8)
-        assert nearest(grid(claims=claims[:1])).claim == ClaimSetting("per_pixel", None)
+        claims = (PerPixel(), Greedy(0.9), Greedy(0.8))
+        assert nearest(grid(claims=claims)).claim == Greedy(0.8)
+        assert nearest(grid(claims=claims[:1])).claim == PerPixel()
 
     @pytest.mark.parametrize(
         "limits, found",
@@ -48,8 +53,8 @@ class TestDefault:
         ],
     )
     def test_nearest_limit(self, limits, found):
-        limit = nearest(grid(limits=limits)).stuff_limit
-        assert (limit.pixels, limit.fraction) == found
+        setting = nearest(grid(limits=limits))
+        assert (setting.stuff_area_thresh, setting.stuff_area_fraction) == found
 
     def test_whether_the_grid_holds_it(self, tmp_path):
         fractions = grid(limits=[(0.0, 0.0), (0.0, 4096 / 307200)])

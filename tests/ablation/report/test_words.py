@@ -1,8 +1,9 @@
 import pytest
 
 from panoptic_heuristic.ablation.report import words
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
-from panoptic_heuristic.fusion import BestStuff, Nms, Pipeline
+from panoptic_heuristic.ablation.sweep.columns import row_of
+from panoptic_heuristic.fusion import BestStuff, ClassAware, Greedy, Nms, PerPixel, Pipeline
+from tests.ablation.grids import grid_of
 
 
 @pytest.mark.parametrize(
@@ -42,37 +43,37 @@ def test_counts_and_nouns():
     "claim, limit, text",
     [
         (
-            ("greedy", 0.5), (4096.0, 0.0),
+            Greedy(0.5), (4096.0, 0.0),
             "greedy, instances_score_thresh 0.3, overlap_threshold 0.5, stuff_area_thresh 4096",
         ),
-        (("per_pixel", None), (0.0, 0.01), "per_pixel, instances_score_thresh 0.3, stuff_area_fraction 0.01"),
-        (("per_pixel", None), (0.0, 0.0), "per_pixel, instances_score_thresh 0.3, stuff_area_thresh 0"),
+        (PerPixel(), (0.0, 0.01), "per_pixel, instances_score_thresh 0.3, stuff_area_fraction 0.01"),
+        (PerPixel(), (0.0, 0.0), "per_pixel, instances_score_thresh 0.3, stuff_area_thresh 0"),
         (
-            ("per_pixel", None), (64.0, 0.01),
+            PerPixel(), (64.0, 0.01),
             "per_pixel, instances_score_thresh 0.3, stuff_area_thresh 64, stuff_area_fraction 0.01",
         ),
     ],
 )  # fmt: skip
 def test_a_setting_in_words(claim, limit, text):
-    assert words.describe(Setting(ClaimSetting(*claim), 0.3, StuffLimit(*limit))) == text
+    assert words.describe(row_of(Pipeline(claim, 0.3, *limit))) == text
 
 
 def test_columns_are_the_thresholds_that_differ():
-    claims = (ClaimSetting("greedy", 0.5), ClaimSetting("per_pixel", None))
-    limit = (StuffLimit(64.0, 0.0),)
-    names, rows = words.setting_columns(Grid(claims, (0.3, 0.6), limit), [3, 0])
+    claims = (Greedy(0.5), PerPixel())
+    limit = ((64.0, 0.0),)
+    names, rows = words.setting_columns(grid_of(claims, (0.3, 0.6), limit), [3, 0])
     assert names == ("claim", "instances_score_thresh", "overlap_threshold")
     assert rows == [("per_pixel", "0.6", "–"), ("greedy", "0.3", "0.5")]
-    assert words.setting_columns(Grid(claims[:1], (0.3,), limit), [0]) == (("claim",), [("greedy",)])
+    assert words.setting_columns(grid_of(claims[:1], (0.3,), limit), [0]) == (("claim",), [("greedy",)])
 
 
 def test_the_rules_that_settings_share():
-    greedy, limit = ClaimSetting("greedy", 0.5), (StuffLimit(64.0, 0.0),)
-    plain = Grid((greedy, ClaimSetting("greedy", 0.3), ClaimSetting("per_pixel", None)), (0.5,), limit)
+    greedy, limit = Greedy(0.5), ((64.0, 0.0),)
+    plain = grid_of((greedy, Greedy(0.3), PerPixel()), (0.5,), limit)
     assert (words.claim_rules(plain), words.other_rules(plain)) == ("greedy, per_pixel", "")
     base = Pipeline(suppress=Nms(0.7), leftover=BestStuff(), thing_area_thresh=64)
-    claims = greedy, ClaimSetting("class_aware", 0.5, (("free_fraction", 0.2),))
-    other = Grid(claims, (0.5,), limit, base)
+    claims = greedy, ClassAware(0.5, free_fraction=0.2)
+    other = grid_of(claims, (0.5,), limit, base)
     assert words.claim_rules(other) == "greedy, class_aware (duplicate_threshold 0.5, free_fraction 0.2)"
     expected = "suppress nms (iou_threshold 0.7, kind mask), leftover best_stuff (floor 0.25), thing_area_thresh 64"
     assert words.other_rules(other) == expected

@@ -1,17 +1,21 @@
+import dataclasses
 import json
 
 import pytest
 
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, Setting, StuffLimit
+from panoptic_heuristic.ablation.sweep.axes import Axis
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     ORDER_REGISTRY,
     BestStuff,
+    ByScore,
     Calibrated,
     ClassAware,
     DroppedToVoid,
     Greedy,
     Nms,
+    NoSuppression,
     PerPixel,
     Pipeline,
     Power,
@@ -26,37 +30,38 @@ from tests.conftest import ROOT
 def grid_of(tmp_path, text):
     path = tmp_path / "grid.yaml"
     path.write_text(text)
-    return Grid.from_yaml(path)
+    return Grid.from_file(path)
 
 
 def test_keys_left_out_have_detectron2s_defaults(tmp_path):
     grid = grid_of(tmp_path, "OVERLAP_THRESH: [0.3, 0.5]")
-    assert [setting.pipeline() for setting in grid.settings] == [Pipeline(Greedy(0.3)), Pipeline()]
+    assert list(grid.settings) == [Pipeline(Greedy(0.3)), Pipeline()]
 
 
 def test_the_last_axis_is_the_fastest(tmp_path):
     grid = grid_of(tmp_path, "{INSTANCES_CONFIDENCE_THRESH: [0.1, 0.2], OVERLAP_THRESH: 0.5, STUFF_AREA_LIMIT: [0, 9]}")
-    found = [(setting.instances_score_thresh, setting.stuff_limit.pixels) for setting in grid.settings]
+    found = [(setting.instances_score_thresh, setting.stuff_area_thresh) for setting in grid.settings]
     assert found == [(0.1, 0), (0.1, 9), (0.2, 0), (0.2, 9)]
-    assert (len(grid), grid.shape) == (4, (1, 2, 2))
+    assert len(grid) == 4 and grid.base == Pipeline(Greedy(0.5))
 
 
 def test_a_range_has_both_ends_and_round_values(tmp_path):
     grid = grid_of(tmp_path, "OVERLAP_THRESH: {from: 0.1, to: 0.7, steps: 7}")
     # Without rounding the third is 0.30000000000000004.
-    assert [claim.overlap_threshold for claim in grid.claims] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    assert [setting.claim.overlap_threshold for setting in grid.settings] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
 
 
 def test_a_rule_without_an_overlap_threshold_is_there_once(tmp_path):
     grid = grid_of(tmp_path, "{CLAIM: [per_pixel, greedy], OVERLAP_THRESH: [0.1, 0.2]}")
-    assert [claim.rule() for claim in grid.claims] == [PerPixel(), Greedy(0.1), Greedy(0.2)]
+    assert [setting.claim for setting in grid.settings] == [PerPixel(), Greedy(0.1), Greedy(0.2)]
 
 
 def test_fractions_come_after_pixels_and_alone_replace_the_default(tmp_path):
     both = grid_of(tmp_path, "{STUFF_AREA_LIMIT: 7, STUFF_AREA_FRACTION: [0.5]}")
-    assert both.stuff_limits == (StuffLimit(7.0, 0.0), StuffLimit(0.0, 0.5))
-    assert grid_of(tmp_path, "STUFF_AREA_FRACTION: 0.5").stuff_limits == (StuffLimit(0.0, 0.5),)
-    assert both.settings[1].pipeline() == Pipeline(stuff_area_thresh=0, stuff_area_fraction=0.5)
+    assert both.axes == (Axis.of_stuff_limits(pixels=[7], fractions=[0.5]),)
+    assert both.settings == (Pipeline(stuff_area_thresh=7), Pipeline(stuff_area_thresh=0, stuff_area_fraction=0.5))
+    alone = grid_of(tmp_path, "STUFF_AREA_FRACTION: 0.5")
+    assert alone.settings == (Pipeline(stuff_area_thresh=0, stuff_area_fraction=0.5),)
 
 
 def test_json_gives_the_grid_back(tmp_path):
@@ -75,7 +80,7 @@ def test_all_settings_have_the_grids_order_and_what_it_suppresses(tmp_path):
     grid = grid_of(tmp_path, STAGES)
     order, suppress = Power(1, 2, key_cutoff=0.25), Nms(kind="box")
     assert len(grid) == 2
-    assert [setting.pipeline() for setting in grid.settings] == [
+    assert list(grid.settings) == [
         Pipeline(Greedy(0.3), order=order, suppress=suppress), Pipeline(order=order, suppress=suppress)
     ]  # fmt: skip
     assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
@@ -96,7 +101,7 @@ def test_all_settings_have_the_grids_other_stages(tmp_path):
     assert grid.base == Pipeline(
         veto=SemanticVeto(0.75), stuff=DroppedToVoid("before"), leftover=BestStuff(), thing_area_thresh=64
     )
-    assert [setting.pipeline() for setting in grid.settings] == [grid.base]
+    assert list(grid.settings) == [grid.base]
     assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
 
 
@@ -109,7 +114,7 @@ OVERLAP_THRESH: [0.3, 0.5]
 def test_a_preset_gives_the_rules_that_have_no_key(tmp_path):
     grid = grid_of(tmp_path, "PRESET: ocfusion\nOVERLAP_THRESH: [0.3, 0.5]\nSUPPRESS: {NAME: nms}")
     rules = Pipeline.from_mapping(preset_rules("ocfusion"))
-    assert [pipeline.claim for pipeline in grid.pipelines] == [Reclaim(0.3), Reclaim(0.5)]
+    assert [setting.claim for setting in grid.settings] == [Reclaim(0.3), Reclaim(0.5)]
     assert (grid.base.order, grid.base.suppress) == (rules.order, Nms())
     with pytest.raises(InputError, match="preset must be one of detectron2, .*, got 'raps'"):
         grid_of(tmp_path, "PRESET: raps")
@@ -135,27 +140,25 @@ def test_claim_rules_have_parameters_of_their_own(tmp_path):
     grid = grid_of(tmp_path, CLAIMS)
     above = Reclaim(0.5, on_top="precedence", precedence=((5, 31),))
     expected = [Greedy(0.3), Greedy(0.5), ClassAware(0.3, 0.5, 0.25), ClassAware(0.5, 0.5, 0.25)]
-    assert [pipeline.claim for pipeline in grid.pipelines][:4] == expected
-    assert grid.pipelines[5].claim == above
+    assert [setting.claim for setting in grid.settings][:4] == expected
+    assert grid.settings[5].claim == above
     assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
     # The columns of a table tell them apart.
-    assert len({(row["claim"], row["overlap_threshold"]) for row in (one.to_json() for one in grid.settings)}) == 6
+    assert len({(row["claim"], row["overlap_threshold"]) for row in map(grid.row, range(6))}) == 6
 
 
 def test_a_claim_rule_without_a_swept_overlap_has_its_own(tmp_path):
-    assert grid_of(tmp_path, "CLAIM: {NAME: reclaim, ON_TOP: area}").claims[0].overlap_threshold == 0.5
-    grid = Grid((ClaimSetting("class_aware", None),), (0.5,), (StuffLimit(0.0, 0.0),), Pipeline(ClassAware(0.25)))
-    assert grid.settings[0].pipeline().claim == ClassAware(0.25)
+    assert grid_of(tmp_path, "CLAIM: {NAME: reclaim, ON_TOP: area}").settings[0].claim.overlap_threshold == 0.5
+    grid = Grid(Pipeline(ClassAware(0.25)), (Axis.of_stuff_limits(pixels=[0]),))
+    assert grid.settings == (Pipeline(ClassAware(0.25), stuff_area_thresh=0),)
 
 
-def test_a_claim_rule_of_the_bases_name_keeps_its_parameters():
-    base = Pipeline(ClassAware(0.9, free_fraction=0.2), instances_score_thresh=0.9)
-    claims = (ClaimSetting("class_aware", 0.3), ClaimSetting("greedy", 0.3))
-    grid = Grid(claims, (0.5,), (StuffLimit(7.0, 0.0),), base)
-    limits = {"instances_score_thresh": 0.5, "stuff_area_thresh": 7.0}
-    assert [setting.pipeline() for setting in grid.settings] == [
-        Pipeline(ClassAware(0.3, free_fraction=0.2), **limits), Pipeline(Greedy(0.3), **limits)
-    ]  # fmt: skip
+def test_a_rule_of_the_bases_name_keeps_its_parameters(tmp_path):
+    own = Pipeline.from_mapping(preset_rules("pku360")).claim
+    assert own.on_top != Reclaim().on_top
+    grid = grid_of(tmp_path, "{PRESET: pku360, CLAIM: [reclaim, greedy], OVERLAP_THRESH: 0.3}")
+    claims = [setting.claim for setting in grid.settings]
+    assert claims == [dataclasses.replace(own, overlap_threshold=0.3), Greedy(0.3)]
 
 
 def test_a_name_alone_has_the_rules_defaults(tmp_path):
@@ -166,43 +169,101 @@ def test_a_name_alone_has_the_rules_defaults(tmp_path):
     assert grid == grid_of(tmp_path, "CLAIM: greedy")
 
 
-@pytest.mark.parametrize(
-    "base",
-    [
+ANY = """
+ORDER: [score, {NAME: power, QUALITY_EXPONENT: [0.5, 1]}]
+SUPPRESS.NAME: [none, nms]
+SUPPRESS.IOU_THRESHOLD: [0.3, 0.5]
+THING_AREA_LIMIT: [0, 64]
+OVERLAP_THRESH: 0.4
+"""
+
+
+def test_any_parameter_may_have_several_values(tmp_path):
+    """What a rule lacks is left out, and what is there already does not come again."""
+    grid = grid_of(tmp_path, ANY)
+    assert grid.base == Pipeline(Greedy(0.4))
+    assert list(grid.settings) == [
+        Pipeline(Greedy(0.4), thing_area_thresh=area, suppress=suppress, order=order)
+        for area in (0, 64)
+        for suppress in (NoSuppression(), Nms(0.3), Nms(0.5))
+        for order in (ByScore(), Power(1, 0.5), Power(1, 1))
+    ]
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+
+
+def test_a_table_has_a_column_for_whatever_differs(tmp_path):
+    always = ["claim", "overlap_threshold", "instances_score_thresh", "stuff_area_thresh", "stuff_area_fraction"]
+    assert list(grid_of(tmp_path, "OVERLAP_THRESH: [0.3, 0.4]").columns) == always
+    grid = grid_of(tmp_path, ANY)
+    # The rules of one stage are told apart by their names, and parameters where a rule has two values of it.
+    more = ["suppress", "suppress.iou_threshold", "order", "order.quality_exponent", "thing_area_thresh"]
+    assert list(grid.columns) == always + more
+    assert [grid.row(0)[name] for name in more] == ["none", None, "score", None, 0]
+    assert [grid.row(len(grid) - 1)[name] for name in more] == ["nms", 0.5, "power", 1, 64]
+    rows = {tuple(grid.row(number).items()) for number in range(len(grid))}
+    assert len(rows) == len(grid)
+
+
+def test_a_list_of_names_shares_the_parameters_that_each_has(tmp_path):
+    grid = grid_of(tmp_path, "CLAIM: {NAME: [greedy, class_aware], FREE_FRACTION: [0, 0.2]}")
+    assert [setting.claim for setting in grid.settings] == [
+        Greedy(), ClassAware(free_fraction=0.0), ClassAware(free_fraction=0.2)
+    ]  # fmt: skip
+
+
+def test_a_parameter_that_is_a_list_has_one_value(tmp_path):
+    grid = grid_of(tmp_path, "ORDER: {NAME: calibrated, DEFAULT_WEIGHTS: [0, 2, 0, 0, 0], DEFAULT_CUT: [0.1, 0.2]}")
+    assert [setting.order for setting in grid.settings] == [
+        Calibrated(default_weights=(0, 2, 0, 0, 0), default_cut=cut) for cut in (0.1, 0.2)
+    ]
+
+
+def test_values_of_single_categories(tmp_path):
+    """They are kept, or may differ themselves."""
+    base = Pipeline(Greedy(0.5, {5: 0.3}), instances_score_thresh_of={5: 0.3}, order=Calibrated(cut={5: 0.5}))
+    grid = Grid(base, (Axis.of("claim.overlap_threshold", [0.4]), Axis.of("instances_score_thresh_of", [{}, {5: 0.2}])))
+    assert [setting.claim for setting in grid.settings] == [Greedy(0.4, {5: 0.3})] * 2
+    assert [dict(setting.instances_score_thresh_of) for setting in grid.settings] == [{}, {5: 0.2}]
+    assert [grid.row(number)["instances_score_thresh_of"] for number in (0, 1)] == [[], [[5, 0.2]]]
+    assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
+    assert grid_of(tmp_path, "ORDER: {NAME: calibrated, CUT: {5: 0.5}}").settings == (
         Pipeline(order=Calibrated(cut={5: 0.5})),
-        Pipeline(Greedy(0.5, {5: 0.3})),
-        Pipeline(instances_score_thresh_of={5: 0.3}),
-        Pipeline(stuff_area_fraction_of={9: 0.3}),
-    ],
-)
-def test_a_grid_has_no_values_of_single_categories(base):
-    with pytest.raises(InputError, match="a grid cannot have values of single categories, got suppress=none order="):
-        Grid((ClaimSetting("greedy", 0.5),), (0.5,), (StuffLimit(0.0, 0.0),), base)
+    )
 
 
-def test_a_rule_has_one_set_of_parameters():
-    claims = ClaimSetting("class_aware", 0.5), ClaimSetting("class_aware", 0.3, (("free_fraction", 0.0),))
-    with pytest.raises(InputError, match="class_aware with two sets of parameters"):
-        Grid(claims, (0.5,), (StuffLimit(0.0, 0.0),))
+def test_rules_are_replaced_before_parameters_whatever_the_order_of_the_axes():
+    axes = Axis.of("claim.overlap_threshold", [0.2, 0.3]), Axis.of("claim", [Greedy(), PerPixel()])
+    assert [setting.claim for setting in Grid(Pipeline(), axes).settings] == [Greedy(0.2), PerPixel(), Greedy(0.3)]
+
+
+def test_a_parameter_that_no_rule_has_is_told():
+    with pytest.raises(InputError, match="no rule of the grid has the parameter claim.free_fraction"):
+        Grid(Pipeline(), (Axis.of("claim.free_fraction", [0.2]),))
+
+
+def test_claim_rules_of_one_name_may_differ_in_any_parameter(tmp_path):
+    grid = grid_of(tmp_path, "CLAIM: [{NAME: class_aware}, {NAME: class_aware, FREE_FRACTION: 0}]")
+    assert [setting.claim for setting in grid.settings] == [ClassAware(), ClassAware(free_fraction=0)]
+    assert "claim.free_fraction" in grid.columns
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "sweeps").glob("*.yaml")), ids=lambda path: path.name)
 def test_the_grids_of_the_project_can_be_read(path):
-    assert len(Grid.from_yaml(path)) >= 500
+    assert len(Grid.from_file(path)) >= 500
 
 
 def test_the_coco_grid_has_a_thousand_settings_and_detectron2s_default():
-    grid = Grid.from_yaml(ROOT / "configs" / "sweeps" / "coco.yaml")
+    grid = Grid.from_file(ROOT / "configs" / "sweeps" / "coco.yaml")
     assert len(grid) == 1000
-    assert Setting(ClaimSetting("greedy", 0.5), 0.5, StuffLimit(4096.0, 0.0)) in grid.settings
+    assert Pipeline() in grid.settings
 
 
 @pytest.mark.parametrize(
     "text, words",
     [
         ("", ["empty", "OVERLAP_THRESH"]),
-        ("OVERLAP_THRESH: []", ["empty", "claims"]),
-        ("STUFF_AREA_LIMIT: []", ["empty", "stuff_limits"]),
+        ("OVERLAP_THRESH: []", ["empty", "OVERLAP_THRESH"]),
+        ("STUFF_AREA_LIMIT: []", ["empty", "STUFF_AREA_LIMIT"]),
         ("OVERLAP_THRESHOLD: [1]", ["'OVERLAP_THRESHOLD'", "OVERLAP_THRESH"]),
         ("OVERLAP_THRESH: [1.5]", ["overlap_threshold", "[0, 1]", "1.5"]),
         ("STUFF_AREA_LIMIT: [0, -1]", ["stuff_area_thresh", "-1"]),
@@ -216,23 +277,31 @@ def test_the_coco_grid_has_a_thousand_settings_and_detectron2s_default():
         ("OVERLAP_THRESH: {from: 0, to: 1, steps: 1}", ["steps", "at least 2"]),
         ("OVERLAP_THRESH: {from: 0, to: 1, steps: 2.5}", ["steps", "2.5"]),
         ("CLAIM: best", ["CLAIM", "greedy", "'best'"]),
-        ("ORDER: power", ["ORDER must be a mapping with a NAME", "calibrated, power, score", "'power'"]),
-        ("ORDER: {QUALITY_EXPONENT: 1}", ["ORDER must be a mapping with a NAME"]),
-        ("SUPPRESS: {NAME: [nms]}", ["SUPPRESS must be a mapping with a NAME", "nms, none, semantic_gate"]),
+        ("ORDER: powers", ["ORDER must be of calibrated, power, score, or mappings with a NAME", "'powers'"]),
+        ("ORDER: {QUALITY_EXPONENT: 1}", ["ORDER must be of", "or mappings with a NAME"]),
+        ("ORDER: []", ["empty", "ORDER"]),
+        ("ORDER.NAME: [power, best]", ["ORDER.NAME must be of calibrated, power, score", "'best'"]),
+        ("ORDER: {NAME: power, KEY_CUTOFF: []}", ["empty", "ORDER.KEY_CUTOFF"]),
+        ("{ORDER: power, ORDER.NAME: power}", ["ORDER and ORDER.NAME; give one of them"]),
+        ("ORDER.KEEP: 1", ["ORDER.KEEP: no order rule of the grid has the parameter KEEP"]),
+        ("ORDERS.KEEP: 1", ["'ORDERS.KEEP'", "ORDER.QUALITY_EXPONENT"]),
+        ("SUPPRESS.IOU_THRESHOLD: [0.3, 0.5]", ["SUPPRESS.IOU_THRESHOLD: no suppress rule of the grid has"]),
+        ("SUPPRESS: {NAME: [1]}", ["SUPPRESS must be of nms, none, semantic_gate, or mappings with a NAME"]),
+        ("{SUPPRESS: nms, SUPPRESS.IOU_THRESHOLD: {from: 0}}", ["SUPPRESS.IOU_THRESHOLD: a range", "from, to and"]),
+        ("{SUPPRESS: nms, SUPPRESS.IOU_THRESHOLD: [0.5, 2]}", ["iou_threshold", "[0, 1]", "2"]),
         ("ORDER: {NAME: power, KEEP: 1}", ["ORDER has the key 'KEEP'", "NAME, SCORE_EXPONENT", "KEY_CUTOFF"]),
         ("SUPPRESS: {NAME: none, KEEP: 1}", ["SUPPRESS has the key 'KEEP'; of none it may have NAME"]),
         ("ORDER: {NAME: power, SCORE_EXPONENT: -1}", ["score_exponent", "[0, inf)", "-1"]),
         ("SUPPRESS: {NAME: nms, KIND: masks}", ["kind", "mask, box", "'masks'"]),
-        ("ORDER: {NAME: calibrated, CUT: {5: 0.5}}", ["ORDER.CUT", "values of single categories"]),
+        ("ORDER: {NAME: calibrated, CUT: {5: 2}}", ["cut[5]", "[0, 1]", "2"]),
         ("CLAIM: {NAME: greedy, OVERLAP_THRESHOLD: 0.5}", ["'OVERLAP_THRESHOLD'", "give it as OVERLAP_THRESH"]),
-        ("CLAIM: {NAME: greedy, OVERLAP_THRESHOLD_OF: {5: 0.5}}", ["values of single categories"]),
+        ("CLAIM.OVERLAP_THRESHOLD: 0.5", ["'OVERLAP_THRESHOLD'", "give it as OVERLAP_THRESH"]),
         ("CLAIM: {NAME: greedy, FREE_FRACTION: 0}", ["CLAIM has the key 'FREE_FRACTION'; of greedy it may have NAME"]),
-        ("CLAIM: {FREE_FRACTION: 0}", ["CLAIM must be a mapping with a NAME", "class_aware"]),
+        ("CLAIM: {FREE_FRACTION: 0}", ["CLAIM must be of", "class_aware", "or mappings with a NAME"]),
         ("CLAIM: [greedy, greedy]", ["twice"]),
-        ("CLAIM: [{NAME: class_aware}, {NAME: class_aware, FREE_FRACTION: 0}]", ["two sets of parameters"]),
         ("CLAIM: {NAME: class_aware, FREE_FRACTION: 2}", ["free_fraction", "[0, 1]", "2"]),
         ("CLAIM: pixel_argmax\nSUPPRESS: {NAME: semantic_gate}", ["claim=pixel_argmax", "suppress=semantic_gate"]),
-        ("LEFTOVER: best_stuff", ["LEFTOVER must be a mapping with a NAME", "best_stuff", "components"]),
+        ("LEFTOVER: best_stuffs", ["LEFTOVER must be of best_stuff, components, void, or mappings with a NAME"]),
         ("THING_AREA_LIMIT: -1", ["thing_area_thresh", "[0, inf)", "-1"]),
         ("- 1", ["expected the keys", "[1]"]),
         ("a: [", ["valid YAML"]),
@@ -250,4 +319,4 @@ def test_a_wrong_grid_is_told_in_one_sentence(tmp_path, text, words):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="none.yaml"):
-        Grid.from_yaml(tmp_path / "none.yaml")
+        Grid.from_file(tmp_path / "none.yaml")

@@ -9,7 +9,8 @@ import torch
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweep.grid import ClaimSetting, Grid, StuffLimit
+from panoptic_heuristic.ablation.sweep.axes import Axis
+from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.ablation.sweep.run import (
     BUCKETS,
     SweepJob,
@@ -24,14 +25,22 @@ from panoptic_heuristic.fusion import (
     CLAIM_REGISTRY,
     ORDER_REGISTRY,
     BestStuff,
+    ByScore,
+    Calibrated,
     Claim,
+    ClassAware,
     Components,
     DenseCrf,
     DroppedToVoid,
+    Greedy,
+    LogitSum,
     NextBest,
     Nms,
+    NoVeto,
     Order,
+    PerPixel,
     Pipeline,
+    PixelArgmax,
     Power,
     Reclaim,
     SemanticGate,
@@ -39,12 +48,13 @@ from panoptic_heuristic.fusion import (
     fuse,
 )
 from panoptic_heuristic.quality import add_counts, count_image
+from tests.ablation.grids import claims_of, grid_of, limits_of, scores_of
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 
-GRID = Grid(
-    (ClaimSetting("greedy", 0.3), ClaimSetting("greedy", 0.6), ClaimSetting("per_pixel", None)),
+GRID = grid_of(
+    (Greedy(0.3), Greedy(0.6), PerPixel()),
     (0.05, 0.3, 0.6),
-    (StuffLimit(0.0, 0.0), StuffLimit(200.0, 0.0), StuffLimit(0.0, 0.1)),
+    ((0.0, 0.0), (200.0, 0.0), (0.0, 0.1)),
 )
 ALL = range(BUCKETS)
 
@@ -76,7 +86,7 @@ def by_pixels(store, setting):
     manifest = store.cache.manifest
     total = []
     for image_id in store.image_ids:
-        predictions, pipeline = store.cache.read(image_id), setting.pipeline()
+        predictions, pipeline = store.cache.read(image_id), setting
         semantics = manifest.semantics_of(predictions, pipeline)
         result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
         ids, segments = store.gt_of(image_id)
@@ -121,8 +131,8 @@ def full_store(tmp_path_factory, scenes):
 
 @pytest.mark.parametrize("stuff", [DroppedToVoid(), DroppedToVoid("before")], ids=["after", "before"])
 def test_pixels_that_are_left_over_are_counted_on_regions(tmp_path, full_store, swept, stuff):
-    claims = (*GRID.claims, ClaimSetting("class_aware", 0.6), ClaimSetting("reclaim", 0.6))
-    grid = Grid(claims, GRID.cutoffs, GRID.stuff_limits, Pipeline(stuff=stuff, leftover=BestStuff(0.25)))
+    claims = (*claims_of(GRID), ClassAware(0.6), Reclaim(0.6))
+    grid = grid_of(claims, scores_of(GRID), limits_of(GRID), Pipeline(stuff=stuff, leftover=BestStuff(0.25)))
     job = SweepJob(full_store, grid, tmp_path)
     assert job.by_pixels.tolist() == []
     run_sweep(job, ALL)
@@ -134,14 +144,35 @@ def test_pixels_that_are_left_over_are_counted_on_regions(tmp_path, full_store, 
     )
 
 
+def test_any_stage_may_be_an_axis_and_each_setting_is_counted_as_it_can_be(tmp_path, full_store):
+    """Where stuff is counted before things, a veto is not exact on regions, and its settings alone need pixels."""
+    first = next(iter(full_store.cache.manifest.categories.things))
+    axes = (
+        Axis.of("order", [ByScore(), Power(0.5, 0, 1), Calibrated(cut={first.id: 0.3}, default_cut=0.1)]),
+        Axis.of("veto", [NoVeto(), SemanticVeto(0.3)]),
+        Axis.of("stuff.counted", ["after", "before"]),
+        Axis.of("claim.overlap_threshold_of", [{}, {first.id: 0.1}]),
+        Axis.of("instances_score_thresh", [0.05, 0.4]),
+    )
+    job = SweepJob(full_store, Grid(Pipeline(stuff_area_thresh=100), axes), tmp_path)
+    assert len(job.grid) == 48 and len(job.by_pixels) == 12
+    run_sweep(job, ALL)
+    counts = SweepResult(tmp_path).total()
+    for number, pipeline in enumerate(job.grid.settings):
+        assert counts.of_setting(number, job.categories) == by_pixels(full_store, pipeline)
+    assert len({tuple(column) for column in counts.iou_sum.T.tolist()}) > 12
+
+
 # Rules that need RoI probabilities, logits, both, and a floor that the cache does not know.
 PIXEL_GRIDS = {
-    "pixel_argmax": Grid((ClaimSetting("pixel_argmax", None), ClaimSetting("greedy", 0.5)), (0.3,), GRID.stuff_limits),
-    "next_best": Grid(GRID.claims[1:2], (0.3,), GRID.stuff_limits, Pipeline(stuff=NextBest(probability_floor=0.2))),
-    "logit_sum": Grid((ClaimSetting("logit_sum", 0.3), *GRID.claims[1:]), (0.3,), GRID.stuff_limits[1:]),
-    "best_stuff": Grid(GRID.claims[1:2], (0.3,), GRID.stuff_limits, Pipeline(leftover=BestStuff(0.3))),
-    "mean_probability": Grid(
-        (ClaimSetting("reclaim", 0.5, (("on_top", "mean_probability"),)),), (0.3,), GRID.stuff_limits
+    "pixel_argmax": grid_of((PixelArgmax(), Greedy(0.5)), (0.3,), limits_of(GRID)),
+    "next_best": grid_of(
+        claims_of(GRID)[1:2], (0.3,), limits_of(GRID), Pipeline(stuff=NextBest(probability_floor=0.2))
+    ),
+    "logit_sum": grid_of((LogitSum(0.3), *claims_of(GRID)[1:]), (0.3,), limits_of(GRID)[1:]),
+    "best_stuff": grid_of(claims_of(GRID)[1:2], (0.3,), limits_of(GRID), Pipeline(leftover=BestStuff(0.3))),
+    "mean_probability": grid_of(
+        (Reclaim(0.5, on_top="mean_probability"),), (0.3,), limits_of(GRID)
     ),
 }
 
@@ -160,30 +191,29 @@ def test_rules_that_need_pixels_have_them_from_the_cache(tmp_path, full_store, g
 def test_what_a_rule_gets_does_not_depend_on_the_others(tmp_path, full_store):
     """What is kept of the best stuff is exact, logits are not: they are for the rules that need them."""
     base = Pipeline(leftover=BestStuff(0.25), stuff=DroppedToVoid())
-    claims = ClaimSetting("logit_sum", 0.3), ClaimSetting("pixel_argmax", None)
+    claims = LogitSum(0.3), PixelArgmax()
     for name, chosen in (("both", claims), ("alone", claims[1:])):
-        run_sweep(SweepJob(full_store, Grid(chosen, (0.3,), GRID.stuff_limits[:1], base), tmp_path / name), ALL)
+        run_sweep(SweepJob(full_store, grid_of(chosen, (0.3,), limits_of(GRID)[:1], base), tmp_path / name), ALL)
     both, alone = (SweepResult(tmp_path / name).total() for name in ("both", "alone"))
     assert both.iou_sum[:, 1:].tolist() == alone.iou_sum.tolist()
 
 
 @pytest.mark.parametrize(
-    "claim, base, words",
+    "pipeline, words",
     [
-        ("pixel_argmax", Pipeline(), ["the grid's claim=pixel_argmax needs RoI mask probabilities", "--store-logits"]),
-        ("reclaim", Pipeline(Reclaim(on_top="mean_probability")), ["claim=reclaim needs RoI", "--store-logits"]),
-        ("greedy", Pipeline(stuff=NextBest()), ["stuff=next_best needs semantic logits", "--store-logits"]),
-        ("greedy", Pipeline(stuff=DroppedToVoid(probability_floor=0.1)), ["stuff=void needs semantic logits"]),
-        ("greedy", Pipeline(leftover=BestStuff()), ["leftover=best_stuff needs the best stuff", "does not know that"]),
-        ("greedy", Pipeline(leftover=Components()), ["leftover=components needs semantic labels of single things"]),
-        ("greedy", Pipeline(border=DenseCrf()), ["border=dense_crf needs the image", "holds no images"]),
-        ("greedy", Pipeline(order=Power(1, 1)), ["order=power needs the mean mask probability", "was made without"]),
+        (Pipeline(PixelArgmax()), ["the grid's claim=pixel_argmax needs RoI mask probabilities", "--store-logits"]),
+        (Pipeline(Reclaim(on_top="mean_probability")), ["claim=reclaim needs RoI", "--store-logits"]),
+        (Pipeline(stuff=NextBest()), ["stuff=next_best needs semantic logits", "--store-logits"]),
+        (Pipeline(stuff=DroppedToVoid(probability_floor=0.1)), ["stuff=void needs semantic logits"]),
+        (Pipeline(leftover=BestStuff()), ["leftover=best_stuff needs the best stuff", "does not know that"]),
+        (Pipeline(leftover=Components()), ["leftover=components needs semantic labels of single things"]),
+        (Pipeline(border=DenseCrf()), ["border=dense_crf needs the image", "holds no images"]),
+        (Pipeline(order=Power(1, 1)), ["order=power needs the mean mask probability", "was made without"]),
     ],
 )
-def test_a_rule_that_needs_what_was_not_kept_is_refused(tmp_path, store, claim, base, words):
-    own = getattr(base.claim, "overlap_threshold", None) if claim != "pixel_argmax" else None
+def test_a_rule_that_needs_what_was_not_kept_is_refused(tmp_path, store, pipeline, words):
     with pytest.raises(InputError) as caught:
-        SweepJob(store, Grid((ClaimSetting(claim, own),), (0.5,), GRID.stuff_limits[:1], base), tmp_path)
+        SweepJob(store, Grid(pipeline, (Axis.of_stuff_limits(pixels=[0]),)), tmp_path)
     for word in [*words, str(store.cache.folder)]:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -286,7 +316,7 @@ class EveryOther:
 def test_a_rule_of_ones_own_is_swept_pixel_by_pixel_beside_the_others(store, swept, tmp_path):
     CLAIM_REGISTRY.register("every_other")(EveryOther)
     try:
-        grid = Grid((ClaimSetting("every_other", 0.5), GRID.claims[1]), GRID.cutoffs[1:], GRID.stuff_limits[:2])
+        grid = grid_of((EveryOther(0.5), claims_of(GRID)[1]), scores_of(GRID)[1:], limits_of(GRID)[:2])
         run_sweep(SweepJob(store, grid, tmp_path), ALL)
         result = SweepResult(tmp_path)
         counts = result.total()
@@ -308,7 +338,7 @@ class LastFirst:
 def test_with_an_order_of_ones_own_all_rules_are_swept_pixel_by_pixel(store, tmp_path):
     ORDER_REGISTRY.register("last_first")(LastFirst)
     try:
-        grid = Grid(GRID.claims[1:], GRID.cutoffs[1:2], GRID.stuff_limits[:2], Pipeline(order=LastFirst()))
+        grid = grid_of(claims_of(GRID)[1:], scores_of(GRID)[1:2], limits_of(GRID)[:2], Pipeline(order=LastFirst()))
         job = SweepJob(store, grid, tmp_path)
         assert (job.by_regions.tolist(), job.by_pixels.tolist()) == ([], [0, 1, 2, 3])
         run_sweep(job, ALL)
@@ -321,14 +351,14 @@ def test_with_an_order_of_ones_own_all_rules_are_swept_pixel_by_pixel(store, tmp
 
 
 def test_a_cutoff_below_what_the_cache_holds_is_refused(store, tmp_path):
-    grid = Grid(GRID.claims, (0.5, 0.04), GRID.stuff_limits)
+    grid = grid_of(claims_of(GRID), (0.5, 0.04), limits_of(GRID))
     with pytest.raises(InputError, match="instances_score_thresh 0.04, but .* below 0.05"):
         SweepJob(store, grid, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_with_another_sweep_is_left_alone(store, swept, tmp_path):
-    grid = Grid(GRID.claims, (0.5,), GRID.stuff_limits)
+    grid = grid_of(claims_of(GRID), (0.5,), limits_of(GRID))
     before = contents(swept)
     with pytest.raises(InputError, match="something else: its grid differs"):
         run_sweep(SweepJob(store, grid, swept), ALL)
@@ -336,7 +366,7 @@ def test_a_folder_with_another_sweep_is_left_alone(store, swept, tmp_path):
 
 
 def test_shards_of_different_sweeps_do_not_merge(store, swept, tmp_path):
-    run_sweep(SweepJob(store, Grid(GRID.claims, (0.5,), GRID.stuff_limits), tmp_path / "other"), [0])
+    run_sweep(SweepJob(store, grid_of(claims_of(GRID), (0.5,), limits_of(GRID)), tmp_path / "other"), [0])
     with pytest.raises(InputError, match="its grid differs"):
         merge_sweeps([swept, tmp_path / "other"], tmp_path / "merged")
     with pytest.raises(InputError, match="no shard of a sweep"):
