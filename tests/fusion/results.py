@@ -1,0 +1,52 @@
+"""A valid result, and when two are the same."""
+
+import math
+
+import numpy as np
+import torch
+
+from panoptic_heuristic.formats import Categories
+from panoptic_heuristic.fusion import FusionResult, InstanceSet
+
+
+def assert_valid(result: FusionResult, instances: InstanceSet, categories: Categories) -> None:
+    """Map and segments agree both ways, and each instance is in the map or has a reason."""
+    assert result.panoptic_seg.dtype == torch.int32
+    assert tuple(result.panoptic_seg.shape) == instances.image_size
+    areas = torch.bincount(result.panoptic_seg.flatten(), minlength=len(result.segments_info) + 1).tolist()
+    assert [segment["area"] for segment in result.segments_info] == areas[1:] and all(areas[1:])
+    assert [segment["id"] for segment in result.segments_info] == list(range(1, len(areas)))
+    scores, places = instances.scores.tolist(), []
+    for segment in result.segments_info:
+        assert categories[segment["category_id"]].isthing == segment["isthing"]
+        assert {type(value) for value in segment.values()} <= {int, float, bool, type(None)}
+        place = segment.get("instance_id")
+        if place is not None:
+            places.append(place)
+            assert math.isfinite(scores[place]) and segment["score"] == scores[place]
+            assert segment["category_id"] == instances.category_ids[place]
+    stuff = [segment["category_id"] for segment in result.segments_info if not segment["isthing"]]
+    stuff += [one.category_id for one in result.dropped if not one.isthing]
+    assert len(stuff) == len(set(stuff))
+    places += [one.instance_id for one in result.dropped if one.isthing and one.instance_id is not None]
+    assert sorted(places) == list(range(len(instances)))
+
+
+def assert_same(one: FusionResult, other: FusionResult) -> None:
+    """The same bytes and the same values."""
+    assert one.panoptic_seg.numpy().tobytes() == other.panoptic_seg.numpy().tobytes()
+    # By their text, in which NaN is equal to itself.
+    assert repr((one.segments_info, one.dropped)) == repr((other.segments_info, other.dropped))
+
+
+def who(segment) -> tuple:
+    """A segment's name, whatever its id."""
+    return segment["isthing"], segment["category_id"], segment.get("instance_id")
+
+
+def named(result: FusionResult) -> np.ndarray:
+    """(H, W) objects: who has each pixel, whatever the ids; None is void."""
+    names = np.empty(len(result.segments_info) + 1, dtype=object)
+    for segment in result.segments_info:
+        names[segment["id"]] = who(segment)
+    return names[result.panoptic_seg.numpy()]
