@@ -21,7 +21,7 @@ class Case:
     Attributes:
         scene: the instances, and labels of which 0 is all things.
         semantics: labels with logits, some of them negative; things may have labels of their own.
-        image: (H, W, 3) uint8, each segment of the ground truth in a colour of its own, with noise.
+        image: see :func:`photo`.
     """
 
     scene: Scene
@@ -69,14 +69,18 @@ def make_case(seed: int, instances: int, single_things: float = 0, *, image_size
         labels = np.where((labels == 0) & (stripes < len(single)), len(meaning) + stripes, labels)
         meaning += single
     semantics = random_semantics(100 + seed, labels, dict(enumerate(meaning)), sharpness=1.5)
-    rng = np.random.default_rng([7, seed])
     # Else no category is probable on average, and rules that ask for that drop all stuff.
-    surer = torch.from_numpy(rng.exponential(1.0, size=image_size).astype(np.float32))
-    logits = semantics.logits.scatter_add(0, semantics.labels[None].long(), surer[None])
-    present, places = np.unique(scene.gt_ids, return_inverse=True)
-    colours = rng.integers(30, 226, (len(present), 3))[places.reshape(image_size)]
-    image = np.clip(colours + rng.normal(0, 10, colours.shape), 0, 255).astype(np.uint8)
-    return Case(scene, SemanticMap(labels, dict(enumerate(meaning)), logits), image)
+    surer = np.random.default_rng(seed).exponential(size=image_size).astype(np.float32)
+    logits = semantics.logits.scatter_add(0, semantics.labels[None].long(), torch.from_numpy(surer)[None])
+    return Case(scene, SemanticMap(labels, dict(enumerate(meaning)), logits), photo(scene.gt_ids, seed))
+
+
+def photo(ids: np.ndarray, seed: int) -> np.ndarray:
+    """(H, W, 3) uint8: each segment in a colour of its own, and noise."""
+    rng = np.random.default_rng([7, seed])
+    present, places = np.unique(ids, return_inverse=True)
+    colours = rng.integers(30, 226, (len(present), 3))[places.reshape(ids.shape)]
+    return np.clip(colours + rng.normal(0, 10, colours.shape), 0, 255).astype(np.uint8)
 
 
 CASES: Dict[str, Case] = {

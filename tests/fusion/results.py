@@ -8,6 +8,16 @@ import torch
 from panoptic_heuristic.formats import Categories
 from panoptic_heuristic.fusion import FusionResult, InstanceSet
 
+# Plain Python values, as JSON has them.
+KINDS = {
+    "id": (int,),
+    "isthing": (bool,),
+    "category_id": (int,),
+    "area": (int,),
+    "score": (float,),
+    "instance_id": (int, type(None)),
+}
+
 
 def assert_valid(result: FusionResult, instances: InstanceSet, categories: Categories) -> None:
     """Map and segments agree both ways, and each instance is in the map or has a reason."""
@@ -19,7 +29,7 @@ def assert_valid(result: FusionResult, instances: InstanceSet, categories: Categ
     scores, places = instances.scores.tolist(), []
     for segment in result.segments_info:
         assert categories[segment["category_id"]].isthing == segment["isthing"]
-        assert {type(value) for value in segment.values()} <= {int, float, bool, type(None)}
+        assert all(type(value) in KINDS[key] for key, value in segment.items())
         place = segment.get("instance_id")
         if place is not None:
             places.append(place)

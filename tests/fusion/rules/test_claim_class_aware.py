@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.fusion import ClassAware
-from tests.fusion.drawings import CAT, DOG, SKY, assert_map, draw, fused, instances_in, mask, reasons, row, stuff_in
+from tests.fusion.drawings import CAT, DOG, assert_map, fused, instances_in, mask, reasons, row
 
 LOOSE = {"duplicate_threshold": 1.0, "free_fraction": 0.0}
 
@@ -165,9 +165,3 @@ def test_rank_decides_and_not_the_place_in_the_input():
 def test_an_empty_mask_is_empty_at_any_threshold(threshold):
     claim = ClassAware(threshold, threshold, threshold)
     assert reasons(fused([row(width=4)] * 2, [0.9, 0.8], claim=claim)) == {0: "empty", 1: "empty"}
-
-
-def test_without_instances_stuff_takes_all():
-    result = fused([], [], draw("1111"), claim=ClassAware())
-    assert_map(result, "1111")
-    assert stuff_in(result) == [SKY]

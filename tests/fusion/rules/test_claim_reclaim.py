@@ -169,10 +169,6 @@ class TestMeanProbability:
         with pytest.raises(InputError, match="needs RoI mask probabilities"):
             fused([], [], draw("11"), claim=claim)
 
-    def test_without_instances_stuff_takes_all(self):
-        result = fused_soft(["8888 " * 4], [0.1], draw("1111 " * 4), claim=Reclaim(on_top="mean_probability"))
-        assert_map(result, "1111 " * 4)
-
 
 class TestOverlap:
     @pytest.mark.parametrize("claimed, kept", [(1, True), (2, True), (3, False)], ids=["below", "at", "above"])
@@ -285,51 +281,3 @@ def test_rank_decides_where_none_is_on_top():
     masks = [row((0, 5), width=8), row((4, 8), width=8)]
     assert_map(fused(masks, [0.8, 0.9], claim=Reclaim()), "22221111")
     assert instances_in(fused(masks, [0.8, 0.9], claim=Reclaim())) == [1, 0]
-
-
-def test_without_instances_stuff_takes_all():
-    assert_map(fused([], [], draw("1111"), claim=Reclaim()), "1111")
-
-
-@pytest.mark.parametrize(
-    "values, message",
-    [
-        ({"on_top": "mask"}, "on_top must be one of area, mean_probability, precedence, got 'mask'"),
-        ({"on_top": None}, "on_top must be one of area, mean_probability, precedence, got None"),
-        (
-            {"on_top": "mean_probability", "area_ratio": 0.3},
-            "area_ratio means nothing while on_top is 'mean_probability'; leave it out",
-        ),
-        ({"precedence": [(DOG, CAT)]}, "precedence means nothing while on_top is 'area'; leave it out"),
-        ({"precedence": 5}, "precedence must be a list of pairs of category ids, got 5"),
-        ({"precedence": [5]}, "precedence must be a list of pairs of category ids, got 5"),
-        ({"precedence": [(1, 2, 3)]}, "precedence must be a list of pairs of category ids, got (1, 2, 3)"),
-        ({"precedence": [("dog", 2)]}, "precedence must be a list of pairs of category ids, which are integers, got"),
-        ({"precedence": [(True, 2)]}, "precedence must be a list of pairs of category ids, which are integers, got"),
-        ({"precedence": [(2, 2)]}, "precedence must be of pairs of different categories, got (2, 2)"),
-        (
-            {"precedence": [(1, 2), (2, 1)]},
-            "precedence must have one pair of the same two categories, got (1, 2) and (2, 1)",
-        ),
-        (
-            {"precedence": [(1, 2), [1, 2]]},
-            "precedence must have one pair of the same two categories, got (1, 2) and [1, 2]",
-        ),
-    ],
-)
-def test_wrong_parameters_are_named(values, message):
-    with pytest.raises(InputError) as error:
-        Reclaim(**values)
-    assert str(error.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    "pair, message",
-    [
-        ((DOG, 99), "precedence names category 99, which is not among the categories"),
-        ((SKY, DOG), "precedence names category 3, which is stuff; it is a parameter of things"),
-    ],
-)
-def test_categories_of_the_table_are_checked(pair, message):
-    with pytest.raises(InputError, match=message):
-        fused([], [], draw("1"), claim=Reclaim(on_top="precedence", precedence=[pair]))
