@@ -117,7 +117,7 @@ class TestInput:
         logits = (run.case.semantics.logits * 8).round() / 8
         expected, *others = (
             run.case.having(SemanticMap(labels, meaning, one)).fused(run.pipeline)
-            for one in (logits, logits.double(), logits.half())
+            for one in (logits, logits.double(), logits.half(), logits.bfloat16())
         )
         for other in others:
             assert_same(other, expected)

@@ -171,12 +171,6 @@ class TestMeanProbability:
 
 
 class TestOverlap:
-    @pytest.mark.parametrize("claimed, kept", [(1, True), (2, True), (3, False)], ids=["below", "at", "above"])
-    def test_half_may_be_claimed_and_not_a_pixel_more(self, claimed, kept):
-        first, second = row((0, 3), width=8), row((3 - claimed, 7 - claimed), width=8)
-        result = fused([first, second], [0.9, 0.8], claim=Reclaim())
-        assert reasons(result) == ({} if kept else {1: "overlap"})
-
     def test_what_is_taken_back_is_not_claimed(self):
         # A dog has 2 of its 6 pixels for good; a cat had 4, which would be too many with them.
         masks = [row((0, 3), width=12), row((3, 12), width=12), row((1, 7), width=12)]
@@ -195,13 +189,6 @@ class TestOverlap:
         result = fused(masks, [0.9, 0.8, 0.7], claim=Reclaim(1.0))
         assert_map(result, "1111112")
         assert reasons(result) == {2: "covered"}
-
-    @pytest.mark.parametrize("claimed, kept", [(1, True), (2, True), (3, False)], ids=["below", "at", "above"])
-    def test_a_category_may_have_a_threshold_of_its_own(self, claimed, kept):
-        first, second = row((0, 12), width=24), row((12 - claimed, 22 - claimed), width=24)
-        claim = Reclaim(0.9, overlap_threshold_of={DOG: 0.2})
-        assert len(instances_in(fused([first, second], [0.9, 0.8], category_ids=[CAT, DOG], claim=claim))) == 1 + kept
-        assert len(instances_in(fused([first, second], [0.9, 0.8], category_ids=[DOG, CAT], claim=claim))) == 2
 
 
 class TestVictims:
@@ -268,16 +255,3 @@ class TestVictims:
         # Each is half of the one before.
         masks = [row((0, 16), width=16), row((0, 8), width=16), row((0, 4), width=16), row((0, 2), width=16)]
         assert_map(fused(masks, [0.9, 0.8, 0.7, 0.6], claim=Reclaim()), "4433222211111111")
-
-
-def test_an_empty_mask_is_dropped_and_takes_no_id():
-    masks = [row((0, 2), width=6), row(width=6), row((4, 6), width=6)]
-    result = fused(masks, [0.7, 0.9, 0.8], claim=Reclaim())
-    assert_map(result, "22..11")
-    assert reasons(result) == {1: "empty"}
-
-
-def test_rank_decides_where_none_is_on_top():
-    masks = [row((0, 5), width=8), row((4, 8), width=8)]
-    assert_map(fused(masks, [0.8, 0.9], claim=Reclaim()), "22221111")
-    assert instances_in(fused(masks, [0.8, 0.9], claim=Reclaim())) == [1, 0]

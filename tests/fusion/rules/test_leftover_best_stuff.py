@@ -238,14 +238,6 @@ class TestLabels:
         assert_map(fused(SemanticMap(draw(".."), LABELS, np.zeros((4, 1, 2))), leftover=BestStuff(0.0)), "..")
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_logits_of_any_precision(dtype):
-    logits = torch.zeros((3000, 1, 2), dtype=dtype)
-    logits[1, 0, 0] = 9
-    for floor, drawn in ((1 / 3000, "11"), (np.nextafter(1 / 3000, 1), "1.")):
-        assert_map(fused(SemanticMap(draw("1."), {0: None, 1: SKY}, logits), leftover=BestStuff(floor)), drawn)
-
-
 class TestKept:
     """What a prediction cache keeps in place of logits."""
 

@@ -181,13 +181,6 @@ class TestLabels:
         assert_map(fused(SemanticMap(draw(".."), LABELS, np.zeros((4, 1, 2))), stuff=NextBest()), "..")
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_logits_of_any_precision(dtype):
-    logits = torch.tensor([[[0.0, 0, 0]], [[9, 1, 1]], [[0, 9, 0]], [[0, 2, 9]]], dtype=dtype)
-    result = fused(SemanticMap(draw("123"), LABELS, logits), stuff=NextBest(), stuff_area_thresh_of={GRASS: 2})
-    assert_map(result, "122")
-
-
 def test_it_needs_logits_even_if_nothing_moves():
     assert needs_of(NextBest()) == needs_of(NextBest("before", 0.25)) == {Need.LOGITS}
     with pytest.raises(InputError, match="next_best needs semantic logits, but there are only labels; give logits, or"):
