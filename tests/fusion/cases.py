@@ -71,7 +71,7 @@ def make_case(seed: int, instances: int, single_things: float = 0, *, image_size
     semantics = random_semantics(100 + seed, labels, dict(enumerate(meaning)), sharpness=1.5)
     # Else no category is probable on average, and rules that ask for that drop all stuff.
     surer = np.random.default_rng(seed).exponential(size=image_size).astype(np.float32)
-    logits = semantics.logits.scatter_add(0, semantics.labels[None].long(), torch.from_numpy(surer)[None])
+    logits = semantics.logits.scatter_add(0, semantics.labels[None].long(), torch.from_numpy(surer)[None]).numpy()
     return Case(scene, SemanticMap(labels, dict(enumerate(meaning)), logits), photo(scene.gt_ids, seed))
 
 

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import torch
 
 from panoptic_heuristic.formats import Categories
 from panoptic_heuristic.fusion import FusionResult, InstanceSet
@@ -21,9 +20,9 @@ KINDS = {
 
 def assert_valid(result: FusionResult, instances: InstanceSet, categories: Categories) -> None:
     """Map and segments agree both ways, and each instance is in the map or has a reason."""
-    assert result.panoptic_seg.dtype == torch.int32
-    assert tuple(result.panoptic_seg.shape) == instances.image_size
-    areas = torch.bincount(result.panoptic_seg.flatten(), minlength=len(result.segments_info) + 1).tolist()
+    panoptic_seg = np.asarray(result.panoptic_seg)
+    assert panoptic_seg.dtype == np.int32 and panoptic_seg.shape == instances.image_size
+    areas = np.bincount(panoptic_seg.ravel(), minlength=len(result.segments_info) + 1).tolist()
     assert [segment["area"] for segment in result.segments_info] == areas[1:] and all(areas[1:])
     assert [segment["id"] for segment in result.segments_info] == list(range(1, len(areas)))
     scores, places = instances.scores.tolist(), []
@@ -43,8 +42,8 @@ def assert_valid(result: FusionResult, instances: InstanceSet, categories: Categ
 
 
 def assert_same(one: FusionResult, other: FusionResult) -> None:
-    """The same bytes and the same values."""
-    assert one.panoptic_seg.numpy().tobytes() == other.panoptic_seg.numpy().tobytes()
+    """The same bytes and the same values; arrays may be tensors."""
+    assert np.asarray(one.panoptic_seg).tobytes() == np.asarray(other.panoptic_seg).tobytes()
     # By their text, in which NaN is equal to itself.
     assert repr((one.segments_info, one.dropped)) == repr((other.segments_info, other.dropped))
 
@@ -59,4 +58,4 @@ def named(result: FusionResult) -> np.ndarray:
     names = np.empty(len(result.segments_info) + 1, dtype=object)
     for segment in result.segments_info:
         names[segment["id"]] = who(segment)
-    return names[result.panoptic_seg.numpy()]
+    return names[np.asarray(result.panoptic_seg)]

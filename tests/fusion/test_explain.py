@@ -224,7 +224,7 @@ class TestGained:
         assert other.lost_to == (LostPixels(1, CAT, 0, 1), LostPixels(2, SKY, None, 1), LostPixels(3, DOG, None, 1))
         assert [one.area_gained for one in (cat, other, sky)] == [0, 0, 0]
         # And one of them that went later does not count as an instance.
-        gone = result.with_map(result.panoptic_seg.masked_fill(result.panoptic_seg == 3, 0), "border")
+        gone = result.with_map(torch.from_numpy(result.panoptic_seg * (result.panoptic_seg != 3)), "border")
         instances = InstanceSet.from_bitmaps(masks, [0.9, 0.1], [CAT, CAT])
         assert len(explain(gone, instances, SemanticMap(draw("1112"), meaning))) == 3
 

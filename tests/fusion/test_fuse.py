@@ -85,7 +85,7 @@ class TestWholePicture:
     def test_two_results_of_the_same_values_share_nothing(self):
         first, second = (fused([A_CAT, A_DOG], [0.8, 0.9], SCENE) for _ in range(2))
         first.segments_info[0]["id"] = 99
-        first.panoptic_seg.zero_()
+        first.panoptic_seg.fill(0)
         assert second.segments_info[0]["id"] == 1
         assert second.panoptic_seg.any()
 
@@ -148,7 +148,7 @@ class TestScores:
             made.append(index)
             return bitmaps.crop(index)
 
-        lazy = InstanceSet(make_crop, [0.9, 0.4], [CAT, CAT], (1, 4), count=2, device=bitmaps.device)
+        lazy = InstanceSet(make_crop, [0.9, 0.4], [CAT, CAT], (1, 4), count=2, device=bitmaps.device, is_numpy=True)
         assert reasons(fuse(lazy, None, CATEGORIES, Pipeline(order=order))) == {1: "score"}
         assert made == [0]
 
@@ -259,7 +259,7 @@ class TestStuff:
 class TestEmptyInputs:
     def test_no_semantics_leaves_void_around_the_instances(self):
         result = fused([A_CAT], [0.9])
-        np.testing.assert_array_equal(result.panoptic_seg.numpy(), A_CAT.astype(int))
+        np.testing.assert_array_equal(result.panoptic_seg, A_CAT.astype(int))
         assert result.dropped == ()
 
     def test_no_stuff_label_leaves_void(self):
@@ -331,7 +331,7 @@ class TestErrors:
     def test_devices_must_agree(self):
         # "meta" stands for a second device, which not every machine has.
         elsewhere = InstanceSet(
-            self.instances().crop, [0.9], [CAT], (1, 4), count=1, device=torch.device("meta")
+            self.instances().crop, [0.9], [CAT], (1, 4), count=1, device=torch.device("meta"), is_numpy=False
         )  # fmt: skip
         with pytest.raises(InputError, match="instances are on meta, the semantic labels on cpu"):
             fuse(elsewhere, SemanticMap(draw("1111"), LABELS), CATEGORIES)

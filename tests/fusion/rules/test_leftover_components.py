@@ -1,7 +1,10 @@
 """Leftover pixels that hang together become instances, drawn."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
@@ -178,16 +181,16 @@ class TestWhatIsDoneWithThem:
         return semantics, result
 
     def test_a_panoptic_png_can_number_them(self, parts):
-        ids, segments = colored(parts[1].panoptic_seg.numpy(), parts[1].segments_info, CATEGORIES)
+        ids, segments = colored(parts[1].panoptic_seg, parts[1].segments_info, CATEGORIES)
         assert len(np.unique(ids)) == len(segments) == 5 and 0 not in ids
 
     def test_a_label_divisor_can_number_them(self, parts):
-        codes = encode_label_divisor(parts[1].panoptic_seg.numpy(), parts[1].segments_info, 1000)
+        codes = encode_label_divisor(parts[1].panoptic_seg, parts[1].segments_info, 1000)
         assert codes.tolist() == [[CAT * 1000 + 2] * 2 + [SKY * 1000, DOG * 1000 + 1, CAT * 1000 + 1, CAT * 1000 + 3]]
 
     def test_one_that_disappears_later_is_a_thing_that_was_dropped(self, parts):
         semantics, result = parts
-        without = result.panoptic_seg.masked_fill(result.panoptic_seg == 4, 0)
+        without = torch.from_numpy(result.panoptic_seg * (result.panoptic_seg != 4))
         after = result.with_map(without, "border")
         (dropped,) = after.dropped
         assert (dropped.isthing, dropped.category_id, dropped.reason) == (True, CAT, "border")
@@ -216,7 +219,7 @@ class TestLaws:
     def test_as_in_a_plain_version(self, run, area):
         scene, semantics, run = run
         without, result = run(), run(leftover=Components(area))
-        expected, labels = without.panoptic_seg.numpy().copy(), semantics.labels.numpy()
+        expected, labels = without.panoptic_seg.copy(), semantics.labels.numpy()
         void, segments = expected == 0, list(without.segments_info)
         for label in (7, 8, 9):
             seen = np.zeros_like(void)
@@ -235,12 +238,14 @@ class TestLaws:
                     who = {"isthing": True, "category_id": category_id, "area": len(component), "instance_id": None}
                     segments.append({"id": len(segments) + 1, **who})
                     expected[tuple(zip(*component, strict=True))] = len(segments)
-        np.testing.assert_array_equal(result.panoptic_seg.numpy(), expected)
+        np.testing.assert_array_equal(result.panoptic_seg, expected)
         assert result.segments_info == segments
         assert result.dropped == without.dropped
 
     def test_the_result_before_it_is_not_changed(self, run, area):
         scene, semantics, run = run
         plain, heads = run(), HeadOutputs(scene.instances(), semantics, scene.categories)
-        assert_same(Components(area).fill(heads, plain), run(leftover=Components(area)))
+        # Rules get and give tensors.
+        given = dataclasses.replace(plain, panoptic_seg=torch.from_numpy(plain.panoptic_seg))
+        assert_same(Components(area).fill(heads, given), run(leftover=Components(area)))
         assert_same(plain, run())
