@@ -88,8 +88,7 @@ CASES: Dict[str, Case] = {
     "no instance": make_case(1, 0),
     "1 instance": make_case(20, 1, 1),
     "8 instances": make_case(3, 8, 0.5, stuff=2),
-    "30 instances": make_case(4, 30, stuff=12),
-    "50 instances": make_case(5, 50, 1),
+    "50 instances": make_case(5, 50, 1, stuff=12),
     "60 tied": make_case(6, 60, 0.5, tied_scores=True),
     "100 instances": make_case(7, 100),
 }

@@ -1,5 +1,6 @@
 """A valid result, and when two are the same."""
 
+import json
 import math
 
 import numpy as np
@@ -25,6 +26,7 @@ def assert_valid(result: FusionResult, instances: InstanceSet, categories: Categ
     areas = np.bincount(panoptic_seg.ravel(), minlength=len(result.segments_info) + 1).tolist()
     assert [segment["area"] for segment in result.segments_info] == areas[1:] and all(areas[1:])
     assert [segment["id"] for segment in result.segments_info] == list(range(1, len(areas)))
+    assert json.loads(json.dumps(result.segments_info)) == result.segments_info
     scores, places = instances.scores.tolist(), []
     for segment in result.segments_info:
         assert categories[segment["category_id"]].isthing == segment["isthing"]
