@@ -157,6 +157,15 @@ class TestScores:
         assert instances_in(fused([row((0, 2), width=4), row((2, 4), width=4)], [-3, -2], score=-5)) == [1, 0]
 
 
+@pytest.mark.parametrize("limit, kept", [(2, True), (3, True), (3.5, False)], ids=["below", "at", "above"])
+def test_an_instance_needs_as_many_pixels_in_the_map_as_the_limit_of_things(limit, kept):
+    # The second has 3 of its 5 pixels, and leaves them to stuff.
+    masks = [row((0, 4), width=8), row((2, 7), width=8)]
+    result = fused(masks, [0.9, 0.8], draw("11111111"), thing_area_thresh=limit)
+    assert_map(result, "11112223" if kept else "11112222")
+    assert reasons(result) == ({} if kept else {1: "thing_area"})
+
+
 class TestStuff:
     @pytest.mark.parametrize("limit, kept", [(4, True), (5, True), (5.5, False), (6, False)])
     def test_a_free_area_at_the_limit_is_kept_and_one_below_is_not(self, limit, kept):
