@@ -9,6 +9,7 @@ from panoptic_heuristic.fusion import (
     Adaptive,
     Calibrated,
     ClassAware,
+    Components,
     DenseCrf,
     DroppedToVoid,
     Greedy,
@@ -65,6 +66,7 @@ WITH_PARAMETERS: Dict[str, Pipeline] = {
     "logit_sum of all": Pipeline(LogitSum(1.0), 0.1, 20),
     "void with a floor": Pipeline(Greedy(), 0.1, 100, stuff=DroppedToVoid("before", 0.3)),
     "next_best with a floor": Pipeline(Greedy(), 0.1, 300, stuff=NextBest("before", 0.1)),
+    "small components": Pipeline(Greedy(), 0.3, 60, leftover=Components(5)),
     "wide dense_crf": Pipeline(Greedy(), 0.3, 30, border=DenseCrf(20, 0.5, 3, 5, 60, 30, 20, 2)),
 }  # fmt: skip
 

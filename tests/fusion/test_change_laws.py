@@ -25,6 +25,7 @@ from panoptic_heuristic.fusion import (
     ParameterError,
     PerPixel,
     Pipeline,
+    Power,
     SemanticGate,
     SemanticMap,
     fuse,
@@ -166,6 +167,13 @@ def test_threads_change_nothing(pipeline):
 
 def void_of(case, pipeline) -> np.ndarray:
     return case.fused(pipeline).panoptic_seg == 0
+
+
+@pytest.mark.parametrize("order", [Calibrated(), Power()], ids=str)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_orders_with_their_defaults_are_the_order_by_score(case, order):
+    by_score, other = Pipeline(Greedy(), 0.1, 60), Pipeline(Greedy(), 0.1, 60, order=order)
+    assert_same(case.fused(other), case.fused(by_score))
 
 
 class TestThresholds:

@@ -259,6 +259,11 @@ class TestTheLawsSaySomething:
     def test_what_may_gain_does(self, name):
         assert any(one.area_gained for case in CASES for one in explained(Run(name, case)))
 
+    def test_labels_make_things(self):
+        results = [run.result for run in self.RUNS if run.pipeline_name == "small components"]
+        made = [one for result in results for one in result.segments_info if one.get("instance_id", 0) is None]
+        assert len(made) >= 3
+
     def test_any_heads_are_of_every_kind(self):
         seen = set()
 

@@ -224,6 +224,10 @@ def test_pairs_cannot_be_changed_from_outside_and_rules_with_them_compare():
     assert rule == dataclasses.replace(rule) != Reclaim(on_top="precedence", precedence=[(7, 0)])
 
 
+def test_equal_numbers_are_equal_parameters():
+    assert Power() == Power(1, 0, 0, 0) and hash(Power(2)) == hash(Power(2.0)) != hash(Power(3))
+
+
 def test_float32_thresholds_are_refused():
     # Python compares a float with an np.float32 in float32, where 0.3 and float32(0.3) are equal.
     assert "instances_score_thresh" in told(Pipeline, {"instances_score_thresh": np.float32(0.3)})

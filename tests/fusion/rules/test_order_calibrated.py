@@ -190,13 +190,6 @@ class TestRanking:
 
 @pytest.mark.parametrize("scene", SCENES)
 class TestLaws:
-    def test_the_default_is_the_order_by_score(self, scene):
-        by_score = fuse(scene.instances(), scene.semantics(), scene.categories, Pipeline(Greedy(), 0.1, 60))
-        pipeline = Pipeline(Greedy(), 0.1, 60, order=Calibrated())
-        result = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
-        assert np.array_equal(result.panoptic_seg, by_score.panoptic_seg)
-        assert (result.segments_info, result.dropped) == (by_score.segments_info, by_score.dropped)
-
     def test_segments_come_by_probability_and_exactly_those_below_the_cut_are_dropped_for_it(self, scene):
         instances = scene.instances()
         result = fuse(instances, scene.semantics(), scene.categories, Pipeline(Greedy(0.8), 0.1, 60, order=FITTED))

@@ -1,7 +1,5 @@
 """The order by a product of powers: its keys as numbers, its ranking and its cutoff drawn."""
 
-import pickle
-
 import numpy as np
 import pytest
 import torch
@@ -157,12 +155,6 @@ class TestMeasures:
 
 @pytest.mark.parametrize("scene", SCENES)
 class TestLaws:
-    def test_the_default_is_the_order_by_score(self, scene):
-        pipelines = [Pipeline(Greedy(), 0.1, 60), Pipeline(Greedy(), 0.1, 60, order=Power())]
-        expected, result = (fuse(scene.instances(), scene.semantics(), scene.categories, one) for one in pipelines)
-        assert np.array_equal(result.panoptic_seg, expected.panoptic_seg)
-        assert (result.segments_info, result.dropped) == (expected.segments_info, expected.dropped)
-
     def test_segments_come_by_key_and_exactly_those_below_the_cutoff_are_dropped_for_it(self, scene):
         rng = np.random.default_rng(len(scene.scores))
         quality, agreement = rng.random((2, len(scene.scores))).round(1)
@@ -178,8 +170,3 @@ class TestLaws:
         assert cut == np.flatnonzero((scene.scores >= 0.1) & (keys < 0.1)).tolist()
         if len(keys) >= 40:
             assert cut and len(ranks) > 1
-
-
-def test_equal_parameters_are_equal_rules():
-    assert Power() == Power(1, 0, 0, 0) == pickle.loads(pickle.dumps(Power()))
-    assert hash(Power(2)) == hash(Power(2.0)) != hash(Power(3))
