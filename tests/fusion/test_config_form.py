@@ -88,18 +88,9 @@ class TestPerClass:
             ([{"cat": HALF}], " must hold pairs like [name, {OVERLAP_THRESH: 0.7}], got {'cat': "),
             (None, " must be a list like [[name, {OVERLAP_THRESH: 0.7}]], got None"),
             ([["cat", {"OVERLAP_THRESH": 1.5}]], ": OVERLAP_THRESH of 'cat' must be a finite number in [0, 1], got"),
-            ([["cat", {"OVERLAP_THRESH": "x"}]], ": OVERLAP_THRESH of 'cat' must be a finite number in [0, 1], got"),
-            (
-                [["guide dog", {"INSTANCES_CONFIDENCE_THRESH": None}]],
-                ": INSTANCES_CONFIDENCE_THRESH of 'guide dog' must be a finite number in (-inf, inf), got None",
-            ),
             (
                 [["sky", {"STUFF_AREA_LIMIT": -1}]],
                 ": STUFF_AREA_LIMIT of 'sky' must be a finite number in [0, inf), got",
-            ),
-            (
-                [["sky", {"STUFF_AREA_FRACTION": 2}]],
-                ": STUFF_AREA_FRACTION of 'sky' must be a finite number in [0, 1],",
             ),
         ],
     )
@@ -152,33 +143,16 @@ class TestOrder:
         )  # fmt: skip
         assert made.order == Power(0.5, 2, 3, 0.25)
 
-    @pytest.mark.parametrize("key", ["SCORE_EXPONENT", "QUALITY_EXPONENT", "AGREEMENT_EXPONENT", "KEY_CUTOFF"])
-    def test_a_wrong_number_of_power_is_named_by_its_key(self, key):
-        with pytest.raises(InputError) as error:
-            pipeline(f"{ORDER}NAME", "power", f"{ORDER}{key}", "-1.0")
-        assert str(error.value) == f"{ORDER}{key} must be a finite number in [0, inf), got -1.0"
-
     @pytest.mark.parametrize(
         "key, value, message",
         [
             ("WEIGHTS", [["cat", [1, 2, 3, 4]]], " of 'cat' must be 5 numbers in"),
-            ("WEIGHTS", [["cat", 1]], " of 'cat' must be 5 numbers in"),
-            ("WEIGHTS", [["cat", [1, 2, 3, 4, "5"]]], " of 'cat' must be 5 numbers in"),
             ("WEIGHTS", [["sky", [1, 2, 3, 4, 5]]], " names 'sky', which is stuff; it is for things"),
-            (
-                "WEIGHTS",
-                [["zebra", [1, 2, 3, 4, 5]]],
-                " names 'zebra', which the data set does not have; it has 'grass'",
-            ),
             ("WEIGHTS", [["cat"]], " must hold pairs like [name, [0, 1, 0, 0, 0]], got ['cat']"),
-            ("WEIGHTS", [["cat", [0] * 5]] * 2, " names 'cat' twice"),
             ("CUT", [["cat", 1.5]], " of 'cat' must be a finite number in [0, 1], got 1.5"),
-            ("CUT", [["sky", 0.5]], " names 'sky', which is stuff; it is for things"),
-            ("CUT", [["net", 0.5]], " names 'net', which is the name of the categories 20 and 21"),
             ("CUT", ["cat", 0.5], " must hold pairs like [name, 0.3], got 'cat'"),
             ("DEFAULT_CUT", -0.5, " must be a finite number in [0, 1], got -0.5"),
             ("DEFAULT_WEIGHTS", [1, 2], " must be 5 numbers in"),
-            ("DEFAULT_WEIGHTS", None, " must be 5 numbers in"),
         ],
     )
     def test_wrong_values_are_named(self, key, value, message):
@@ -207,7 +181,6 @@ class TestSuppress:
         [
             ("nms", "IOU_THRESHOLD", "1.5", "must be a finite number in [0, 1], got 1.5"),
             ("nms", "KIND", "boxes", "must be one of mask, box, got 'boxes'"),
-            ("semantic_gate", "KEEP", "-1.0", "must be a finite number in [0, 1], got -1.0"),
             ("gate", "NAME", "gate", "must be one of nms, none, semantic_gate, got 'gate'"),
         ],
     )

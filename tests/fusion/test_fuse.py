@@ -1,14 +1,23 @@
 """What all rules share, drawn: score cutoff, stuff, void, the order of ids, and what is refused."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import SCORE_WEIGHTS, Calibrated, Greedy, InstanceSet, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.fusion import (
+    SCORE_WEIGHTS,
+    ByScore,
+    Calibrated,
+    Greedy,
+    InstanceSet,
+    JointList,
+    Pipeline,
+    Reclaim,
+    SemanticMap,
+    fuse,
+)
 from tests.fusion.drawings import (
     CAT,
     CATEGORIES,
@@ -73,49 +82,8 @@ class TestWholePicture:
         ]
         assert result.dropped == ()
 
-    def test_the_values_are_plain_python_and_the_map_is_int32(self):
-        scores = np.array([0.8, 0.9], np.float32)
-        result = fused([A_CAT, A_DOG], scores, SCENE, category_ids=np.array([CAT, DOG], np.int16))
-        kinds = {
-            "id": int,
-            "isthing": bool,
-            "category_id": int,
-            "area": int,
-            "score": float,
-            "instance_id": int,
-        }
-        for segment in result.segments_info:
-            assert all(type(value) is kinds[key] for key, value in segment.items())
-        assert json.loads(json.dumps(result.segments_info)) == result.segments_info
-        assert type(result.panoptic_seg) is np.ndarray and result.panoptic_seg.dtype == np.int32
-        assert result.panoptic_seg.shape == SCENE.shape
-
-    def test_arrays_and_tensors_give_the_same(self):
-        bitmaps, scores, ids = np.stack([A_CAT, A_DOG]), np.array([0.8, 0.9]), np.array([CAT, DOG])
-        pipeline = Pipeline(stuff_area_thresh=0)
-        arrays = fuse(InstanceSet.from_bitmaps(bitmaps, scores, ids), SemanticMap(SCENE, LABELS), CATEGORIES, pipeline)
-        tensors = [torch.from_numpy(values) for values in (bitmaps, scores, ids)]
-        semantics = SemanticMap(torch.from_numpy(SCENE), LABELS)
-        result = fuse(InstanceSet.from_bitmaps(*tensors), semantics, CATEGORIES, pipeline)
-        assert type(result.panoptic_seg) is torch.Tensor and result.panoptic_seg.dtype == torch.int32
-        assert type(arrays.panoptic_seg) is np.ndarray
-        assert np.array_equal(result.panoptic_seg, arrays.panoptic_seg)
-        assert result.segments_info == arrays.segments_info
-
-    def test_the_inputs_stay_as_they_were(self):
-        bitmaps, scores = np.stack([A_CAT, A_DOG, A_DOG]), np.array([0.8, 0.9, np.nan])
-        ids, labels, meaning = np.array([CAT, DOG, DOG]), SCENE.copy(), dict(LABELS)
-        inputs = (bitmaps, scores, ids, labels)
-        before = [array.copy() for array in inputs]
-        instances, semantics = InstanceSet.from_bitmaps(bitmaps, scores, ids), SemanticMap(labels, meaning)
-        first = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=9))
-        second = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=9))
-        for array, copy in zip(inputs, before, strict=True):
-            np.testing.assert_array_equal(array, copy)
-        assert meaning == LABELS
-        # Nor do two calls on the same values influence each other.
-        assert np.array_equal(first.panoptic_seg, second.panoptic_seg)
-        assert (first.segments_info, reasons(first)) == (second.segments_info, reasons(second))
+    def test_two_results_of_the_same_values_share_nothing(self):
+        first, second = (fused([A_CAT, A_DOG], [0.8, 0.9], SCENE) for _ in range(2))
         first.segments_info[0]["id"] = 99
         first.panoptic_seg.fill(0)
         assert second.segments_info[0]["id"] == 1
@@ -171,9 +139,31 @@ class TestScores:
         assert (dropped.isthing, dropped.category_id, dropped.reason) == (True, CAT, "score")
         assert (dropped.score, dropped.instance_id) == (0.25, 0)
 
+    @pytest.mark.parametrize("order", [ByScore(), Calibrated()], ids=str)
+    def test_masks_below_the_cutoff_are_not_even_made(self, order):
+        bitmaps = InstanceSet.from_bitmaps([row((0, 2), width=4), row((2, 4), width=4)], [0.9, 0.4], [CAT, CAT])
+        made = []
+
+        def make_crop(index):
+            made.append(index)
+            return bitmaps.crop(index)
+
+        lazy = InstanceSet(make_crop, [0.9, 0.4], [CAT, CAT], (1, 4), count=2, device=bitmaps.device, is_numpy=True)
+        assert reasons(fuse(lazy, None, CATEGORIES, Pipeline(order=order))) == {1: "score"}
+        assert made == [0]
+
     def test_negative_scores_are_ranked_too(self):
         # Scores may be logits.
         assert instances_in(fused([row((0, 2), width=4), row((2, 4), width=4)], [-3, -2], score=-5)) == [1, 0]
+
+
+@pytest.mark.parametrize("limit, kept", [(2, True), (3, True), (3.5, False)], ids=["below", "at", "above"])
+def test_an_instance_needs_as_many_pixels_in_the_map_as_the_limit_of_things(limit, kept):
+    # The second has 3 of its 5 pixels, and leaves them to stuff.
+    masks = [row((0, 4), width=8), row((2, 7), width=8)]
+    result = fused(masks, [0.9, 0.8], draw("11111111"), thing_area_thresh=limit)
+    assert_map(result, "11112223" if kept else "11112222")
+    assert reasons(result) == ({} if kept else {1: "thing_area"})
 
 
 class TestStuff:
@@ -281,9 +271,6 @@ class TestEmptyInputs:
         np.testing.assert_array_equal(result.panoptic_seg, A_CAT.astype(int))
         assert result.dropped == ()
 
-    def test_no_instances_leaves_stuff(self):
-        assert_map(fused([], [], draw("1122 0011")), "1122 ..11")
-
     def test_no_stuff_label_leaves_void(self):
         assert_map(fused([row((0, 1), width=2)], [0.9], draw("00")), "1.")
 
@@ -297,8 +284,9 @@ class TestEmptyInputs:
         assert_map(result, "112")
         assert reasons(result) == {0: "empty", 1: "empty"}
 
-    def test_an_image_of_one_pixel(self):
-        assert_map(fused([row((0, 1), width=1)], [0.9], draw("1")), "1")
+
+def on_top(pairs) -> Reclaim:
+    return Reclaim(on_top="precedence", precedence=pairs)
 
 
 class TestErrors:
@@ -330,6 +318,9 @@ class TestErrors:
             ({"stuff_area_thresh_of": {DOG: 5}}, "names category 0, which is a thing; it is a parameter of stuff"),
             ({"stuff_area_fraction_of": {CAT: 0.5}}, "stuff_area_fraction_of names category 7, which is a thing"),
             ({"claim": Greedy(0.5, {GRASS: 0.5})}, "overlap_threshold_of names category 12, which is stuff"),
+            ({"claim": JointList(overlap_threshold_of={SKY: 0.5})}, "overlap_threshold_of names category 3, which is"),
+            ({"claim": on_top([(DOG, 99)])}, "precedence names category 99, which is not among the categories"),
+            ({"claim": on_top([(SKY, DOG)])}, "precedence names category 3, which is stuff; it is a parameter of th"),
             (
                 {"order": Calibrated({98: SCORE_WEIGHTS})},
                 "weights names category 98, which is not among the categories",

@@ -5,20 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from panoptic_heuristic.fusion import ORDER_REGISTRY, ByScore, Calibrated, HeadOutputs, InstanceSet, Order, Power
+from panoptic_heuristic.fusion import ByScore, HeadOutputs, InstanceSet, Order
 from panoptic_heuristic.fusion.order import ranked_by
 from tests.fusion.drawings import CAT, CATEGORIES, assert_map, fused, reasons, row
 
 
 def instances(scores) -> InstanceSet:
     return InstanceSet.from_bitmaps([row((0, 1), width=2)] * len(scores), scores, [CAT] * len(scores))
-
-
-def test_the_rules_go_by_their_names_in_yaml():
-    assert ORDER_REGISTRY.get("score") is ByScore
-    assert ORDER_REGISTRY.get("calibrated") is Calibrated
-    assert ORDER_REGISTRY.get("power") is Power
-    assert "Order rules" in ORDER_REGISTRY.__doc__
 
 
 def test_highest_keys_first_and_equal_ones_in_the_order_of_the_candidates():

@@ -144,24 +144,6 @@ def test_without_a_floor_no_logits_are_needed():
     assert_map(fused(wrong, stuff=DroppedToVoid()), "11")
 
 
-@pytest.mark.parametrize(
-    "values, message",
-    [
-        ({"counted": "during"}, "counted must be one of after, before, got 'during'"),
-        ({"counted": None}, "counted must be one of after, before, got None"),
-        ({"probability_floor": -0.1}, "probability_floor must be a finite number in [0, 1], got -0.1"),
-        ({"probability_floor": 1.5}, "probability_floor must be a finite number in [0, 1], got 1.5"),
-        ({"probability_floor": np.nan}, "probability_floor must be a finite number in [0, 1], got nan"),
-        ({"probability_floor": "low"}, "probability_floor must be a finite number in [0, 1], got 'low'"),
-    ],
-)
-@pytest.mark.parametrize("rule", [DroppedToVoid, NextBest])
-def test_wrong_parameters_are_named(rule, values, message):
-    with pytest.raises(InputError) as error:
-        rule(**values)
-    assert str(error.value) == message
-
-
 @pytest.mark.parametrize("counted", ["after", "before"])
 @pytest.mark.parametrize("floor", [0.0, 0.2, 0.5])
 @pytest.mark.parametrize("seed", range(4))

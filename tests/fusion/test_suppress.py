@@ -5,27 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
-    SUPPRESS_REGISTRY,
     HeadOutputs,
     InstanceSet,
-    Nms,
     NoSuppression,
     Pipeline,
-    SemanticGate,
     Suppression,
 )
 from tests.fusion.drawings import CAT, CATEGORIES, assert_map, fused, reasons, row
 
 MASKS = [row((0, 3), width=8), row((2, 5), width=8), row((4, 7), width=8)]
-
-
-def test_the_rules_go_by_their_names_in_yaml():
-    assert SUPPRESS_REGISTRY.get("none") is NoSuppression
-    assert SUPPRESS_REGISTRY.get("nms") is Nms
-    assert SUPPRESS_REGISTRY.get("semantic_gate") is SemanticGate
-    assert "Suppress rules" in SUPPRESS_REGISTRY.__doc__
 
 
 def test_none_is_the_default_and_passes_candidates_on():
@@ -52,12 +41,6 @@ def test_what_is_dropped_claims_nothing(score):
     assert_map(result, "111.222." if score == 0 else "111.....")
     # The score cutoff comes before.
     assert reasons(result) == {1: "for fun", **({2: "score"} if score else {})}
-
-
-@pytest.mark.parametrize("rule", [None, "nms", 0.5])
-def test_what_is_no_rule(rule):
-    with pytest.raises(InputError, match=r"suppress must be a rule such as NoSuppression\(\), got"):
-        Pipeline(suppress=rule)
 
 
 def test_with_masks_keeps_who_an_instance_is():

@@ -9,12 +9,9 @@ import math
 import numpy as np
 import pytest
 
-from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import Adaptive, HeadOutputs, InstanceSet, Need, Order, SemanticMap, SemanticVeto
-from panoptic_heuristic.fusion.head_outputs import needs_of
-from tests.fusion.drawings import CAT, DOG, GRASS, SKY, assert_map, draw, instances_in, reasons, row, stuff_in
-from tests.fusion.logit_drawings import CATEGORIES
-from tests.fusion.soft_drawings import SINGLE, fused_row, instances_of, semantics_of
+from panoptic_heuristic.fusion import Adaptive, SemanticVeto
+from tests.fusion.drawings import CAT, DOG, GRASS, SKY, assert_map, reasons, stuff_in
+from tests.fusion.soft_drawings import fused_row
 
 # The channels of soft_drawings.COLLAPSED and SINGLE.
 THINGS, SKY_OF_COLLAPSED, GRASS_OF_COLLAPSED = 0, 1, 2
@@ -65,29 +62,6 @@ class TestInstancesAgainstStuff:
         assert reasons(result) == {0: "empty"}
 
 
-class TestInstancesAgainstEachOther:
-    def test_the_surer_mask_wins_and_not_the_better_rank(self):
-        result = run(["8864", ".688"], [0.9, 0.8], {THINGS: 3, SKY_OF_COLLAPSED: 1}, claim=Adaptive(1.0))
-        assert_map(result, "1122")
-
-    def test_of_equal_values_the_better_rank_wins(self):
-        for scores, winner in (([0.9, 0.8], 0), ([0.8, 0.9], 1), ([0.9, 0.9], 0)):
-            result = run(["6666", "6666"], scores, {THINGS: 3, SKY_OF_COLLAPSED: 1}, claim=Adaptive(1.0))
-            assert instances_in(result) == [winner]
-            assert reasons(result) == {1 - winner: "outvoted"}
-
-    def test_the_semantic_logit_of_their_categories_decides_between_equal_masks(self):
-        logits = {DOGS: [3, 3, 2, 2], CATS: [2, 2, 3, 3], SKIES: 0}
-        result = run(["6666"] * 2, [0.9, 0.8], logits, meaning=SINGLE, category_ids=[CAT, DOG], claim=Adaptive(1.0))
-        assert_map(result, "2211")
-        assert instances_in(result) == [0, 1]
-
-    def test_ids_go_by_rank(self):
-        result = run(["88..", "..88"], [0.8, 0.9], {THINGS: 3, SKY_OF_COLLAPSED: 1})
-        assert_map(result, "2211")
-        assert instances_in(result) == [1, 0]
-
-
 class TestStuff:
     def test_it_has_its_label_and_not_what_it_wins(self):
         # Sky wins all pixels but the first.
@@ -103,11 +77,6 @@ class TestStuff:
     def test_a_thing_without_an_instance_is_void(self):
         assert_map(run([], [], {THINGS: [4, 2, 4, 2], SKY_OF_COLLAPSED: 3}), ".1.1")
 
-    def test_its_area_limit_comes_after(self):
-        result = run(["88.."], [0.9], {THINGS: 0, SKY_OF_COLLAPSED: 3}, stuff_area_thresh=3)
-        assert_map(result, "11..")
-        assert reasons(result) == {("stuff", SKY): "stuff_area"}
-
     def test_the_veto_sees_the_labels_under_instances(self):
         logits = {THINGS: 0, SKY_OF_COLLAPSED: 2}
         assert_map(run(["8888"], [0.9], logits), "1111")
@@ -117,20 +86,6 @@ class TestStuff:
     def test_without_stuff_an_instance_has_its_box(self):
         result = run(["8888"], [0.9], {0: -3, 1: 1}, meaning={0: DOG, 1: CAT}, boxes=[(0, 0, 4, 4)], width=6)
         assert_map(result, "1111..")
-
-
-class TestChannels:
-    @pytest.mark.parametrize("category_id, wins", [(CAT, True), (DOG, False)], ids=["its own", "that of all things"])
-    def test_which_channel_counts(self, category_id, wins):
-        # (1/2 + sigmoid(B)) * B is 5.9 of 4 and -2.1 of -4.
-        meaning = {0: None, 1: CAT, 2: SKY}
-        result = run(["4444"], [0.9], {0: -4, 1: 4, 2: 0}, meaning=meaning, category_ids=[category_id])
-        assert bool(instances_in(result)) == wins
-
-    def test_of_several_the_largest(self):
-        meaning = {0: CAT, 1: SKY, 2: CAT, 3: DOG}
-        result = run(["4444"], [0.9], {0: [4, 1, 1, 4], 1: 2, 2: [1, 4, 1, 4]}, meaning=meaning, labels="1111")
-        assert_map(result, "1121")
 
 
 class TestOverlap:
@@ -173,58 +128,8 @@ class TestOverlap:
 
 
 class TestBoxes:
-    def test_an_unrelated_instance_wins_nothing_outside_its_box(self):
-        result = run(["8888"], [0.9], {THINGS: -9, SKY_OF_COLLAPSED: -5}, boxes=[(2, 0, 6, 4)], width=8)
-        assert_map(result, "22111122")
-
     def test_it_is_rounded_outwards_and_has_no_margin(self):
         # Pasting looks one pixel further; the value there would be just below 0, more than -50.
         for box, drawn in (((2, 0, 6, 4), "..1111.."), ((2.2, 0, 5.8, 4), "..1111.."), ((1.9, 0, 6.1, 4), ".111111.")):
             result = run(["8888"], [0.9], {THINGS: -20, SKY_OF_COLLAPSED: -50}, boxes=[box], width=8)
             assert_map(result, drawn)
-
-    def test_it_may_leave_the_image(self):
-        result = run(["8888"], [0.9], {THINGS: -5, SKY_OF_COLLAPSED: 0}, boxes=[(-2, -1, 2, 3)], width=4)
-        assert_map(result, "1122")
-
-    def test_outside_the_image(self):
-        for box in ((9, 9, 13, 13), (-9, -9, -5, -5), (1, 0, 1, 4)):
-            result = run(["8888", "8888"], [0.9, 0.8], {THINGS: 0, SKY_OF_COLLAPSED: 1}, boxes=[box, (0, 0, 4, 4)])
-            assert_map(result, "1111")
-            assert reasons(result) == {0: "empty", ("stuff", SKY): "covered"}
-
-
-class TestErrors:
-    def claim(self, instances, semantics):
-        order = Order(tuple(range(len(instances))), (0.9,) * len(instances), {})
-        Adaptive().claim(HeadOutputs(instances, semantics, CATEGORIES), order)
-
-    def test_no_probabilities(self):
-        instances = InstanceSet.from_bitmaps([row((0, 3), width=4)], [0.9], [CAT])
-        with pytest.raises(InputError, match="the claim rule adaptive needs RoI mask probabilities, but"):
-            self.claim(instances, semantics_of({1: 0}, {0: None, 1: SKY}, 4))
-
-    def test_no_logits(self):
-        with pytest.raises(
-            InputError, match="the claim rule adaptive needs semantic logits, but there are only labels"
-        ):
-            self.claim(instances_of(["8888"], [0.9]), SemanticMap(draw("1111"), {1: SKY}))
-        with pytest.raises(
-            InputError, match="the claim rule adaptive needs semantic logits, but there are no semantics"
-        ):
-            self.claim(instances_of(["8888"], [0.9]), None)
-
-    def test_no_channel_for_a_thing(self):
-        with pytest.raises(InputError, match="the claim rule adaptive needs a semantic channel of category 7, or one"):
-            self.claim(instances_of(["8888"], [0.9]), semantics_of({0: 0}, {0: DOG, 1: SKY}, 4))
-
-    @pytest.mark.parametrize("value", [-0.1, 1.1, None])
-    def test_parameters(self, value):
-        with pytest.raises(InputError, match=r"overlap_threshold must be a finite number in \[0, 1\], got"):
-            Adaptive(overlap_threshold=value)
-        with pytest.raises(InputError, match=r"overlap_threshold_of\[7\] must be a finite number in \[0, 1\], got"):
-            Adaptive(overlap_threshold_of={CAT: value})
-
-
-def test_what_it_needs():
-    assert needs_of(Adaptive()) == {Need.LOGITS, Need.ROI_PROBABILITIES}

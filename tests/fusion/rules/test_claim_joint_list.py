@@ -240,9 +240,6 @@ class TestWithoutOneKind:
         semantics = SemanticMap(draw("0000"), LABELS)
         assert_map(fused(semantics, [row((0, 2), width=4)], [0.9], claim=JointList()), "11..")
 
-    def test_without_instances_stuff_has_its_labels(self):
-        assert_map(run([], [], "0112"), ".112")
-
 
 class TestErrors:
     def test_no_logits(self):
@@ -253,18 +250,6 @@ class TestErrors:
         semantics = SemanticMap(draw("1122"), LABELS, np.zeros((2, 1, 4), np.float32))
         with pytest.raises(InputError, match="the claim rule joint_list needs logits of every label, but there are 2"):
             fused(semantics, claim=JointList())
-
-    @pytest.mark.parametrize("name", ["overlap_threshold", "stuff_overlap_threshold", "stuff_score_thresh"])
-    @pytest.mark.parametrize("value", [-0.1, 1.1, None])
-    def test_parameters(self, name, value):
-        with pytest.raises(InputError, match=rf"^{name} must be a finite number in \[0, 1\], got"):
-            JointList(**{name: value})
-
-    def test_parameters_of_categories(self):
-        with pytest.raises(InputError, match=r"overlap_threshold_of\[7\] must be a finite number in \[0, 1\], got 2"):
-            JointList(overlap_threshold_of={CAT: 2})
-        with pytest.raises(InputError, match="overlap_threshold_of names category 3, which is stuff"):
-            run([], [], "1", claim=JointList(overlap_threshold_of={SKY: 0.5}))
 
 
 def test_what_it_needs():

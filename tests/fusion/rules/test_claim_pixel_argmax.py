@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import InstanceSet, Pipeline, PixelArgmax, SemanticMap, fuse
+from panoptic_heuristic.fusion import PixelArgmax
 from tests.fusion.drawings import (
-    CATEGORIES,
-    LABELS,
     SKY,
     assert_map,
     draw,
@@ -140,11 +138,6 @@ class TestEmpty:
         result = fused_soft(lines("8888", "8888"), [0.75] * 2, boxes=[(9, 9, 13, 13), (0, 0, 4, 4)], claim=NO_TEST)
         assert reasons(result) == {0: "empty"}
 
-    def test_no_instances(self):
-        instances = InstanceSet.from_rois(np.zeros((0, 4, 4), np.float32), np.zeros((0, 4)), [], [], (1, 4))
-        result = fuse(instances, SemanticMap(draw("1111"), LABELS), CATEGORIES, Pipeline(NO_TEST, stuff_area_thresh=0))
-        assert_map(result, "1111")
-
 
 class TestBoxes:
     FRAMED = "1111 1881 1881 1111"
@@ -181,16 +174,3 @@ class TestBoxes:
 def test_it_needs_probabilities():
     with pytest.raises(InputError, match="the claim rule pixel_argmax needs RoI mask probabilities, but the inst"):
         fused([row((0, 3), width=4)], [0.9], claim=PixelArgmax())
-
-
-@pytest.mark.parametrize(
-    "values, message",
-    [
-        ({"by": "rank"}, "by must be one of score, mask, got 'rank'"),
-        ({"kept_pixels": None}, "kept_pixels must be one of mask, won, got None"),
-    ],
-)
-def test_wrong_words_are_named(values, message):
-    with pytest.raises(InputError) as error:
-        PixelArgmax(**values)
-    assert str(error.value) == message

@@ -169,18 +169,8 @@ class TestMeanProbability:
         with pytest.raises(InputError, match="needs RoI mask probabilities"):
             fused([], [], draw("11"), claim=claim)
 
-    def test_without_instances_stuff_takes_all(self):
-        result = fused_soft(["8888 " * 4], [0.1], draw("1111 " * 4), claim=Reclaim(on_top="mean_probability"))
-        assert_map(result, "1111 " * 4)
-
 
 class TestOverlap:
-    @pytest.mark.parametrize("claimed, kept", [(1, True), (2, True), (3, False)], ids=["below", "at", "above"])
-    def test_half_may_be_claimed_and_not_a_pixel_more(self, claimed, kept):
-        first, second = row((0, 3), width=8), row((3 - claimed, 7 - claimed), width=8)
-        result = fused([first, second], [0.9, 0.8], claim=Reclaim())
-        assert reasons(result) == ({} if kept else {1: "overlap"})
-
     def test_what_is_taken_back_is_not_claimed(self):
         # A dog has 2 of its 6 pixels for good; a cat had 4, which would be too many with them.
         masks = [row((0, 3), width=12), row((3, 12), width=12), row((1, 7), width=12)]
@@ -199,13 +189,6 @@ class TestOverlap:
         result = fused(masks, [0.9, 0.8, 0.7], claim=Reclaim(1.0))
         assert_map(result, "1111112")
         assert reasons(result) == {2: "covered"}
-
-    @pytest.mark.parametrize("claimed, kept", [(1, True), (2, True), (3, False)], ids=["below", "at", "above"])
-    def test_a_category_may_have_a_threshold_of_its_own(self, claimed, kept):
-        first, second = row((0, 12), width=24), row((12 - claimed, 22 - claimed), width=24)
-        claim = Reclaim(0.9, overlap_threshold_of={DOG: 0.2})
-        assert len(instances_in(fused([first, second], [0.9, 0.8], category_ids=[CAT, DOG], claim=claim))) == 1 + kept
-        assert len(instances_in(fused([first, second], [0.9, 0.8], category_ids=[DOG, CAT], claim=claim))) == 2
 
 
 class TestVictims:
@@ -272,64 +255,3 @@ class TestVictims:
         # Each is half of the one before.
         masks = [row((0, 16), width=16), row((0, 8), width=16), row((0, 4), width=16), row((0, 2), width=16)]
         assert_map(fused(masks, [0.9, 0.8, 0.7, 0.6], claim=Reclaim()), "4433222211111111")
-
-
-def test_an_empty_mask_is_dropped_and_takes_no_id():
-    masks = [row((0, 2), width=6), row(width=6), row((4, 6), width=6)]
-    result = fused(masks, [0.7, 0.9, 0.8], claim=Reclaim())
-    assert_map(result, "22..11")
-    assert reasons(result) == {1: "empty"}
-
-
-def test_rank_decides_where_none_is_on_top():
-    masks = [row((0, 5), width=8), row((4, 8), width=8)]
-    assert_map(fused(masks, [0.8, 0.9], claim=Reclaim()), "22221111")
-    assert instances_in(fused(masks, [0.8, 0.9], claim=Reclaim())) == [1, 0]
-
-
-def test_without_instances_stuff_takes_all():
-    assert_map(fused([], [], draw("1111"), claim=Reclaim()), "1111")
-
-
-@pytest.mark.parametrize(
-    "values, message",
-    [
-        ({"on_top": "mask"}, "on_top must be one of area, mean_probability, precedence, got 'mask'"),
-        ({"on_top": None}, "on_top must be one of area, mean_probability, precedence, got None"),
-        (
-            {"on_top": "mean_probability", "area_ratio": 0.3},
-            "area_ratio means nothing while on_top is 'mean_probability'; leave it out",
-        ),
-        ({"precedence": [(DOG, CAT)]}, "precedence means nothing while on_top is 'area'; leave it out"),
-        ({"precedence": 5}, "precedence must be a list of pairs of category ids, got 5"),
-        ({"precedence": [5]}, "precedence must be a list of pairs of category ids, got 5"),
-        ({"precedence": [(1, 2, 3)]}, "precedence must be a list of pairs of category ids, got (1, 2, 3)"),
-        ({"precedence": [("dog", 2)]}, "precedence must be a list of pairs of category ids, which are integers, got"),
-        ({"precedence": [(True, 2)]}, "precedence must be a list of pairs of category ids, which are integers, got"),
-        ({"precedence": [(2, 2)]}, "precedence must be of pairs of different categories, got (2, 2)"),
-        (
-            {"precedence": [(1, 2), (2, 1)]},
-            "precedence must have one pair of the same two categories, got (1, 2) and (2, 1)",
-        ),
-        (
-            {"precedence": [(1, 2), [1, 2]]},
-            "precedence must have one pair of the same two categories, got (1, 2) and [1, 2]",
-        ),
-    ],
-)
-def test_wrong_parameters_are_named(values, message):
-    with pytest.raises(InputError) as error:
-        Reclaim(**values)
-    assert str(error.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    "pair, message",
-    [
-        ((DOG, 99), "precedence names category 99, which is not among the categories"),
-        ((SKY, DOG), "precedence names category 3, which is stuff; it is a parameter of things"),
-    ],
-)
-def test_categories_of_the_table_are_checked(pair, message):
-    with pytest.raises(InputError, match=message):
-        fused([], [], draw("1"), claim=Reclaim(on_top="precedence", precedence=[pair]))

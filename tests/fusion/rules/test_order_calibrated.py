@@ -21,7 +21,7 @@ from panoptic_heuristic.fusion import (
     semantic_agreement,
 )
 from panoptic_heuristic.testing.scenes import make_scene
-from tests.fusion.drawings import CAT, CATEGORIES, DOG, assert_map, draw, fused, instances_in, reasons, row
+from tests.fusion.drawings import CAT, DOG, assert_map, draw, fused, instances_in, reasons, row
 
 # The bias alone, so that p is one half exactly whatever the instance.
 HALF = (0, 0, 0, 0, 0)
@@ -187,34 +187,9 @@ class TestRanking:
             # Half of the dog is covered: p = 1 / (1 + exp(0.5)) = 0.38.
             assert reasons(result)[1] == "probability"
 
-    def test_masks_below_the_cutoff_are_not_even_made(self):
-        bitmaps = InstanceSet.from_bitmaps([row((0, 2), width=4), row((2, 4), width=4)], [0.9, 0.4], [CAT, CAT])
-        made = []
-
-        def make_crop(index):
-            made.append(index)
-            return bitmaps.crop(index)
-
-        lazy = InstanceSet(make_crop, [0.9, 0.4], [CAT, CAT], (1, 4), count=2, device=bitmaps.device, is_numpy=True)
-        fuse(lazy, None, CATEGORIES, Pipeline(order=Calibrated()))
-        assert made == [0]
-
-    def test_no_instances(self):
-        assert_map(fused([], [], draw("1100"), order=FITTED_ANYWHERE), "11..")
-
-
-FITTED_ANYWHERE = Calibrated(default_weights=FITTED.default_weights, default_cut=0.35)
-
 
 @pytest.mark.parametrize("scene", SCENES)
 class TestLaws:
-    def test_the_default_is_the_order_by_score(self, scene):
-        by_score = fuse(scene.instances(), scene.semantics(), scene.categories, Pipeline(Greedy(), 0.1, 60))
-        pipeline = Pipeline(Greedy(), 0.1, 60, order=Calibrated())
-        result = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
-        assert np.array_equal(result.panoptic_seg, by_score.panoptic_seg)
-        assert (result.segments_info, result.dropped) == (by_score.segments_info, by_score.dropped)
-
     def test_segments_come_by_probability_and_exactly_those_below_the_cut_are_dropped_for_it(self, scene):
         instances = scene.instances()
         result = fuse(instances, scene.semantics(), scene.categories, Pipeline(Greedy(0.8), 0.1, 60, order=FITTED))

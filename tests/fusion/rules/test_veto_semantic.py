@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Claim, Greedy, HeadOutputs, InstanceSet, Need, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.fusion.head_outputs import needs_of
 from panoptic_heuristic.fusion.rules.veto_semantic import SemanticVeto
@@ -145,9 +144,6 @@ def test_stuff_of_too_few_pixels_leaves_void():
 
 
 class TestNothingToDo:
-    def test_no_instances(self):
-        assert_map(fused([], [], draw("12"), veto=SemanticVeto()), "12")
-
     def test_no_stuff_in_the_labels(self):
         assert_map(fused([row((0, 2), width=3)], [0.9], draw("..."), veto=SemanticVeto(0.0)), "11.")
 
@@ -169,12 +165,6 @@ def test_labels_of_any_integer_type(dtype):
         instances, SemanticMap(labels, LABELS), CATEGORIES, Pipeline(stuff_area_thresh=0, veto=SemanticVeto())
     )
     assert_map(result, "1112")
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan, "half", None])
-def test_wrong_parameters_are_named(value):
-    with pytest.raises(InputError, match=r"majority must be a finite number in \[0, 1\], got "):
-        SemanticVeto(value)
 
 
 def test_it_says_what_it_needs():

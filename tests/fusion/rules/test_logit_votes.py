@@ -1,0 +1,109 @@
+"""What adaptive and logit_sum share, drawn in rows of pixels: both add what the two heads say of an instance."""
+
+import numpy as np
+import pytest
+
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import Adaptive, HeadOutputs, InstanceSet, LogitSum, Need, Order, SemanticMap
+from panoptic_heuristic.fusion.head_outputs import needs_of
+from panoptic_heuristic.fusion.stages import rule_name
+from tests.fusion.drawings import CAT, DOG, SKY, assert_map, draw, instances_in, reasons, row
+from tests.fusion.logit_drawings import CATEGORIES
+from tests.fusion.soft_drawings import SINGLE, fused_row, instances_of, semantics_of
+
+# The channels of soft_drawings.COLLAPSED and SINGLE.
+THINGS, SKY_OF_COLLAPSED = 0, 1
+DOGS, SKIES, CATS = 0, 1, 2
+
+pytestmark = pytest.mark.parametrize("rule", [Adaptive, LogitSum])
+
+
+class TestInstancesAgainstEachOther:
+    LOGITS = {THINGS: 3, SKY_OF_COLLAPSED: 1}
+
+    def test_the_surer_mask_wins_and_not_the_better_rank(self, rule):
+        assert_map(fused_row(["8864", ".688"], [0.9, 0.8], self.LOGITS, claim=rule(1.0)), "1122")
+
+    def test_of_equal_values_the_better_rank_wins(self, rule):
+        for scores, winner in (([0.9, 0.8], 0), ([0.8, 0.9], 1), ([0.9, 0.9], 0)):
+            result = fused_row(["6666", "6666"], scores, self.LOGITS, claim=rule(1.0))
+            assert instances_in(result) == [winner]
+            assert reasons(result) == {1 - winner: "outvoted"}
+
+    def test_the_semantic_logit_of_their_categories_decides_between_equal_masks(self, rule):
+        logits, ids = {DOGS: [3, 3, 2, 2], CATS: [2, 2, 3, 3], SKIES: 0}, [CAT, DOG]
+        result = fused_row(["6666"] * 2, [0.9, 0.8], logits, meaning=SINGLE, category_ids=ids, claim=rule(1.0))
+        assert_map(result, "2211")
+        assert instances_in(result) == [0, 1]
+
+    def test_ids_go_by_rank(self, rule):
+        result = fused_row(["88..", "..88"], [0.8, 0.9], self.LOGITS, claim=rule())
+        assert_map(result, "2211")
+        assert instances_in(result) == [1, 0]
+
+
+def test_the_area_limit_of_stuff_comes_after(rule):
+    result = fused_row(["88.."], [0.9], {THINGS: 0, SKY_OF_COLLAPSED: 3}, claim=rule(), stuff_area_thresh=3)
+    assert_map(result, "11..")
+    assert reasons(result) == {("stuff", SKY): "stuff_area"}
+
+
+class TestChannels:
+    @pytest.mark.parametrize("category_id, wins", [(CAT, True), (DOG, False)], ids=["its own", "that of all things"])
+    def test_which_channel_counts(self, rule, category_id, wins):
+        # The cats' channel says 4, that of all things -4; sky has 0, and the mask too.
+        meaning, ids = {0: None, 1: CAT, 2: SKY}, [category_id]
+        result = fused_row(["4444"], [0.9], {0: -4, 1: 4, 2: 0}, meaning=meaning, category_ids=ids, claim=rule())
+        assert bool(instances_in(result)) == wins
+
+    def test_of_several_the_largest(self, rule):
+        meaning, logits = {0: CAT, 1: SKY, 2: CAT, 3: DOG}, {0: [4, 1, 1, 4], 1: 2, 2: [1, 4, 1, 4]}
+        assert_map(fused_row(["4444"], [0.9], logits, meaning=meaning, labels="1111", claim=rule()), "1121")
+
+
+class TestBoxes:
+    def test_an_unrelated_instance_wins_nothing_outside_its_box(self, rule):
+        # Its value there would be 0 in the public code.
+        logits, boxes = {THINGS: -9, SKY_OF_COLLAPSED: -5}, [(2, 0, 6, 4)]
+        assert_map(fused_row(["8888"], [0.9], logits, boxes=boxes, width=8, claim=rule()), "22111122")
+
+    def test_it_may_leave_the_image(self, rule):
+        logits, boxes = {THINGS: -5, SKY_OF_COLLAPSED: 0}, [(-2, -1, 2, 3)]
+        assert_map(fused_row(["8888"], [0.9], logits, boxes=boxes, width=4, claim=rule()), "1122")
+
+    @pytest.mark.parametrize("box", [(9, 9, 13, 13), (-9, -9, -5, -5), (1, 0, 1, 4)])
+    def test_outside_the_image(self, rule, box):
+        logits, boxes = {THINGS: 0, SKY_OF_COLLAPSED: 1}, [box, (0, 0, 4, 4)]
+        result = fused_row(["8888", "8888"], [0.9, 0.8], logits, boxes=boxes, claim=rule())
+        assert_map(result, "1111")
+        assert reasons(result) == {0: "empty", ("stuff", SKY): "covered"}
+
+
+def test_what_it_needs(rule):
+    assert needs_of(rule()) == {Need.LOGITS, Need.ROI_PROBABILITIES}
+
+
+CATS_ONLY = InstanceSet.from_bitmaps([row((0, 3), width=4)], [0.9], [CAT])
+OF_SKY = semantics_of({1: 0}, {0: None, 1: SKY}, 4)
+
+
+@pytest.mark.parametrize(
+    "instances, semantics, message",
+    [
+        (CATS_ONLY, OF_SKY, "RoI mask probabilities, but"),
+        (None, SemanticMap(draw("1111"), {1: SKY}), "semantic logits, but there are only labels"),
+        (None, None, "semantic logits, but there are no semantics"),
+        (None, semantics_of({0: np.inf}, {0: None, 1: SKY}, 4), "semantic logits that are finite"),
+        (
+            None,
+            semantics_of({0: 0}, {0: DOG, 1: SKY}, 4),
+            "a semantic channel of category 7, or one of all things, but each label means another category; "
+            "use another rule",
+        ),
+    ],
+    ids=["no probabilities", "no logits", "no semantics", "not finite", "no channel for a thing"],
+)
+def test_what_is_missing_is_named(rule, instances, semantics, message):
+    heads = HeadOutputs(instances or instances_of(["8888"], [0.9]), semantics, CATEGORIES)
+    with pytest.raises(InputError, match=f"{rule_name('claim', rule())} needs {message}"):
+        rule().claim(heads, Order((0,), (0.9,), {}))
