@@ -13,7 +13,7 @@ from panoptic_heuristic.cli.common import progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import read_dataset_yaml
 from panoptic_heuristic.formats.check import DEFAULT_STUFF_AREA_THRESH, Problem, Report, check_dataset
-from panoptic_heuristic.formats.check_summary import SplitSummary
+from panoptic_heuristic.formats.check.summary import SplitSummary
 from panoptic_heuristic.formats.workers import default_workers
 
 _EXAMPLE = """\

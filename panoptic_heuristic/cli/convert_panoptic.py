@@ -17,11 +17,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from panoptic_heuristic.cli.common import progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import Categories, PanopticImage, read_panoptic_json
-from panoptic_heuristic.formats import conversions as convert
+from panoptic_heuristic.formats.coco_instances import read_instances_json
+from panoptic_heuristic.formats.conversions import image_files as convert
+from panoptic_heuristic.formats.conversions.instances_semantic import NUMBERINGS, OVERLAPS, semantic_numbering
 from panoptic_heuristic.formats.files import read_json, write_json
-from panoptic_heuristic.formats.instances_semantic import NUMBERINGS, OVERLAPS, read_instances_json, semantic_numbering
-from panoptic_heuristic.formats.label_divisor_panoptic import CROWDS, FORMS, UNLISTED, LabelDivisorForm
-from panoptic_heuristic.formats.label_png import read_png_header
+from panoptic_heuristic.formats.label_divisor import CROWDS, FORMS, UNLISTED, LabelDivisorForm
+from panoptic_heuristic.formats.png import read_png_header
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
 
 _EXAMPLE = """\

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, Iterator, Optional, Sequence, Tuple
 from panoptic_heuristic.cli.common import check_results, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.label_divisor_panoptic import FORMS, UNLISTED, LabelDivisorForm
+from panoptic_heuristic.formats.label_divisor import FORMS, UNLISTED, LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import (
     MISSING,
     GroundTruth,

@@ -10,9 +10,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries
 from panoptic_heuristic.formats.files import read_json, write_json
-from panoptic_heuristic.formats.panoptic_writer import segment_entries
 from panoptic_heuristic.formats.workers import ordered_map
 
 Job = TypeVar("Job")

@@ -28,8 +28,8 @@ from panoptic_heuristic.cli.preparation import (
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
-from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
 
 _EXAMPLE = """example:
   DETECTRON2_DATASETS=/data python datasets/prepare_ade20k_panoptic.py --splits val

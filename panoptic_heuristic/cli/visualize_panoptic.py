@@ -15,8 +15,8 @@ import numpy as np
 from panoptic_heuristic.cli.common import make_output, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import Categories, PanopticImage, read_annotation, read_panoptic_json, read_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import PredictedImage, read_predictions
 from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.formats.panoptic_predictions import PredictedImage, read_predictions
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from panoptic_heuristic.quality.matching import match_image

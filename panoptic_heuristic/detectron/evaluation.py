@@ -26,9 +26,8 @@ from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN, pipelin
 from panoptic_heuristic.detectron.postprocess import OUTPUTS
 from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.coco_panoptic import with_colored_ids, write_panoptic_png
 from panoptic_heuristic.formats.files import inside, write_json
-from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
-from panoptic_heuristic.formats.segment_ids import colored
 
 # So many maps may wait for their PNG: more would only fill the memory of a disk that is too slow.
 _PENDING_PNGS = 8
@@ -142,7 +141,7 @@ class PanopticPredictionWriter(DatasetEvaluator):
             # Relative to the image folder, since images of two folders may share a name.
             file_name = os.path.relpath(record["file_name"], self._image_root)
             png_name = os.path.splitext(file_name)[0] + ".png"
-            colors, segments = colored(pred_ids, segments, self._ids.categories)
+            colors, segments = with_colored_ids(pred_ids, segments, self._ids.categories)
             path = inside(self._folder, png_name)
             self._pending.append(self._writer.submit(write_panoptic_png, path, colors))
             self._wait(at_most=_PENDING_PNGS)

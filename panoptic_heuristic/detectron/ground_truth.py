@@ -19,9 +19,8 @@ from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
+from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, segment_entries
 from panoptic_heuristic.formats.files import inside, write_json
-from panoptic_heuristic.formats.panoptic_writer import segment_entries
 from panoptic_heuristic.formats.semantic_targets import semantic_labels
 
 CACHE_VARIABLE = "PANOPTIC_HEURISTIC_CACHE"

@@ -4,13 +4,14 @@ from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.formats.coco_panoptic import (
     PanopticImage,
     PanopticJson,
+    ids_to_rgb,
     read_annotation,
     read_panoptic_json,
     read_panoptic_png,
+    rgb_to_ids,
 )
 from panoptic_heuristic.formats.dataset_yaml import DatasetSplit, DatasetYaml, read_dataset_yaml
 from panoptic_heuristic.formats.label_divisor import decode_label_divisor, encode_label_divisor
-from panoptic_heuristic.formats.panoptic_ids import ids_to_rgb, rgb_to_ids
 
 __all__ = [
     "Categories",

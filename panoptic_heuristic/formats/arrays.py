@@ -13,7 +13,7 @@ from typing import Dict, Mapping
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.files import PathLike, written_whole
+from panoptic_heuristic.formats.files import PathLike, read_bytes, written_whole
 
 _START = b"panoptic_heuristic arrays 1 "
 
@@ -43,11 +43,7 @@ def read_arrays(path: PathLike) -> Dict[str, np.ndarray]:
         DamagedFileError: the file is cut, was changed, or is something else.
         InputError: the file is missing or unreadable.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    first_line, _, payload = content.partition(b"\n")
+    first_line, _, payload = read_bytes(path).partition(b"\n")
     if first_line + b"\n" != _first_line(payload):
         raise DamagedFileError(f"{path} is damaged: its checksum does not fit; delete it and run again what wrote it")
     try:
@@ -68,18 +64,14 @@ def is_sound(path: PathLike) -> bool:
 
 
 def read_checksum(path: PathLike) -> str:
-    """What a file says its SHA-256 is, in hex; the rest is not read.
+    """The SHA-256 that a file states of itself, in hex; the rest is not read.
 
     Raises:
         DamagedFileError: the file does not start as it should.
         InputError: the file is missing or unreadable.
     """
-    try:
-        with open(path, "rb") as file:
-            first_line = file.readline(len(_START) + 65)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    if not first_line.startswith(_START) or len(first_line) != len(_START) + 65:
+    first_line = read_bytes(path, len(_START) + 65)
+    if not first_line.startswith(_START) or first_line.find(b"\n") != len(_START) + 64:
         raise DamagedFileError(f"{path} is damaged: it has no checksum; delete it and run again what wrote it")
     return first_line[len(_START) : -1].decode("ascii", "replace")
 

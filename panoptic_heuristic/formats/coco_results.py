@@ -1,4 +1,4 @@
-"""COCO result files: what the two heads of a model found, before they are merged.
+"""COCO result files: the findings of a model's two heads, before they are merged.
 
 Detectron2 writes both when it evaluates: ``coco_instances_results.json`` and
 ``sem_seg_predictions.json``. The format is described at https://cocodataset.org/#format-results.
@@ -15,9 +15,6 @@ from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage
 from panoptic_heuristic.formats.files import PathLike, read_json
 from panoptic_heuristic.formats.rle import OverlapError, check_size, paint_masks, run_ends
-
-NO_LABEL = -1
-"""The value of pixels that no semantic mask covers."""
 
 
 class InstanceEntry(NamedTuple):
@@ -48,27 +45,6 @@ class MaskEntry(NamedTuple):
     place: int
     label: int
     segmentation: Any
-
-
-def read_results(path: PathLike, group_by: str) -> Dict[Any, List[Mapping[str, Any]]]:
-    """Reads a result file and groups its entries by image.
-
-    Args:
-        path: a JSON list of dicts with ``category_id``, a ``segmentation`` RLE and an image.
-        group_by: the key that names the image: ``image_id``, or ``file_name`` in Detectron2's
-            semantic results.
-
-    Returns:
-        image -> its entries, in file order.
-
-    Raises:
-        InputError: the file is missing or no result file; the entry is named.
-    """
-    grouped: Dict[Any, List[Mapping[str, Any]]] = defaultdict(list)
-    for place, entry in enumerate(_entries(path)):
-        _check_entry(path, place, entry, group_by)
-        grouped[entry[group_by]].append(entry)
-    return dict(grouped)
 
 
 def read_instances(
@@ -138,28 +114,7 @@ def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[int, Lis
     return dict(grouped)
 
 
-def categories_of_masks(entries: Sequence[Mapping[str, Any]], height: int, width: int) -> np.ndarray:
-    """The category per pixel that the disjoint semantic masks of one image say.
-
-    Args:
-        entries: dicts with ``category_id`` and an RLE ``segmentation``. Several masks of one
-            category are one.
-        height, width: of the image, in pixels.
-
-    Returns:
-        (height, width) int64: category ids, and :data:`NO_LABEL` where no mask is.
-
-    Raises:
-        InputError: a mask has another size, or two masks overlap.
-    """
-    masks = [
-        MaskEntry(place, entry["category_id"], entry["segmentation"]) for place, entry in enumerate(entries)
-    ]
-    painted = paint(masks, height, width)
-    return np.array([NO_LABEL, *(mask.label for mask in masks)], dtype=np.int64)[painted]
-
-
-def paint(masks: Sequence[MaskEntry], height: int, width: int, where: Optional[str] = None) -> np.ndarray:
+def map_of_masks(masks: Sequence[MaskEntry], height: int, width: int, where: Optional[str] = None) -> np.ndarray:
     """The map of the disjoint semantic masks of one image.
 
     Args:

@@ -12,6 +12,19 @@ from panoptic_heuristic.errors import InputError
 PathLike = Union[str, "os.PathLike[str]"]
 
 
+def read_bytes(path: PathLike, most: int = -1) -> bytes:
+    """Reads a file, or its first ``most`` bytes.
+
+    Raises:
+        InputError: the file is missing or unreadable.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
 def read_json(path: PathLike) -> Any:
     """Reads a JSON file.
 

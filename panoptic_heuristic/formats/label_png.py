@@ -12,15 +12,14 @@ COCO's panoptic PNGs are RGB too, but with the least significant byte first; the
 :func:`panoptic_heuristic.formats.read_panoptic_png`.
 """
 
-import io
 from typing import Dict, Optional, Tuple
 
 import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.files import PathLike, written_whole
-from panoptic_heuristic.formats.png import MAX_PIXELS, PngHeader, png_header
+from panoptic_heuristic.formats.files import PathLike, read_bytes, written_whole
+from panoptic_heuristic.formats.png import check_pixel_count, decode_with_pillow, png_header
 
 BITS = (8, 16, 24, 32)
 
@@ -43,39 +42,22 @@ def read_label_png(path: PathLike, *, size: Optional[Tuple[int, int]] = None) ->
         InputError: the file is missing, damaged, not such a PNG, of another size, or of more than
             :data:`panoptic_heuristic.formats.png.MAX_PIXELS`.
     """
-    content = _read(path)
-    header = png_header(content[:64], path)
+    content = read_bytes(path)
+    header = png_header(content, path)
     if header.kind not in _BITS_OF_KIND:
         raise InputError(
             f"{path} is a PNG of {header.kind}; label PNGs are 8-bit grey, 16-bit grey, 8-bit RGB or 8-bit RGBA"
         )
     if size is not None and (header.height, header.width) != tuple(size):
         raise InputError(f"{path} is {header.width}x{header.height} pixels, but its image is {size[1]}x{size[0]}")
-    if header.height * header.width > MAX_PIXELS:
-        raise InputError(
-            f"{path} is {header.width}x{header.height} pixels; at most {MAX_PIXELS} pixels are decoded"
-        )
-    try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-            pixels = np.asarray(image)
-    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
-    except Exception as error:
-        raise InputError(f"{path} is damaged: {str(error) or type(error).__name__}") from error
+    check_pixel_count(header, path)
+    pixels = decode_with_pillow(content, path)
     if pixels.ndim == 2:
         return pixels.astype(np.int64), _BITS_OF_KIND[header.kind]
     values = np.zeros(pixels.shape[:2], dtype=np.int64)
     for channel in np.moveaxis(pixels, 2, 0):
         values = values << 8 | channel
     return values, _BITS_OF_KIND[header.kind]
-
-
-def read_png_header(path: PathLike) -> PngHeader:
-    """What a PNG says of itself, without its pixels.
-
-    Raises:
-        InputError: the file is missing or no PNG.
-    """
-    return png_header(_read(path, 64), path)
 
 
 def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:
@@ -104,11 +86,3 @@ def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:
         image = Image.fromarray((values[:, :, None] >> shifts & 255).astype(np.uint8))
     with written_whole(path) as temporary:
         image.save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
-
-
-def _read(path: PathLike, size: int = -1) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error

@@ -8,11 +8,10 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png, read_predictions
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
-from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm, labels_to_panoptic
+from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic
 from panoptic_heuristic.formats.label_png import read_label_png
-from panoptic_heuristic.formats.panoptic_predictions import read_predictions
 
 MISSING = ("error", "empty", "skip")
 

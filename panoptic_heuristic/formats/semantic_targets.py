@@ -6,7 +6,7 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.panoptic_ids import MAX_ID
+from panoptic_heuristic.formats.coco_panoptic import MAX_ID
 
 IGNORE_LABEL = 255
 MAX_STUFF = 254

@@ -11,13 +11,11 @@ import torch
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage
 from panoptic_heuristic.formats.categories import is_integer
-from panoptic_heuristic.formats.coco_panoptic import json_problems
-from panoptic_heuristic.formats.coco_results import InstanceEntry, MaskEntry, paint, read_masks
+from panoptic_heuristic.formats.coco_panoptic import json_problems, with_colored_ids, write_panoptic_png
+from panoptic_heuristic.formats.coco_results import InstanceEntry, MaskEntry, map_of_masks, read_masks
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
 from panoptic_heuristic.formats.label_png import read_label_png
 from panoptic_heuristic.formats.logits import read_logits
-from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
-from panoptic_heuristic.formats.segment_ids import colored
 from panoptic_heuristic.fusion import InstanceSet, Need, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.visual.photo import read_photo
 
@@ -161,7 +159,7 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
         photo = read_photo(fuser.image_root, image.file_name, (image.height, image.width), "--images")
     heads = read_head_outputs(outputs, fuser.categories, fuser.meaning)
     result = fuse(*heads, fuser.categories, fuser.pipeline, photo)
-    ids, segments = colored(result.panoptic_seg, result.segments_info, fuser.categories)
+    ids, segments = with_colored_ids(result.panoptic_seg, result.segments_info, fuser.categories)
     write_panoptic_png(inside(fuser.folder, image.png_name), ids)
     segments = [
         {key: segment[key] for key in ("id", "category_id", "area", "score") if key in segment} for segment in segments
@@ -198,7 +196,7 @@ def _semantics(outputs: ImageResults, categories: Categories, meaning: LabelMean
     if not isinstance(semantics, Path):
         means_stuff = set(categories.labels_of_stuff(meaning))
         stuff = [mask for mask in semantics if mask.label in means_stuff]
-        labels = paint(stuff, image.height, image.width, where=f"image {image.image_id}")
+        labels = map_of_masks(stuff, image.height, image.width, where=f"image {image.image_id}")
         return SemanticMap(labels, [None, *(meaning[mask.label] for mask in stuff)])
     logits = None
     if semantics.suffix == ".npz":

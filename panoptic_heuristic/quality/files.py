@@ -13,7 +13,7 @@ import numpy as np
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID
-from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm
+from panoptic_heuristic.formats.label_divisor import LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.quality import (

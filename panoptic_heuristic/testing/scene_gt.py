@@ -9,9 +9,7 @@ from typing import Any, Dict, List, Tuple
 import cv2
 import numpy as np
 
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID
-from panoptic_heuristic.formats.panoptic_ids import MAX_ID
-from panoptic_heuristic.formats.panoptic_writer import segment_entries
+from panoptic_heuristic.formats.coco_panoptic import MAX_ID, VOID_ID, segment_entries
 
 _BORDERED, _PATCHED, _CROWDED = 0.3, 0.5, 0.2
 """Shares of the objects with a void border, and of the scenes with a void patch and with a crowd."""

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.formats.coco_panoptic import write_panoptic_png
 from panoptic_heuristic.formats.files import PathLike, write_json
-from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
 from panoptic_heuristic.fusion.semantics import SemanticMap

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from panoptic_heuristic.quality import IOU_UNIT, Result
-from tests.panoptic_predictions import write_predictions
-from tests.tiny_panoptic import write_tiny_panoptic
+from tests.formats.tiny_panoptic import write_tiny_panoptic
+from tests.formats.tiny_predictions import write_predictions
 
 
 class Files:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.drawn_results import found, rle
-from tests.tiny_panoptic import CATEGORIES
+from tests.formats.drawn_results import found, rle
+from tests.formats.tiny_panoptic import CATEGORIES
 
 STUFF = {"s": 0, "g": 9}
 THINGS = {"c": 7, "d": 90}

@@ -8,8 +8,8 @@ from typing import NamedTuple, Sequence
 
 from panopticapi.evaluation import pq_compute
 
+from tests.cli.processes import run
 from tests.conftest import ROOT
-from tests.processes import run
 
 SMALL_MODEL = Path(__file__).with_name("small_model.yaml")
 

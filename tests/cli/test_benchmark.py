@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts
+from tests.cli.processes import run
 from tests.conftest import ROOT
-from tests.processes import run
 
 pytest.importorskip("panopticapi")
 

@@ -4,9 +4,9 @@ import re
 import numpy as np
 import pytest
 
+from tests.cli.processes import interrupt_at_work, needs_proc, run
 from tests.conftest import ROOT
-from tests.processes import interrupt_at_work, needs_proc, run
-from tests.tiny_panoptic import DRAWINGS, write_png, write_tiny_panoptic
+from tests.formats.tiny_panoptic import DRAWINGS, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "check_dataset.py"
 

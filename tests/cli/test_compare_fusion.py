@@ -7,8 +7,8 @@ import pytest
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from tests.ablation.comparing_caches import write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+from tests.cli.processes import run
 from tests.conftest import ROOT
-from tests.processes import run
 
 PRESETS = ROOT / "configs" / "presets"
 ALL = sorted(path.stem for path in PRESETS.glob("*.yaml"))

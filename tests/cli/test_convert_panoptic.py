@@ -8,10 +8,10 @@ from PIL import Image
 
 from panoptic_heuristic.formats import read_annotation, read_panoptic_json
 from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
+from tests.cli.processes import run
 from tests.conftest import ROOT
-from tests.panoptic_maps import up_to_numbering
-from tests.processes import run
-from tests.tiny_panoptic import CATEGORIES, write_png, write_tiny_panoptic
+from tests.formats.panoptic_maps import up_to_numbering
+from tests.formats.tiny_panoptic import CATEGORIES, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "convert_panoptic.py"
 

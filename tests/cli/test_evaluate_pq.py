@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.formats import read_annotation, read_panoptic_json
-from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
 from panoptic_heuristic.quality import Result
 from tests.cli.evaluation_files import Files, assert_same, group_rows, many_images, of_panopticapi
-from tests.panoptic_predictions import PREDICTED, write_predictions
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
+from tests.formats.tiny_predictions import PREDICTED, write_predictions
 
 
 @pytest.fixture(scope="module")

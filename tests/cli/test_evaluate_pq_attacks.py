@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.evaluation_files import Files, many_images
-from tests.tiny_panoptic import write_png
+from tests.formats.tiny_panoptic import write_png
 
 
 @pytest.fixture(scope="module")

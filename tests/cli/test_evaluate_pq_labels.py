@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.formats import Categories
-from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm, panoptic_to_labels
+from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, panoptic_to_labels
 from panoptic_heuristic.formats.label_png import write_label_png
 from tests.cli.evaluation_files import Files
-from tests.panoptic_predictions import PREDICTED
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info
+from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info
+from tests.formats.tiny_predictions import PREDICTED
 
 
 @pytest.fixture(scope="module")

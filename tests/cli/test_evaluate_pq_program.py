@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.cli.evaluation_files import Files, many_images
+from tests.cli.processes import interrupt_at_work, needs_proc, run
 from tests.conftest import ROOT
-from tests.processes import interrupt_at_work, needs_proc, run
-from tests.tiny_panoptic import write_png
+from tests.formats.tiny_panoptic import write_png
 
 TOOL = ROOT / "tools" / "evaluate_pq.py"
 

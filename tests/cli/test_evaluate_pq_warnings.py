@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.cli.evaluation_files import Files, assert_same, group_rows, of_panopticapi
-from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_png
+from tests.formats.tiny_panoptic import DRAWINGS, draw, segments_info, write_png
 
 
 @pytest.fixture(scope="module")

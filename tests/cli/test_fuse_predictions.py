@@ -8,8 +8,8 @@ from PIL import Image
 
 from panoptic_heuristic.fusion import Pipeline
 from tests.cli.files_to_fuse import Files, stuff
-from tests.drawn_results import found, rle
-from tests.tiny_panoptic import CATEGORIES
+from tests.formats.drawn_results import found, rle
+from tests.formats.tiny_panoptic import CATEGORIES
 
 
 @pytest.fixture

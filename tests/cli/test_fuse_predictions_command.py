@@ -6,10 +6,10 @@ import time
 import pytest
 
 from tests.cli.files_to_fuse import Files
+from tests.cli.processes import run, start
 from tests.conftest import ROOT
-from tests.drawn_results import found, rle
-from tests.processes import run, start
-from tests.tiny_panoptic import CATEGORIES
+from tests.formats.drawn_results import found, rle
+from tests.formats.tiny_panoptic import CATEGORIES
 
 TOOL = ROOT / "tools" / "fuse_predictions.py"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from panoptic_heuristic.formats.panoptic_writer import write_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import write_panoptic_png
 from tests.cli.preparation import DATASETS, truncate
 
 CATEGORIES = [

@@ -8,8 +8,8 @@ from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.fusion import ClassAware, Greedy, Pipeline, Reclaim, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+from tests.cli.processes import run
 from tests.conftest import ROOT
-from tests.processes import run
 
 STAGE_FILES = ("global", "per_class", "calibrated", "calibrated_factor", "calibrated_one_cut")
 FILES = {"tuned.yaml", "tuning.json", *(f"{name}.yaml" for name in STAGE_FILES)}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.cli.processes import run
 from tests.conftest import ROOT
-from tests.processes import run
-from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
+from tests.formats.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "visualize_panoptic.py"
 

@@ -10,7 +10,7 @@ from panoptic_heuristic.detectron import add_panoptic_heuristic_config
 from panoptic_heuristic.detectron.datasets import use_dataset_yaml
 from panoptic_heuristic.errors import InputError
 from tests.detectron.small_models import small_config
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
 
 NUM_THINGS, NUM_LABELS = "MODEL.ROI_HEADS.NUM_CLASSES", "MODEL.SEM_SEG_HEAD.NUM_CLASSES"
 SKY, CAT, GRASS, DOG = CATEGORIES

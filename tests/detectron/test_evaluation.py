@@ -18,7 +18,7 @@ from panoptic_heuristic.formats import encode_label_divisor
 from panoptic_heuristic.fusion import Greedy, Pipeline
 from panoptic_heuristic.quality import Result
 from tests.detectron.small_models import small_config
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info, write_tiny_panoptic
 
 # Contiguous ids of the tiny data set: things cat 0, dog 1; stuff sky 1, grass 2.
 THINGS, LABELS = {7: 0, 90: 1}, {0: 1, 9: 2}

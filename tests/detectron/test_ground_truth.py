@@ -18,7 +18,15 @@ from panoptic_heuristic.detectron.datasets import use_dataset_yaml
 from panoptic_heuristic.detectron.evaluation import build_evaluator
 from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
 from panoptic_heuristic.errors import InputError
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, SEGMENTS, draw, segments_info, write_png, write_tiny_panoptic
+from tests.formats.tiny_panoptic import (
+    CATEGORIES,
+    DRAWINGS,
+    SEGMENTS,
+    draw,
+    segments_info,
+    write_png,
+    write_tiny_panoptic,
+)
 
 SKY, CAT, GRASS, DOG = CATEGORIES
 # Channel of the instance head by category id, and label of the semantic head: "." is void, 255.

@@ -15,7 +15,7 @@ from panoptic_heuristic.detectron.datasets import use_dataset_yaml
 from panoptic_heuristic.detectron.mapper import PanopticPngMapper
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
-from tests.tiny_panoptic import CATEGORIES, draw, write_png, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES, draw, write_png, write_tiny_panoptic
 
 TINY = Categories.from_coco(CATEGORIES)
 FLIP = T.RandomFlip(1.0)

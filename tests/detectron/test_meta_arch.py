@@ -16,7 +16,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import decode_label_divisor
 from panoptic_heuristic.fusion import Greedy, InstanceSet, Pipeline, SemanticMap, fuse
 from tests.detectron.small_models import NUM_LABELS, NUM_THINGS, records, small_config, small_model
-from tests.tiny_panoptic import write_tiny_panoptic
+from tests.formats.tiny_panoptic import write_tiny_panoptic
 
 COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
 # (height, width) of the network's input, then of the output. The backbone pads to multiples of 32.

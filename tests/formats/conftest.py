@@ -1,6 +1,6 @@
 import pytest
 
-from tests.tiny_panoptic import write_tiny_panoptic
+from tests.formats.tiny_panoptic import write_tiny_panoptic
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, Category
-from tests.tiny_panoptic import CATEGORIES
+from tests.formats.tiny_panoptic import CATEGORIES
 
 
 def test_keeps_ids_order_and_kinds():

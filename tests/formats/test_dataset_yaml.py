@@ -8,7 +8,7 @@ import yaml
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_dataset_yaml
 from panoptic_heuristic.formats.files import write_json
-from tests.tiny_panoptic import CATEGORIES, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES, write_tiny_panoptic
 
 SPLIT = {"image_root": "images", "panoptic_json": "p.json", "panoptic_root": "png"}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm
+from panoptic_heuristic.formats.label_divisor import LabelDivisorForm
 from panoptic_heuristic.formats.label_png import write_label_png
 from panoptic_heuristic.formats.panoptic_pairs import (
     coco_ground_truth,
@@ -14,8 +14,8 @@ from panoptic_heuristic.formats.panoptic_pairs import (
     with_coco_predictions,
     with_label_divisor_predictions,
 )
-from tests.panoptic_predictions import write_predictions
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info, write_tiny_panoptic
+from tests.formats.tiny_predictions import write_predictions
 
 
 @pytest.fixture

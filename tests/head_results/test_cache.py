@@ -11,8 +11,8 @@ from panoptic_heuristic.ablation.cache.predictions import NO_STUFF
 from panoptic_heuristic.formats import read_panoptic_png
 from panoptic_heuristic.fusion import Pipeline, fuse
 from panoptic_heuristic.fusion.instance_measures import semantic_agreement
-from tests.drawn_results import found, rle
-from tests.tiny_panoptic import CATEGORIES
+from tests.formats.drawn_results import found, rle
+from tests.formats.tiny_panoptic import CATEGORIES
 
 SKY, CAT, GRASS, DOG = 0, 7, 9, 90
 

@@ -5,8 +5,8 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.panoptic_pairs import coco_ground_truth, with_coco_predictions
 from panoptic_heuristic.quality import MeasureSettings, count_image
 from panoptic_heuristic.quality.files import Scorer, Warnings, score_image, score_images
-from tests.panoptic_predictions import PREDICTED, write_predictions
-from tests.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
+from tests.formats.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
+from tests.formats.tiny_predictions import PREDICTED, write_predictions
 
 
 @pytest.fixture

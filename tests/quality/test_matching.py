@@ -5,7 +5,7 @@ from hypothesis import given
 
 from panoptic_heuristic.quality import add_counts, count_image
 from panoptic_heuristic.quality.matching import Matching, match_image
-from tests.panoptic_maps import CAT, CATEGORIES, DOG, GRASS, panoptic_maps
+from tests.formats.panoptic_maps import CAT, CATEGORIES, DOG, GRASS, panoptic_maps
 
 
 def segments(**categories):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.formats import read_panoptic_json, read_panoptic_png
-from panoptic_heuristic.formats.panoptic_writer import segment_entries
+from panoptic_heuristic.formats.coco_panoptic import segment_entries
 from panoptic_heuristic.testing.scene_gt import ground_truth
 from panoptic_heuristic.testing.scenes import fingerprint, make_scene, write_ground_truth
 

@@ -25,8 +25,8 @@ from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, read_annotation, read_panoptic_json, read_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.panoptic_pairs import ImagePair, MapFile
-from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.workers import keep_freed_memory
 from panoptic_heuristic.quality import (
     IOU_UNIT,

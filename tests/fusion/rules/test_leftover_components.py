@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.coco_panoptic import with_colored_ids
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
-from panoptic_heuristic.formats.segment_ids import colored
 from panoptic_heuristic.fusion import Components, HeadOutputs, Need, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.fusion.head_outputs import needs_of
 from panoptic_heuristic.testing.scenes import make_scene
@@ -181,7 +181,7 @@ class TestWhatIsDoneWithThem:
         return semantics, result
 
     def test_a_panoptic_png_can_number_them(self, parts):
-        ids, segments = colored(parts[1].panoptic_seg, parts[1].segments_info, CATEGORIES)
+        ids, segments = with_colored_ids(parts[1].panoptic_seg, parts[1].segments_info, CATEGORIES)
         assert len(np.unique(ids)) == len(segments) == 5 and 0 not in ids
 
     def test_a_label_divisor_can_number_them(self, parts):

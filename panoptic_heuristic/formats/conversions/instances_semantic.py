@@ -11,17 +11,14 @@ The first is that of panopticapi's converter, the second that of Detectron2's Pa
 """
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories, is_integer
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, json_problems
-from panoptic_heuristic.formats.files import PathLike, read_json
-from panoptic_heuristic.formats.panoptic_writer import segment_entries
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID, segment_entries
 from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
 from panoptic_heuristic.formats.semantic_targets import semantic_label_of
 
@@ -30,25 +27,12 @@ NUMBERINGS = ("category-ids", "separated")
 
 
 @dataclass(frozen=True)
-class InstancesJson:
-    """A COCO instances JSON that was read and found sound.
-
-    Attributes:
-        images: its images, in file order, without annotations of their own.
-        annotations_of: image id -> its annotations, in file order.
-    """
-
-    images: Tuple[PanopticImage, ...]
-    annotations_of: Mapping[int, Sequence[Mapping[str, Any]]]
-
-
-@dataclass(frozen=True)
 class MergedImage:
     """A panoptic map made from instances and semantic labels.
 
     Attributes:
         ids: (H, W) int32 segment ids, 1 to n without gaps; 0 is void.
-        segments_info: as :func:`panoptic_heuristic.formats.panoptic_writer.segment_entries` gives it.
+        segments_info: as :func:`panoptic_heuristic.formats.coco_panoptic.segment_entries` gives it.
         contested_pixels: pixels that more than one instance claims.
         lost_instances: instances no pixel of which is left.
         bare_pixels: pixels labelled as a thing that no instance covers; they are void.
@@ -203,49 +187,6 @@ def merge_instances(
         {new for new, old in enumerate(old_ids) if old in crowds},
     )
     return MergedImage(ids, tuple(segments), int(claims.sum()), lost, bare)
-
-
-def read_instances_json(path: PathLike, categories: Optional[Categories] = None) -> InstancesJson:
-    """Reads a COCO instances JSON (https://cocodataset.org/#format-data, "Object Detection").
-
-    Args:
-        path: the JSON.
-        categories: if given, every annotation must be of one of its thing categories.
-
-    Raises:
-        InputError: the first thing that is wrong with it. Masks are looked at when they are used.
-    """
-    data = read_json(path)
-    if not isinstance(data, Mapping) or not isinstance(data.get("annotations"), list):
-        raise InputError(f"{path} is no COCO instances JSON: expected an object with the list 'annotations'")
-    for problem in json_problems({"images": data.get("images")}, str(path), categories or _NO_CATEGORIES):
-        raise InputError(problem)
-    images = tuple(
-        PanopticImage.of_json(image, {})
-        for image in data["images"]
-    )
-    annotations_of: Dict[int, List[Mapping[str, Any]]] = {image.image_id: [] for image in images}
-    for place, annotation in enumerate(data["annotations"]):
-        at = f"{Path(path)}, annotation {place}"
-        for key in ("image_id", "category_id", "segmentation"):
-            if not isinstance(annotation, Mapping) or key not in annotation:
-                raise InputError(f"{at}: expected an object with {key!r}")
-        image_id, category_id = annotation["image_id"], annotation["category_id"]
-        if not is_integer(image_id) or image_id not in annotations_of:
-            raise InputError(f"{at}: 'images' has no image {image_id!r}")
-        if categories is not None:
-            if not is_integer(category_id) or category_id not in categories:
-                raise InputError(f"{at}: category {category_id!r} is not among the categories")
-            if not categories[category_id].isthing:
-                raise InputError(f"{at}: category {category_id} is stuff; instances are things")
-        if annotation.get("iscrowd", 0) not in (0, 1):
-            raise InputError(f"{at}: iscrowd must be 0 or 1, got {annotation['iscrowd']!r}")
-        annotations_of[image_id].append(annotation)
-    return InstancesJson(images, annotations_of)
-
-
-# Only whether an image list is sound is asked; it has no categories.
-_NO_CATEGORIES = Categories.from_lists([], ["none"])
 
 
 def _check_void(label_of: Mapping[int, int], categories: Categories, void: int) -> None:

@@ -1,35 +1,10 @@
-"""Writing COCO panoptic data: the PNG of an image, and what the JSON says about its segments."""
+"""The segments of a panoptic map, as a panoptic JSON lists them."""
 
 from typing import Any, Container, Dict, List, Mapping, Tuple
 
-import cv2
 import numpy as np
 
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID
-from panoptic_heuristic.formats.files import PathLike, written_whole
-from panoptic_heuristic.formats.panoptic_ids import ids_to_rgb
-
-# Flat colours need none of an image writer's usual care: "up" alone at this level gives files no larger than Pillow's
-# in half the time. OpenCV before 4.12 chooses the filter itself.
-_PNG_PARAMETERS = [cv2.IMWRITE_PNG_COMPRESSION, 4, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):
-    _PNG_PARAMETERS += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
-
-
-def write_panoptic_png(path: PathLike, ids: np.ndarray) -> None:
-    """Writes segment ids as a panoptic PNG, whole or not at all; missing folders are made.
-
-    Args:
-        path: the PNG.
-        ids: (H, W) integers, each 0 (void) to 2**24 - 1. Equal ids give equal bytes.
-
-    Raises:
-        InputError: an id does not fit a PNG.
-    """
-    bgr = cv2.cvtColor(ids_to_rgb(ids), cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".png", bgr, _PNG_PARAMETERS)
-    with written_whole(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+from panoptic_heuristic.formats.coco_panoptic.ids import VOID_ID
 
 
 def segment_entries(

@@ -1,8 +1,8 @@
 """Checks a data set in COCO panoptic format before anyone trains on it.
 
 Everything is looked at and every problem is told, not the first one only. The JSON of each split is read by
-:mod:`panoptic_heuristic.formats.check_json`, images and PNGs, each once, by
-:mod:`panoptic_heuristic.formats.check_image`, and :mod:`panoptic_heuristic.formats.check_summary` counts; this file
+:mod:`panoptic_heuristic.formats.check.split`, images and PNGs, each once, by
+:mod:`panoptic_heuristic.formats.check.image`, and :mod:`panoptic_heuristic.formats.check.summary` counts; this file
 brings all that together, and compares the splits.
 """
 
@@ -13,9 +13,9 @@ from statistics import median
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.check_image import ImageResult, ImageTask, check_image
-from panoptic_heuristic.formats.check_json import OpenSplit, open_split
-from panoptic_heuristic.formats.check_summary import SplitSummary, summarize_split
+from panoptic_heuristic.formats.check.image import ImageResult, ImageTask, check_image
+from panoptic_heuristic.formats.check.split import OpenSplit, open_split
+from panoptic_heuristic.formats.check.summary import SplitSummary, summarize_split
 from panoptic_heuristic.formats.dataset_yaml import DatasetYaml
 from panoptic_heuristic.formats.workers import ordered_map
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from PIL import Image
 
-from panoptic_heuristic.formats.check_image import segment_extents
-from tests.formats.checked_data import check, only_note, only_problem, segment
-from tests.tiny_panoptic import DRAWINGS, SEGMENTS, draw, write_png
+from panoptic_heuristic.formats.check.image import segment_extents
+from tests.formats.check.checked_data import check, only_note, only_problem, segment
+from tests.formats.tiny_panoptic import DRAWINGS, SEGMENTS, draw, write_png
 
 # --- files that are missing or damaged ---
 

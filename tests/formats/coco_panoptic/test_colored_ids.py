@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.formats import Categories, Category
-from panoptic_heuristic.formats.panoptic_ids import ids_to_rgb
-from panoptic_heuristic.formats.segment_ids import colored_ids
+from panoptic_heuristic.formats.coco_panoptic import colored_ids, ids_to_rgb
 
 CATEGORIES = Categories(
     [

@@ -9,14 +9,14 @@ from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
-from panoptic_heuristic.formats.instances_semantic import (
+from panoptic_heuristic.formats.conversions.instances_semantic import (
     merge_instances,
     panoptic_to_instances,
     panoptic_to_semantic,
-    read_instances_json,
     semantic_numbering,
 )
-from tests.panoptic_maps import CAT, CATEGORIES, DOG, GRASS, SKY, panoptic_maps, up_to_numbering
+from tests.formats.drawn_results import rle
+from tests.formats.panoptic_maps import CAT, CATEGORIES, DOG, GRASS, SKY, panoptic_maps, up_to_numbering
 
 VOID = 255
 BY_ID = semantic_numbering(CATEGORIES, "category-ids")
@@ -25,13 +25,7 @@ SEPARATED = semantic_numbering(CATEGORIES, "separated")
 
 def annotation(category_id, drawing, **more):
     """An instance; "#" is in its mask."""
-    mask = np.array([[pixel == "#" for pixel in row] for row in drawing.split()])
-    rle = rle_codec.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {
-        "category_id": category_id,
-        "segmentation": {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")},
-        **more,
-    }
+    return {"category_id": category_id, "segmentation": rle(drawing), **more}
 
 
 def labels(drawing):
@@ -186,55 +180,6 @@ class TestWhatLabelsCannotHold:
             panoptic_to_semantic(np.array([[0]]), [], CATEGORIES, label_of=BY_ID, void=void)
         with pytest.raises(InputError, match=f"void is {void}"):
             merge_instances([], np.array([[0]]), CATEGORIES, label_of=BY_ID, void=void)
-
-
-class TestRead:
-    IMAGE = {"id": 4, "file_name": "a.jpg", "height": 1, "width": 3}
-
-    def read(self, tmp_path, annotations, images=(IMAGE,), categories=CATEGORIES):
-        path = tmp_path / "instances.json"
-        path.write_text(json.dumps({"images": list(images), "annotations": annotations}))
-        return read_instances_json(path, categories)
-
-    def test_annotations_by_image_in_file_order(self, tmp_path):
-        entries = [annotation(c, "#..", image_id=4) for c in (DOG, CAT)]
-        content = self.read(tmp_path, entries, [self.IMAGE, {**self.IMAGE, "id": 2}])
-        assert content.annotations_of == {4: entries, 2: []}
-        assert [(one.image_id, one.height, one.width) for one in content.images] == [(4, 1, 3), (2, 1, 3)]
-
-    @pytest.mark.parametrize(
-        "wrong, match",
-        [
-            ({"image_id": 9}, "annotation 1: 'images' has no image 9"),
-            ({"image_id": "4"}, "'images' has no image '4'"),
-            ({"category_id": 77}, "category 77 is not among the categories"),
-            ({"category_id": 3.0}, "category 3.0 is not among the categories"),
-            ({"category_id": GRASS}, "category 4 is stuff; instances are things"),
-            ({"iscrowd": 2}, "iscrowd must be 0 or 1, got 2"),
-        ],
-    )
-    def test_a_wrong_value(self, tmp_path, wrong, match):
-        sound = annotation(CAT, "#..", image_id=4)
-        entries = [sound, {**sound, **wrong}]
-        with pytest.raises(InputError, match=match):
-            self.read(tmp_path, entries)
-
-    @pytest.mark.parametrize("missing", ["image_id", "category_id", "segmentation"])
-    def test_a_missing_key(self, tmp_path, missing):
-        entry = annotation(CAT, "#..", image_id=4)
-        del entry[missing]
-        with pytest.raises(InputError, match=f"annotation 0: expected an object with '{missing}'"):
-            self.read(tmp_path, [entry])
-
-    @pytest.mark.parametrize("content", ["[]", "{}", '{"annotations": 3}', '{"annotations": []}'])
-    def test_another_file(self, tmp_path, content):
-        (tmp_path / "x.json").write_text(content)
-        with pytest.raises(InputError, match="x.json is no COCO (instances|panoptic) JSON"):
-            read_instances_json(tmp_path / "x.json")
-
-    def test_an_image_twice(self, tmp_path):
-        with pytest.raises(InputError, match="image id 4 occurs twice"):
-            self.read(tmp_path, [], [self.IMAGE, self.IMAGE])
 
 
 def test_things_only():

@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator, Sequence
 
 import numpy as np
 
-from tests.tiny_panoptic import TinyPanoptic, draw, segments_info, write_png
+from tests.formats.tiny_panoptic import TinyPanoptic, draw, segments_info, write_png
 
 # One per drawing of the ground truth, in the same letters.
 PREDICTED = (

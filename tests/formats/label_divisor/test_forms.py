@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm, labels_to_panoptic, panoptic_to_labels
-from tests.panoptic_maps import CAT, CATEGORIES, DOG, GRASS, SKY, panoptic_maps, up_to_numbering
+from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic, panoptic_to_labels
+from tests.formats.panoptic_maps import CAT, CATEGORIES, DOG, GRASS, SKY, panoptic_maps, up_to_numbering
 
 VOID = 999
 PLAIN = LabelDivisorForm(7, VOID)

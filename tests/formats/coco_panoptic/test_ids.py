@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as st_numpy
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import ids_to_rgb, rgb_to_ids
-from panoptic_heuristic.formats.panoptic_ids import MAX_ID
+from panoptic_heuristic.formats.coco_panoptic import MAX_ID
 
 # id = R + 256 G + 65536 B: the ids around each byte's end.
 COLORS = {

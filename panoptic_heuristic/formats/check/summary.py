@@ -6,8 +6,8 @@ from statistics import median
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from panoptic_heuristic.formats.categories import Categories, is_integer
-from panoptic_heuristic.formats.check_image import ImageResult
-from panoptic_heuristic.formats.check_json import OpenSplit
+from panoptic_heuristic.formats.check.image import ImageResult
+from panoptic_heuristic.formats.check.split import OpenSplit
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage
 
 

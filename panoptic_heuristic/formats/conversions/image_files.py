@@ -12,16 +12,15 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
-from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.formats.instances_semantic import (
+from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, segment_entries, write_panoptic_png
+from panoptic_heuristic.formats.conversions.instances_semantic import (
     merge_instances,
     panoptic_to_instances,
     panoptic_to_semantic,
 )
-from panoptic_heuristic.formats.label_divisor_panoptic import LabelDivisorForm, labels_to_panoptic, panoptic_to_labels
+from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic, panoptic_to_labels
 from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
-from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Merged:
     Attributes:
         annotation: the image's annotation in the panoptic JSON.
         contested_pixels, lost_instances, bare_pixels: as in
-            :class:`panoptic_heuristic.formats.instances_semantic.MergedImage`.
+            :class:`panoptic_heuristic.formats.conversions.instances_semantic.MergedImage`.
     """
 
     annotation: Mapping[str, Any]
@@ -166,7 +165,7 @@ def instances_semantic_to_coco(
     Args:
         job: the image and its annotations.
         void: the label of void pixels; None for the largest that the PNG can hold.
-        overlap: as in :func:`panoptic_heuristic.formats.instances_semantic.merge_instances`.
+        overlap: as in :func:`panoptic_heuristic.formats.conversions.instances_semantic.merge_instances`.
 
     Raises:
         InputError: the semantic PNG or an annotation is wrong, or instances overlap and must not.

@@ -6,8 +6,7 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID
-from panoptic_heuristic.formats.panoptic_ids import MAX_ID
+from panoptic_heuristic.formats.coco_panoptic.ids import MAX_ID, VOID_ID
 
 # Colours of one category differ by at most this per channel, as long as there are enough of them.
 _REACH = 30
@@ -39,7 +38,7 @@ def colored_ids(category_ids: Sequence[int], categories: Categories) -> List[int
     return [_first_free(candidates[category_id], taken) for category_id in category_ids]
 
 
-def colored(
+def with_colored_ids(
     ids: np.ndarray, segments: Sequence[Mapping[str, Any]], categories: Categories
 ) -> Tuple[np.ndarray, List[Dict[str, Any]]]:
     """Renumbers a panoptic map by :func:`colored_ids`.

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tests.formats.checked_data import check, only_note, only_problem, segment
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, draw, write_png, write_tiny_panoptic
+from tests.formats.check.checked_data import check, only_note, only_problem, segment
+from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, draw, write_png, write_tiny_panoptic
 
 # --- classes and crowds ---
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats import read_annotation, read_panoptic_json, read_panoptic_png
-from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
+from panoptic_heuristic.formats import read_annotation, read_panoptic_json
+from panoptic_heuristic.formats.coco_panoptic import segment_entries
 
 
 def test_segments_of_a_drawing():
@@ -32,20 +31,6 @@ def test_no_segment_and_no_void():
 def test_an_id_without_a_category():
     with pytest.raises(KeyError):
         segment_entries(np.array([[3]]), {4: 1})
-
-
-def test_written_ids_are_read_back_and_equal_maps_give_equal_bytes(tmp_path):
-    ids = np.array([[0, 1, 255], [256, 65536, 2**24 - 1]])
-    write_panoptic_png(tmp_path / "deep" / "a.png", ids)
-    write_panoptic_png(tmp_path / "b.png", ids.astype(np.int32))
-    assert read_panoptic_png(tmp_path / "deep" / "a.png", height=2, width=3).tolist() == ids.tolist()
-    assert (tmp_path / "deep" / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-def test_an_id_that_does_not_fit_leaves_no_file(tmp_path):
-    with pytest.raises(InputError, match="must be in"):
-        write_panoptic_png(tmp_path / "a.png", np.array([[2**24]]))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_entries_of_real_images_are_those_of_coco(coco_sample):

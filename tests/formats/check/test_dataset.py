@@ -10,9 +10,9 @@ import pytest
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_dataset_yaml
 from panoptic_heuristic.formats.check import check_dataset
-from panoptic_heuristic.formats.check_summary import ClassCount
-from tests.formats.checked_data import check, only_problem, segment
-from tests.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
+from panoptic_heuristic.formats.check.summary import ClassCount
+from tests.formats.check.checked_data import check, only_problem, segment
+from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
 
 # --- a sound data set ---
 

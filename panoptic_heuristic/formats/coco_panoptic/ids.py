@@ -5,6 +5,7 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 
+VOID_ID = 0
 MAX_ID = 256**3 - 1
 
 

@@ -6,11 +6,10 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, is_integer
-from panoptic_heuristic.formats.check_image import ImageTask
-from panoptic_heuristic.formats.coco_panoptic import PanopticImage, json_problems
+from panoptic_heuristic.formats.check.image import ImageTask
+from panoptic_heuristic.formats.coco_panoptic import MAX_ID, PanopticImage, json_problems
 from panoptic_heuristic.formats.dataset_yaml import DatasetSplit
 from panoptic_heuristic.formats.files import read_json
-from panoptic_heuristic.formats.panoptic_ids import MAX_ID
 
 
 @dataclass(frozen=True)
