@@ -12,6 +12,7 @@ from typing import List, Optional
 from tqdm import tqdm
 
 from panoptic_heuristic.cli.common import add_workers_argument, progress_bar
+from panoptic_heuristic.cli.head_flags import add_head_arguments, heads_of_flags
 from panoptic_heuristic.errors import InputError, command
 
 _MODEL_FLOOR, _STUFF_FLOOR = 0.01, 0.25
@@ -96,17 +97,16 @@ def run_model(args: argparse.Namespace) -> None:
 
 
 def _from_files(args: argparse.Namespace) -> None:
-    from panoptic_heuristic.head_results.cache import cache_files
-    from panoptic_heuristic.head_results.read import read_heads
+    from panoptic_heuristic.head_results import cache_heads
 
     if args.instances is None and args.semantics is None:
         raise InputError("there is nothing to keep: give --instances, --semantics or both")
-    heads = read_heads(args)
+    heads = heads_of_flags(args)
     if args.stuff_probability_floor is not None and not heads.only_logits:
         raise InputError("--stuff-probability-floor needs logits of every image; labels have no probabilities")
     score_floor = 0.0 if args.score_floor is None else args.score_floor
     below = sum(one.score < score_floor for entries in heads.instances.values() for one in entries)
-    done = cache_files(
+    done = cache_heads(
         args.cache,
         heads,
         score_floor=score_floor,
@@ -129,8 +129,6 @@ def _print_cache(folder: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from panoptic_heuristic.head_results.read import add_file_arguments
-
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -153,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--num-cpu-processes", type=int, default=1, help="processes that share the work on the CPU")
     model.add_argument("--store-logits", action="store_true", help="for rules that need more than masks and labels")
     model.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="changes of the config")
-    files = add_file_arguments(parser, required=False)
+    files = add_head_arguments(parser, required=False)
     files.title = "from result files"
     add_workers_argument(files)
     return parser

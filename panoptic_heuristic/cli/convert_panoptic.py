@@ -16,11 +16,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from panoptic_heuristic.cli.common import progress_bar
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.formats import Categories, PanopticImage, read_panoptic_json
+from panoptic_heuristic.formats import PanopticImage, read_panoptic_json
+from panoptic_heuristic.formats.categories import read_categories
 from panoptic_heuristic.formats.coco_instances import read_instances_json
 from panoptic_heuristic.formats.conversions import image_files as convert
 from panoptic_heuristic.formats.conversions.instances_semantic import NUMBERINGS, OVERLAPS, semantic_numbering
-from panoptic_heuristic.formats.files import read_json, write_json
+from panoptic_heuristic.formats.files import write_json
 from panoptic_heuristic.formats.label_divisor import CROWDS, FORMS, UNLISTED, LabelDivisorForm
 from panoptic_heuristic.formats.png import read_png_header
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
@@ -74,7 +75,7 @@ def coco_to_label_divisor(args: argparse.Namespace) -> int:
 
 def label_divisor_to_coco(args: argparse.Namespace) -> int:
     """Label-divisor PNGs to OUTPUT/panoptic.json and OUTPUT/panoptic/*.png."""
-    categories = _read_categories(args.categories_json)
+    categories = read_categories(args.categories_json)
     form = LabelDivisorForm(args.label_divisor, args.void or 0, args.form, args.crowds, args.unlisted)
     images = (
         read_panoptic_json(args.images_json, categories).images
@@ -126,7 +127,7 @@ def coco_to_instances_semantic(args: argparse.Namespace) -> int:
 
 def instances_semantic_to_coco(args: argparse.Namespace) -> int:
     """Instances and semantic labels to OUTPUT/panoptic.json and OUTPUT/panoptic/*.png."""
-    categories = _read_categories(args.categories_json)
+    categories = read_categories(args.categories_json)
     content = read_instances_json(args.instances_json, categories)
     output = _Output(args, "panoptic.json", "panoptic", inputs=[args.semantic_root])
     convert.check_png_names(content.images, output.pngs)
@@ -186,11 +187,6 @@ class _Output:
 
 def _images(images: Sequence[PanopticImage]) -> List[Dict[str, Any]]:
     return [convert.image_entry(image) for image in images]
-
-
-def _read_categories(path: Path) -> Categories:
-    data = read_json(path)
-    return Categories.from_coco(data["categories"] if isinstance(data, dict) and "categories" in data else data, path)
 
 
 def _images_of_folder(folder: Path) -> List[PanopticImage]:

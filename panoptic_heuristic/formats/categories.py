@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import PathLike, read_json
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,21 @@ class Categories(Mapping):
 
     def __repr__(self) -> str:
         return f"Categories({len(self.things)} things, {len(self.stuff)} stuff)"
+
+
+def read_categories(path: PathLike) -> Categories:
+    """Reads the categories of a JSON that is COCO's list of them, or has it under ``categories``.
+
+    Raises:
+        InputError: the file is missing, or an entry of the list is wrong.
+    """
+    return Categories.from_coco(category_entries_in(path), str(path))
+
+
+def category_entries_in(path: PathLike) -> Any:
+    """The list that :func:`read_categories` reads, unchecked, with whatever else its entries say."""
+    data = read_json(path)
+    return data.get("categories") if isinstance(data, Mapping) else data
 
 
 def is_integer(value: Any) -> bool:

@@ -23,9 +23,9 @@ from typing import Any, Dict, Mapping, Optional
 import yaml
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.categories import Categories, read_categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticJson, read_panoptic_json
-from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.formats.files import PathLike
 
 _SPLIT_KEYS = {"image_root", "panoptic_json", "panoptic_root", "categories_json"}
 _KEYS = {"name", "splits", "label_divisor"}
@@ -73,11 +73,7 @@ class DatasetSplit:
         Raises:
             InputError: the file is missing or wrong.
         """
-        if self.categories_json is None:
-            return None
-        data = read_json(self.categories_json)
-        entries = data.get("categories") if isinstance(data, Mapping) else data
-        return Categories.from_coco(entries, str(self.categories_json))
+        return None if self.categories_json is None else read_categories(self.categories_json)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Ground gt and predictions on disk, paired image by image; nothing is decoded before it is asked for."""
+"""Ground truth and predictions on disk, paired image by image; nothing is decoded before it is asked for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, 
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.categories import Categories, read_categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png, read_predictions
-from panoptic_heuristic.formats.files import PathLike, inside, read_json
+from panoptic_heuristic.formats.files import PathLike, inside
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic
 from panoptic_heuristic.formats.label_png import read_label_png
 
@@ -65,7 +65,7 @@ class GroundTruth:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What there is to score.
+    """The images to score.
 
     Attributes:
         images: the images, in the order of the ground truth.
@@ -79,7 +79,7 @@ class Pairs:
 
 
 def coco_ground_truth(gt_json: PathLike, gt_folder: PathLike) -> GroundTruth:
-    """Ground gt in COCO panoptic format.
+    """Ground truth in COCO panoptic format.
 
     Raises:
         InputError: what is wrong with the JSON first, or the folder is missing.
@@ -102,7 +102,7 @@ def coco_ground_truth(gt_json: PathLike, gt_folder: PathLike) -> GroundTruth:
 
 
 def label_divisor_ground_truth(gt_folder: PathLike, categories_json: PathLike, suffix: str) -> GroundTruth:
-    """Ground gt as label-divisor PNGs.
+    """Ground truth as label-divisor PNGs.
 
     Args:
         gt_folder: searched with its sub-folders for files that end in ``suffix``.
@@ -113,10 +113,7 @@ def label_divisor_ground_truth(gt_folder: PathLike, categories_json: PathLike, s
         InputError: there is no such file, or the categories are wrong.
     """
     folder = _folder(gt_folder, "ground truth")
-    data = read_json(categories_json)
-    categories = Categories.from_coco(
-        data.get("categories") if isinstance(data, Mapping) else data, str(categories_json)
-    )
+    categories = read_categories(categories_json)
     names = sorted(_names(folder, suffix))
     if not names:
         raise InputError(f"{folder} holds no file whose name ends in {suffix!r}")
@@ -132,7 +129,7 @@ def with_coco_predictions(gt: GroundTruth, pred_json: PathLike, pred_folder: Pat
     Args:
         gt: the ground truth.
         pred_json, pred_folder: the predictions.
-        missing: what an image without a prediction means; one of :data:`MISSING`.
+        missing: the meaning of an image without a prediction; one of :data:`MISSING`.
 
     Raises:
         InputError: the JSON is wrong, or a prediction is missing and ``missing`` is "error".
@@ -154,7 +151,7 @@ def with_label_divisor_predictions(
         gt: the ground truth.
         pred_folder: searched with its sub-folders.
         suffixes: the end of the ground truth's names and what stands in its place in the predictions'.
-        missing: what an image without a prediction means; one of :data:`MISSING`.
+        missing: the meaning of an image without a prediction; one of :data:`MISSING`.
 
     Raises:
         InputError: a name of the ground truth ends otherwise, or a prediction is missing and

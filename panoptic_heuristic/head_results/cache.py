@@ -1,4 +1,4 @@
-"""Keeps the result files of two heads, anyone's, as a prediction cache."""
+"""Keeps the results of two heads, anyone's, as a prediction cache."""
 
 import functools
 import hashlib
@@ -18,11 +18,12 @@ from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import SemanticMap
 from panoptic_heuristic.fusion.instance_measures import semantic_agreement
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import best_stuff
-from panoptic_heuristic.head_results.fuse import ImageResults, LabelMeaning, read_head_outputs
+from panoptic_heuristic.head_results.image import ImageResults
+from panoptic_heuristic.head_results.labels import LabelMeaning
 from panoptic_heuristic.head_results.read import Heads
 
 
-def cache_files(
+def cache_heads(
     folder: PathLike,
     heads: Heads,
     *,
@@ -35,7 +36,7 @@ def cache_files(
 
     Args:
         folder: of the cache.
-        heads: what the files say.
+        heads: the results.
         score_floor: instances with a lower score are not kept.
         stuff_probability: the floor that ``above_floor`` is about, if the semantic results are logits.
         workers: processes; the files do not depend on it.
@@ -59,15 +60,9 @@ def cache_files(
     )
     cache = PredictionCache.create(folder, manifest)
     missing = {image.image_id for image in cache.missing()}
-    jobs = [
-        ImageResults(
-            image,
-            tuple(one for one in heads.instances.get(image.image_id, ()) if not one.score < score_floor),
-            heads.semantics.get(image.image_id),
-        )
-        for image in images
-        if image.image_id in missing
-    ]
+    # A score that is NaN stays: fusing drops it with its reason.
+    kept = heads.keeping(lambda entry: not entry.score < score_floor)
+    jobs = [kept.of_image(image) for image in images if image.image_id in missing]
     work = functools.partial(_keep, cache, heads.meaning)
     with ordered_map(work, jobs, workers=workers if len(jobs) > 1 else min(workers, 1)) as results:
         for _ in progress(results, len(jobs)):
@@ -95,7 +90,7 @@ def _keep(cache: PredictionCache, meaning: LabelMeaning, outputs: ImageResults) 
         # Several processes share the cores already.
         torch.set_num_threads(1)
     manifest, image = cache.manifest, outputs.image
-    instances, semantics = read_head_outputs(outputs, manifest.categories, meaning)
+    instances, semantics = outputs.read(manifest.categories, meaning)
     relabelled = None if semantics is None else _relabelled(semantics, manifest.label_to_category)
     count = len(instances)
     cache.write(

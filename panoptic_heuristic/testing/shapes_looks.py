@@ -1,4 +1,4 @@
-"""What stuff and things of the built-in data set look like: noise, textures, outlines.
+"""The looks of stuff and things of the built-in data set: noise, textures, outlines.
 
 Shapes: (h, w) a crop. Pictures are float32 RGB in [0, 1].
 """

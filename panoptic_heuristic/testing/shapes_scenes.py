@@ -181,7 +181,7 @@ def _crowd(rng: np.random.Generator, size: tuple[int, int], scale: float) -> lis
 
 
 def _crowd_region(sprites: list[Sprite], size: tuple[int, int], scale: float) -> np.ndarray:
-    """What an annotator outlines (H, W) bool: the members and the narrow gaps between them."""
+    """The outline (H, W) bool that an annotator draws: the members and the narrow gaps between them."""
     region = np.zeros(size, dtype=np.uint8)
     for sprite in sprites:
         region[sprite.window] |= sprite.mask

@@ -20,7 +20,7 @@ class Caption:
     """A text with its place in a picture.
 
     Attributes:
-        text: what it says.
+        text: its words.
         x, y: its left upper corner in pixels.
         width, height: in pixels, outline included.
         size: of the font.
@@ -34,7 +34,7 @@ class Caption:
     size: int
 
 
-def place_labels(
+def place_captions(
     ids: np.ndarray, texts: Mapping[int, str], *, taken: Iterable[Caption] = (), sizes: Optional[Sequence[int]] = None
 ) -> List[Caption]:
     """Finds a place for the text of each segment, if there is one.
@@ -46,43 +46,43 @@ def place_labels(
     Args:
         ids: (H, W) integers, the segments.
         texts: by segment id; other segments get none.
-        taken: labels that are there already.
+        taken: captions that are there already.
         sizes: fonts to choose from, largest first; by default in proportion to the picture.
 
     Returns:
-        Labels that overlap neither each other nor ``taken``, and lie inside the picture.
+        Captions that overlap neither each other nor ``taken``, and lie inside the picture.
     """
-    sizes = sizes or label_sizes(max(ids.shape))
+    sizes = sizes or caption_sizes(max(ids.shape))
     free = np.ones(ids.shape, dtype=np.uint8)
-    for label in taken:
-        _take(free, label)
+    for caption in taken:
+        _take(free, caption)
     segments = sorted(_segments(ids, texts), key=lambda segment: -int(segment[2].sum()))
-    labels, too_small = [], []
+    captions, too_small = [], []
     for segment_id, corner, mask in segments:
-        label = _inside(texts[segment_id], corner, mask, free, sizes)
-        if label is None:
+        caption = _inside(texts[segment_id], corner, mask, free, sizes)
+        if caption is None:
             too_small.append((segment_id, corner, mask))
         else:
-            labels.append(label)
-            _take(free, label)
+            captions.append(caption)
+            _take(free, caption)
     for segment_id, corner, mask in too_small:
-        label = _across(texts[segment_id], corner, mask, free, sizes[-1])
-        if label is not None:
-            labels.append(label)
-            _take(free, label)
-    return labels
+        caption = _across(texts[segment_id], corner, mask, free, sizes[-1])
+        if caption is not None:
+            captions.append(caption)
+            _take(free, caption)
+    return captions
 
 
-def label_sizes(side: int) -> Tuple[int, ...]:
+def caption_sizes(side: int) -> Tuple[int, ...]:
     """Font sizes for a picture whose longer side has ``side`` pixels, largest first; none below 11."""
     return tuple(sorted({max(11, side // share) for share in (36, 44, 54)}, reverse=True))
 
 
-def draw_labels(picture: np.ndarray, labels: Iterable[Caption]) -> np.ndarray:
-    """A copy of the picture, (H, W, 3) uint8 RGB, with the labels on it."""
+def draw_captions(picture: np.ndarray, captions: Iterable[Caption]) -> np.ndarray:
+    """A copy of the picture, (H, W, 3) uint8 RGB, with the captions on it."""
     picture = picture.copy()
-    for label in labels:
-        picture = write_outlined(picture, label.text, label.x, label.y, label.size)
+    for caption in captions:
+        picture = write_outlined(picture, caption.text, caption.x, caption.y, caption.size)
     return picture
 
 
@@ -135,8 +135,8 @@ def _depth(mask: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
 
 
-def _take(free: np.ndarray, label: Caption) -> None:
+def _take(free: np.ndarray, caption: Caption) -> None:
     free[
-        max(label.y - _MARGIN, 0) : label.y + label.height + _MARGIN,
-        max(label.x - _MARGIN, 0) : label.x + label.width + _MARGIN,
+        max(caption.y - _MARGIN, 0) : caption.y + caption.height + _MARGIN,
+        max(caption.x - _MARGIN, 0) : caption.x + caption.width + _MARGIN,
     ] = 0

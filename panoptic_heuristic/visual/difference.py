@@ -1,4 +1,4 @@
-"""What prediction and ground truth say of each pixel, as a picture."""
+"""Where prediction and ground truth differ, pixel by pixel, as a picture."""
 
 from typing import Collection, Iterable, Optional, Tuple
 

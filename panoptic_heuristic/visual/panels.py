@@ -8,7 +8,7 @@ import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality.matching import Matching
-from panoptic_heuristic.visual.captions import draw_labels, place_labels
+from panoptic_heuristic.visual.captions import draw_captions, place_captions
 from panoptic_heuristic.visual.difference import (
     COLORS,
     MISSED_AND_FALSE,
@@ -89,7 +89,7 @@ def draw_panels(
 
 
 def difference_legend() -> List[Swatch]:
-    """What the colours of a difference mean, matches first."""
+    """The meanings of a difference's colours, matches first."""
     entries = []
     for kind in (1, 3, 4, MISSED_AND_FALSE, 2, 0):
         if kind == MISSED_AND_FALSE:
@@ -112,7 +112,7 @@ def _draw_map(one: SegmentMap, categories: Categories, numbers: Mapping[int, int
     palette = np.array([color_of.get(i, VOID_COLOR) for i in present.tolist()], dtype=np.uint8)
     picture = palette[inverse.reshape(one.ids.shape)]
     picture[segment_borders(one.ids)] = _BORDER_COLOR
-    return draw_labels(picture, place_labels(one.ids, _names(one, categories)))
+    return draw_captions(picture, place_captions(one.ids, _names(one, categories)))
 
 
 def _draw_difference(
@@ -134,9 +134,9 @@ def _draw_difference(
     false_ids = np.where(np.isin(prediction.ids, matching.false), prediction.ids, 0)
     picture = paint_difference(meaning, gt.ids, false_ids, photo)
     gt_names, pred_names = _names(gt, categories), _names(prediction, categories)
-    labels = place_labels(gt.ids, {i: f"missed {gt_names[i]}" for i in matching.missed})
-    labels += place_labels(false_ids, {i: f"false {pred_names[i]}" for i in matching.false}, taken=labels)
-    return draw_labels(picture, labels)
+    captions = place_captions(gt.ids, {i: f"missed {gt_names[i]}" for i in matching.missed})
+    captions += place_captions(false_ids, {i: f"false {pred_names[i]}" for i in matching.false}, taken=captions)
+    return draw_captions(picture, captions)
 
 
 def _names(one: SegmentMap, categories: Categories) -> Dict[int, str]:

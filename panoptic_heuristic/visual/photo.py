@@ -17,7 +17,7 @@ def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by:
         image_root: the folder of the images.
         file_name: in it.
         size: expected, (H, W) in pixels.
-        said_by: what says so, for the error.
+        said_by: the source of that size, for the error.
 
     Raises:
         InputError: the name leads out of the folder, the image is missing or damaged, or not of the size.

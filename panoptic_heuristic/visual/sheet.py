@@ -35,7 +35,7 @@ class Swatch:
 
     Attributes:
         picture: (18, 30, 3) uint8 RGB, as :func:`swatch` makes one of a colour.
-        text: what it means.
+        text: its meaning.
     """
 
     picture: np.ndarray

@@ -175,7 +175,7 @@ class TestOutput:
         def interrupted(path, value):
             raise KeyboardInterrupt
 
-        monkeypatch.setitem(sound.main.__wrapped__.__globals__, "write_json", interrupted)
+        monkeypatch.setattr("panoptic_heuristic.head_results.fuse.write_json", interrupted)
         assert sound.run("--overwrite", "--stuff-area-thresh", "9") == 130
         assert "panoptic_predictions.json" not in sound.written()
 

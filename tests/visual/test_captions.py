@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panoptic_heuristic.visual.captions import draw_labels, label_sizes, place_labels
+from panoptic_heuristic.visual.captions import caption_sizes, draw_captions, place_captions
 from panoptic_heuristic.visual.text import text_size, write_outlined
 
 
@@ -13,74 +13,74 @@ def blank(height=120, width=200):
     return np.zeros((height, width), dtype=int)
 
 
-def box(label):
-    return slice(label.y, label.y + label.height), slice(label.x, label.x + label.width)
+def box(caption):
+    return slice(caption.y, caption.y + caption.height), slice(caption.x, caption.x + caption.width)
 
 
 class TestPlace:
     def test_inside_its_segment(self):
         ids = blank()
         ids[30:80, 40:160] = 5
-        (label,) = place_labels(ids, {5: "cat"})
-        assert label.text == "cat" and (ids[box(label)] == 5).all()
+        (caption,) = place_captions(ids, {5: "cat"})
+        assert caption.text == "cat" and (ids[box(caption)] == 5).all()
 
     def test_in_the_wider_part(self):
         ids = blank()
         ids[5:10, 5:195] = 1
         ids[5:115, 120:195] = 1
-        (label,) = place_labels(ids, {1: "cat"})
-        assert label.x >= 120
+        (caption,) = place_captions(ids, {1: "cat"})
+        assert caption.x >= 120
 
     def test_not_in_the_hole(self):
         ids = blank()
         ids[10:110, 10:190] = 1
         ids[40:80, 60:140] = 0
-        (label,) = place_labels(ids, {1: "cat"})
-        assert (ids[box(label)] == 1).all()
+        (caption,) = place_captions(ids, {1: "cat"})
+        assert (ids[box(caption)] == 1).all()
 
     def test_the_largest_font_that_fits(self):
         ids = blank(300, 500)
         width, height = text_size("elephant", 13)
         ids[10 : 10 + height + 4, 10 : 10 + width + 4] = 1
         ids[100:300] = 2
-        labels = place_labels(ids, {1: "elephant", 2: "elephant"}, sizes=(20, 13, 11))
-        found = {label.size: np.unique(ids[box(label)]).tolist() for label in labels}
+        captions = place_captions(ids, {1: "elephant", 2: "elephant"}, sizes=(20, 13, 11))
+        found = {caption.size: np.unique(ids[box(caption)]).tolist() for caption in captions}
         assert found == {13: [1], 20: [2]}
 
     def test_across_a_segment_too_narrow_for_it(self):
         ids = blank()
         ids[10:110, 90:110] = 1
-        (label,) = place_labels(ids, {1: "elephant"})
-        assert label.width > 20 and (ids[box(label)] == 1).any()
-        assert abs(label.x + label.width / 2 - 100) < 4
+        (caption,) = place_captions(ids, {1: "elephant"})
+        assert caption.width > 20 and (ids[box(caption)] == 1).any()
+        assert abs(caption.x + caption.width / 2 - 100) < 4
 
     @pytest.mark.parametrize("shape", [(slice(50, 53), slice(50, 53)), (slice(60, 65), slice(0, 200))])
     def test_none_for_a_speck_or_a_thread(self, shape):
         ids = blank()
         ids[shape] = 1
-        assert place_labels(ids, {1: "elephant"}) == []
+        assert place_captions(ids, {1: "elephant"}) == []
 
     def test_a_text_wider_than_the_picture(self):
         ids = np.ones((40, 40), dtype=int)
-        assert place_labels(ids, {1: "a name too long for this"}) == []
+        assert place_captions(ids, {1: "a name too long for this"}) == []
 
     def test_only_the_texts_given_and_only_segments_that_are_there(self):
         ids = blank()
         ids[:60], ids[60:] = 1, 2
-        assert [label.text for label in place_labels(ids, {2: "cat", 3: "dog"})] == ["cat"]
+        assert [caption.text for caption in place_captions(ids, {2: "cat", 3: "dog"})] == ["cat"]
 
     def test_what_is_taken_stays_free_of_others(self):
         ids = np.ones((60, 200), dtype=int)
-        first = place_labels(ids, {1: "cat"})
-        second = place_labels(ids, {1: "dog"}, taken=first)
+        first = place_captions(ids, {1: "cat"})
+        second = place_captions(ids, {1: "dog"}, taken=first)
         assert len(second) == 1
         together = np.zeros(ids.shape, dtype=int)
-        for label in first + second:
-            together[box(label)] += 1
+        for caption in first + second:
+            together[box(caption)] += 1
         assert together.max() == 1
 
     def test_nothing(self):
-        assert place_labels(blank(), {}) == []
+        assert place_captions(blank(), {}) == []
 
 
 @settings(max_examples=30, deadline=None)
@@ -89,12 +89,12 @@ def test_never_on_each_other_and_never_outside(boxes):
     ids = np.zeros((110, 150), dtype=int)
     for number, (y, x, height, width) in enumerate(boxes, start=1):
         ids[y : y + height, x : x + width] = number
-    labels = place_labels(ids, {number: f"name {number}" for number in range(1, len(boxes) + 1)})
+    captions = place_captions(ids, {number: f"name {number}" for number in range(1, len(boxes) + 1)})
     covered = np.zeros(ids.shape, dtype=int)
-    for label in labels:
-        assert label.x >= 0 and label.y >= 0
-        assert label.x + label.width <= 150 and label.y + label.height <= 110
-        covered[box(label)] += 1
+    for caption in captions:
+        assert caption.x >= 0 and caption.y >= 0
+        assert caption.x + caption.width <= 150 and caption.y + caption.height <= 110
+        covered[box(caption)] += 1
     assert covered.max(initial=0) <= 1
 
 
@@ -102,12 +102,12 @@ class TestDraw:
     @pytest.mark.parametrize("background", [0, 127, 255])
     def test_white_and_black_on_any_background_and_only_in_its_box(self, background):
         picture = np.full((60, 120, 3), background, dtype=np.uint8)
-        (label,) = place_labels(np.ones((60, 120), dtype=int), {1: "cat"})
-        drawn = draw_labels(picture, [label])
-        inside = drawn[box(label)].reshape(-1, 3)
+        (caption,) = place_captions(np.ones((60, 120), dtype=int), {1: "cat"})
+        drawn = draw_captions(picture, [caption])
+        inside = drawn[box(caption)].reshape(-1, 3)
         assert (inside == 255).all(axis=1).sum() > 20 and (inside == 0).all(axis=1).sum() > 20
         outside = drawn.copy()
-        outside[box(label)] = background
+        outside[box(caption)] = background
         np.testing.assert_array_equal(outside, picture)
         assert (picture == background).all()
 
@@ -120,6 +120,6 @@ class TestDraw:
 
 
 def test_fonts_grow_with_the_picture_and_stay_readable():
-    assert label_sizes(720) == (20, 16, 13)
-    assert label_sizes(300) == (11,)
-    assert min(label_sizes(10)) == 11
+    assert caption_sizes(720) == (20, 16, 13)
+    assert caption_sizes(300) == (11,)
+    assert min(caption_sizes(10)) == 11

@@ -1,10 +1,4 @@
-"""Checks a data set in COCO panoptic format before anyone trains on it.
-
-Everything is looked at and every problem is told, not the first one only. The JSON of each split is read by
-:mod:`panoptic_heuristic.formats.check.split`, images and PNGs, each once, by
-:mod:`panoptic_heuristic.formats.check.image`, and :mod:`panoptic_heuristic.formats.check.summary` counts; this file
-brings all that together, and compares the splits.
-"""
+"""Brings the checks of JSONs (``split``), images and PNGs (``image``) together, and compares the splits."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -57,11 +51,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found.
+    """The findings of a check.
 
     Attributes:
-        problems: what must be mended, by split and file.
-        notes: what is legal, but worth knowing.
+        problems: all that must be mended, by split and file.
+        notes: all that is legal, but worth knowing.
         splits: counts per split.
     """
 

@@ -33,7 +33,7 @@ class ImageTask:
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What one image's files hold.
+    """The findings about one image's files, and their areas.
 
     Attributes:
         findings: pairs of a kind and a sentence.

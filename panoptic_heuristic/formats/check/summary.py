@@ -1,4 +1,4 @@
-"""What the splits of a COCO panoptic data set hold: images, pixels, and segments per class."""
+"""The content of the splits of a COCO panoptic data set: images, pixels, and segments per class."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage
 
 @dataclass(frozen=True)
 class ClassCount:
-    """What a split holds of one category.
+    """The segments and pixels of one category in a split.
 
     Attributes:
         category_id, name, isthing: the category.
@@ -36,7 +36,7 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """What a split holds.
+    """The content of a split.
 
     Attributes:
         split: the split's name in the YAML file.

@@ -25,7 +25,7 @@ from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of one image's instances and semantic labels.
+    """The panoptic form of one image's instances and semantic labels.
 
     Attributes:
         annotation: the image's annotation in the panoptic JSON.

@@ -32,7 +32,7 @@ class LabelDivisorForm:
         label_divisor: values per category, at least 2.
         void: the value of void pixels, >= 0.
         form: one of :data:`FORMS`.
-        crowds: what becomes of crowds: "keep" them as the table above says, make them "void", or
+        crowds: the fate of crowds: "keep" them as the table above says, make them "void", or
             "fail".
         unlisted: values of a category that the data set lacks "fail" or are "void". Cityscapes
             has many labels that are not evaluated.
