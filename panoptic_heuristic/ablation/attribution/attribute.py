@@ -203,14 +203,15 @@ def attribute_image(job: AttributionJob, image_id: int) -> ImageAttribution:
         # Several processes share the cores already.
         torch.set_num_threads(1)
     categories = job.categories
-    fused = fuse_regions(job.store.read(image_id), categories, job.pipeline)
+    fingerprint = job.store.fingerprint(image_id)
+    fused = fuse_regions(job.store.read(image_id, fingerprint=fingerprint), categories, job.pipeline)
     instances, semantics, result = fuse_cached(job, image_id)
     errors = (*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result)))
     maps = category_maps(*job.store.gt_of(image_id), result, semantics, categories)
     gt = fused.regions.gt
     return ImageAttribution(
         image_id=image_id,
-        fingerprint=job.store.fingerprint(image_id),
+        fingerprint=fingerprint,
         errors=errors,
         counts={AS_IT_IS: fused.counts(), **{name: oracle(fused) for name, oracle in ORACLES.items()}},
         segments=_by_kind(gt.category_ids[~gt.iscrowd], categories),

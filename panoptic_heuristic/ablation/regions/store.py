@@ -19,10 +19,10 @@ from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_
 from panoptic_heuristic.formats.coco_panoptic import (
     PanopticImage,
     PanopticJson,
+    decode_panoptic_png,
     read_panoptic_json,
-    read_panoptic_png,
 )
-from panoptic_heuristic.formats.files import PathLike, inside, read_json, write_json
+from panoptic_heuristic.formats.files import PathLike, inside, read_bytes, read_json, write_json
 
 # Changes when the same predictions and ground truth would give other files.
 _VERSION = "4"
@@ -56,63 +56,70 @@ class RegionStore:
         Raises:
             InputError: a file is missing or damaged.
         """
-        image = self._image_of[image_id]
-        made_from = hashlib.sha256(_VERSION.encode("ascii"))
-        made_from.update(read_checksum(self.cache.path_of(image_id)).encode("ascii"))
-        made_from.update(self._meaning)
-        made_from.update(self._png(image))
-        made_from.update(json.dumps(_plain(image), sort_keys=True).encode("ascii"))
-        return made_from.hexdigest()
+        return self._fingerprint(image_id, self._png(image_id))
 
-    def read(self, image_id: int, *, with_best_stuff: bool = False) -> Regions:
+    def read(self, image_id: int, *, with_best_stuff: bool = False, fingerprint: Optional[str] = None) -> Regions:
         """The regions of an image, made if they are not there or of something else.
 
         Args:
             image_id: the image.
             with_best_stuff: whether they are told apart by their best stuff; the two kinds are kept
                 beside each other.
+            fingerprint: that of :meth:`fingerprint`, if it is known already; spares reading the PNG of regions that
+                are there.
 
         Raises:
             InputError: the predictions or the ground truth are missing or damaged.
         """
         path = self._path_of(image_id, with_best_stuff)
-        made_from = self.fingerprint(image_id)
+        png = None if fingerprint else self._png(image_id)
+        made_from = fingerprint or self._fingerprint(image_id, png)
         if path.exists():
             arrays = read_arrays(path)
             if arrays["made_from"].tobytes().decode("ascii") == made_from:
                 return _from_arrays(arrays)
-        regions = self._build(image_id, with_best_stuff)
+        regions = self._build(image_id, self._png(image_id) if png is None else png, with_best_stuff)
         write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
         return regions
 
     def gt_of(self, image_id: int) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
         """The ground truth of an image: (H, W) int32 ids, and its segments."""
+        return self._gt(image_id, self._png(image_id))
+
+    def _gt(self, image_id: int, png: bytes) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
         image = self._image_of[image_id]
-        path = inside(self.panoptic_root, image.png_name)
-        return read_panoptic_png(path, height=image.height, width=image.width), image.segments_info
+        ids = decode_panoptic_png(png, self._png_path(image_id), height=image.height, width=image.width)
+        return ids, image.segments_info
+
+    def _fingerprint(self, image_id: int, png: bytes) -> str:
+        made_from = hashlib.sha256(_VERSION.encode("ascii"))
+        made_from.update(read_checksum(self.cache.path_of(image_id)).encode("ascii"))
+        made_from.update(self._meaning)
+        made_from.update(png)
+        made_from.update(json.dumps(_plain(self._image_of[image_id]), sort_keys=True).encode("ascii"))
+        return made_from.hexdigest()
 
     @property
     def _meaning(self) -> bytes:
         manifest = self.cache.manifest
         return json.dumps([list(manifest.categories), sorted(manifest.label_to_category.items())]).encode("ascii")
 
-    def _build(self, image_id: int, with_best_stuff: bool) -> Regions:
+    def _build(self, image_id: int, png: bytes, with_best_stuff: bool) -> Regions:
         manifest = self.cache.manifest
         predictions = self.cache.read(image_id)
         return build_regions(
             predictions,
             manifest.label_to_category,
             manifest.categories,
-            *self.gt_of(image_id),
+            *self._gt(image_id, png),
             with_best_stuff=with_best_stuff,
         )
 
-    def _png(self, image: PanopticImage) -> bytes:
-        path = inside(self.panoptic_root, image.png_name)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}") from error
+    def _png(self, image_id: int) -> bytes:
+        return read_bytes(self._png_path(image_id))
+
+    def _png_path(self, image_id: int) -> Path:
+        return inside(self.panoptic_root, self._image_of[image_id].png_name)
 
     def _path_of(self, image_id: int, with_best_stuff: bool) -> Path:
         kind = "regions_with_best_stuff" if with_best_stuff else "regions"

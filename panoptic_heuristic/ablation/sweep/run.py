@@ -96,12 +96,17 @@ class SweepJob:
         """The images of a bucket, by their place in the ascending list of all."""
         return self.store.image_ids[bucket::BUCKETS]
 
+    @cached_property
+    def fingerprints(self) -> Mapping[int, str]:
+        """The fingerprint of each image; worked out once, and handed on to the worker processes."""
+        return {image_id: self.store.fingerprint(image_id) for image_id in self.store.image_ids}
+
     def manifest(self) -> Dict[str, Any]:
         """The content of ``sweep.json``, as JSON values."""
         cache = self.store.cache.manifest
         gt = hashlib.sha256()
         for image_id in self.store.image_ids:
-            gt.update(self.store.fingerprint(image_id).encode("ascii"))
+            gt.update(self.fingerprints[image_id].encode("ascii"))
         return {
             "format": FORMAT,
             "buckets": BUCKETS,
@@ -273,7 +278,9 @@ def _count_bucket(job: SweepJob, bucket: int) -> int:
     images, categories = job.images_of(bucket), job.categories
     total = SettingCounts.zeros(len(categories), len(job.grid))
     for image_id in images:
-        regions = job.store.read(image_id, with_best_stuff=job.plan.asks_best_stuff)
+        regions = job.store.read(
+            image_id, with_best_stuff=job.plan.asks_best_stuff, fingerprint=job.fingerprints[image_id]
+        )
         total.add_gt(regions.gt, categories)
         total.add_image(job.plan.count(regions), job.by_regions if len(job.by_pixels) else None)
         if len(job.by_pixels):

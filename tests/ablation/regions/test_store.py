@@ -75,6 +75,23 @@ def test_corrected_ground_truth_gives_other_regions_and_leaves_the_predictions(f
     assert store.cache.path_of(1).read_bytes() == predictions
 
 
+def test_a_png_is_read_once_and_not_at_all_for_known_regions(files, monkeypatch):
+    store, read = open_store(*files), []
+
+    def counted(path):
+        read.append(path.name)
+        return path.read_bytes()
+
+    monkeypatch.setattr("panoptic_heuristic.ablation.regions.store.read_bytes", counted)
+    made = store.read(1)
+    assert read == [store._image_of[1].png_name]
+    again = store.read(1, fingerprint=store.fingerprint(1))
+    assert len(read) == 2 and equal(again, made)
+    # Of something else: made anew, from the PNG.
+    assert equal(store.read(1, fingerprint=store.fingerprint(2)), made)
+    assert len(read) == 4
+
+
 def test_a_crowd_that_is_none_any_more_is_seen(files):
     store = open_store(*files)
     store.read(0)

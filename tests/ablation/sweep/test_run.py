@@ -8,7 +8,7 @@ import torch
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
-from panoptic_heuristic.ablation.regions.store import open_store
+from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.sweep.axes import Axis
 from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.ablation.sweep.run import (
@@ -270,6 +270,18 @@ def test_workers_shards_and_merging_change_no_byte(store, swept, tmp_path):
     assert contents(tmp_path / "together") == expected
     merge_sweeps([tmp_path / f"part{part}" for part in (2, 0, 1)], tmp_path / "merged")
     assert contents(tmp_path / "merged") == expected
+
+
+def test_each_image_is_hashed_once(store, tmp_path, monkeypatch):
+    hashed, original = [], RegionStore._fingerprint
+
+    def counted(self, image_id, png):
+        hashed.append(image_id)
+        return original(self, image_id, png)
+
+    monkeypatch.setattr(RegionStore, "_fingerprint", counted)
+    run_sweep(SweepJob(store, GRID, tmp_path), ALL)
+    assert hashed == list(store.image_ids)
 
 
 def test_a_stopped_sweep_goes_on_where_it_was(store, swept, tmp_path):
