@@ -1,6 +1,6 @@
 """Scores panoptic predictions by PQ, from files alone: no model, no torch, no Detectron2.
 
-Ground gt and predictions are COCO panoptic JSONs with folders of PNGs, or folders of label-divisor PNGs
+Ground truth and predictions are COCO panoptic JSONs with folders of PNGs, or folders of label-divisor PNGs
 (Cityscapes and others). The counts are panopticapi's, with areas taken from the PNGs.
 """
 

@@ -229,7 +229,7 @@ def _patches(rng: np.random.Generator, height: int, width: int, values: List[int
 
 
 def _gt(rng, masks, category_ids, labels, size):
-    """Ground gt that agrees with the predictions in part, so that there are matches."""
+    """Ground truth that agrees with the predictions in part, so that there are matches."""
     height, width = size
     ids = _patches(rng, height, width, [0, 0, 101, 102, 103, 65536])
     if labels is not None and rng.random() < 0.7:

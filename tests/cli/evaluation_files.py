@@ -14,7 +14,7 @@ from tests.formats.tiny_predictions import write_predictions
 
 
 class Files:
-    """Ground gt and predictions of the tiny data set, and the command line that scores them."""
+    """Ground truth and predictions of the tiny data set, and the command line that scores them."""
 
     def __init__(self, root):
         self.root = root

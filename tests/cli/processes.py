@@ -29,6 +29,18 @@ def run(arguments: Sequence, *, timeout: float = 120, **options) -> subprocess.C
     )
 
 
+def help_of(tool: Path) -> Tuple[str, str]:
+    """The help of a command, and which modules that are slow to load it loaded, such as "['torch']"."""
+    code = (
+        f"import runpy, sys; sys.argv = [{tool.name!r}, '--help']\n"
+        f"try: runpy.run_path({str(tool)!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'detectron2', 'matplotlib', 'fvcore', 'scipy'} & set(sys.modules)))"
+    )
+    text, loaded = run(["-c", code]).stdout.rstrip().rsplit("\n", 1)
+    return text, loaded
+
+
 def start(arguments: Sequence, **options) -> subprocess.Popen:
     """Starts what :func:`run` runs."""
     pipe = subprocess.PIPE

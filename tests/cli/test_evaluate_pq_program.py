@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.evaluation_files import Files, many_images
-from tests.cli.processes import interrupt_at_work, needs_proc, run
+from tests.cli.processes import help_of, interrupt_at_work, needs_proc, run
 from tests.conftest import ROOT
 from tests.formats.tiny_panoptic import write_png
 
@@ -21,15 +21,8 @@ def files(tmp_path):
 
 
 def test_help_has_an_example_and_loads_nothing_heavy():
-    code = (
-        "import runpy, sys; sys.argv = ['evaluate_pq.py', '--help']\n"
-        f"try: runpy.run_path({str(TOOL)!r}, run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print('heavy:', sorted({'torch', 'detectron2', 'matplotlib', 'fvcore', 'scipy'} & set(sys.modules)))"
-    )
-    out = run(["-c", code]).stdout
-    assert "python tools/evaluate_pq.py --gt-json" in out
-    assert out.splitlines()[-1] == "heavy: []"
+    text, loaded = help_of(TOOL)
+    assert "python tools/evaluate_pq.py --gt-json" in text and loaded == "[]"
 
 
 def test_runs_from_the_command_line(files):

@@ -44,10 +44,10 @@ def iou(*fractions):
 
 
 def random_pair(seed, shape=None):
-    """Ground gt and a prediction that resembles it: maps, and the segments of both.
+    """Ground truth and a prediction that resembles it: maps, and the segments of both.
 
     Rectangles over each other, so that IoUs are fractions of small numbers, one half among them.
-    The prediction loses, adds, moves and renames some. Ground gt has void, crowds, now and then
+    The prediction loses, adds, moves and renames some. Ground truth has void, crowds, now and then
     several of a category, an id that is not listed, and a segment without a pixel.
     """
     rng = np.random.default_rng(seed)

@@ -30,7 +30,7 @@ def check(gt, pred, expected, **matching):
 
 class TestMeaning:
     def test_a_match_and_its_edges(self):
-        # Ground gt 1 reaches one pixel farther to the left, and the prediction one farther to the right.
+        # Ground truth 1 reaches one pixel farther to the left, and the prediction one farther to the right.
         check("1111..", ".2222.", "emmm..", matched=[(1, 2)])
 
     def test_two_neighbours_that_match_but_disagree_about_a_pixel(self):
