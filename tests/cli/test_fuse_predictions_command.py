@@ -1,4 +1,4 @@
-"""What the command refuses, what it writes, and how it ends."""
+"""The input the command refuses, the files it writes, and how it ends."""
 
 import signal
 import time

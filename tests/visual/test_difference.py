@@ -1,4 +1,4 @@
-"""What a difference says of each pixel, drawn with letters."""
+"""A difference, pixel by pixel, drawn with letters."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What the JSON of a split says, and how it goes with the other splits."""
+"""The JSON of a split, and how it goes with the other splits."""
 
 import os
 

@@ -42,7 +42,7 @@ def png_bytes(rgb, extra=b"", idat=None, size=(HEIGHT, WIDTH), end=END):
 
 @pytest.fixture
 def decoder(monkeypatch):
-    """Which decoders were used, in order."""
+    """The decoders that were used, in order."""
     used = []
     opencv, pillow = cv2.imdecode, Image.open
     monkeypatch.setattr(cv2, "imdecode", lambda *args: used.append("opencv") or opencv(*args))

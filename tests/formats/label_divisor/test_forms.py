@@ -64,7 +64,7 @@ def test_there_and_back_is_the_same_map(form, drawn):
 @pytest.mark.parametrize("form", [PLAIN, CITYSCAPES])
 @given(drawn=panoptic_maps(), seed=st.integers(0, 99))
 def test_back_and_there_is_the_same_image(form, drawn, seed):
-    """What was read is written with the same values: they do not depend on numbers or order of segments."""
+    """Values that were read are written again the same: they do not depend on numbers or order of segments."""
     labels = panoptic_to_labels(*drawn, CATEGORIES, form)
     ids, segments = labels_to_panoptic(labels, CATEGORIES, form)
     again = panoptic_to_labels(ids, segments, CATEGORIES, form)
