@@ -6,35 +6,31 @@ found on one half of the images and counted on the other, both ways, so that eve
 
 import argparse
 import contextlib
-import dataclasses
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from tabulate import tabulate
 
-from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.report.preset_chart import draw_presets
-from panoptic_heuristic.ablation.tuning.preset_ascent import MOST_TRIALS
-from panoptic_heuristic.ablation.tuning.preset_files import quality_values, write_comparison
-from panoptic_heuristic.ablation.tuning.preset_thresholds import raised_to_floor
-from panoptic_heuristic.ablation.tuning.presets import (
+from panoptic_heuristic.ablation.tuning.compare import compare
+from panoptic_heuristic.ablation.tuning.comparison import (
+    CHART,
+    FILES,
     PUBLISHED,
+    TABLE,
     TUNED,
-    ComparisonJob,
-    Gain,
-    PresetComparison,
-    compare_presets,
+    Comparison,
+    Difference,
 )
+from panoptic_heuristic.ablation.tuning.rounds import MOST_TRIALS
 from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argument, check_results, progress_bar
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.formats.files import written_whole
+from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.fusion.category_lists import CategoryError
 
 PRESETS = Path(__file__).resolve().parents[2] / "configs" / "presets"
 REFERENCE = "detectron2"
-TABLE, CHART = FILES = ("comparison.csv", "comparison.png")
 
 _EXAMPLE = f"""\
 example:
@@ -49,43 +45,31 @@ or logits are compared if the cache was made with --store-logits.
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Presets:
-    """What is compared, and what cannot be.
-
-    Attributes:
-        pipelines: by name, no cutoff below the cache's floor.
-        raised: the published cutoff of those that had a lower one.
-        refused: why the others cannot be compared, by name.
-    """
-
-    pipelines: Mapping[str, Pipeline]
-    raised: Mapping[str, float]
-    refused: Mapping[str, str]
-
-
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
-    if args.workers < 1:
-        raise InputError(f"--workers must be at least 1, got {args.workers}")
+    for name, least in (("workers", 1), ("tuning_images", 1), ("seed", 0)):
+        if getattr(args, name) < least:
+            raise InputError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(args, name)}")
     check_results(args.output, FILES, args.overwrite)
     store = open_store(args.cache, args.gt_json, args.gt_folder)
-    presets = read_presets(preset_files(args.presets), store.cache)
-    if REFERENCE in presets.refused:
-        raise InputError(f"{REFERENCE}, which the others are compared with, fails: {presets.refused[REFERENCE]}")
-    job = ComparisonJob(store, presets.pipelines, REFERENCE, args.tuning_images, args.seed)
+    pipelines, refused = read_presets(preset_files(args.presets), store.cache.manifest.categories)
     with _told_plainly(args.output):
         args.output.mkdir(parents=True, exist_ok=True)
-    comparison = compare_presets(job, workers=args.workers, progress=progress_bar("compare"))
+    comparison = compare(
+        store,
+        pipelines,
+        reference=REFERENCE,
+        tuning_images=args.tuning_images,
+        seed=args.seed,
+        workers=args.workers,
+        progress=progress_bar("compare"),
+    )
     print(table(comparison))
-    print("\n".join(notes(comparison, presets, store.cache.manifest.floors.instances_score_thresh)))
-    written = [args.output / name for name in FILES]
+    print("\n".join(notes(comparison, refused, store.cache.manifest.floors.instances_score_thresh)))
     with _told_plainly(args.output):
-        write_comparison(written[0], comparison)
-        with written_whole(written[1]) as temporary:
-            temporary.write_bytes(draw_presets(comparison))
+        written = comparison.write(args.output)
     print(f"written: {', '.join(map(str, written))}")
     return 0
 
@@ -109,52 +93,48 @@ def preset_files(given: Optional[Sequence[Path]]) -> Dict[str, Path]:
     return files
 
 
-def read_presets(files: Mapping[str, Path], cache: PredictionCache) -> Presets:
+def read_presets(
+    files: Mapping[str, Path], categories: Categories
+) -> Tuple[Dict[str, Pipeline], Dict[str, str]]:
     """Reads the fusion keys of configs.
 
     Args:
         files: by name.
-        cache: the predictions that they will fuse.
+        categories: of the predictions that they will fuse.
+
+    Returns:
+        The pipelines by name, and why others cannot be had with these categories.
 
     Raises:
-        InputError: a file is no config.
+        InputError: a file is no config, or that of the reference names other categories.
     """
-    floor = cache.manifest.floors.instances_score_thresh
     pipelines: Dict[str, Pipeline] = {}
     refused: Dict[str, str] = {}
-    raised: Dict[str, float] = {}
     for name, path in files.items():
         try:
-            published = Pipeline.from_file(path, cache.manifest.categories)
+            pipelines[name] = Pipeline.from_file(path, categories)
         except CategoryError as error:
+            if name == REFERENCE:
+                raise
             refused[name] = str(error)
-            continue
-        try:
-            cache.check_needs(published)
-        except InputError as error:
-            refused[name] = str(error)
-            continue
-        pipelines[name] = raised_to_floor(published, floor)
-        if pipelines[name] != published:
-            raised[name] = min(published.instances_score_thresh, *published.instances_score_thresh_of.values(), floor)
-    return Presets(pipelines, raised, refused)
+    return pipelines, refused
 
 
-def table(comparison: PresetComparison) -> str:
+def table(comparison: Comparison) -> str:
     """All rows for people, highest PQ first."""
     headers = ["preset", "thresholds", "PQ", "SQ", "RQ", "PQ th", "SQ th", "RQ th", "PQ st", "SQ st", "RQ st"]
     rows = []
-    for row in comparison.rows:
-        values = [_number(value) for value in quality_values(row).values()]
+    for row in comparison.table:
+        values = [_number(value) for value in row.measures.values()]
         gains = [_gain(row.gains.get(kind)) for kind in (PUBLISHED, TUNED)]
-        rows.append([row.preset, row.thresholds, *values, *gains, f"{row.milliseconds:.2f}"])
+        rows.append([row.name, row.thresholds, *values, *gains, f"{row.milliseconds:.2f}"])
     headers += [f"over {comparison.reference}", f"over tuned {comparison.reference}", "ms"]
     aligned = ["left", "left", *["right"] * (len(headers) - 2)]
     return tabulate(rows, headers=headers, disable_numparse=True, colalign=aligned)
 
 
-def notes(comparison: PresetComparison, presets: Presets, floor: float) -> List[str]:
-    """What one must know to read the table."""
+def notes(comparison: Comparison, refused: Mapping[str, str], floor: float) -> List[str]:
+    """The sentences below the table: how to read it, and why presets are not in it."""
     first, second = comparison.tuned_on
     lines = [
         f"{comparison.images} images. tuned: each half by the thresholds found on {first} and {second} images of the "
@@ -163,10 +143,10 @@ def notes(comparison: PresetComparison, presets: Presets, floor: float) -> List[
         "ms: processor time of fusing an image, from decoded predictions to the map, on one thread; the median over "
         "images, and longer on a busy machine",
     ]
-    if presets.raised:
-        which = ", ".join(f"{name} (published {value:g})" for name, value in presets.raised.items())
+    if comparison.raised:
+        which = ", ".join(f"{name} (published {value:g})" for name, value in comparison.raised.items())
         lines.append(f"cutoff on scores raised to {floor:g}, below which the cache holds no instance: {which}")
-    unable = {**presets.refused, **comparison.failed}
+    unable = {**refused, **comparison.failed}
     return lines + [f"not compared: {name}: {reason}" for name, reason in unable.items()]
 
 
@@ -178,11 +158,11 @@ def _told_plainly(output: Path) -> Iterator[None]:
         raise InputError(f"cannot write to --output {output}: {error.strerror}") from error
 
 
-def _gain(gain: Optional[Gain]) -> str:
+def _gain(gain: Optional[Difference]) -> str:
     if gain is None:
         return ""
     interval = "" if gain.interval is None else f" [{gain.interval[0]:+.2f}, {gain.interval[1]:+.2f}]"
-    return f"{gain.difference:+.2f}{interval}"
+    return f"{gain.pq:+.2f}{interval}"
 
 
 def _number(value: float) -> str:

@@ -23,7 +23,7 @@ from panoptic_heuristic.fusion.config_keys import (
 )
 from panoptic_heuristic.fusion.parameters import OfCategory, ParameterError, ThingPairs
 from panoptic_heuristic.fusion.presets import preset_rules
-from panoptic_heuristic.fusion.rule_files import load_rule_files
+from panoptic_heuristic.fusion.rule_files import files_of_rules, load_rule_files
 from panoptic_heuristic.fusion.stages import STAGES, make_rule, parameter_names, rule_class, rule_name
 
 _OTHER_KEYS = ("PRESET", "RULE_FILES", "THINGS", "STUFF_AREA_FRACTION", "PER_CLASS", "MAP_FORMAT", "OUTPUTS")
@@ -104,6 +104,8 @@ def pipeline_to_config(pipeline: Any, categories: Optional[Categories]) -> Dict[
             node[name] = _number(value)
     fusion = content["MODEL"]["PANOPTIC_FUSION"]
     fusion["PER_CLASS"] = _named(per_class, categories)
+    if files := files_of_rules(pipeline.rules.values()):
+        fusion["RULE_FILES"] = files
     for stage, rule in pipeline.rules.items():
         parameters = {
             parameter.upper(): _written(getattr(rule, parameter), categories) for parameter in stage_parameters(rule)

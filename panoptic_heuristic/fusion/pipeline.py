@@ -29,9 +29,11 @@ from panoptic_heuristic.fusion.rules.order_score import ByScore
 from panoptic_heuristic.fusion.rules.stuff_void import DroppedToVoid
 from panoptic_heuristic.fusion.rules.suppress_none import NoSuppression
 from panoptic_heuristic.fusion.rules.veto_none import NoVeto
+from panoptic_heuristic.fusion.short_form import short_form
 from panoptic_heuristic.fusion.stages import (
     STAGES,
     THRESHOLDS,
+    changed_rule,
     make_rule,
     rule_from_mapping,
     rule_name,
@@ -221,8 +223,7 @@ class Pipeline:
             else:
                 parameters.setdefault(stage, {})[parameter] = value
         for stage, of_rule in parameters.items():
-            rule = changed.get(stage, getattr(self, stage))
-            changed[stage] = make_rule(stage, rule_name(stage, rule), {**vars(rule), **of_rule})
+            changed[stage] = changed_rule(stage, changed.get(stage, getattr(self, stage)), of_rule)
         return dataclasses.replace(self, **changed)
 
     @property
@@ -292,6 +293,10 @@ class Pipeline:
             else:
                 thresholds.append(f"{name}={_short(value)}")
         return f"{' '.join(rules)}; {' '.join(thresholds)}"
+
+    def described(self) -> str:
+        """In short, for people: the claim rule, other rules that are not Detectron2's, and the thresholds."""
+        return short_form(self)
 
     def to_mapping(self) -> Dict[str, Any]:
         """JSON values, to be stored with results; :meth:`from_mapping` is the inverse.

@@ -74,15 +74,31 @@ def make_rule(stage: str, name: Any, parameters: Mapping[str, Any]) -> Any:
         ParameterError: there is no such rule, it lacks a parameter, or a value is out of its range.
     """
     made = rule_class(stage, name)
-    known = parameter_names(made)
-    for parameter in parameters:
-        if parameter not in known:
-            has = f"it has {', '.join(known)}" if known else "it has none"
-            raise ParameterError(parameter, f"is no parameter of the {stage} rule {name}; {has}", stage=stage)
+    _check_parameters(stage, name, parameters, parameter_names(made))
     try:
         return made(**parameters)
     except ParameterError as error:
         raise error.of_stage(stage) from error
+
+
+def changed_rule(stage: str, rule: Any, parameters: Mapping[str, Any]) -> Any:
+    """A rule with other values of some parameters.
+
+    Raises:
+        ParameterError: it lacks a parameter, or a value is out of its range.
+    """
+    _check_parameters(stage, rule_name(stage, rule), parameters, parameter_names(rule))
+    try:
+        return dataclasses.replace(rule, **parameters)
+    except ParameterError as error:
+        raise error.of_stage(stage) from error
+
+
+def _check_parameters(stage: str, name: str, parameters: Mapping[str, Any], known: Tuple[str, ...]) -> None:
+    for parameter in parameters:
+        if parameter not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ParameterError(parameter, f"is no parameter of the {stage} rule {name}; {has}", stage=stage)
 
 
 def rule_to_mapping(stage: str, rule: Any) -> Dict[str, Any]:

@@ -1,14 +1,23 @@
-"""Images as the tuner holds them: drawn in a line of letters, random, or of seeded scenes."""
+"""Images as tuning holds them: drawn in a line of letters, random, or of seeded scenes."""
 
 import dataclasses
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.tuning.counters import RegionCounter
 from panoptic_heuristic.ablation.tuning.counts import pq_of, total_counts
+from panoptic_heuristic.ablation.tuning.result import TuningResult
+from panoptic_heuristic.ablation.tuning.rounds import grid_rounds
+from panoptic_heuristic.ablation.tuning.search import Search, run_searches
+from panoptic_heuristic.ablation.tuning.settings import TuningSettings
+from panoptic_heuristic.ablation.tuning.splits import Split
+from panoptic_heuristic.ablation.tuning.thresholds import Baselines
+from panoptic_heuristic.ablation.tuning.tune import run_tuning
 from panoptic_heuristic.fusion import Pipeline, fuse, semantic_agreement
 from panoptic_heuristic.quality import count_image
 from panoptic_heuristic.testing.scenes import Scene
@@ -94,6 +103,35 @@ def pixel_counts(predictions, labels, categories, gt_ids, gt_segments, pipeline:
         counts[:, place] = value.iou_sum, value.tp, value.fp
         segments[place] = value.tp + value.fn
     return counts, segments
+
+
+def manifest_of(images: Sequence[Regions], categories, name: str = "drawn") -> Manifest:
+    """What a cache of some images would say of itself."""
+    cached = tuple(CachedImage(image.image_id, f"{image.image_id}.jpg", *image.image_size) for image in images)
+    return Manifest(name, categories, {}, cached, Floors(0.05, 100, None), False, {"made": "up"})
+
+
+def tuned(
+    images: Sequence[Regions], categories, settings: TuningSettings, splits: Sequence[Split], *, workers=1, **more
+) -> TuningResult:
+    """The outcome of tuning on regions."""
+    counter = RegionCounter(images, categories, workers)
+    return run_tuning(counter, manifest_of(images, categories), settings, splits, **more)
+
+
+def global_best(images: Sequence[Regions], categories, baselines: Baselines, score_floor: float) -> Pipeline:
+    """The best global thresholds of a grid on some images."""
+    area = float(np.median([image.area for image in images]))
+    search = Search(baselines.scaled, grid_rounds(baselines, score_floor=score_floor, image_area=area))
+    for _ in run_searches([search], [range(len(images))], RegionCounter(images, categories)):
+        pass
+    return search.best
+
+
+def baselines_of(pixels: float, fraction: float, score: float = 0.5, **rules) -> Baselines:
+    """Baselines with any two limits of stuff."""
+    base = Pipeline(instances_score_thresh=score, stuff_area_thresh=pixels, **rules)
+    return Baselines(base, dataclasses.replace(base, stuff_area_thresh=0, stuff_area_fraction=fraction))
 
 
 def total_pq(images: Sequence[Regions], pipeline: Pipeline, categories) -> float:

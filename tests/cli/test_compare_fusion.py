@@ -154,8 +154,8 @@ def error_of(tool, capsys, arguments):
         (["--presets", "nowhere.yaml"], "there is no file nowhere.yaml; --presets names configs such as "),
         (["--gt-json", "nowhere.json"], "cannot read nowhere.json"),
         (["--workers", "0"], "--workers must be at least 1, got 0"),
-        (["--tuning-images", "0"], "tuning_images must be at least 1, got 0"),
-        (["--seed", "-1"], "seed must be at least 0, got -1"),
+        (["--tuning-images", "0"], "--tuning-images must be at least 1, got 0"),
+        (["--seed", "-1"], "--seed must be at least 0, got -1"),
     ],
 )
 def test_wrong_input(tool, data, tmp_path, capsys, extra, told):

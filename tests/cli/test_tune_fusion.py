@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
-from panoptic_heuristic.fusion import ClassAware, Greedy, Pipeline, Reclaim, fuse
+from panoptic_heuristic.fusion import ClassAware, Greedy, Pipeline, PixelArgmax, Reclaim, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
+from tests.ablation.comparing_caches import write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.cli.processes import run
 from tests.conftest import ROOT
@@ -31,7 +32,7 @@ def arguments(tmp_path_factory, scenes):
     cache = write_cache(folder / "cache", scenes, score_floor=0.05)
     json_path, png_folder = write_gt(folder / "gt", scenes)
     return ["--cache", str(cache), "--gt-json", str(json_path), "--gt-folder", str(png_folder), "--workers", "1",
-            "--baseline-stuff-area-thresh", "60", "--folds", "3"]  # fmt: skip
+            "--stuff-area-thresh", "60", "--folds", "3"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,18 @@ def test_another_claim_rule_is_tuned(main, tuned, scenes, arguments, tmp_path, n
     assert_counts_are_right(tmp_path / "out", scenes, arguments, ["global", "per_class"], claim)
 
 
+def test_rules_that_see_more_than_regions_are_tuned_pixel_by_pixel(main, tuned, scenes, arguments, tmp_path, capsys):
+    cache = ["--cache", str(write_cache_with_logits(tmp_path / "cache", scenes, score_floor=0.05)), *arguments[2:]]
+    base = ["--base", str(tuned.parent / "base.yaml")]
+    rules = ["--config-file", str(ROOT / "configs/presets/mask2former.yaml")]
+    assert main([*cache, *base, *rules, "--output", str(tmp_path / "out")]) == 0
+    assert "default: pixel_argmax" in capsys.readouterr().out
+    assert set(contents(tmp_path / "out")) == {"tuned.yaml", "global.yaml", "tuning.json"}
+    assert_counts_are_right(tmp_path / "out", scenes, cache, ["global"], PixelArgmax)
+    assert main([*cache, *rules, "--stages", "global", "per-class", "--output", str(tmp_path / "other")]) == 2
+    assert "tune the stage global only" in capsys.readouterr().err
+
+
 def assert_counts_are_right(folder, scenes, arguments, names, claim):
     """From the YAML as a model reads it, by fusing and scoring the pixels of the cached predictions."""
 
@@ -95,7 +108,7 @@ def assert_counts_are_right(folder, scenes, arguments, names, claim):
         counts = []
         for image_id, scene in enumerate(scenes):
             predictions = cache.read(image_id)
-            semantics = predictions.to_semantics(cache.manifest.label_to_category)
+            semantics = cache.manifest.semantics_of(predictions, pipeline)
             result = fuse(predictions.to_instances(), semantics, categories, pipeline)
             ids, segments = result.panoptic_seg, result.segments_info
             counts.append(count_image(scene.gt_ids, scene.gt_segments, ids, segments, categories))
@@ -130,7 +143,7 @@ def test_the_table(main, arguments, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "Traceback" not in err and "nan" not in out
     assert out.startswith("PQ in percent on 9 held-out images, each of 3 folds tuned without\n")
-    assert "\nscaled: score 0.5, overlap 0.5, stuff 0.00019531 of the image\n" in out
+    assert "\nscaled: greedy, instances_score_thresh 0.5, " in out and ", stuff_area_fraction 0.00019531\n" in out
     numbers = json.loads((tmp_path / "tuning.json").read_text())
     rows = {line.split()[0]: line for line in out.splitlines() if line.strip()}
     for name, one in numbers["held_out"].items():
@@ -156,13 +169,13 @@ def test_a_given_split(main, arguments, scenes, tmp_path, capsys):
     assert written[0] == written[1]
     assert set(written[0]) == {"tuned.yaml", "global.yaml", "per_class.yaml", "tuning.json"}
     numbers = json.loads(written[0]["tuning.json"])
-    assert numbers["parts"][0]["held_out"] == [1, 2, 4, 6] and numbers["outcome"]["images"] == 5
-    assert numbers["parts"][0]["values"] == numbers["outcome"]["values"]
+    assert numbers["splits"][0]["held_out"] == [1, 2, 4, 6] and numbers["outcome"]["images"] == 5
+    assert numbers["splits"][0]["pipelines"] == numbers["outcome"]["pipelines"]
     # The ground truth of the others has no say: with another one, the same is found.
     changed = [scene if place in chosen else with_other_gt(scene) for place, scene in enumerate(scenes)]
     json_path, png_folder = write_gt(tmp_path / "other_gt", changed)
     command = ["--cache", arguments[1], "--gt-json", str(json_path), "--gt-folder", str(png_folder),
-               "--baseline-stuff-area-thresh", "60", "--workers", "1"]  # fmt: skip
+               "--stuff-area-thresh", "60", "--workers", "1"]  # fmt: skip
     split = ["--tuning-images", str(tmp_path / "ids.txt"), "--stages", "global", "per-class"]
     assert main([*command, *split, "--output", str(tmp_path / "other")]) == 0
     other = json.loads((tmp_path / "other" / "tuning.json").read_text())
@@ -177,16 +190,18 @@ def test_a_given_split(main, arguments, scenes, tmp_path, capsys):
     [
         (["--folds", "1"], "folds must be in [2, 9], the number of images, got 1"),
         (["--folds", "10"], "folds must be in [2, 9], the number of images, got 10"),
-        (["--baseline-instances-score-thresh", "0.04"], "below 0.05; give a higher one"),
-        (["--baseline-overlap-threshold", "1.1"], "the baseline: overlap_threshold must be"),
-        (["--baseline-stuff-area-thresh", "-1"], "the baseline: stuff_area_thresh must be"),
-        (["--baseline-stuff-area-fraction", "2"], "the baseline: stuff_area_fraction must be"),
+        (["--instances-score-thresh", "0.04"], "below 0.05; give a higher one"),
+        (["--overlap-threshold", "1.1"], "--overlap-threshold must be"),
+        (["--stuff-area-thresh", "-1"], "--stuff-area-thresh must be"),
+        (["--stuff-area-fraction", "2"], "--stuff-area-fraction must be"),
+        (["--claim", "nobody"], "--claim must be one of"),
+        (["--config-file", str(ROOT / "configs/presets/mask2former.yaml")], "claim=pixel_argmax needs RoI mask"),
         (["--stages", "per-class"], "beginning with global, got per-class"),
         (["--stages", "calibrated", "global"], "beginning with global, got calibrated global"),
         (["--shrinkage", "-1"], "shrinkage must be in [0, inf)"),
         (["--shrinkage", "nan"], "shrinkage must be in [0, inf)"),
         (["--workers", "0"], "--workers must be at least 1, got 0"),
-        (["--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["--seed", "-1"], "seed must be at least 0, got -1"),
         (["--base", "nowhere.yaml"], "there is no config file nowhere.yaml"),
         (["--gt-json", "nowhere.json"], "cannot read nowhere.json"),
         (["--cache", "nowhere"], "nowhere holds no manifest.json"),

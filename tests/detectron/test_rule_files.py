@@ -159,3 +159,15 @@ def test_a_broken_file_is_told_in_one_sentence(tmp_path, text, message):
 def test_a_missing_file(name):
     with pytest.raises(InputError, match=f"there is no file of rules '{name}'"):
         pipeline(f"{FUSION}RULE_FILES", [name])
+
+
+def test_a_written_config_names_the_files_of_its_rules(tmp_path):
+    """So that what was tuned with rules of one's own is read where they are not loaded yet."""
+    path = tmp_path / "mine.py"
+    path.write_text(RULES)
+    config = {"MODEL": {"PANOPTIC_FUSION": {"RULE_FILES": [str(path)], "VETO": {"NAME": "by_class", "KEPT": 3}}}}
+    pipeline = Pipeline.from_config(config)
+    written = pipeline.to_config()
+    assert written["MODEL"]["PANOPTIC_FUSION"]["RULE_FILES"] == [str(path)]
+    assert Pipeline.from_config(written) == pipeline
+    assert "RULE_FILES" not in Pipeline().to_config()["MODEL"]["PANOPTIC_FUSION"]

@@ -21,6 +21,7 @@ from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedR
 from panoptic_heuristic.ablation.attribution.missed import find_missed
 from panoptic_heuristic.ablation.attribution.oracles import ORACLES
 from panoptic_heuristic.ablation.attribution.pixel_errors import count_pixel_errors
+from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, places_of_categories
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.errors import InputError
@@ -34,7 +35,6 @@ from panoptic_heuristic.fusion import (
     PerPixel,
     Pipeline,
     SemanticMap,
-    fuse,
 )
 from panoptic_heuristic.fusion.stages import rule_name
 from panoptic_heuristic.quality import PQCounts
@@ -228,12 +228,10 @@ def fuse_cached(job: AttributionJob, image_id: int) -> "tuple[InstanceSet, Seman
     Raises:
         InputError: the image is not in the cache, or its file is missing or damaged.
     """
-    manifest = job.store.cache.manifest
     if image_id not in job.store.image_ids:
         raise InputError(f"{job.store.cache.folder} holds no image {image_id}")
-    predictions = job.store.cache.read(image_id)
-    instances, semantics = predictions.to_instances(), predictions.to_semantics(manifest.label_to_category)
-    return instances, semantics, fuse(instances, semantics, manifest.categories, job.pipeline)
+    heads = CachedHeads(job.store.cache, image_id)
+    return heads.instances, heads.semantics(job.pipeline), heads.fuse(job.pipeline)
 
 
 def count_stuff_pixels(fused: FusedRegions) -> np.ndarray:

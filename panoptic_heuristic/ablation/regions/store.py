@@ -7,7 +7,7 @@ changed, it is made anew; predictions are never touched.
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -134,19 +134,23 @@ def remember_gt(cache: PredictionCache, panoptic_json: PathLike, panoptic_root: 
 
 
 def open_store(
-    cache_folder: PathLike, panoptic_json: Optional[PathLike] = None, panoptic_root: Optional[PathLike] = None
+    cache: Union[PathLike, RegionStore],
+    panoptic_json: Optional[PathLike] = None,
+    panoptic_root: Optional[PathLike] = None,
 ) -> RegionStore:
     """Opens a cache and the ground truth of its images.
 
     Args:
-        cache_folder: of the predictions.
+        cache: a folder of predictions, or a store, which is open already.
         panoptic_json: a COCO panoptic JSON; None for the one that was noted when the cache was made.
         panoptic_root: the folder of its PNGs; None likewise.
 
     Raises:
         InputError: there is no cache or no ground truth, or they do not fit.
     """
-    cache = PredictionCache.open(cache_folder)
+    if isinstance(cache, RegionStore):
+        return cache
+    cache = PredictionCache.open(cache)
     if (panoptic_json is None) != (panoptic_root is None):
         raise InputError("--gt-json and --gt-folder belong together: give both or none")
     if panoptic_json is None:

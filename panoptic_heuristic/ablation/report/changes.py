@@ -8,6 +8,7 @@ from typing import Callable, Iterable, List, Optional
 import numpy as np
 from PIL import Image
 
+from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import GtSegments
@@ -15,7 +16,7 @@ from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import Pipeline, fuse
+from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import count_image
 from panoptic_heuristic.quality.matching import match_image
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, draw_panels
@@ -130,8 +131,10 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     gt = SegmentMap(ids, segments)
     photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape, "the cache")
     maps, pictures = [gt], []
+    heads = CachedHeads(store.cache, change.image_id)
     for pipeline in (pair.default, pair.best):
-        prediction = SegmentMap(*_fused(store, change.image_id, pipeline))
+        fused = heads.fuse(pipeline)
+        prediction = SegmentMap(fused.panoptic_seg, fused.segments_info)
         matching = match_image(ids, segments, prediction.ids, prediction.segments_info, categories)
         drawn, titles = draw_panels(
             gt, categories, side=_SIDE, photo=photo, prediction=prediction, matching=matching
@@ -160,19 +163,12 @@ def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
         return total
     ids, segments = store.gt_of(image_id)
     total.add_gt(GtSegments.of_segments(segments), categories)
+    heads = CachedHeads(store.cache, image_id)
     for number, pipeline in enumerate(settings):
-        counts = count_image(ids, segments, *_fused(store, image_id, pipeline), categories)
+        fused = heads.fuse(pipeline)
+        counts = count_image(ids, segments, fused.panoptic_seg, fused.segments_info, categories)
         total.add_to_setting(number, counts, categories)
     return total
-
-
-def _fused(store: RegionStore, image_id: int, pipeline: Pipeline) -> tuple:
-    """The map, (H, W) ids, and its segments."""
-    manifest = store.cache.manifest
-    predictions = store.cache.read(image_id)
-    semantics = manifest.semantics_of(predictions, pipeline)
-    result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
-    return result.panoptic_seg, result.segments_info
 
 
 def _scores(counts: SettingCounts) -> List[Score]:

@@ -4,21 +4,21 @@ from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.ablation.report.document import Block, Fact, Heading, Row, Table, Text
-from panoptic_heuristic.ablation.report.words import between, measure, plural, signed, threshold
+from panoptic_heuristic.ablation.report.words import between, measure, plural, signed
 from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.ablation.tuning.files import FORMAT
+from panoptic_heuristic.ablation.tuning.settings import BASELINES, TUNED_PIPELINES
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.fusion import Pipeline
 
-_FORMAT = 1
 # The file has its keys in the order of the alphabet.
-_STAGES = ("default", "scaled", "global", "per_class", "calibrated", "calibrated_factor", "calibrated_one_cut")
-_BASELINES = _STAGES[:2]
-_THRESHOLDS = ("instances_score_thresh", "overlap_threshold", "stuff_area_thresh", "stuff_area_fraction")
+_STAGES = (*BASELINES, *TUNED_PIPELINES)
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a report shows of a tuning.
+    """A tuning as a report shows it.
 
     Attributes:
         fact: the held-out gain of the pipeline that was chosen.
@@ -30,15 +30,15 @@ class Tuning:
 
 
 def read_tuning(path: PathLike, sweep: SweepResult) -> Tuning:
-    """Reads what tuning on the predictions of a sweep gave.
+    """Reads the outcome of tuning on the predictions of a sweep.
 
     Raises:
         InputError: the file is missing, something else, or of other predictions.
     """
     data = read_json(path)
     found = data.get("format") if isinstance(data, Mapping) else None
-    if found != _FORMAT:
-        raise InputError(f"{path} is no tuning of format {_FORMAT} (it says {found!r}); make it anew")
+    if found != FORMAT:
+        raise InputError(f"{path} is no tuning of format {FORMAT} (it says {found!r}); make it anew")
     try:
         ours, theirs = ((one["dataset_name"], one["predictions"]) for one in (sweep.manifest, data))
         if ours != theirs:
@@ -63,7 +63,7 @@ def _blocks(data: Mapping[str, Any]) -> List[Block]:
     rows = []
     for name in names:
         one = held_out[name]
-        before = next((gain for gain in one["gains"] if gain["against"] not in _BASELINES), None)
+        before = next((gain for gain in one["gains"] if gain["against"] not in BASELINES), None)
         scaled = _gain(one, "scaled")
         cells = [name, *(measure(one[key]) for key in ("pq", "pq_things", "pq_stuff"))]
         cells += [_told(gain) for gain in (_gain(one, "default"), scaled, before)]
@@ -76,7 +76,7 @@ def _blocks(data: Mapping[str, Any]) -> List[Block]:
         Table(
             (*header, "when tuned", "overfit"),
             tuple(rows),
-            caption="Scaled is the default with its stuff limit as a fraction of the image. When tuned: the gain over "
+            caption="Scaled is the default with its area limits scaled to the images. When tuned: the gain over "
             "scaled on the images that were tuned on. Overfit: how much of that is lost on others.",
         ),
         Text(_values(data)),
@@ -91,14 +91,9 @@ def _parted(how: Mapping[str, Any]) -> str:
 
 def _values(data: Mapping[str, Any]) -> str:
     chosen = data["chosen"]
-    values = data["baselines"][chosen] if chosen in _BASELINES else data["outcome"]["values"][chosen]
-    # A stuff limit of nothing goes unsaid.
-    told = ", ".join(
-        f"{name} {threshold(values[name])}" for name in _THRESHOLDS if values[name] or not name.startswith("stuff")
-    )
-    single = {key for name, one in values.items() if name.endswith("_of") for key in one}
-    more = f"; values of their own for {plural(len(single), 'class')}" if single else ""
-    return f"The best on held-out images, {chosen}, has in the end {told}{more}. Its config file is tuned.yaml."
+    pipelines = data["baselines"] if chosen in BASELINES else data["outcome"]["pipelines"]
+    told = Pipeline.from_mapping(pipelines[chosen]).described()
+    return f"The best on held-out images, {chosen}, is in the end: {told}. Its config file is tuned.yaml."
 
 
 def _gain(one: Mapping[str, Any], against: str) -> Optional[Mapping[str, Any]]:

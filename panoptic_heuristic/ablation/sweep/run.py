@@ -16,11 +16,12 @@ import multiprocessing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import torch
 
+from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.store import RegionStore
@@ -31,7 +32,6 @@ from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusion import SemanticMap, fuse
 from panoptic_heuristic.quality import count_image
 
 BUCKETS = 100
@@ -291,16 +291,9 @@ def _count_bucket(job: SweepJob, bucket: int) -> int:
 
 def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
     """For rules that see more than regions: fuses and scores the image once per setting."""
-    manifest = job.store.cache.manifest
-    predictions = job.store.cache.read(image_id)
-    instances = predictions.to_instances()
-    semantics: Dict[bool, Optional[SemanticMap]] = {}
+    heads = CachedHeads(job.store.cache, image_id)
     gt_ids, gt_segments = job.store.gt_of(image_id)
     for number in job.by_pixels.tolist():
-        pipeline = job.grid.settings[number]
-        logits = manifest.hands_over_logits(pipeline)
-        if logits not in semantics:
-            semantics[logits] = manifest.semantics_of(predictions, pipeline)
-        result = fuse(instances, semantics[logits], job.categories, pipeline)
+        result = heads.fuse(job.grid.settings[number])
         counts = count_image(gt_ids, gt_segments, result.panoptic_seg, result.segments_info, job.categories)
         total.add_to_setting(number, counts, job.categories)

@@ -9,7 +9,7 @@ Shape legend: C categories in the order of the data set's list, S settings.
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Dict, Sequence
+from typing import Dict, List, Sequence
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.calibration import Calibration, cuts_by_rule, examples_of, fit_calibration
 from panoptic_heuristic.ablation.tuning.classes import FEWEST_SEGMENTS
 from panoptic_heuristic.ablation.tuning.counts import best_of, pq_of, segments_of, total_counts
-from panoptic_heuristic.ablation.tuning.global_thresholds import OVERLAPS
-from panoptic_heuristic.ablation.tuning.stuff import tune_stuff
+from panoptic_heuristic.ablation.tuning.rounds import OVERLAPS
+from panoptic_heuristic.ablation.tuning.stuff import KINDS, tune_stuff
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Calibrated, Pipeline
 
@@ -66,10 +66,10 @@ def tune_calibrated(
     """Fits the probabilities, and finds cuts and an overlap threshold.
 
     Args:
-        images: the tuning part.
+        images: to tune on.
         categories: the data set's.
-        pipeline: of the stage before; its limits of stuff are kept, and those of single categories
-            found anew if it has any.
+        pipeline: of the stage before, exact on regions; its limits of stuff are kept, and those of single
+            categories found anew if it has any.
         score_floor: the lowest score an instance may have.
         shrinkage: of the limits of stuff; in standard errors.
     """
@@ -84,25 +84,27 @@ def tune_calibrated(
     place, rounds = 0, 0
     order = Calibrated(calibration.weights, {}, calibration.default_weights, 0.0)
     by_rule = dataclasses.replace(
-        pipeline,
-        claim=dataclasses.replace(pipeline.claim, overlap_threshold_of={}),
-        order=order,
-        instances_score_thresh=score_floor,
-        instances_score_thresh_of={},
+        pipeline, order=order, instances_score_thresh=score_floor, instances_score_thresh_of={}
     )
-    overlaps = sorted({*OVERLAPS, pipeline.claim.overlap_threshold})
+    # Without a test of the overlap there is nothing to try.
+    overlaps: List[Dict[str, float]] = [{}]
+    if hasattr(pipeline.claim, "overlap_threshold"):
+        by_rule = by_rule.replaced({"claim.overlap_threshold_of": {}})
+        values = sorted({*OVERLAPS, pipeline.claim.overlap_threshold})
+        overlaps = [{"claim.overlap_threshold": value} for value in values]
     for _ in range(_ROUNDS):
         cut, default_cut = cuts_by_rule(_pq_of_things(counts, place, categories), calibration, things)
         moved = dataclasses.replace(order, cut=cut, default_cut=default_cut)
         if rounds and _farthest(by_rule.order, moved, categories) < _SAME_CUT:
             break
         rounds += 1
-        tried = [by_rule.replaced({"order": moved, "claim.overlap_threshold": overlap}) for overlap in overlaps]
+        tried = [by_rule.replaced({"order": moved, **overlap}) for overlap in overlaps]
         counts = total_counts(images, tried, categories)
         place = best_of(pq_of(counts, categories))
         by_rule = tried[place]
     if by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of:
-        by_rule = tune_stuff(images, categories, by_rule, shrinkage=shrinkage)
+        common = by_rule.replaced({f"{kind}_of": {} for kind in KINDS})
+        by_rule = tune_stuff(images, categories, common, shrinkage=shrinkage)
     factor = _searched(images, categories, by_rule, {value: _times(by_rule.order, value) for value in FACTORS})
     one_cut = _searched(
         images,

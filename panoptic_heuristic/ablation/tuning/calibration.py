@@ -36,12 +36,12 @@ _SMALL_STEP = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Instances with what became of them.
+    """Instances and what became of them.
 
     Attributes:
         features: (n, F) float64.
         category_ids: (n,) int64 dataset ids.
-        labels: (n,) bool: whether it is a true positive.
+        labels: (n,) bool: it is a true positive.
         ious: (n,) float64, of true positives their IoU, otherwise 0.
     """
 
@@ -76,7 +76,7 @@ def examples_of(images: Sequence[Regions], score_floor: float) -> Examples:
     and those on void or a crowd that count neither as true nor as false.
 
     Args:
-        images: the tuning part.
+        images: the tuning images.
         score_floor: instances with a lower score are left out.
     """
     parts: List[Tuple[np.ndarray, ...]] = []
@@ -101,7 +101,7 @@ def fit_calibration(examples: Examples) -> Calibration:
     few do not, and those below :data:`FEWEST_EXAMPLES` are not asked.
 
     Args:
-        examples: of the tuning part. Without true or without false ones the probability is the score.
+        examples: of the tuning images. Without true or without false ones the probability is the score.
     """
     if _rarer_label(examples.labels) < FEWEST_EXAMPLES:
         return Calibration({}, SCORE_WEIGHTS, {}, _mean_iou(examples.ious[examples.labels], 0.75))
@@ -169,7 +169,7 @@ def cuts_by_rule(
     """The cuts at which accepting an instance stops raising its category's PQ: p = PQ / (2 * expected IoU).
 
     Args:
-        pq: 0 to 1 by dataset category id; things that occur in the tuning part.
+        pq: 0 to 1 by dataset category id; things that occur in the tuning images.
         calibration: what was fitted there.
         categories: the dataset ids of the things that get a cut of their own, if they were calibrated
             by themselves and have a PQ.

@@ -4,7 +4,7 @@ Coordinate ascent from the global values: one category after the other, all cand
 once, counted on the images that have an instance of it and nowhere else, since no other image can
 change. What is compared is the PQ of all categories: an instance more takes pixels from others.
 
-**Shrinkage.** A category moves only to a value whose gain on the tuning part exceeds ``shrinkage``
+**Shrinkage.** A category moves only to a value whose gain on the tuning images exceeds ``shrinkage``
 standard errors of that gain, and of the values that do, to the one with the largest gain less that
 many standard errors. Otherwise it stays where it is, which at first is the global value. A gain is a
 sum over images: with a category's sum of IoU I and D = TP + FP / 2 + FN / 2 it is, exactly, the sum
@@ -14,12 +14,11 @@ however large it looks, one of n images that add the same is the root of n, and 
 global one, which change more images, must show more. A rare category has few images and hardly ever
 moves; one with fewer than :data:`FEWEST_SEGMENTS` segments never does. This is the one-standard-error
 rule of Breiman et al., "Classification and Regression Trees" (1984), which prefers the simpler of two
-choices that the data cannot tell apart. Every move raises the PQ of the tuning part, shrinkage or not.
+choices that the data cannot tell apart. Every move raises the PQ of the tuning images, shrinkage or not.
 
 Shape legend: C categories in the order of the data set's list, S settings, N instances.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Callable, List, Sequence, Tuple
 
@@ -29,19 +28,19 @@ from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, segments_of
-from panoptic_heuristic.ablation.tuning.global_thresholds import OVERLAPS, SCORES
+from panoptic_heuristic.ablation.tuning.rounds import OVERLAPS, SCORES
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
 
 FEWEST_SEGMENTS = 2
-"""A category with fewer ground-truth segments in the tuning part keeps the global values."""
+"""A category with fewer ground-truth segments in the tuning images keeps the global values."""
 
 NO_GAIN = 1e-9
 """In PQ from 0 to 1: less than this is rounding."""
 
 Values = Tuple[float, float]
-"""A score threshold and an overlap threshold."""
+"""A score threshold and an overlap threshold. Without a test of the overlap the latter is 1, which none exceeds."""
 
 # Of the second round, around where the first one arrived.
 _SCORE_CHANGES = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
@@ -67,9 +66,9 @@ def tune_classes(
     """Gives thing categories values of their own where that pays; never worse on these images.
 
     Args:
-        images: the tuning part.
+        images: to tune on.
         categories: the data set's.
-        pipeline: the global values, ordered by score.
+        pipeline: the values of all categories, and of single ones that have some already; exact on regions.
         score_floor: no lower score threshold is tried.
         shrinkage: in standard errors, see above; 0 for none.
     """
@@ -86,14 +85,16 @@ def tune_classes(
     return state.pipeline
 
 
-def _all_values(current: Values, score_floor: float) -> List[Values]:
+def _all_values(current: Values, has_overlap: bool, score_floor: float) -> List[Values]:
     scores = {score_floor, *(score for score in SCORES if score >= score_floor), current[0]}
-    return [(score, overlap) for score in sorted(scores) for overlap in sorted({*OVERLAPS, current[1]})]
+    overlaps = {*OVERLAPS, current[1]} if has_overlap else {current[1]}
+    return [(score, overlap) for score in sorted(scores) for overlap in sorted(overlaps)]
 
 
-def _near_values(current: Values, score_floor: float) -> List[Values]:
+def _near_values(current: Values, has_overlap: bool, score_floor: float) -> List[Values]:
     scores = {max(round(current[0] + change, 4), score_floor) for change in _SCORE_CHANGES if change} | {current[0]}
-    overlaps = {min(max(round(current[1] + change, 4), 0.0), 1.0) for change in _OVERLAP_CHANGES if change}
+    changes = _OVERLAP_CHANGES if has_overlap else ()
+    overlaps = {min(max(round(current[1] + change, 4), 0.0), 1.0) for change in changes if change}
     return [(score, overlap) for score in sorted(scores) for overlap in sorted(overlaps | {current[1]})]
 
 
@@ -102,16 +103,15 @@ def _with_best_value(
     images: Sequence[Regions],
     categories: Categories,
     category_id: int,
-    candidates: Callable[[Values, float], List[Values]],
+    candidates: Callable[[Values, bool, float], List[Values]],
     score_floor: float,
     shrinkage: float,
 ) -> _State:
     pipeline, claim = state.pipeline, state.pipeline.claim
-    current = (
-        float(pipeline.score_cutoff(category_id)),
-        float(claim.overlap_threshold_of.get(category_id, claim.overlap_threshold)),
-    )
-    tried = candidates(current, score_floor)
+    has_overlap = hasattr(claim, "overlap_threshold")
+    overlap = claim.overlap_threshold_of.get(category_id, claim.overlap_threshold) if has_overlap else 1.0
+    current = float(pipeline.score_cutoff(category_id)), float(overlap)
+    tried = candidates(current, has_overlap, score_floor)
     pipelines = [with_values(pipeline, category_id, values) for values in tried]
     plan = SettingsPlan.of(pipelines, categories)
     before = SettingCounts(*state.table.sum(axis=0), segments_of(images, categories), len(images))
@@ -179,21 +179,16 @@ def choose(worth: np.ndarray, tried: Sequence[Values], current: Values) -> int:
 
 def with_values(pipeline: Pipeline, category_id: int, values: Values) -> Pipeline:
     """A pipeline with a score threshold and an overlap threshold for one category; equal to the global ones: none."""
-    score, overlap = values
-    claim = pipeline.claim
-    scores, overlaps = dict(pipeline.instances_score_thresh_of), dict(claim.overlap_threshold_of)
-    for single, value, otherwise in (
-        (scores, score, pipeline.instances_score_thresh),
-        (overlaps, overlap, claim.overlap_threshold),
-    ):
-        single.pop(category_id, None)
-        if value != otherwise:
-            single[category_id] = value
-    return dataclasses.replace(
-        pipeline,
-        claim=dataclasses.replace(claim, overlap_threshold_of=dict(sorted(overlaps.items()))),
-        instances_score_thresh_of=dict(sorted(scores.items())),
-    )
+    names = ["instances_score_thresh"]
+    if hasattr(pipeline.claim, "overlap_threshold"):
+        names.append("claim.overlap_threshold")
+    singles = {}
+    for name, value in zip(names, values, strict=False):
+        of_category = {key: one for key, one in pipeline.value(f"{name}_of").items() if key != category_id}
+        if value != pipeline.value(name):
+            of_category[category_id] = value
+        singles[f"{name}_of"] = dict(sorted(of_category.items()))
+    return pipeline.replaced(singles)
 
 
 def _concerns(image: Regions, category_id: int, tried: Sequence[Values]) -> bool:

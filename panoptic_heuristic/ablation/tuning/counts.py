@@ -7,32 +7,11 @@ from typing import Iterable, Sequence
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.claims import claims_on_regions
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import DEFAULT_PIPELINE, ByScore, Calibrated, PerPixel, Pipeline
-from panoptic_heuristic.fusion.stages import rule_name
-
-
-def check_tunable(pipeline: Pipeline) -> None:
-    """Raises if a pipeline is not one that is counted here.
-
-    Raises:
-        InputError: its claim rule needs pixels or has no overlap threshold, it is ordered by something
-            else than the score or a probability, or another stage differs from Detectron2's.
-    """
-    claim = pipeline.claim
-    if not claims_on_regions(claim) or type(claim) is PerPixel:
-        raise InputError(f"claim={rule_name('claim', claim)} cannot be tuned; take greedy, class_aware or reclaim")
-    for stage, rule in pipeline.rules.items():
-        kept = type(rule) in (ByScore, Calibrated) if stage == "order" else rule == DEFAULT_PIPELINE.rules[stage]
-        if stage != "claim" and not kept:
-            raise InputError(f"{stage}={rule_name(stage, rule)} cannot be tuned; leave it out")
-    if pipeline.thing_area_thresh > 0:
-        raise InputError(f"thing_area_thresh {pipeline.thing_area_thresh:g} cannot be tuned; leave it out")
+from panoptic_heuristic.fusion import Pipeline
 
 
 def count_pipelines(images: Sequence[Regions], pipelines: Sequence[Pipeline], categories: Categories) -> np.ndarray:

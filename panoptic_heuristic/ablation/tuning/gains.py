@@ -1,4 +1,4 @@
-"""What the stages of tuning gain on images that they were not tuned on, and how sure that is."""
+"""The gains of tuning on images that were not tuned on, and their intervals."""
 
 import itertools
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.resampling import Resampled, resample
+from panoptic_heuristic.ablation.resampling import resample
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
-from panoptic_heuristic.ablation.tuning.tune import BASELINES, BEFORE, TuningResult
+from panoptic_heuristic.ablation.tuning.settings import BASELINES, BEFORE
 from panoptic_heuristic.formats.categories import Categories
 
 
@@ -20,7 +20,7 @@ class Gain:
         against: the other one's name.
         held_out: on the images that were held out.
         interval: 95 % of it; None where it is not known.
-        tuning: on the tuning images, the mean over the parts that hold images out.
+        tuning: on the tuning images, the mean over the splits that hold images out.
     """
 
     against: str
@@ -30,16 +30,16 @@ class Gain:
 
     @property
     def overfit(self) -> float:
-        """How much of the gain stays behind on the images that were tuned on."""
+        """The part of the gain that stays behind on the images that were tuned on."""
         return self.tuning - self.held_out
 
 
 @dataclass(frozen=True)
 class StageReport:
-    """How good one pipeline is on images that it was not tuned on, in percent.
+    """The quality of one pipeline on images that it was not tuned on, in percent.
 
     Attributes:
-        name: of the stage.
+        name: of the pipeline.
         pq: by group of a summary: ``all``, ``things`` and ``stuff``; NaN where nothing occurs.
         gains: against the baselines and the stage before, as far as they are others.
     """
@@ -53,35 +53,48 @@ class StageReport:
         return next((gain for gain in self.gains if gain.against == against), None)
 
     @property
+    def over_the_stage_before(self) -> Optional[Gain]:
+        """The gain against what is no baseline, if there is one."""
+        return next((gain for gain in self.gains if gain.against not in BASELINES), None)
+
+    @property
     def over_scaled(self) -> float:
         """The gain over the scaled default, 0 for the baselines."""
         gain = self.gain("scaled")
         return 0.0 if gain is None else gain.held_out
 
 
-def stage_reports(result: TuningResult, *, replicates: int = 1000, seed: int = 0) -> Tuple[StageReport, ...]:
+def stage_reports(
+    names: Sequence[str],
+    held_out: Sequence[SettingCounts],
+    tuning: Sequence[SettingCounts],
+    categories: Categories,
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Tuple[StageReport, ...]:
     """PQ and gains of every pipeline; intervals are a paired bootstrap over the held-out images.
 
     Args:
-        result: what was counted.
+        names: of P pipelines.
+        held_out: their counts of each held-out image.
+        tuning: their counts of the tuning images of each split that holds images out.
+        categories: the data set's.
         replicates: how many times the images are drawn.
         seed: equal arguments give equal intervals.
     """
-    names, categories = result.stages, result.categories
     place_of = {name: place for place, name in enumerate(names)}
-    groups = _group_pq(result.held_out_counts(), categories)
-    held_out_parts = [place for place, part in enumerate(result.parts) if part.held_out]
-    tuning = [_group_pq(result.tuning[place], categories)["all"] for place in held_out_parts]
-    mean_tuning = np.mean(tuning, axis=0)
-    rows = [SettingCounts(*row, segments, 1) for row, segments in zip(result.held_out, result.segments, strict=True)]
-    drawn = resample(rows, range(len(names)), categories, pair=(0, 1), replicates=replicates, seed=seed)
+    total = sum(held_out, SettingCounts.zeros(len(categories), len(names)))
+    groups = group_pq(total, categories)
+    mean_tuning = np.mean([group_pq(counts, categories)["all"] for counts in tuning], axis=0)
+    drawn = resample(held_out, range(len(names)), categories, pair=(0, 1), replicates=replicates, seed=seed)
 
     def gain(name: str, against: str) -> Gain:
         one, other = place_of[name], place_of[against]
         return Gain(
             against,
             float(groups["all"][one] - groups["all"][other]),
-            _interval(drawn, one, other),
+            None if drawn is None else drawn.difference(one, other),
             float(mean_tuning[one] - mean_tuning[other]),
         )
 
@@ -102,14 +115,10 @@ def chosen_stage(reports: Sequence[StageReport]) -> str:
     return best.name if best.over_scaled > 0 else "scaled"
 
 
-def tuning_pq(result: TuningResult, part: int) -> Dict[str, float]:
-    """PQ in percent of each pipeline of a part on the images it was tuned on."""
-    values = _group_pq(result.tuning[part], result.categories)["all"]
-    return dict(zip(result.stages, values.tolist(), strict=True))
-
-
-def _interval(drawn: Optional[Resampled], one: int, other: int) -> Optional[Tuple[float, float]]:
-    return None if drawn is None else drawn.difference(one, other)
+def group_pq(counts: SettingCounts, categories: Categories) -> Dict[str, np.ndarray]:
+    """(P,) PQ in percent by group of a summary."""
+    quality = counts.quality()
+    return {group: 100 * quality.mean("pq", chosen) for group, chosen in groups_of(categories).items()}
 
 
 def _compared_with(name: str, names: Sequence[str]) -> List[str]:
@@ -117,9 +126,3 @@ def _compared_with(name: str, names: Sequence[str]) -> List[str]:
         return list(BASELINES[: BASELINES.index(name)])
     before = (other for other in BEFORE[name] if other in names)
     return [*BASELINES, *itertools.islice(before, 1)]
-
-
-def _group_pq(counts: SettingCounts, categories: Categories) -> Dict[str, np.ndarray]:
-    """(P,) percent by group."""
-    quality = counts.quality()
-    return {group: 100 * quality.mean("pq", chosen) for group, chosen in groups_of(categories).items()}

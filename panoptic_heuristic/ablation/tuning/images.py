@@ -1,4 +1,4 @@
-"""The images of a cache as the tuner holds them: their regions, in memory."""
+"""The images of a cache in memory, as regions."""
 
 import functools
 from typing import Callable, Iterable, List
@@ -11,6 +11,7 @@ from panoptic_heuristic.formats.workers import ordered_map
 def load_images(
     store: RegionStore,
     *,
+    with_best_stuff: bool,
     calibrated: bool,
     workers: int = 1,
     progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
@@ -19,20 +20,22 @@ def load_images(
 
     Args:
         store: predictions and ground truth.
-        calibrated: whether the features of instances will be needed.
+        with_best_stuff: regions are told apart by their best stuff.
+        calibrated: the features of instances will be needed.
         workers: processes.
         progress: wraps the iterable of images, given their number; tqdm fits.
 
     Raises:
         InputError: a file is missing, damaged, or of something else.
     """
-    work = functools.partial(_load, store, calibrated)
+    work = functools.partial(_load, store, with_best_stuff, calibrated)
     with ordered_map(work, store.image_ids, workers=workers) as images:
         return list(progress(images, len(store.image_ids)))
 
 
-def _load(store: RegionStore, calibrated: bool, image_id: int) -> Regions:
-    regions, categories = store.read(image_id), store.cache.manifest.categories
+def _load(store: RegionStore, with_best_stuff: bool, calibrated: bool, image_id: int) -> Regions:
+    regions = store.read(image_id, with_best_stuff=with_best_stuff)
+    categories = store.cache.manifest.categories
     # Raise if a category is unknown.
     regions.instance_places(categories)
     regions.gt.per_category(categories)

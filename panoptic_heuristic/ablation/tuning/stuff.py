@@ -7,9 +7,8 @@ category has a limit of its own only if its gain exceeds so many standard errors
 add to it are those whose segment the limit decides about.
 """
 
-import dataclasses
 import math
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -21,6 +20,9 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
 
+KINDS = ("stuff_area_thresh", "stuff_area_fraction")
+"""Of limits: in pixels, and as a fraction of the image."""
+
 
 def tune_stuff(
     images: Sequence[Regions], categories: Categories, pipeline: Pipeline, *, shrinkage: float
@@ -30,29 +32,25 @@ def tune_stuff(
     Limits are in pixels, or fractions of the image if the pipeline's own limit is one.
 
     Args:
-        images: the tuning part.
+        images: to tune on.
         categories: the data set's.
-        pipeline: its things, and its limit for all, are kept.
+        pipeline: exact on regions. Its things are kept, its limit for all, and limits of single categories
+            that are of the other kind or that nothing beats.
         shrinkage: in standard errors; 0 for none.
     """
     by_fraction = pipeline.stuff_area_fraction > 0
-    common = pipeline.stuff_area_fraction if by_fraction else pipeline.stuff_area_thresh
+    kind, other = KINDS[::-1] if by_fraction else KINDS
+    common, limits = pipeline.value(kind), dict(pipeline.value(f"{kind}_of"))
     segments = segments_of(images, categories)
     places, sizes, worth, matched = _candidates(images, categories, pipeline, by_fraction)
-    limits: Dict[int, float] = {}
     for place, category in enumerate(categories.values()):
-        if category.isthing or segments[place] < FEWEST_SEGMENTS:
+        if category.isthing or segments[place] < FEWEST_SEGMENTS or category.id in pipeline.value(f"{other}_of"):
             continue
-        own = places == place
-        found = best_limit(sizes[own], worth[own], matched[own], int(segments[place]), common, shrinkage)
+        own, limit = places == place, limits.get(category.id, common)
+        found = best_limit(sizes[own], worth[own], matched[own], int(segments[place]), limit, shrinkage)
         if found is not None:
             limits[category.id] = _readable(*found, by_fraction)
-    limits = dict(sorted(limits.items()))
-    return dataclasses.replace(
-        pipeline,
-        stuff_area_thresh_of={} if by_fraction else limits,
-        stuff_area_fraction_of=limits if by_fraction else {},
-    )
+    return pipeline.replaced({f"{kind}_of": dict(sorted(limits.items()))})
 
 
 def best_limit(
@@ -60,7 +58,7 @@ def best_limit(
     ious: np.ndarray,
     matched: np.ndarray,
     segments: int,
-    common: float,
+    limit: float,
     shrinkage: float,
 ) -> Optional[Tuple[float, float]]:
     """The limit of one category that its PQ gains most by.
@@ -70,17 +68,17 @@ def best_limit(
         ious: (n,) IoU of those that match a segment, 0 of the others.
         matched: (n,) bool. Candidates that are neither matches nor false positives must be left out.
         segments: its ground-truth segments, at least 1.
-        common: the limit of all categories.
+        limit: the one that it has.
         shrinkage: in standard errors; 0 for none.
 
     Returns:
-        Any limit above the first and not above the second number is best; None if the common one is.
+        Any limit above the first and not above the second number is best; None if its own is.
     """
     order = np.argsort(-sizes, kind="stable")
     sizes, ious, matched = sizes[order], ious[order], matched[order]
     # Cut k keeps the k largest; equal sizes are kept or dropped together.
     cuts = np.flatnonzero(np.diff(sizes, prepend=np.inf, append=-np.inf))
-    kept = int(np.count_nonzero(sizes >= common))
+    kept = int(np.count_nonzero(sizes >= limit))
     iou_sums = np.concatenate([[0.0], ious.cumsum()])
     # TP + FP / 2 + FN / 2: a candidate adds one half, match or not.
     pq = iou_sums / ((np.arange(len(sizes) + 1) + segments) / 2)
@@ -98,7 +96,7 @@ def best_limit(
 def _candidates(
     images: Sequence[Regions], categories: Categories, pipeline: Pipeline, by_fraction: bool
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of all stuff segments that count for something: category place, size, IoU and whether they match."""
+    """Of all stuff segments that count for something: category place, size, IoU and 1 if it matches."""
     found = []
     for image in images:
         candidates = settle_pipeline(image, categories, pipeline)

@@ -1,252 +1,191 @@
-"""Finds settings on one part of the images and counts them on the other.
+"""Finds settings on some of the images and counts them on the others.
 
 The images are cut into folds: each is held out once, tuned without, and counted with what the others
 gave; the counts of all folds are added. What is kept in the end is tuned on all images, and the held-out
 PQ is what to expect of it. With a given split there is one such pair.
-
-The stages build on each other::
-
-    default, scaled      Detectron2's thresholds; the same with the limit of stuff as a fraction of the image
-    global               score, overlap, limit of stuff
-    per_class            a score and an overlap per thing, a limit per stuff, where that pays
-    calibrated           ordered and cut by a probability, the cuts by rule
-    calibrated_factor    the same with all cuts times a searched factor; a check of the rule
-    calibrated_one_cut   the same with one searched cut for all; another
-
-Shape legend: n images, C categories in the order of the data set's list, P pipelines.
 """
 
-import functools
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+import statistics
+from functools import partial
+from typing import Callable, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.cache.folder import Manifest
+from panoptic_heuristic.ablation.regions.exact import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.calibrated import tune_calibrated
 from panoptic_heuristic.ablation.tuning.classes import tune_classes
-from panoptic_heuristic.ablation.tuning.counts import count_pipelines, segments_of, total_counts
-from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines, tune_global
-from panoptic_heuristic.ablation.tuning.parts import Part
+from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
+from panoptic_heuristic.ablation.tuning.files import check_names
+from panoptic_heuristic.ablation.tuning.images import load_images
+from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
+from panoptic_heuristic.ablation.tuning.result import Tuned, TuningResult
+from panoptic_heuristic.ablation.tuning.rounds import ascent_rounds, grid_rounds
+from panoptic_heuristic.ablation.tuning.search import Search, run_searches, steps_of
+from panoptic_heuristic.ablation.tuning.settings import BASELINES, STAGES, TuningSettings
+from panoptic_heuristic.ablation.tuning.splits import DEFAULT_FOLDS, Split, folds_of, given_split
 from panoptic_heuristic.ablation.tuning.stuff import tune_stuff
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
 
-STAGES = ("global", "per-class", "calibrated")
-
-BASELINES = ("default", "scaled")
-
-# What a stage's gain is compared with besides the baselines: the first of these that is there.
-BEFORE: Dict[str, Tuple[str, ...]] = {
-    "global": (),
-    "per_class": ("global",),
-    "calibrated": ("per_class", "global"),
-    "calibrated_factor": ("calibrated",),
-    "calibrated_one_cut": ("calibrated",),
-}
-TUNED_PIPELINES = tuple(BEFORE)
+Progress = Callable[[Iterable, int], Iterable]
 
 
-@dataclass(frozen=True)
-class TuningSettings:
-    """What to tune.
+def tune(
+    cache: Union[PathLike, RegionStore],
+    pipeline: Pipeline = DEFAULT_PIPELINE,
+    *,
+    gt_json: Optional[PathLike] = None,
+    gt_folder: Optional[PathLike] = None,
+    stages: Optional[Sequence[str]] = None,
+    shrinkage: float = 1.0,
+    folds: Optional[int] = None,
+    tuning_images: Optional[Sequence[int]] = None,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress = lambda items, total: items,
+) -> TuningResult:
+    """Tunes a pipeline on cached predictions, and counts it on images that were held out.
 
-    Attributes:
-        baselines: what is tuned from.
-        score_floor: the lowest score that the predictions have; no lower cutoff is tried.
-        stages: some of :data:`STAGES`, in this order, the first one always.
-        shrinkage: how many standard errors a category's own values must gain; 0 for none.
+    Args:
+        cache: a folder of predictions, or an opened store.
+        pipeline: the rules, of any kind, and the thresholds to come from. Rules that are exact on regions
+            have all stages, and thousands of settings are tried; of others a few, each fused pixel by pixel.
+        gt_json: a COCO panoptic JSON; None for the ground truth that was noted when the cache was made.
+        gt_folder: the folder of its PNGs; None likewise.
+        stages: some of ``global``, ``per-class`` and ``calibrated``; None for all that the pipeline has.
+        shrinkage: a category has values of its own if they gain more than so many standard errors.
+        folds: random parts, each of which is held out once; None for 5, or for a given split.
+        tuning_images: ids of the images to tune on, all others are held out; None for folds.
+        seed: of the folds and the intervals.
+        workers: processes; the result does not depend on it.
+        progress: wraps iterables, given their length; tqdm fits.
+
+    Raises:
+        InputError: the cache or its ground truth is missing or damaged, lacks what a rule needs, or has no
+            segments; a value is out of its interval; or both ``folds`` and ``tuning_images`` are given.
     """
-
-    baselines: Baselines
-    score_floor: float
-    stages: Tuple[str, ...] = STAGES
-    shrinkage: float = 1.0
-
-    def __post_init__(self):
-        in_order = tuple(stage for stage in STAGES if stage in self.stages)
-        if not self.stages or self.stages[0] != STAGES[0] or tuple(self.stages) != in_order:
-            raise InputError(
-                f"stages must be some of {', '.join(STAGES)}, in this order and beginning with {STAGES[0]}, "
-                f"got {' '.join(self.stages) or 'none'}"
-            )
-        if not 0 <= self.shrinkage < float("inf"):
-            raise InputError(f"shrinkage must be in [0, inf) standard errors, got {self.shrinkage!r}")
-        score = self.baselines.default.instances_score_thresh
-        if score < self.score_floor:
-            raise InputError(
-                f"the baseline has instances_score_thresh {score:g}, but the cache holds no instance with a score "
-                f"below {self.score_floor:g}; give a higher one, or make another cache"
-            )
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What one part gave.
-
-    Attributes:
-        pipelines: by stage, see above.
-        calibration: of the last stage: ``rounds``, ``factor``, ``one_cut``, and of each calibrated thing its
-            ``expected_iou``; empty without it.
-    """
-
-    pipelines: Mapping[str, Pipeline]
-    calibration: Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class TuningResult:
-    """All that was tuned and counted.
-
-    Attributes:
-        image_ids: of all images.
-        categories: the data set's.
-        parts: which images were tuned and counted on; the last one's pipelines are the outcome.
-        tuned: by part.
-        tuning: the counts of the P pipelines on each part's own tuning images.
-        held_out: (n, 3, C, P) int64, the counts of each held-out image, in the order of ``held_out_images``.
-        segments: (n, C) int64, their ground-truth segments.
-    """
-
-    image_ids: Tuple[int, ...]
-    categories: Categories
-    parts: Tuple[Part, ...]
-    tuned: Tuple[Tuned, ...]
-    tuning: Tuple[SettingCounts, ...]
-    held_out: np.ndarray
-    segments: np.ndarray
-
-    @property
-    def stages(self) -> Tuple[str, ...]:
-        """Names of the P pipelines."""
-        return tuple(self.tuned[-1].pipelines)
-
-    @property
-    def outcome(self) -> Tuned:
-        """What is kept in the end."""
-        return self.tuned[-1]
-
-    @property
-    def held_out_images(self) -> Tuple[int, ...]:
-        """Ids of the images that were held out."""
-        return tuple(self.image_ids[place] for part in self.parts for place in part.held_out)
-
-    def held_out_counts(self, part: Optional[int] = None) -> SettingCounts:
-        """Counts on the held-out images, of one part or of all."""
-        ends = np.cumsum([0, *(len(one.held_out) for one in self.parts)])
-        rows = slice(None) if part is None else slice(ends[part], ends[part + 1])
-        chosen = self.held_out[rows]
-        return SettingCounts(*chosen.sum(axis=0), self.segments[rows].sum(axis=0), len(chosen))
-
-
-def tune_part(images: Sequence[Regions], categories: Categories, settings: TuningSettings) -> Tuned:
-    """Runs all stages on the images of one tuning part, and sees no other."""
-    tuned = _start(settings)
-    for stage in settings.stages:
-        tuned = _tune_stage(images, categories, settings, stage, (tuple(range(len(images))), tuned))
-    return tuned
+    store = open_store(cache, gt_json, gt_folder)
+    manifest = store.cache.manifest
+    pipeline.check_categories(manifest.categories)
+    store.cache.check_needs(pipeline)
+    settings = TuningSettings(
+        pipeline,
+        is_exact_on_regions(pipeline, manifest.floors.stuff_probability),
+        manifest.floors.instances_score_thresh,
+        statistics.median(_areas(manifest)),
+        None if stages is None else tuple(stages),
+        shrinkage,
+        seed,
+    )
+    if settings.stages != STAGES[:1]:
+        check_names(manifest.categories)
+    if folds is not None and tuning_images is not None:
+        raise InputError("folds part the images at random, tuning_images by a list; give one of them")
+    if tuning_images is None:
+        splits = folds_of(len(store.image_ids), DEFAULT_FOLDS if folds is None else folds, seed)
+    else:
+        splits = given_split(store.image_ids, tuning_images)
+    if settings.on_regions:
+        images = load_images(
+            store,
+            with_best_stuff=asks_best_stuff(pipeline),
+            calibrated=STAGES[2] in settings.stages,
+            workers=workers,
+            progress=progress,
+        )
+        counter: Counter = RegionCounter(images, manifest.categories, workers)
+    else:
+        counter = PixelCounter(store, workers)
+    return run_tuning(counter, manifest, settings, splits, progress=progress)
 
 
 def run_tuning(
-    images: Sequence[Regions],
-    categories: Categories,
+    counter: Counter,
+    manifest: Manifest,
     settings: TuningSettings,
-    parts: Sequence[Part],
+    splits: Sequence[Split],
     *,
-    workers: int = 1,
-    progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
+    progress: Progress = lambda items, total: items,
 ) -> TuningResult:
-    """Tunes every part and counts its pipelines.
+    """Tunes on every split and counts its pipelines.
 
     Args:
-        images: of the cache, in the order of their ids.
-        categories: the data set's.
+        counter: of the images; on regions if ``settings.on_regions``.
+        manifest: of their predictions.
         settings: what to tune.
-        parts: of :func:`fold_parts` or :func:`split_part`.
-        workers: processes; the result does not depend on it.
+        splits: of :func:`folds_of` or :func:`given_split`.
         progress: wraps the iterable of steps, given their number; tqdm fits.
 
     Raises:
-        InputError: a tuning part, or all that is held out, has no ground-truth segment.
+        InputError: the images of a split, or all that is held out, have no ground-truth segment; or a rule
+            needs what is not known of an image.
     """
-    held_out = [place for part in parts for place in part.held_out]
-    for whose, places in (*(("to tune on", part.tuning) for part in parts), ("held out", held_out)):
-        if not segments_of((images[place] for place in places), categories).any():
+    held_out = [place for split in splits for place in split.held_out]
+    for whose, places in (*(("to tune on", split.tuning) for split in splits), ("held out", held_out)):
+        if not counter.segments(places).any():
             raise InputError(f"the {len(places)} images {whose} have no ground-truth segment; give more images")
-    steps = progress(_steps(images, categories, settings, parts, workers), (len(settings.stages) + 1) * len(parts))
-    *stages, counts = _chunks(list(steps), len(parts))
-    tuning, tables = zip(*counts, strict=True)
-    return TuningResult(
-        image_ids=tuple(image.image_id for image in images),
-        categories=categories,
-        parts=tuple(parts),
-        tuned=tuple(stages[-1]),
-        tuning=tuning,
-        held_out=np.concatenate(tables),
-        segments=np.stack([images[place].gt.per_category(categories) for place in held_out]),
-    )
+    searches = [_search(settings, [_areas(manifest)[place] for place in split.tuning]) for split in splits]
+    tuning = [split.tuning for split in splits]
+    results: List[TuningResult] = []
+
+    def steps() -> Iterator[None]:
+        yield from run_searches(searches, tuning, counter)
+        _check(search.error for search in searches)
+        tuned = [_with_global(settings, search.best) for search in searches]
+        for stage in settings.stages[1:]:
+            assert isinstance(counter, RegionCounter)
+            tuned = yield from counter.mapped(
+                partial(_tune_stage, counter, settings, stage), list(zip(splits, tuned, strict=True))
+            )
+        results.append((yield from _counted(counter, manifest, settings, splits, tuned)))
+
+    rounds = steps_of(searches, tuning, counter)
+    later = (len(settings.stages) - 1) * len(splits)
+    for _ in progress(steps(), rounds + later + counter.steps([_all_of(split) for split in splits])):
+        pass
+    return results[0]
 
 
-def _steps(
-    images: Sequence[Regions],
-    categories: Categories,
-    settings: TuningSettings,
-    parts: Sequence[Part],
-    workers: int,
-) -> Iterable[Any]:
-    """For each stage the outcomes of all parts, and then their counts."""
-    tuned = [_start(settings)] * len(parts)
-    for stage in settings.stages:
-        work = functools.partial(_tune_stage, images, categories, settings, stage)
-        jobs = [(part.tuning, one) for part, one in zip(parts, tuned, strict=True)]
-        tuned = []
-        for one in _mapped(work, jobs, workers):
-            tuned.append(one)
-            yield one
-    work = functools.partial(_count_part, images, categories)
-    yield from _mapped(work, list(zip(parts, tuned, strict=True)), workers)
+def _areas(manifest: Manifest) -> List[int]:
+    return [image.height * image.width for image in manifest.images]
 
 
-def _mapped(work: Callable[[Any], Any], jobs: List[Any], workers: int) -> Iterable[Any]:
-    with ordered_map(work, jobs, workers=min(workers, len(jobs)), chunk=1) as results:
-        yield from results
+def _search(settings: TuningSettings, areas: Sequence[int]) -> Search:
+    """The search for global thresholds, on images of some areas."""
+    baselines, floor = settings.baselines, settings.score_floor
+    if settings.on_regions:
+        rounds = grid_rounds(baselines, score_floor=floor, image_area=float(np.median(areas)))
+        return Search(baselines.scaled, rounds)
+    return Search(baselines.default, ascent_rounds(baselines, score_floor=floor))
 
 
-def _chunks(values: List[Any], length: int) -> List[List[Any]]:
-    return [values[start : start + length] for start in range(0, len(values), length)]
+def _check(errors: Iterable[Optional[str]]) -> None:
+    for error in errors:
+        if error is not None:
+            raise InputError(error)
 
 
-def _start(settings: TuningSettings) -> Tuned:
-    baselines = (settings.baselines.default, settings.baselines.scaled)
-    return Tuned(dict(zip(BASELINES, baselines, strict=True)), {})
+def _with_global(settings: TuningSettings, best: Pipeline) -> Tuned:
+    baselines = settings.baselines
+    named = zip((*BASELINES, "global"), (baselines.default, baselines.scaled, best), strict=True)
+    return Tuned(dict(named), {})
 
 
-def _tune_stage(
-    images: Sequence[Regions],
-    categories: Categories,
-    settings: TuningSettings,
-    stage: str,
-    job: Tuple[Tuple[int, ...], Tuned],
-) -> Tuned:
-    """Adds a stage to what the stages before have given on some of the images."""
-    places, before = job
-    chosen = [images[place] for place in places]
+def _tune_stage(counter: RegionCounter, settings: TuningSettings, stage: str, job: Tuple[Split, Tuned]) -> Tuned:
+    """Adds a stage to what the stages before have given on the images of one split, and sees no other."""
+    split, before = job
+    images, categories = counter.chosen(split.tuning), counter.categories
     pipelines, last = dict(before.pipelines), list(before.pipelines.values())[-1]
-    if stage == "global":
-        pipelines["global"] = tune_global(chosen, categories, settings.baselines, settings.score_floor)
-        return Tuned(pipelines, {})
+    asked = {"score_floor": settings.score_floor, "shrinkage": settings.shrinkage}
     if stage == "per-class":
-        things = tune_classes(
-            chosen, categories, last, score_floor=settings.score_floor, shrinkage=settings.shrinkage
-        )
-        pipelines["per_class"] = tune_stuff(chosen, categories, things, shrinkage=settings.shrinkage)
+        things = tune_classes(images, categories, last, **asked)
+        pipelines["per_class"] = tune_stuff(images, categories, things, shrinkage=settings.shrinkage)
         return Tuned(pipelines, {})
-    found = tune_calibrated(
-        chosen, categories, last, score_floor=settings.score_floor, shrinkage=settings.shrinkage
-    )
+    found = tune_calibrated(images, categories, last, **asked)
     pipelines["calibrated"] = found.by_rule
     pipelines["calibrated_factor"] = found.by_factor
     pipelines["calibrated_one_cut"] = found.by_one_cut
@@ -262,11 +201,31 @@ def _tune_stage(
     )
 
 
-def _count_part(
-    images: Sequence[Regions], categories: Categories, job: Tuple[Part, Tuned]
-) -> Tuple[SettingCounts, np.ndarray]:
-    """Counts on the tuning images together, and on each held-out image."""
-    part, tuned = job
-    pipelines = list(tuned.pipelines.values())
-    tuning = total_counts([images[place] for place in part.tuning], pipelines, categories)
-    return tuning, count_pipelines([images[place] for place in part.held_out], pipelines, categories)
+def _all_of(split: Split) -> List[int]:
+    return sorted((*split.tuning, *split.held_out))
+
+
+def _counted(
+    counter: Counter, manifest: Manifest, settings: TuningSettings, splits: Sequence[Split], tuned: Sequence[Tuned]
+) -> Generator[None, None, TuningResult]:
+    """Counts each split's pipelines on its images."""
+    requests = [
+        (_all_of(split), list(one.pipelines.values())) for split, one in zip(splits, tuned, strict=True)
+    ]
+    each = yield from counter.each(requests)
+    _check(counter.failed.values())
+    by_place = [dict(zip(places, counts, strict=True)) for (places, _), counts in zip(requests, each, strict=True)]
+    zero = SettingCounts.zeros(len(counter.categories), len(tuned[0].pipelines))
+    return TuningResult(
+        manifest=manifest,
+        settings=settings,
+        splits=tuple(splits),
+        tuned=tuple(tuned),
+        tuning=tuple(
+            sum((of_place[place] for place in split.tuning), zero)
+            for split, of_place in zip(splits, by_place, strict=True)
+        ),
+        held_out=tuple(
+            of_place[place] for split, of_place in zip(splits, by_place, strict=True) for place in split.held_out
+        ),
+    )

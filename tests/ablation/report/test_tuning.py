@@ -4,13 +4,9 @@ import pytest
 
 from panoptic_heuristic.ablation.report.document import Table
 from panoptic_heuristic.ablation.report.tuning import read_tuning
-from panoptic_heuristic.ablation.tuning.files import write_tuning
-from panoptic_heuristic.ablation.tuning.gains import stage_reports
-from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines
-from panoptic_heuristic.ablation.tuning.images import load_images
-from panoptic_heuristic.ablation.tuning.parts import fold_parts
-from panoptic_heuristic.ablation.tuning.tune import TuningSettings, run_tuning
+from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import Greedy, Pipeline
 from tests.ablation.report_sweeps import GREEDY, drawn_sweep, small_store, swept
 
 
@@ -22,16 +18,14 @@ def one(pq, *gains):
 
 
 DRAWN = {
-    "format": 1,
+    "format": 2,
     "dataset_name": "drawn",
     "predictions": {"made by": "hand"},
     "how": {"folds": 5, "seed": 0},
     "chosen": "per_class",
     "baselines": {
-        "default": {"instances_score_thresh": 0.5, "overlap_threshold": 0.5, "stuff_area_thresh": 4096,
-                    "stuff_area_fraction": 0.0},
-        "scaled": {"instances_score_thresh": 0.5, "overlap_threshold": 0.5, "stuff_area_thresh": 0,
-                   "stuff_area_fraction": 0.0133},
+        "default": Pipeline().to_mapping(),
+        "scaled": Pipeline(stuff_area_thresh=0, stuff_area_fraction=0.0133).to_mapping(),
     },
     # As the file has them, in the order of the alphabet.
     "held_out": {
@@ -44,12 +38,11 @@ DRAWN = {
         "scaled": one(40.2, ("default", 0.2, [0.1, 0.3], 0.3, 0.1)),
     },
     "outcome": {
-        "values": {
-            "per_class": {
-                "instances_score_thresh": 0.4, "overlap_threshold": 0.35, "stuff_area_thresh": 0,
-                "stuff_area_fraction": 0.01, "instances_score_thresh_of": {"2": 0.3, "4": 0.6},
-                "overlap_threshold_of": {"4": 0.1},
-            },
+        "pipelines": {
+            "per_class": Pipeline(
+                Greedy(0.35, overlap_threshold_of={4: 0.1}), 0.4, 0, 0.01,
+                instances_score_thresh_of={2: 0.3, 4: 0.6},
+            ).to_mapping(),
         },
     },
 }  # fmt: skip
@@ -89,13 +82,14 @@ def test_the_fact_and_the_values(read):
     tuning = read()
     assert (tuning.fact.value, tuning.fact.note) == ("+1.80", "per_class over scaled, [−0.50, +3.00]")
     assert tuning.blocks[-1].text == (
-        "The best on held-out images, per_class, has in the end instances_score_thresh 0.4, overlap_threshold 0.35, "
-        "stuff_area_fraction 0.01; values of their own for 2 classes. Its config file is tuned.yaml."
+        "The best on held-out images, per_class, is in the end: greedy, instances_score_thresh 0.4, "
+        "overlap_threshold 0.35, stuff_area_fraction 0.01; values of their own for 2 classes. "
+        "Its config file is tuned.yaml."
     )
 
 
 def test_without_an_interval(read):
-    assert read(chosen="global", outcome={"values": {"global": DRAWN["baselines"]["default"]}}).fact.note == (
+    assert read(chosen="global", outcome={"pipelines": {"global": DRAWN["baselines"]["default"]}}).fact.note == (
         "global over scaled"
     )
 
@@ -103,7 +97,7 @@ def test_without_an_interval(read):
 def test_when_no_stage_is_better(read):
     tuning = read(chosen="scaled")
     assert (tuning.fact.value, tuning.fact.note) == ("none", "no tuned stage is better than scaled on held-out images")
-    assert "scaled, has in the end instances_score_thresh 0.5" in tuning.blocks[-1].text
+    assert "scaled, is in the end: greedy, instances_score_thresh 0.5" in tuning.blocks[-1].text
 
 
 @pytest.mark.parametrize(
@@ -120,7 +114,7 @@ def test_how_images_were_held_out(read, how, text):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"format": 7}, "is no tuning of format 1 .it says 7."),
+        ({"format": 7}, "is no tuning of format 2 .it says 7."),
         ({"predictions": {"made by": "others"}}, "is of other predictions than"),
         ({"dataset_name": "another"}, "is of other predictions than"),
         ({"chosen": "none"}, "is no tuning of tools/tune_fusion.py: it lacks 'none'"),
@@ -131,12 +125,8 @@ def test_something_else_is_refused(read, changes, message):
         read(**changes)
 
 
-def test_what_the_tuner_writes_is_understood(tmp_path):
+def test_what_tuning_writes_is_understood(tmp_path):
     store = small_store(tmp_path)
-    settings = TuningSettings(Baselines.of_values(0.5, 0.5, 100, 0.03), 0.0, ("global",))
-    images = load_images(store, calibrated=False)
-    manifest = store.cache.manifest
-    result = run_tuning(images, manifest.categories, settings, fold_parts(6, 2, 0))
-    write_tuning(tmp_path / "tuned", result, stage_reports(result), settings, manifest, how={"folds": 2, "seed": 0})
+    tune(store, stages=("global",), folds=2).write(tmp_path / "tuned")
     tuning = read_tuning(tmp_path / "tuned" / "tuning.json", swept(tmp_path / "sweep", store, GREEDY))
     assert [row.cells[0] for row in table(tuning).rows] == ["default", "scaled", "global"]

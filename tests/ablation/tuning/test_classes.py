@@ -5,12 +5,11 @@ from panoptic_heuristic.ablation.regions.plan import ImageCounts
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.classes import choose, gains_of_changes, tune_classes, with_values
 from panoptic_heuristic.ablation.tuning.counts import count_pipelines, total_counts
-from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines, tune_global
-from panoptic_heuristic.fusion import Greedy, Pipeline
+from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
 from tests.ablation.random_images import CATEGORIES
 from tests.ablation.small_caches import small_scenes
-from tests.ablation.tuning_images import PLACES, drawn_image, of_scenes, total_pq
+from tests.ablation.tuning_images import PLACES, baselines_of, drawn_image, global_best, of_scenes, total_pq
 
 GLOBAL = Pipeline(stuff_area_thresh=0)
 # The only segment of category 0 is found; where there is no more of it, it is seen at a score of 0.6.
@@ -49,6 +48,12 @@ def test_a_category_with_more_segments_moves():
     assert total_pq(images, pipeline, CATEGORIES) > total_pq(images, GLOBAL, CATEGORIES)
 
 
+def test_rules_without_an_overlap_threshold_have_scores_of_their_own():
+    images = images_of(*[RIGHT] * 2, *[WRONG] * 10)
+    pipeline = tuned(images, pipeline=Pipeline(PerPixel(), stuff_area_thresh=0))
+    assert pipeline.claim == PerPixel() and 0.6 < pipeline.instances_score_thresh_of[0] <= 0.9
+
+
 def test_one_image_moves_nothing_and_two_do():
     """However large the gain of one image is, it is one standard error."""
     rights = [RIGHT] * 5
@@ -74,8 +79,7 @@ def test_each_move_raises_the_quality():
     for first in (0, 8):
         scenes = small_scenes(first + 8, image_size=(64, 80), instances=60)[first:]
         images, categories = of_scenes(scenes).images, scenes[0].categories
-        baselines = Baselines.of_values(0.5, 0.5, 31, 0.03)
-        start = tune_global(images, categories, baselines, 0.05)
+        start = global_best(images, categories, baselines_of(31, 0.03), 0.05)
         before = total_pq(images, start, categories)
         qualities = []
         for shrinkage in (0.0, 1.0, 1e6):

@@ -6,24 +6,11 @@ import pytest
 from panoptic_heuristic.ablation.regions.single import settle_pipeline
 from panoptic_heuristic.ablation.tuning.counts import (
     best_of,
-    check_tunable,
     count_pipelines,
     total_counts,
 )
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import (
-    BestStuff,
-    Calibrated,
-    ClassAware,
-    DroppedToVoid,
-    Greedy,
-    Nms,
-    PerPixel,
-    Pipeline,
-    PixelArgmax,
-    Power,
-    Reclaim,
-)
+from panoptic_heuristic.fusion import Calibrated, ClassAware, Greedy, Pipeline, Reclaim
 from panoptic_heuristic.fusion import covered_by_better as covered_by_pixels
 from panoptic_heuristic.fusion.claim import ClaimRule
 from tests.ablation.random_images import CATEGORIES, LABELS, random_image
@@ -91,24 +78,6 @@ def test_regions_count_what_pixels_count(calibrated, claim):
             )
             assert count_pipeline(held, pipeline, CATEGORIES).tolist() == counts.tolist(), (seed, pipeline)
             assert held.gt.per_category(CATEGORIES).tolist() == segments.tolist()
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        ({"claim": PerPixel()}, "claim=per_pixel cannot be tuned; take greedy, class_aware or reclaim"),
-        ({"claim": PixelArgmax()}, "claim=pixel_argmax cannot be tuned"),
-        ({"claim": Reclaim(on_top="mean_probability")}, "claim=reclaim cannot be tuned"),
-        ({"order": Power()}, "order=power cannot be tuned"),
-        ({"suppress": Nms()}, "suppress=nms cannot be tuned"),
-        ({"stuff": DroppedToVoid("before")}, "stuff=void cannot be tuned"),
-        ({"leftover": BestStuff()}, "leftover=best_stuff cannot be tuned"),
-        ({"thing_area_thresh": 4}, "thing_area_thresh 4 cannot be tuned"),
-    ],
-)
-def test_what_cannot_be_tuned_is_told(change, words):
-    with pytest.raises(InputError, match=words):
-        check_tunable(Pipeline(**change))
 
 
 def test_scenes_count_the_same_calibrated():

@@ -1,21 +1,19 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import yaml
 
-from panoptic_heuristic.ablation.cache.folder import Floors, Manifest
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.files import check_names, config_yaml, described, tuning_json, write_tuning
-from panoptic_heuristic.ablation.tuning.gains import stage_reports, tuning_pq
-from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines
-from panoptic_heuristic.ablation.tuning.parts import fold_parts
-from panoptic_heuristic.ablation.tuning.tune import TuningSettings, run_tuning
+from panoptic_heuristic.ablation.tuning.files import check_names, config_yaml, tuning_json
+from panoptic_heuristic.ablation.tuning.settings import TuningSettings
+from panoptic_heuristic.ablation.tuning.splits import folds_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.fusion import Calibrated, ClassAware, Greedy, Pipeline, Reclaim
+from panoptic_heuristic.fusion import Calibrated, ClassAware, Greedy, Nms, PerPixel, Pipeline, Power, Reclaim
 from tests.ablation.small_caches import small_scenes
-from tests.ablation.tuning_images import of_scenes
+from tests.ablation.tuning_images import manifest_of, of_scenes, tuned
 
 CATEGORIES = Categories(
     Category(category_id, name, isthing, (1, 2, category_id))
@@ -51,8 +49,10 @@ def pipeline_of(path) -> Pipeline:
 
 CLASS_AWARE = Pipeline(ClassAware(0.3, free_fraction=0.25, overlap_threshold_of={4: 0.7}))
 RECLAIM = Pipeline(Reclaim(0.3, 0.1, "precedence", precedence=((4, 7), (7, 0))))
+OTHER_STAGES = Pipeline(PerPixel(), order=Power(1.0, key_cutoff=0.2), suppress=Nms(0.3), thing_area_thresh=9)
 PIPELINES = {
-    "default": Pipeline(), "single": SINGLE, "calibrated": CALIBRATED, "class_aware": CLASS_AWARE, "reclaim": RECLAIM
+    "default": Pipeline(), "single": SINGLE, "calibrated": CALIBRATED, "class_aware": CLASS_AWARE, "reclaim": RECLAIM,
+    "other_stages": OTHER_STAGES,
 }  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_a_base_changes_nothing_but_the_rest(tmp_path):
     (tmp_path / "bases").mkdir()
     (tmp_path / "tuned").mkdir()
     rest = "\nMODEL:\n  WEIGHTS: some.pth\n"
-    for place, before in enumerate((SINGLE, CALIBRATED, CLASS_AWARE, RECLAIM)):
+    for place, before in enumerate((SINGLE, CALIBRATED, CLASS_AWARE, RECLAIM, OTHER_STAGES)):
         (tmp_path / "rest.yaml").write_text(rest)
         (tmp_path / "bases" / f"{place}.yaml").write_text(config_yaml(before, CATEGORIES, base="../rest.yaml"))
         for pipeline in PIPELINES.values():
@@ -110,15 +110,9 @@ def test_two_categories_of_one_name():
         check_names(twice)
 
 
-def test_descriptions():
-    assert described(Pipeline()) == "score 0.5, overlap 0.5, stuff 4096 pixels"
-    assert described(CLASS_AWARE) == "class_aware, score 0.5, overlap 0.3, stuff 4096 pixels"
-    assert described(CALIBRATED) == "score 0.05, overlap 1, stuff 0.013333 of the image"
-
-
 # --- all files ---
 
-SETTINGS = TuningSettings(Baselines.of_values(0.5, 0.5, 60, 0.02), 0.05)
+SETTINGS = TuningSettings(Pipeline(stuff_area_thresh=0.02 * 640 * 480), True, 0.05, 64 * 80)
 
 
 @pytest.fixture(scope="module")
@@ -128,21 +122,24 @@ def held():
 
 @pytest.fixture(scope="module")
 def result(held):
-    return run_tuning(held.images, held.scenes[0].categories, SETTINGS, fold_parts(6, 2, 0))
+    categories = held.scenes[0].categories
+    found = tuned(held.images, categories, SETTINGS, folds_of(6, 2, 0))
+    return dataclasses.replace(found, manifest=manifest_of(held.images, categories, "a set\nof images"))
 
 
-@pytest.fixture(scope="module")
-def manifest(held):
-    floors = Floors(0.05, 100, None)
-    return Manifest("a set\nof images", held.scenes[0].categories, {}, (), floors, False, {"made": "up"})
+def with_reports(result, reports):
+    """The same, as if these were its gains."""
+    changed = dataclasses.replace(result)
+    vars(changed)["reports"] = reports
+    return changed
 
 
-def test_if_no_stage_is_better_the_scaled_default_is_written(result, manifest, tmp_path):
+def test_if_no_stage_is_better_the_scaled_default_is_written(result, tmp_path):
     reports = []
-    for report in stage_reports(result, replicates=2):
+    for report in result.reports:
         gains = tuple(dataclasses.replace(gain, held_out=-0.01) for gain in report.gains)
         reports.append(dataclasses.replace(report, gains=gains))
-    written = write_tuning(tmp_path, result, reports, SETTINGS, manifest, how={})
+    written = with_reports(result, tuple(reports)).write(tmp_path)
     assert [path.name for path in written] == [
         "tuned.yaml", "global.yaml", "per_class.yaml", "calibrated.yaml", "calibrated_factor.yaml",
         "calibrated_one_cut.yaml", "tuning.json",
@@ -155,26 +152,24 @@ def test_if_no_stage_is_better_the_scaled_default_is_written(result, manifest, t
     assert "'global'" in (tmp_path / "global.yaml").read_text().splitlines()[0]
 
 
-def test_comments_say_what_to_expect(result, manifest, tmp_path):
-    reports = stage_reports(result, replicates=20)
-    write_tuning(tmp_path, result, reports, SETTINGS, manifest, how={})
-    report = reports[3]
+def test_comments_say_what_to_expect(result, tmp_path):
+    result.write(tmp_path)
+    report = result.reports[3]
     comments = [line for line in (tmp_path / "per_class.yaml").read_text().splitlines() if line.startswith("#")]
     assert f"# Tuned on 6 images. On 6 held-out images: PQ {report.pq['all']:.2f} (things " in comments[1]
     gain = report.gain("scaled")
     interval = f"[{gain.interval[0]:+.2f}, {gain.interval[1]:+.2f}]"
-    assert f"# {gain.held_out:+.2f} {interval} over score 0.5, overlap 0.5, stuff 0.02 of the image." in comments
+    assert f"# {gain.held_out:+.2f} {interval} over {SETTINGS.baselines.scaled.described()}." in comments
     assert "# Those are of 2 folds, each tuned without the images it is counted on." in comments
-    assert comments[-1] == "# Predictions: made up."
+    assert "# Predictions: made up." in comments
 
 
-def test_numbers(result, manifest, held):
-    reports = stage_reports(result, replicates=20)
-    data = tuning_json(result, reports, SETTINGS, manifest, {"folds": 2, "seed": 0})
+def test_numbers(result, held):
+    data = tuning_json(result)
     assert json.loads(json.dumps(data, allow_nan=False)) == data
-    assert (data["format"], data["how"], data["shrinkage"]) == (1, {"folds": 2, "seed": 0}, 1.0)
+    assert (data["format"], data["how"], data["shrinkage"]) == (2, {"folds": 2, "seed": 0}, 1.0)
     categories = held.scenes[0].categories
-    for place, report in enumerate(reports):
+    for place, report in enumerate(result.reports):
         one = data["held_out"][report.name]
         assert one["pq"] == report.pq["all"] and one["pq_things"] == report.pq["things"]
         counts = result.held_out_counts().of_setting(place, categories)
@@ -182,21 +177,22 @@ def test_numbers(result, manifest, held):
             str(key): [value.iou_sum, value.tp, value.fp, value.fn] for key, value in counts.items()
         }
         assert [gain["against"] for gain in one["gains"]] == [gain.against for gain in report.gains]
-    assert sorted(image for part in data["parts"] for image in part["held_out"]) == list(range(6))
-    assert data["outcome"]["pq_tuning"] == tuning_pq(result, 2)
+    assert sorted(image for split in data["splits"] for image in split["held_out"]) == list(range(6))
+    assert data["outcome"]["pq_tuning"] == result.tuning_pq(2)
     assert data["outcome"]["images"] == 6 and "held_out" not in data["outcome"]
     assert data["outcome"]["calibration"]["factor"] > 0
+    for name, pipeline in result.outcome.pipelines.items():
+        kept = data["baselines"] if name in data["baselines"] else data["outcome"]["pipelines"]
+        assert Pipeline.from_mapping(json.loads(json.dumps(kept[name]))) == pipeline
 
 
-def test_groups_that_do_not_occur_are_null(result, manifest, held):
+def test_groups_that_do_not_occur_are_null(result, held):
     """JSON has no NaN."""
-    categories = held.scenes[0].categories
-    stuff = [not category.isthing for category in categories.values()]
-    table, segments = result.held_out.copy(), result.segments.copy()
-    table[:, :, stuff] = 0
-    segments[:, stuff] = 0
-    without = dataclasses.replace(result, held_out=table, segments=segments)
-    data = tuning_json(without, stage_reports(without, replicates=2), SETTINGS, manifest, {})
+    things = np.array([[category.isthing] for category in held.scenes[0].categories.values()])
+    held_out = tuple(
+        SettingCounts(*(things * one for one in (image.iou_sum, image.tp, image.fp)), things[:, 0] * image.segments, 1)
+        for image in result.held_out
+    )
+    data = tuning_json(dataclasses.replace(result, held_out=held_out))
     assert data["held_out"]["global"]["pq_stuff"] is None and data["held_out"]["global"]["pq"] > 0
     json.dumps(data, allow_nan=False)
-    assert isinstance(without.held_out_counts(), SettingCounts)

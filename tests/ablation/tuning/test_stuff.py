@@ -69,6 +69,17 @@ def test_limits_follow_the_kind_of_the_common_one():
     assert not pipeline.stuff_area_thresh_of
 
 
+def test_a_limit_that_a_category_has_already_stays_unless_another_is_better():
+    images = images_of(*DRAWINGS)
+    own = Pipeline(stuff_area_thresh=1, stuff_area_thresh_of={9: 4, 4: 2})
+    assert tune_stuff(images, CATEGORIES, own, shrinkage=1.0) == own
+    wrong = Pipeline(stuff_area_thresh=1, stuff_area_thresh_of={9: 5})
+    assert dict(tune_stuff(images, CATEGORIES, wrong, shrinkage=1.0).stuff_area_thresh_of) == {9: 3}
+    # One of the other kind is left alone.
+    other = Pipeline(stuff_area_thresh=1, stuff_area_fraction_of={9: 0.9})
+    assert tune_stuff(images, CATEGORIES, other, shrinkage=1.0) == other
+
+
 def test_neighbouring_areas_are_told_apart():
     drawings = [("sss..ttt", "sss..ttt")] * 4 + [("ccccc...", "ss......")] * 4
     assert dict(tune_stuff(images_of(*drawings), CATEGORIES, START, shrinkage=1.0).stuff_area_thresh_of) == {9: 3}

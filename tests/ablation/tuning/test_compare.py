@@ -3,18 +3,14 @@ import dataclasses
 import math
 
 import pytest
-import torch
 
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.report.preset_chart import draw_presets
-from panoptic_heuristic.ablation.tuning.preset_files import quality_values, write_comparison
-from panoptic_heuristic.ablation.tuning.preset_measure import measure_image
-from panoptic_heuristic.ablation.tuning.presets import PUBLISHED, TUNED, ComparisonJob, Gain, compare_presets
+from panoptic_heuristic.ablation.report.pipeline_chart import draw_pipelines
+from panoptic_heuristic.ablation.tuning.compare import compare, halves_of
+from panoptic_heuristic.ablation.tuning.comparison import PUBLISHED, TUNED, Difference
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import BestStuff, Greedy, PerPixel, Pipeline, PixelArgmax, fuse
-from panoptic_heuristic.fusion.presets import preset_rules
+from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline, PixelArgmax, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
-from tests.ablation.comparing_caches import STUFF_FLOOR, write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 
 IMAGES = 5
@@ -38,13 +34,13 @@ def store(scenes, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def job(store):
-    return ComparisonJob(store, PRESETS, "first")
+def halves():
+    return halves_of(IMAGES, 100, 0)
 
 
 @pytest.fixture(scope="module")
-def comparison(job):
-    return compare_presets(job)
+def comparison(store):
+    return compare(store, PRESETS)
 
 
 def counts_of(store, image_id, pipeline):
@@ -59,64 +55,15 @@ def counts_of(store, image_id, pipeline):
 
 def untimed(comparison):
     return dataclasses.replace(
-        comparison, rows=tuple(dataclasses.replace(row, milliseconds=0.0) for row in comparison.rows)
+        comparison, table=tuple(dataclasses.replace(row, milliseconds=0.0) for row in comparison.table)
     )
-
-
-# --- one image ---
-
-
-def test_one_image(store):
-    pipelines = (*PRESETS.values(), Pipeline(PixelArgmax()))
-    for image_id in range(IMAGES):
-        *measured, last = measure_image(store, (image_id, pipelines))
-        for pipeline, one in zip(PRESETS.values(), measured, strict=True):
-            assert one.counts == counts_of(store, image_id, pipeline)
-            assert one.seconds > 0 and one.error is None
-        assert last.error.startswith(f"image {image_id}: ") and "probabilities" in last.error and not last.counts
-
-
-def test_fusing_is_timed_on_one_thread(store, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "panoptic_heuristic.ablation.tuning.preset_measure.fuse",
-        lambda *args: (seen.append(torch.get_num_threads()), fuse(*args))[1],
-    )
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        measure_image(store, (0, (Pipeline(),)))
-        assert (seen, torch.get_num_threads()) == ([1], 3)
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_each_rule_gets_what_it_would_get_alone(scenes, tmp_path, monkeypatch):
-    """Where the kept best stuff answers, a rule does not get logits because another one in the list does."""
-    cache = write_cache_with_logits(tmp_path / "cache", scenes[:2], score_floor=0.05)
-    store = open_store(cache, *write_gt(tmp_path / "gt", scenes[:2]))
-    names = ("pku360", "efficientps", "jsis", "detectron2", "kmax")
-    rules = [Pipeline.from_mapping(preset_rules(name)) for name in names]
-    pipelines = tuple(dataclasses.replace(one, stuff_area_thresh=20) for one in rules)
-    pipelines += (Pipeline(leftover=BestStuff(STUFF_FLOOR), stuff_area_thresh=20),)
-    given = {}
-
-    def noting(instances, semantics, categories, pipeline):
-        given[pipeline] = semantics.logits is not None
-        return fuse(instances, semantics, categories, pipeline)
-
-    monkeypatch.setattr("panoptic_heuristic.ablation.tuning.preset_measure.fuse", noting)
-    for image_id in range(2):
-        for pipeline, one in zip(pipelines, measure_image(store, (image_id, pipelines)), strict=True):
-            assert one.counts == counts_of(store, image_id, pipeline) and one.error is None
-    assert [given[one] for one in pipelines] == [True, True, True, False, True, False]
 
 
 # --- all of them ---
 
 
 def test_published_rows_are_of_all_images(store, comparison):
-    assert {row.preset for row in comparison.rows} == set(PRESETS) and len(comparison.rows) == 2 * len(PRESETS)
+    assert {row.name for row in comparison.table} == set(PRESETS) and len(comparison.table) == 2 * len(PRESETS)
     for name, pipeline in PRESETS.items():
         row = comparison.row(name, PUBLISHED)
         counts = [counts_of(store, image_id, pipeline) for image_id in store.image_ids]
@@ -124,8 +71,7 @@ def test_published_rows_are_of_all_images(store, comparison):
         assert row.pipelines == (pipeline, pipeline) and row.milliseconds > 0
 
 
-def test_tuned_rows_are_of_all_images_by_thresholds_of_the_other_half(store, job, comparison):
-    halves = job.halves()
+def test_tuned_rows_are_of_all_images_by_thresholds_of_the_other_half(store, halves, comparison):
     assert sorted(place for half in halves for place in half.held_out) == list(range(IMAGES))
     for half in halves:
         assert not set(half.tuning) & set(half.held_out)
@@ -139,10 +85,10 @@ def test_tuned_rows_are_of_all_images_by_thresholds_of_the_other_half(store, job
         assert row.quality == summarize(add_counts(counts), store.cache.manifest.categories)
 
 
-def test_tuned_thresholds_are_no_worse_where_they_were_tuned(store, job, comparison):
+def test_tuned_thresholds_are_no_worse_where_they_were_tuned(store, halves, comparison):
     categories = store.cache.manifest.categories
     for name, published in PRESETS.items():
-        for half, tuned in zip(job.halves(), comparison.row(name, TUNED).pipelines, strict=True):
+        for half, tuned in zip(halves, comparison.row(name, TUNED).pipelines, strict=True):
             pq = [
                 summarize(add_counts(counts_of(store, store.image_ids[k], one) for k in half.tuning), categories).all.pq
                 for one in (published, tuned)
@@ -150,16 +96,16 @@ def test_tuned_thresholds_are_no_worse_where_they_were_tuned(store, job, compari
             assert pq[0] <= pq[1]
 
 
-def test_the_held_out_ground_truth_has_no_say(store, scenes, job, comparison, tmp_path):
+def test_the_held_out_ground_truth_has_no_say(store, scenes, halves, comparison, tmp_path):
     """With other ground truth there, the thresholds that are counted there stay."""
     changed = list(scenes)
-    for place in job.halves()[0].held_out:
+    for place in halves[0].held_out:
         # All is one thing, so that any stuff is wrong.
         thing = scenes[place].categories.things[0].id
         segments = [{**segment, "category_id": thing} for segment in scenes[place].gt_segments]
         changed[place] = dataclasses.replace(scenes[place], gt_segments=segments)
     other = open_store(store.cache.folder, *write_gt(tmp_path / "gt", changed))
-    found = compare_presets(dataclasses.replace(job, store=other))
+    found = compare(other, PRESETS)
     # What is tuned on those images is another matter.
     assert any(found.row(name, TUNED).pipelines[1] != comparison.row(name, TUNED).pipelines[1] for name in PRESETS)
     for name in PRESETS:
@@ -168,25 +114,24 @@ def test_the_held_out_ground_truth_has_no_say(store, scenes, job, comparison, tm
 
 
 def test_best_first_and_gains_over_the_reference(comparison):
-    pq = [row.quality.all.pq for row in comparison.rows]
+    pq = [row.quality.all.pq for row in comparison.table]
     assert pq == sorted(pq, reverse=True)
     assert comparison.reference == "first"
-    for row in comparison.rows:
+    for row in comparison.table:
         kinds = {PUBLISHED, TUNED} if row.thresholds == TUNED else {PUBLISHED}
-        assert set(row.gains) == (kinds - {row.thresholds} if row.preset == "first" else kinds)
+        assert set(row.gains) == (kinds - {row.thresholds} if row.name == "first" else kinds)
         for kind, gain in row.gains.items():
             against = comparison.row("first", kind)
-            assert gain.difference == pytest.approx(100 * (row.quality.all.pq - against.quality.all.pq))
+            assert gain.pq == pytest.approx(100 * (row.quality.all.pq - against.quality.all.pq))
             assert gain.interval[0] <= gain.interval[1]
 
 
 def test_of_equal_rows_the_difference_is_surely_nothing(store):
-    job = ComparisonJob(store, {"one": Pipeline(), "same": Pipeline()}, "one")
-    row = compare_presets(job).row("same", PUBLISHED)
-    assert row.gains == {PUBLISHED: Gain(0.0, (0.0, 0.0))}
+    row = compare(store, {"one": Pipeline(), "same": Pipeline()}).row("same", PUBLISHED)
+    assert row.gains == {PUBLISHED: Difference(0.0, (0.0, 0.0))}
 
 
-def test_intervals_are_those_of_drawn_images(store, job, comparison):
+def test_intervals_are_those_of_drawn_images(store, comparison):
     """Each draw of the same few images by hand: the interval holds 95 % of the differences."""
     categories, rng_free = store.cache.manifest.categories, range(IMAGES)
     counts = {name: [counts_of(store, k, PRESETS[name]) for k in store.image_ids] for name in ("first", "second")}
@@ -202,37 +147,52 @@ def test_intervals_are_those_of_drawn_images(store, job, comparison):
     assert 0.91 < inside < 0.99
 
 
-def test_equal_runs_find_the_same(job, comparison):
-    assert untimed(compare_presets(job, workers=2)) == untimed(comparison)
-    assert untimed(compare_presets(dataclasses.replace(job, seed=1))) != untimed(comparison)
+def test_equal_runs_find_the_same(store, comparison):
+    assert untimed(compare(store, PRESETS, workers=2)) == untimed(comparison)
+    assert untimed(compare(store, PRESETS, seed=1)) != untimed(comparison)
 
 
-def test_a_limited_number_of_images_is_tuned_on(job):
-    few = dataclasses.replace(job, tuning_images=1)
-    for half, whole in zip(few.halves(), job.halves(), strict=True):
+def test_a_limited_number_of_images_is_tuned_on(store, halves):
+    few = halves_of(IMAGES, 1, 0)
+    for half, whole in zip(few, halves, strict=True):
         assert len(half.tuning) == 1 and set(half.tuning) <= set(whole.tuning) and half.held_out == whole.held_out
-    assert few.halves() == few.halves()
+    assert few == halves_of(IMAGES, 1, 0)
     done = []
-    comparison = compare_presets(few, progress=lambda results, total: (done.append((len(list(results)), total)), [])[1])
+    comparison = compare(
+        store, PRESETS, tuning_images=1,
+        progress=lambda results, total: (done.append((len(list(results)), total)), [])[1],
+    )  # fmt: skip
     assert comparison.tuned_on == (1, 1) and comparison.images == IMAGES
     # Ten rounds of two images and then all; a round in which nobody wants anything has none.
     ((count, total),) = done
     assert IMAGES < count <= total == 10 * 2 + IMAGES
 
 
-def test_what_cannot_fuse_is_left_out_with_its_reason(store, job, comparison):
+def test_what_cannot_fuse_is_left_out_with_its_reason(store, comparison, monkeypatch):
     presets = {"first": PRESETS["first"], "argmax": Pipeline(PixelArgmax()), **PRESETS}
-    found = compare_presets(dataclasses.replace(job, presets=presets))
+    found = compare(store, presets)
+    assert set(found.failed) == {"argmax"} and "probabilities" in found.failed["argmax"]
+    assert untimed(found).table == untimed(comparison).table
+    with pytest.raises(InputError, match="argmax, which the others are compared with, fails: .* probabilities"):
+        compare(store, presets, reference="argmax")
+    # As if what it needs were missing in single images only.
+    monkeypatch.setattr(type(store.cache), "check_needs", lambda cache, pipeline: None)
+    found = compare(store, presets)
     assert set(found.failed) == {"argmax"} and "image " in found.failed["argmax"]
-    assert untimed(found).rows == untimed(comparison).rows
+    assert untimed(found).table == untimed(comparison).table
     with pytest.raises(InputError, match="argmax, which the others are compared with, fails: image .* probabilities"):
-        compare_presets(dataclasses.replace(job, presets=presets, reference="argmax"))
+        compare(store, presets, reference="argmax")
 
 
-def test_a_failure_on_one_image_only(job, comparison, monkeypatch):
+def test_low_cutoffs_are_raised_to_the_floor(store):
+    found = compare(store, {"low": Pipeline(instances_score_thresh=0.01), "first": PRESETS["first"]})
+    assert found.raised == {"low": 0.01} and found.reference == "low"
+    assert found.row("low", PUBLISHED).pipelines[0].instances_score_thresh == 0.05
+
+
+def test_a_failure_on_one_image_only(store, comparison, monkeypatch):
     """Say on one that was not tuned on."""
-    few = dataclasses.replace(job, tuning_images=1)
-    tuned_on = {place for half in few.halves() for place in half.tuning}
+    tuned_on = {place for half in halves_of(IMAGES, 1, 0) for place in half.tuning}
     last = max(set(range(IMAGES)) - tuned_on)
 
     def failing(instances, semantics, categories, pipeline):
@@ -241,24 +201,24 @@ def test_a_failure_on_one_image_only(job, comparison, monkeypatch):
         return fuse(instances, semantics, categories, pipeline)
 
     failing.seen = []
-    read = type(job.store.cache).read
+    read = type(store.cache).read
 
     def noted(cache, image_id):
         failing.seen.append(image_id)
         return read(cache, image_id)
 
-    monkeypatch.setattr("panoptic_heuristic.ablation.tuning.preset_measure.fuse", failing)
-    monkeypatch.setattr(type(job.store.cache), "read", noted)
-    found = compare_presets(few)
+    monkeypatch.setattr("panoptic_heuristic.ablation.cache.fuse.fuse", failing)
+    monkeypatch.setattr(type(store.cache), "read", noted)
+    found = compare(store, PRESETS, tuning_images=1)
     assert found.failed == {"second": f"image {last}: no such thing"}
-    assert {row.preset for row in found.rows} == {"first", "third"}
+    assert {row.name for row in found.table} == {"first", "third"}
     assert found.row("third", PUBLISHED).quality == comparison.row("third", PUBLISHED).quality
 
 
 def test_wrong_numbers(store):
     for values, told in (({"tuning_images": 0}, "tuning_images must be at least 1"), ({"seed": -1}, "seed must be")):
         with pytest.raises(InputError, match=told):
-            ComparisonJob(store, PRESETS, "first", **values)
+            compare(store, PRESETS, **values)
 
 
 def test_ground_truth_without_a_segment(scenes, tmp_path):
@@ -269,19 +229,20 @@ def test_ground_truth_without_a_segment(scenes, tmp_path):
     write_cache(tmp_path / "cache", empty)
     store = open_store(tmp_path / "cache", *write_gt(tmp_path / "gt", empty))
     with pytest.raises(InputError, match="has no segment, so there is nothing to compare"):
-        compare_presets(ComparisonJob(store, {"only": Pipeline(stuff_area_thresh=1e6)}, "only"))
+        compare(store, {"only": Pipeline(stuff_area_thresh=1e6)})
 
 
 # --- files ---
 
 
 def test_the_csv(comparison, tmp_path):
-    write_comparison(tmp_path / "out.csv", comparison)
-    rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
-    assert [int(row["rank"]) for row in rows] == list(range(1, len(comparison.rows) + 1))
-    for found, row in zip(rows, comparison.rows, strict=True):
-        assert (found["preset"], found["thresholds"]) == (row.preset, row.thresholds)
-        for name, value in quality_values(row).items():
+    assert comparison.write(tmp_path) == [tmp_path / "comparison.csv", tmp_path / "comparison.png"]
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").read_text().splitlines()))
+    assert [list(row) for row in rows] == [list(row) for row in comparison.rows()]
+    assert [int(row["rank"]) for row in rows] == list(range(1, len(comparison.table) + 1))
+    for found, row in zip(rows, comparison.table, strict=True):
+        assert (found["preset"], found["thresholds"]) == (row.name, row.thresholds)
+        for name, value in row.measures.items():
             assert float(found[name]) == pytest.approx(value)
         for kind in (PUBLISHED, TUNED):
             name, gain = f"pq_over_{kind}", row.gains.get(kind)
@@ -289,35 +250,35 @@ def test_the_csv(comparison, tmp_path):
             if gain is None:
                 assert cells == ["", "", ""]
             else:
-                assert [float(one) for one in cells] == pytest.approx([gain.difference, *gain.interval])
+                assert [float(one) for one in cells] == pytest.approx([gain.pq, *gain.interval])
         for half, pipeline in enumerate(row.pipelines, start=1):
             assert float(found[f"instances_score_thresh_{half}"]) == pipeline.instances_score_thresh
             assert float(found[f"stuff_area_fraction_{half}"]) == pytest.approx(pipeline.stuff_area_fraction)
             overlap = found[f"overlap_threshold_{half}"]
-            assert overlap == "" if row.preset == "second" else float(overlap) == pipeline.claim.overlap_threshold
+            assert overlap == "" if row.name == "second" else float(overlap) == pipeline.claim.overlap_threshold
             assert found[f"kept_fraction_{half}"] == ""
 
 
 def test_groups_that_do_not_occur(comparison):
-    row = dataclasses.replace(comparison.rows[0], quality=dataclasses.replace(comparison.rows[0].quality, stuff=None))
-    values = quality_values(row)
+    row = dataclasses.replace(comparison.table[0], quality=dataclasses.replace(comparison.table[0].quality, stuff=None))
+    values = row.measures
     assert math.isnan(values["pq_stuff"]) and not math.isnan(values["pq_all"])
 
 
 def test_the_chart(comparison):
-    png = draw_presets(comparison)
-    assert png.startswith(b"\x89PNG") and draw_presets(comparison) == png
+    png = draw_pipelines(comparison)
+    assert png.startswith(b"\x89PNG") and draw_pipelines(comparison) == png
     # A bar longer by a third is drawn otherwise.
-    first = comparison.rows[0]
+    first = comparison.table[0]
     longer = dataclasses.replace(first.quality.all, pq=first.quality.all.pq * 4 / 3)
     other = dataclasses.replace(first, quality=dataclasses.replace(first.quality, all=longer))
-    assert draw_presets(dataclasses.replace(comparison, rows=(other, *comparison.rows[1:]))) != png
+    assert draw_pipelines(dataclasses.replace(comparison, table=(other, *comparison.table[1:]))) != png
 
 
 def test_the_chart_of_nothing_right(comparison):
-    nothing = dataclasses.replace(comparison.rows[0].quality.all, pq=0.0)
+    nothing = dataclasses.replace(comparison.table[0].quality.all, pq=0.0)
     rows = tuple(
         dataclasses.replace(row, gains={}, quality=dataclasses.replace(row.quality, all=nothing))
-        for row in comparison.rows
+        for row in comparison.table
     )
-    assert draw_presets(dataclasses.replace(comparison, rows=rows)).startswith(b"\x89PNG")
+    assert draw_pipelines(dataclasses.replace(comparison, table=rows)).startswith(b"\x89PNG")

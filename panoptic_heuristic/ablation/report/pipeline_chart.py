@@ -1,4 +1,4 @@
-"""A bar for each preset with published and with tuned thresholds."""
+"""A bar for each pipeline with published and with tuned thresholds."""
 
 from typing import List, Optional, Tuple
 
@@ -9,29 +9,29 @@ from matplotlib.patches import Patch
 
 from panoptic_heuristic.ablation.report.plots import COLORS, FAINT, INK, style, to_png
 from panoptic_heuristic.ablation.report.words import measure, plural
-from panoptic_heuristic.ablation.tuning.presets import PUBLISHED, TUNED, PresetComparison, Row
+from panoptic_heuristic.ablation.tuning.comparison import PUBLISHED, TUNED, Comparison, Row
 
 _COLOR_OF = {TUNED: COLORS[4], PUBLISHED: "#c3c9d0"}
 _PLACE_OF = {TUNED: -0.2, PUBLISHED: 0.2}
 _HEIGHT = 0.36
 
 
-def draw_presets(comparison: PresetComparison) -> bytes:
-    """The chart as a PNG, the preset with the highest bar on top.
+def draw_pipelines(comparison: Comparison) -> bytes:
+    """The chart as a PNG, the pipeline with the highest bar on top.
 
     A whisker is the 95 % interval of the difference to the reference, around the reference's PQ.
     """
-    names = list(dict.fromkeys(row.preset for row in comparison.rows))
+    names = list(dict.fromkeys(row.name for row in comparison.table))
     reference = _pq(comparison.row(comparison.reference, PUBLISHED))
     with style():
         figure = Figure(figsize=(8.2, 1.5 + 0.42 * len(names)), layout="constrained")
         axes = figure.subplots()
-        for row in comparison.rows:
-            _draw(axes, row, names.index(row.preset) + _PLACE_OF[row.thresholds], reference)
+        for row in comparison.table:
+            _draw(axes, row, names.index(row.name) + _PLACE_OF[row.thresholds], reference)
         axes.axvline(reference, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.45, -0.55)
-        axes.set_xlim(0, 1.09 * max(_end(row, reference) for row in comparison.rows) or 1)
+        axes.set_xlim(0, 1.09 * max(_end(row, reference) for row in comparison.table) or 1)
         axes.set_xlabel(f"PQ (percent) on {plural(comparison.images, 'image')}")
         axes.grid(axis="x")
         axes.set_axisbelow(True)
@@ -53,7 +53,7 @@ def _draw(axes: Axes, row: Row, y: float, reference: float) -> None:
 
 
 def _end(row: Row, reference: float) -> float:
-    """Where a bar and its whisker end."""
+    """The PQ at which a bar and its whisker end."""
     interval = _interval(row)
     return _pq(row) if interval is None else max(_pq(row), reference + interval[1])
 

@@ -1,4 +1,4 @@
-"""Which images are tuned on, and which are held out."""
+"""The images that are tuned on, and those that are held out."""
 
 from dataclasses import dataclass
 from typing import Sequence, Tuple
@@ -7,10 +7,12 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 
+DEFAULT_FOLDS = 5
+
 
 @dataclass(frozen=True)
-class Part:
-    """Which images to tune on and which to count on, by their place in the list of all.
+class Split:
+    """The images to tune on and those to count on, by their place in the list of all.
 
     Attributes:
         tuning: ascending, at least one.
@@ -21,13 +23,13 @@ class Part:
     held_out: Tuple[int, ...]
 
 
-def fold_parts(images: int, folds: int, seed: int) -> Tuple[Part, ...]:
-    """Cuts images into folds at random; the last part is all images, with none held out.
+def folds_of(images: int, folds: int, seed: int) -> Tuple[Split, ...]:
+    """Cuts images into folds at random; the last split tunes on all images, with none held out.
 
     Args:
         images: how many there are.
         folds: in [2, images].
-        seed: equal arguments give equal parts.
+        seed: equal arguments give equal splits.
 
     Raises:
         InputError: ``folds`` is out of its interval, or there is one image only.
@@ -39,12 +41,12 @@ def fold_parts(images: int, folds: int, seed: int) -> Tuple[Part, ...]:
     drawn = np.random.default_rng(seed).permutation(images)
     everything = tuple(range(images))
     held_out = [set(fold.tolist()) for fold in np.array_split(drawn, folds)]
-    parts = (Part(tuple(k for k in everything if k not in fold), tuple(sorted(fold))) for fold in held_out)
-    return (*parts, Part(everything, ()))
+    splits = (Split(tuple(k for k in everything if k not in fold), tuple(sorted(fold))) for fold in held_out)
+    return (*splits, Split(everything, ()))
 
 
-def split_part(image_ids: Sequence[int], tuning_ids: Sequence[int]) -> Tuple[Part, ...]:
-    """One part: tune on the images that are named, hold out the others.
+def given_split(image_ids: Sequence[int], tuning_ids: Sequence[int]) -> Tuple[Split, ...]:
+    """One split: tune on the images that are named, hold out the others.
 
     Raises:
         InputError: an id is unknown or comes twice, there is none, or no image is left to hold out.
@@ -63,7 +65,7 @@ def split_part(image_ids: Sequence[int], tuning_ids: Sequence[int]) -> Tuple[Par
         )
     places = range(len(image_ids))
     return (
-        Part(
+        Split(
             tuple(place for place in places if image_ids[place] in chosen),
             tuple(place for place in places if image_ids[place] not in chosen),
         ),

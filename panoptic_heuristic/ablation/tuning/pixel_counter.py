@@ -1,0 +1,167 @@
+"""Counting any pipelines on images, pixel by pixel."""
+
+import contextlib
+import functools
+import time
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+
+from panoptic_heuristic.ablation.cache.fuse import CachedHeads
+from panoptic_heuristic.ablation.regions.regions import GtSegments
+from panoptic_heuristic.ablation.regions.store import RegionStore
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.tuning.counters import Each, Request, Totals
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.workers import ordered_map
+from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.quality import PQCounts, count_image
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One image under one pipeline.
+
+    Attributes:
+        counts: what is right and wrong.
+        seconds: processor time of fusing, on one thread.
+        error: why it could not be fused; None if it could, else the others mean nothing.
+    """
+
+    counts: PQCounts
+    seconds: float
+    error: Optional[str] = None
+
+
+class PixelCounter:
+    """Counts any pipelines, by fusing and scoring each image; see :class:`.Counter`.
+
+    Args:
+        store: predictions and ground truth.
+        workers: processes, which share images; only times depend on it.
+    """
+
+    def __init__(self, store: RegionStore, workers: int = 1):
+        self.store, self.workers = store, workers
+        self.categories = store.cache.manifest.categories
+        self.failed: Dict[Pipeline, str] = {}
+        segments = {image.image_id: image.segments_info for image in store.gt.images}
+        self._gt = [GtSegments.of_segments(segments[image_id]) for image_id in store.image_ids]
+
+    def segments(self, places: Sequence[int]) -> np.ndarray:
+        """See :class:`.Counter`."""
+        none = np.zeros(len(self.categories), dtype=np.int64)
+        return sum((self._gt[place].per_category(self.categories) for place in places), none)
+
+    def steps(self, images: Sequence[Sequence[int]]) -> int:
+        """One for each image, however many requests it is in."""
+        return len(set().union(*images))
+
+    def totals(self, requests: Sequence[Request]) -> Totals:
+        """See :class:`.Counter`."""
+        totals = [SettingCounts.zeros(len(self.categories), len(pipelines)) for _, pipelines in requests]
+        for found in self._of_images(requests):
+            for number, counts in found.items():
+                totals[number] = totals[number] + counts
+            yield
+        return totals
+
+    def each(self, requests: Sequence[Request]) -> Each:
+        """See :class:`.Counter`."""
+        each: List[List[SettingCounts]] = [[] for _ in requests]
+        for found in self._of_images(requests):
+            for number, counts in found.items():
+                each[number].append(counts)
+            yield
+        return each
+
+    def outcomes(self, jobs: Sequence[Tuple[int, Sequence[Pipeline]]]) -> Iterator[List[Outcome]]:
+        """Fuses and counts images.
+
+        Args:
+            jobs: the place of an image, and pipelines.
+
+        Yields:
+            For each job the outcome of each pipeline.
+        """
+        work = functools.partial(fuse_and_count, self.store)
+        jobs = [(self.store.image_ids[place], pipelines) for place, pipelines in jobs]
+        with ordered_map(work, jobs, workers=max(1, min(self.workers, len(jobs))), chunk=1) as results:
+            yield from results
+
+    def counts_of(self, place: int, outcomes: Sequence[Outcome]) -> SettingCounts:
+        """The counts of an image by some pipelines, given what became of it."""
+        counts = SettingCounts.zeros(len(self.categories), len(outcomes))
+        counts.add_gt(self._gt[place], self.categories)
+        for number, outcome in enumerate(outcomes):
+            counts.add_to_setting(number, outcome.counts, self.categories)
+        return counts
+
+    def _of_images(self, requests: Sequence[Request]) -> Iterator[Dict[int, SettingCounts]]:
+        """Image by image, in the order of places: the counts of each request that asks for it, by its number."""
+        asking: Dict[int, List[int]] = {}
+        for number, (places, _) in enumerate(requests):
+            for place in places:
+                asking.setdefault(place, []).append(number)
+        jobs = []
+        for place in sorted(asking):
+            pipelines = (one for number in asking[place] for one in requests[number][1])
+            # What several requests ask for is fused once.
+            jobs.append((place, tuple(dict.fromkeys(pipelines))))
+        for (place, pipelines), outcomes in zip(jobs, self.outcomes(jobs), strict=True):
+            found = dict(zip(pipelines, outcomes, strict=True))
+            for pipeline, outcome in found.items():
+                if outcome.error is not None:
+                    self.failed.setdefault(pipeline, outcome.error)
+            yield {
+                number: self.counts_of(place, [found[one] for one in requests[number][1]]) for number in asking[place]
+            }
+
+
+def fuse_and_count(store: RegionStore, job: Tuple[int, Sequence[Pipeline]]) -> List[Outcome]:
+    """Fuses an image by each of some pipelines and counts the map.
+
+    Time is that of fusing alone: of the processor, since a busy machine lets a thread wait for several
+    milliseconds at a time. All masks are decoded before: how they are stored is no matter of rules.
+
+    Args:
+        store: predictions and ground truth.
+        job: the image's id, and the pipelines.
+
+    Returns:
+        One for each pipeline, in their order.
+
+    Raises:
+        InputError: the predictions or the ground truth are missing or damaged.
+    """
+    image_id, pipelines = job
+    heads, gt, categories = CachedHeads(store.cache, image_id), store.gt_of(image_id), store.cache.manifest.categories
+    for index in range(len(heads.instances)):
+        heads.instances.crop(index)
+    for pipeline in pipelines:
+        heads.semantics(pipeline)
+    outcomes: Dict[int, Outcome] = {}
+    with _one_thread():
+        # Each image begins with another pipeline, so that none pays for what the first use of masks costs.
+        for place in ((image_id + turn) % len(pipelines) for turn in range(len(pipelines))):
+            started = time.thread_time()
+            try:
+                result = heads.fuse(pipelines[place])
+            except InputError as error:
+                outcomes[place] = Outcome({}, 0.0, f"image {image_id}: {error}")
+                continue
+            seconds = time.thread_time() - started
+            outcomes[place] = Outcome(count_image(*gt, result.panoptic_seg, result.segments_info, categories), seconds)
+    return [outcomes[place] for place in range(len(pipelines))]
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

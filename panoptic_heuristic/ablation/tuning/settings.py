@@ -1,0 +1,95 @@
+"""The stages of tuning, and the settings that say what is tuned.
+
+The stages build on each other::
+
+    default, scaled      the pipeline as it is; the same with its area limits scaled to the images
+    global               one cutoff, one overlap, one limit of stuff
+    per_class            a score and an overlap per thing, a limit per stuff, where that pays
+    calibrated           ordered and cut by a probability, the cuts by rule
+    calibrated_factor    the same with all cuts times a searched factor; a check of the rule
+    calibrated_one_cut   the same with one searched cut for all; another
+"""
+
+from dataclasses import dataclass
+from typing import Dict, Optional, Sequence, Tuple
+
+from panoptic_heuristic.ablation.tuning.thresholds import Baselines, lowest_score
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import Pipeline
+
+STAGES = ("global", "per-class", "calibrated")
+
+BASELINES = ("default", "scaled")
+
+BEFORE: Dict[str, Tuple[str, ...]] = {
+    "global": (),
+    "per_class": ("global",),
+    "calibrated": ("per_class", "global"),
+    "calibrated_factor": ("calibrated",),
+    "calibrated_one_cut": ("calibrated",),
+}
+"""Besides the baselines a pipeline's gain is compared with the first of these that is there."""
+
+TUNED_PIPELINES = tuple(BEFORE)
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """The rules and thresholds to tune, and how.
+
+    Attributes:
+        pipeline: the rules, and the thresholds to come from.
+        on_regions: True if the pipeline is exact on regions, and so cheap to count. Otherwise few settings
+            are tried, and there is no stage but the first.
+        score_floor: the lowest score that the predictions have; no lower cutoff is tried.
+        image_area: the pixels of an image, by which area limits are scaled.
+        stages: some of :data:`STAGES`, in this order, the first one always; None for all there are.
+        shrinkage: how many standard errors a category's own values must gain; 0 for none.
+        seed: of the folds and the intervals.
+
+    Raises:
+        InputError: a value is out of its interval, the stages are others, or the pipeline asks for scores
+            below the floor.
+    """
+
+    pipeline: Pipeline
+    on_regions: bool
+    score_floor: float
+    image_area: float
+    stages: Optional[Tuple[str, ...]] = None
+    shrinkage: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.stages is None:
+            object.__setattr__(self, "stages", STAGES if self.on_regions else STAGES[:1])
+        _check_stages(self.stages, self.on_regions)
+        if not 0 <= self.shrinkage < float("inf"):
+            raise InputError(f"shrinkage must be in [0, inf) standard errors, got {self.shrinkage!r}")
+        if self.seed < 0:
+            raise InputError(f"seed must be at least 0, got {self.seed}")
+        score = lowest_score(self.pipeline)
+        if score < self.score_floor:
+            raise InputError(
+                f"tuning would start from instances_score_thresh {score:g}, but the cache holds no instance with a "
+                f"score below {self.score_floor:g}; give a higher one, or make another cache"
+            )
+
+    @property
+    def baselines(self) -> Baselines:
+        """The pipelines that tuning starts from."""
+        return Baselines.of(self.pipeline, self.image_area)
+
+
+def _check_stages(stages: Sequence[str], on_regions: bool) -> None:
+    in_order = tuple(stage for stage in STAGES if stage in stages)
+    if not stages or stages[0] != STAGES[0] or tuple(stages) != in_order:
+        raise InputError(
+            f"stages must be some of {', '.join(STAGES)}, in this order and beginning with {STAGES[0]}, "
+            f"got {' '.join(stages) or 'none'}"
+        )
+    if len(stages) > 1 and not on_regions:
+        raise InputError(
+            f"the stage {stages[1]} is for rules that see nothing of pixels but their regions, and one of these sees "
+            f"more; tune the stage {STAGES[0]} only"
+        )

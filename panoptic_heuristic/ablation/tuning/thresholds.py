@@ -1,0 +1,105 @@
+"""The thresholds that every pipeline is tuned in, whatever its rules are."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Dict, Optional, Tuple
+
+from panoptic_heuristic.fusion import Pipeline, Power
+
+REFERENCE_PIXELS = 640 * 480
+"""Size of the images that published area limits are for: that of most images of COCO."""
+
+_OF_CLAIM = ("claim.overlap_threshold", "claim.kept_fraction")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The paths of a pipeline's thresholds. Stuff has a limit besides, in pixels or as a fraction of the image.
+
+    Attributes:
+        cutoff: on the key that orders instances if there is one, else on the score.
+        overlap: what an instance may lose to others: a maximum, ``overlap_threshold``, or the minimum
+            ``kept_fraction``; None if the claim rule has neither.
+    """
+
+    cutoff: str
+    overlap: Optional[str]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> "Thresholds":
+        """Those of a pipeline."""
+        has_key = isinstance(pipeline.order, Power) and pipeline.order.key_cutoff > 0
+        overlap = next((path for path in _OF_CLAIM if pipeline.value(path) is not None), None)
+        return cls("order.key_cutoff" if has_key else "instances_score_thresh", overlap)
+
+    def lowest_cutoff(self, score_floor: float) -> float:
+        """No lower cutoff is tried: below the floor instances are not known. A key has no floor."""
+        return score_floor if self.cutoff == "instances_score_thresh" else 0.0
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The pipelines that tuning starts from, and that its gain is reported against.
+
+    Attributes:
+        default: the pipeline as it is.
+        scaled: the same with its area limits scaled to the images.
+    """
+
+    default: Pipeline
+    scaled: Pipeline
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, image_area: float) -> "Baselines":
+        """Those of a pipeline.
+
+        Args:
+            pipeline: with the thresholds it comes with.
+            image_area: the pixels of an image.
+        """
+        return cls(pipeline, scaled(pipeline, image_area))
+
+
+def scaled(pipeline: Pipeline, image_area: float) -> Pipeline:
+    """The pipeline with its area limits scaled from :data:`REFERENCE_PIXELS` to other images.
+
+    Args:
+        pipeline: its limit of stuff becomes a fraction of the image, that of things, of which there
+            is none as a fraction, stays in pixels.
+        image_area: the pixels of an image.
+    """
+    fraction = max(pipeline.stuff_area_fraction, min(pipeline.stuff_area_thresh / REFERENCE_PIXELS, 1.0))
+    return dataclasses.replace(
+        pipeline,
+        **stuff_limit(0, fraction),
+        thing_area_thresh=round(pipeline.thing_area_thresh * image_area / REFERENCE_PIXELS),
+    )
+
+
+def stuff_limit(pixels: float, fraction: float) -> Dict[str, float]:
+    """The values of a pipeline that make a limit of stuff."""
+    return {"stuff_area_thresh": pixels, "stuff_area_fraction": fraction}
+
+
+def raised_to_floor(pipeline: Pipeline, score_floor: float) -> Pipeline:
+    """The pipeline with no cutoff on scores below those of the instances that were kept."""
+    of_category = {key: max(value, score_floor) for key, value in pipeline.instances_score_thresh_of.items()}
+    return dataclasses.replace(
+        pipeline,
+        instances_score_thresh=max(pipeline.instances_score_thresh, score_floor),
+        instances_score_thresh_of=of_category,
+    )
+
+
+def lowest_score(pipeline: Pipeline) -> float:
+    """The lowest score that a pipeline lets in, of any category."""
+    return float(min([pipeline.instances_score_thresh, *pipeline.instances_score_thresh_of.values()]))
+
+
+def threshold_values(pipeline: Pipeline) -> Dict[str, Optional[float]]:
+    """All thresholds that tuning may change, by name; None where the rules do not have it."""
+    paths: Tuple[str, ...] = (
+        "instances_score_thresh", "order.key_cutoff", *_OF_CLAIM, "stuff_area_thresh", "stuff_area_fraction",
+        "thing_area_thresh",
+    )  # fmt: skip
+    return {path.rpartition(".")[2]: pipeline.value(path) for path in paths}
