@@ -23,7 +23,7 @@ HALF = Fraction(1, 2)
 
 @dataclass(frozen=True, slots=True)
 class CategoryCounts:
-    """What PQ, SQ and RQ of one category are computed from.
+    """The counts that PQ, SQ and RQ of one category follow from.
 
     Attributes:
         iou_sum: sum of the matches' IoU, in units of 1 / :data:`IOU_UNIT`.
@@ -74,7 +74,7 @@ def count_image(
     wrong one there gives a wrong PQ.
 
     Args:
-        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-gt pixels of an id that
+        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-truth pixels of an id that
             ``gt_segments`` lacks are neither void nor a segment, as in panopticapi.
         gt_segments: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
         pred_segments: dicts with ``id`` and ``category_id``.
@@ -104,12 +104,12 @@ def repeated_crowds(gt_segments: Sequence[Mapping[str, Any]]) -> Tuple[int, ...]
 
 
 class Outcome(NamedTuple):
-    """What became of one segment, or of two that match.
+    """A match, a miss or a false positive: one segment, or two that match.
 
     Attributes:
         category_id: dataset category id.
         area: pixels of the ground-truth segment; those of the prediction if there is none.
-        counts: one match, one miss or one false positive.
+        counts: the one that it is.
     """
 
     category_id: int

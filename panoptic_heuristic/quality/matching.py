@@ -1,4 +1,4 @@
-"""Which segments of an image match, by their ids: for pictures and explanations, which need names, not counts."""
+"""The segments of an image that match, by their ids: for pictures and explanations, which need names, not counts."""
 
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence, Tuple

@@ -14,7 +14,7 @@ from tests.tiny_panoptic import write_tiny_panoptic
 
 
 class Files:
-    """Ground gt and predictions of the tiny data set, and the command line that scores them."""
+    """Ground truth and predictions of the tiny data set, and the command line that scores them."""
 
     def __init__(self, root):
         self.root = root

@@ -10,11 +10,12 @@ import numpy as np
 from panoptic_heuristic.ablation.regions.claims import claims_on_regions
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import Regions
-from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, ByScore, Calibrated, PerPixel, Pipeline
 from panoptic_heuristic.fusion.stages import rule_name
+from panoptic_heuristic.quality import groups_of
 
 
 def check_tunable(pipeline: Pipeline) -> None:

@@ -6,10 +6,10 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.resampling import Resampled, resample
-from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
+from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
 from panoptic_heuristic.ablation.tuning.tune import BASELINES, BEFORE, TuningResult
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.quality import Interval, Resampled, groups_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Gain:
 
     against: str
     held_out: float
-    interval: Optional[Tuple[float, float]]
+    interval: Optional[Interval]
     tuning: float
 
     @property
@@ -74,7 +74,7 @@ def stage_reports(result: TuningResult, *, replicates: int = 1000, seed: int = 0
     tuning = [_group_pq(result.tuning[place], categories)["all"] for place in held_out_parts]
     mean_tuning = np.mean(tuning, axis=0)
     rows = [SettingCounts(*row, segments, 1) for row, segments in zip(result.held_out, result.segments, strict=True)]
-    drawn = resample(rows, range(len(names)), categories, pair=(0, 1), replicates=replicates, seed=seed)
+    drawn = resample_settings(rows, range(len(names)), categories, pair=(0, 1), replicates=replicates, seed=seed)
 
     def gain(name: str, against: str) -> Gain:
         one, other = place_of[name], place_of[against]
@@ -108,7 +108,7 @@ def tuning_pq(result: TuningResult, part: int) -> Dict[str, float]:
     return dict(zip(result.stages, values.tolist(), strict=True))
 
 
-def _interval(drawn: Optional[Resampled], one: int, other: int) -> Optional[Tuple[float, float]]:
+def _interval(drawn: Optional[Resampled], one: int, other: int) -> Optional[Interval]:
     return None if drawn is None else drawn.difference(one, other)
 
 

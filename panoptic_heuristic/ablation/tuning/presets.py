@@ -14,8 +14,6 @@ from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.store import RegionStore
-from panoptic_heuristic.ablation.resampling import resample
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.parts import Part, fold_parts
 from panoptic_heuristic.ablation.tuning.preset_measure import Measured, measure_image
 from panoptic_heuristic.ablation.tuning.preset_tuning import Tuning
@@ -23,7 +21,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Pipeline
-from panoptic_heuristic.quality import PQCounts, Summary, add_counts, summarize
+from panoptic_heuristic.quality import CountTables, Interval, PQCounts, Summary, add_counts, resample, summarize
 
 HALVES = 2
 PUBLISHED, TUNED = "published", "tuned"
@@ -88,7 +86,7 @@ class Gain:
     """
 
     difference: float
-    interval: Optional[Tuple[float, float]]
+    interval: Optional[Interval]
 
 
 @dataclass(frozen=True)
@@ -250,19 +248,7 @@ class _Counting:
         return self._job.presets[name] if kind == PUBLISHED else self._tuning.best(name, half)
 
 
-def _interval(
-    before: Sequence[PQCounts], after: Sequence[PQCounts], job: ComparisonJob
-) -> Optional[Tuple[float, float]]:
+def _interval(before: Sequence[PQCounts], after: Sequence[PQCounts], job: ComparisonJob) -> Optional[Interval]:
     """95 % interval of the difference of PQ in percent, both counted on the same draws of images."""
-    categories, parts = job.categories, []
-    for pair in zip(before, after, strict=True):
-        part = SettingCounts.zeros(len(categories), 2)
-        part.images = 1
-        for setting, counts in enumerate(pair):
-            part.add_to_setting(setting, counts, categories)
-        # Of one image, both have the same ground truth.
-        for category_id, value in pair[0].items():
-            part.segments[categories.place_of[category_id]] = value.tp + value.fn
-        parts.append(part)
-    drawn = resample(parts, (0, 1), categories, pair=(0, 1), seed=job.seed)
-    return None if drawn is None else drawn.difference(1, 0)
+    tables = CountTables.of_counts(list(zip(before, after, strict=True)), job.categories)
+    return resample(tables, job.categories, settings=(0, 1), scale=100, seed=job.seed).difference(1, 0)

@@ -6,7 +6,6 @@ import pytest
 
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.regions import Regions
-from panoptic_heuristic.ablation.setting_counts import groups_of
 from panoptic_heuristic.ablation.tuning.counts import segments_of
 from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport, chosen_stage, stage_reports, tuning_pq
 from panoptic_heuristic.ablation.tuning.global_thresholds import Baselines
@@ -21,7 +20,7 @@ from panoptic_heuristic.ablation.tuning.tune import (
 )
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import ClassAware, Reclaim
-from panoptic_heuristic.quality import summarize
+from panoptic_heuristic.quality import groups_of, summarize
 from tests.ablation.small_caches import small_scenes
 from tests.ablation.tuning_images import drawn_image, of_scenes, total_pq
 
