@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tup
 import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.quality.comparison import Comparison, compare
+from panoptic_heuristic.quality.comparison import Comparison, Pair, compare
 
 IOU_UNIT = 2**40
 """IoUs are summed as integers in units of 1 / IOU_UNIT, so that sums do not depend on their order."""
@@ -120,8 +120,8 @@ class Outcome(NamedTuple):
 _MISS, _FALSE_POSITIVE = CategoryCounts(fn=1), CategoryCounts(fp=1)
 
 
-def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[Outcome]:
-    """The matches, misses and false positives of an image.
+def matches_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[Pair]:
+    """The pairs of an image that match; each segment is in one at most.
 
     Args:
         comparison: the image.
@@ -129,14 +129,17 @@ def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[
             segment could match twice.
     """
     part, whole = iou_threshold.numerator, iou_threshold.denominator
-    outcomes, matched_gt, matched_predictions = [], set(), set()
-    for pair in comparison.pairs:
-        if pair.intersection * whole > pair.union * part:
-            gt = comparison.gt_segments[pair.gt]
-            counts = CategoryCounts(in_units(pair.intersection, pair.union), 1)
-            outcomes.append(Outcome(gt.category_id, gt.area, counts))
-            matched_gt.add(pair.gt)
-            matched_predictions.add(pair.predicted)
+    return [pair for pair in comparison.pairs if pair.intersection * whole > pair.union * part]
+
+
+def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[Outcome]:
+    """The matches, misses and false positives of an image; arguments are those of :func:`matches_of`."""
+    matches, outcomes = matches_of(comparison, iou_threshold), []
+    for pair in matches:
+        gt = comparison.gt_segments[pair.gt]
+        counts = CategoryCounts(in_units(pair.intersection, pair.union), 1)
+        outcomes.append(Outcome(gt.category_id, gt.area, counts))
+    matched_gt, matched_predictions = {pair.gt for pair in matches}, {pair.predicted for pair in matches}
     for index, gt in enumerate(comparison.gt_segments):
         if index not in matched_gt and not gt.iscrowd:
             outcomes.append(Outcome(gt.category_id, gt.area, _MISS))

@@ -33,7 +33,7 @@ def bootstrap_intervals(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Intervals:
-    """How far PQ would vary had other images of the same kind been drawn; see :mod:`.bootstrap`.
+    """How far PQ would vary had other images of the same kind been drawn, see :func:`resample`.
 
     Args:
         result: with the counts of each image.

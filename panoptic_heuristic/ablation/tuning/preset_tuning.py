@@ -6,8 +6,7 @@ from panoptic_heuristic.ablation.tuning.preset_ascent import Ascent
 from panoptic_heuristic.ablation.tuning.preset_measure import Measured
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
-from panoptic_heuristic.quality import PQCounts, summarize
-from panoptic_heuristic.quality.counts import add_into
+from panoptic_heuristic.quality import PQCounts, add_into, summarize
 
 Measure = Callable[[Sequence[Tuple[int, Sequence[Pipeline]]]], Iterable[List[Measured]]]
 """What :func:`.preset_measure.measure_image` gives for each of some jobs, in order."""
