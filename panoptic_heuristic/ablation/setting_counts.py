@@ -4,14 +4,23 @@ Shape legend: C categories in the order of the data set's list, S settings.
 """
 
 from dataclasses import dataclass
-from typing import Dict, Mapping, Optional, Sequence
+from typing import Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.plan import ImageCounts
 from panoptic_heuristic.ablation.regions.regions import GtSegments
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
+from panoptic_heuristic.quality import (
+    IOU_UNIT,
+    REPLICATES,
+    CategoryCounts,
+    CountTables,
+    PQCounts,
+    Resampled,
+    mean_of_occurring,
+    resample,
+)
 
 
 @dataclass(eq=False)
@@ -138,13 +147,38 @@ class SettingQuality:
             measure: ``pq``, ``sq`` or ``rq``.
             chosen: (C,) bool.
         """
-        values = getattr(self, measure)[chosen]
-        occurs = ~np.isnan(values)
-        with np.errstate(invalid="ignore"):
-            return np.where(occurs, values, 0).sum(axis=0) / occurs.sum(axis=0)
+        return mean_of_occurring(getattr(self, measure)[chosen], axis=0)
 
 
-def groups_of(categories: Categories) -> Dict[str, np.ndarray]:
-    """(C,) bool per group of a summary: ``all``, ``things`` and ``stuff``."""
-    things = np.array([category.isthing for category in categories.values()])
-    return {"all": np.ones(len(things), dtype=bool), "things": things, "stuff": ~things}
+def resample_settings(
+    parts: Sequence[SettingCounts],
+    settings: Sequence[int],
+    categories: Categories,
+    *,
+    pair: Tuple[int, int],
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Optional[Resampled]:
+    """PQ of settings in percent, had other images of the same kind been drawn.
+
+    Args:
+        parts: the counts of the settings, bucket by bucket or image by image.
+        settings: their numbers, none twice.
+        categories: the data set's.
+        pair: two of the settings, whose PQ of each category is kept.
+        replicates: how many times parts are drawn, at least 2.
+        seed: equal arguments give equal results.
+
+    Returns:
+        None if fewer than two parts have images, of which nothing can be drawn.
+    """
+    parts = [part for part in parts if part.images]
+    if len(parts) < 2:
+        return None
+    tables = CountTables(
+        np.stack([part.iou_sum for part in parts]),
+        np.stack([part.tp + part.fp + part.segments[:, None] for part in parts]),
+    )
+    return resample(
+        tables, categories, settings=settings, by_category=pair, scale=100, replicates=replicates, seed=seed
+    )

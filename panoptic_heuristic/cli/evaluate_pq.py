@@ -6,7 +6,7 @@ Ground truth and predictions are COCO panoptic JSONs with folders of PNGs, or fo
 
 import argparse
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from panoptic_heuristic.cli.common import check_results, progress_bar
 from panoptic_heuristic.errors import InputError, command
@@ -22,13 +22,19 @@ from panoptic_heuristic.formats.panoptic_pairs import (
     with_label_divisor_predictions,
 )
 from panoptic_heuristic.formats.workers import default_workers
-from panoptic_heuristic.quality import Coverage, MeasureSettings, Result, bootstrap_intervals
-from panoptic_heuristic.quality.files import Scorer, Warnings, score_images
-from panoptic_heuristic.quality.tables import (
+from panoptic_heuristic.quality import (
     RESULT_FILES,
+    Coverage,
+    MeasureSettings,
+    PanopticQuality,
+    Result,
+    ScoringSettings,
+    ScoringWarnings,
+    bootstrap_intervals,
     class_table,
     group_table,
     measure_table,
+    score_images,
     worst_table,
     write_result,
 )
@@ -112,12 +118,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         raise InputError(f"--bootstrap must be at least 0, got {args.bootstrap}")
     if args.output is not None:
         check_results(args.output, RESULT_FILES, args.overwrite)
-    gt, pairs, scorer = _open(args, settings)
+    gt, pairs, scoring = _open(args, settings)
 
-    warnings = Warnings()
-    result = Result.of_images(
-        _counted(score_images(pairs.images, scorer, workers=args.workers, progress=progress_bar("images")), warnings),
-        params=_params(args, settings, gt.categories),
+    quality, warnings = PanopticQuality(gt.categories, settings), ScoringWarnings()
+    for image in score_images(pairs.images, scoring, workers=args.workers, progress=progress_bar("images")):
+        warnings.add(image.warnings)
+        quality.add(image.measures, image.image_id)
+    result = quality.result(
+        params=_params(args, gt.categories),
         coverage=Coverage(
             ground_truth=len(gt.images),
             scored=len(pairs.images),
@@ -162,7 +170,7 @@ def _settings(args: argparse.Namespace) -> MeasureSettings:
     )
 
 
-def _open(args: argparse.Namespace, settings: MeasureSettings) -> Tuple[GroundTruth, Pairs, Scorer]:
+def _open(args: argparse.Namespace, settings: MeasureSettings) -> Tuple[GroundTruth, Pairs, ScoringSettings]:
     if args.gt_json is None or args.pred_json is None:
         if args.label_divisor is None or args.void is None:
             absent = "--gt-json" if args.gt_json is None else "--pred-json"
@@ -180,7 +188,7 @@ def _open(args: argparse.Namespace, settings: MeasureSettings) -> Tuple[GroundTr
     else:
         suffixes = (args.gt_suffix, args.pred_suffix)
         pairs = with_label_divisor_predictions(gt, args.pred_folder, suffixes, args.missing)
-    return gt, pairs, Scorer(
+    return gt, pairs, ScoringSettings(
         gt.categories,
         settings,
         gt_form=_form(args, crowds="keep") if args.gt_json is None else None,
@@ -193,9 +201,8 @@ def _form(args: argparse.Namespace, crowds: str) -> LabelDivisorForm:
     return LabelDivisorForm(args.label_divisor, args.void, args.form, crowds, args.unlisted)
 
 
-def _params(args: argparse.Namespace, settings: MeasureSettings, categories: Categories) -> Dict[str, Any]:
+def _params(args: argparse.Namespace, categories: Categories) -> Dict[str, Any]:
     params = {
-        "measures": settings.to_params(),
         "missing": args.missing,
         "categories": [
             {"id": category.id, "name": category.name, "isthing": int(category.isthing)}
@@ -207,12 +214,6 @@ def _params(args: argparse.Namespace, settings: MeasureSettings, categories: Cat
             key: getattr(args, key) for key in ("label_divisor", "void", "form", "unlisted")
         }
     return params
-
-
-def _counted(scored: Iterable, warnings: Warnings) -> Iterator[Tuple[int, Any]]:
-    for image in scored:
-        warnings.add(image.warnings)
-        yield image.image_id, image.measures
 
 
 def _coverage(result: Result, gt: GroundTruth, pairs: Pairs) -> str:

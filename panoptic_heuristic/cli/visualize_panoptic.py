@@ -18,8 +18,7 @@ from panoptic_heuristic.formats import Categories, PanopticImage, read_annotatio
 from panoptic_heuristic.formats.coco_panoptic import PredictedImage, read_predictions
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
-from panoptic_heuristic.quality import add_counts, count_image, summarize
-from panoptic_heuristic.quality.matching import match_image
+from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, difference_legend, draw_panels
 from panoptic_heuristic.visual.photo import read_photo
 from panoptic_heuristic.visual.sheet import Row, make_sheet, save_picture

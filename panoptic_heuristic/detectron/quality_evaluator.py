@@ -5,7 +5,7 @@ import logging
 import math
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 from detectron2.data import MetadataCatalog
 from detectron2.evaluation import DatasetEvaluator
@@ -15,8 +15,7 @@ from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousId
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.quality import ImageMeasures, MeasureSettings, Quality, Result, measure_image, summarize
-from panoptic_heuristic.quality.tables import class_table, group_table, write_result
+from panoptic_heuristic.quality import PanopticQuality, Quality, class_table, group_table, write_result
 
 _logger = logging.getLogger(__name__)
 
@@ -50,12 +49,11 @@ class PanopticQualityEvaluator(DatasetEvaluator):
         self._ids = ContiguousIds.of_metadata(metadata)
         self._label_divisor = getattr(metadata, "label_divisor", DEFAULT_LABEL_DIVISOR)
         self._output_dir = output_dir
-        self._settings = MeasureSettings()
-        self.reset()
+        self._quality = PanopticQuality(self._categories)
 
     def reset(self) -> None:
         """Forgets what was counted."""
-        self._measured: List[Tuple[int, ImageMeasures]] = []
+        self._quality.reset()
 
     def process(self, inputs: List[Dict[str, Any]], outputs: List[Dict[str, Any]]) -> None:
         """Counts one batch.
@@ -69,11 +67,8 @@ class PanopticQualityEvaluator(DatasetEvaluator):
                 raise InputError(f"{self._panoptic_json} has no annotation of image {record['image_id']}")
             path = inside(self._panoptic_root, image.png_name)
             gt_ids = read_panoptic_png(path, height=image.height, width=image.width)
-            pred_ids, segments = self._ids.read_prediction(*output["panoptic_seg"], self._label_divisor)
-            measures = measure_image(
-                gt_ids, image.segments_info, pred_ids, segments, self._categories, self._settings
-            )
-            self._measured.append((image.image_id, measures))
+            pred = self._ids.read_prediction(*output["panoptic_seg"], self._label_divisor)
+            self._quality.update((gt_ids, image.segments_info), pred, image.image_id)
 
     def evaluate(self) -> Optional[Dict[str, Dict[str, float]]]:
         """Adds the counts of all processes.
@@ -82,13 +77,13 @@ class PanopticQualityEvaluator(DatasetEvaluator):
             ``{"panoptic_seg": {"PQ": ..., "SQ": ..., "RQ": ..., "PQ_th": ..., ...}}`` in percent;
             None on processes other than the main one.
         """
-        shard = Result.of_images(self._measured, params={"measures": self._settings.to_params()})
-        shards = comm.gather(shard)
+        shards = comm.gather(self._quality)
         if not comm.is_main_process():
             return None
-        result = functools.reduce(Result.add, shards)
-        if not result.images:
+        quality = functools.reduce(PanopticQuality.merge, shards, PanopticQuality(self._categories))
+        if not len(quality):
             raise InputError(f"{self._panoptic_json}: no image was evaluated")
+        result, summary = quality.result(), quality.compute()
         _logger.info(
             "panoptic quality:\n%s\n\n%s", group_table(result, self._categories), class_table(result, self._categories)
         )
@@ -96,7 +91,6 @@ class PanopticQualityEvaluator(DatasetEvaluator):
             name_of = {image_id: self._image_of[image_id].png_name for image_id in result.images}
             written = write_result(Path(self._output_dir) / "panoptic_quality", result, self._categories, name_of)
             _logger.info("wrote %s", ", ".join(str(path) for path in written))
-        summary = summarize(result.counts["pq"], self._categories)
         results = {}
         for group, suffix in _GROUPS.items():
             results.update({name + suffix: value for name, value in _percent(getattr(summary, group)).items()})

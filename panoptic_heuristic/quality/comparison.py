@@ -1,4 +1,4 @@
-"""What a prediction and the ground truth of one image have in common, segment by segment.
+"""The pixels that segments of a prediction and of the ground truth share, in one image.
 
 Every measure is counted from this, so that all follow the same rules of void and crowds: those of
 Kirillov et al., "Panoptic Segmentation", CVPR 2019, as panopticapi applies them.
@@ -127,16 +127,26 @@ def compare(
 
 
 def _as_integers(ids: np.ndarray, whose: str) -> np.ndarray:
-    ids = np.asarray(ids)
+    try:
+        ids = np.asarray(ids)
+    # Lists of uneven rows, or a tensor on a GPU.
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"the ids of the {whose} cannot be made an array of NumPy: {error}") from error
     # An empty list is an array of floats.
     if ids.size and not np.issubdtype(ids.dtype, np.integer):
         raise InputError(f"the ids of the {whose} must be integers, got an array of {ids.dtype}")
+    if ids.ndim != 2:
+        raise InputError(f"the ids of the {whose} must be (H, W), got an array of shape {ids.shape}")
     return ids
 
 
 def _by_id(segments: Sequence[Mapping[str, Any]], whose: str) -> Dict[int, Mapping[str, Any]]:
+    if not isinstance(segments, Sequence) or not all(isinstance(segment, Mapping) for segment in segments):
+        raise InputError(f"the {whose} segments must be a list of dicts, got {segments!r:.80}")
     for segment in segments:
         for key in ("id", "category_id"):
+            if key not in segment:
+                raise InputError(f"a {whose} segment has no {key!r}: {segment!r:.80}")
             if not isinstance(segment[key], (int, np.integer)) or isinstance(segment[key], bool):
                 raise InputError(f"a {whose} segment has {key} {segment[key]!r}; expected an integer")
         if segment["id"] == VOID_ID:

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tup
 import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.quality.comparison import Comparison, compare
+from panoptic_heuristic.quality.comparison import Comparison, Pair, compare
 
 IOU_UNIT = 2**40
 """IoUs are summed as integers in units of 1 / IOU_UNIT, so that sums do not depend on their order."""
@@ -23,7 +23,7 @@ HALF = Fraction(1, 2)
 
 @dataclass(frozen=True, slots=True)
 class CategoryCounts:
-    """What PQ, SQ and RQ of one category are computed from.
+    """The counts that PQ, SQ and RQ of one category follow from.
 
     Attributes:
         iou_sum: sum of the matches' IoU, in units of 1 / :data:`IOU_UNIT`.
@@ -74,7 +74,7 @@ def count_image(
     wrong one there gives a wrong PQ.
 
     Args:
-        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-gt pixels of an id that
+        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-truth pixels of an id that
             ``gt_segments`` lacks are neither void nor a segment, as in panopticapi.
         gt_segments: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
         pred_segments: dicts with ``id`` and ``category_id``.
@@ -104,12 +104,12 @@ def repeated_crowds(gt_segments: Sequence[Mapping[str, Any]]) -> Tuple[int, ...]
 
 
 class Outcome(NamedTuple):
-    """What became of one segment, or of two that match.
+    """A match, a miss or a false positive: one segment, or two that match.
 
     Attributes:
         category_id: dataset category id.
         area: pixels of the ground-truth segment; those of the prediction if there is none.
-        counts: one match, one miss or one false positive.
+        counts: the one that it is.
     """
 
     category_id: int
@@ -120,8 +120,8 @@ class Outcome(NamedTuple):
 _MISS, _FALSE_POSITIVE = CategoryCounts(fn=1), CategoryCounts(fp=1)
 
 
-def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[Outcome]:
-    """The matches, misses and false positives of an image.
+def matches_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[Pair]:
+    """The pairs of an image that match; each segment is in one at most.
 
     Args:
         comparison: the image.
@@ -129,14 +129,17 @@ def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[
             segment could match twice.
     """
     part, whole = iou_threshold.numerator, iou_threshold.denominator
-    outcomes, matched_gt, matched_predictions = [], set(), set()
-    for pair in comparison.pairs:
-        if pair.intersection * whole > pair.union * part:
-            gt = comparison.gt_segments[pair.gt]
-            counts = CategoryCounts(in_units(pair.intersection, pair.union), 1)
-            outcomes.append(Outcome(gt.category_id, gt.area, counts))
-            matched_gt.add(pair.gt)
-            matched_predictions.add(pair.predicted)
+    return [pair for pair in comparison.pairs if pair.intersection * whole > pair.union * part]
+
+
+def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[Outcome]:
+    """The matches, misses and false positives of an image; arguments are those of :func:`matches_of`."""
+    matches, outcomes = matches_of(comparison, iou_threshold), []
+    for pair in matches:
+        gt = comparison.gt_segments[pair.gt]
+        counts = CategoryCounts(in_units(pair.intersection, pair.union), 1)
+        outcomes.append(Outcome(gt.category_id, gt.area, counts))
+    matched_gt, matched_predictions = {pair.gt for pair in matches}, {pair.predicted for pair in matches}
     for index, gt in enumerate(comparison.gt_segments):
         if index not in matched_gt and not gt.iscrowd:
             outcomes.append(Outcome(gt.category_id, gt.area, _MISS))

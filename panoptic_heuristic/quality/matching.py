@@ -1,4 +1,4 @@
-"""Which segments of an image match, by their ids: for pictures and explanations, which need names, not counts."""
+"""The segments of an image that match, by their ids: for pictures and explanations, which need names, not counts."""
 
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence, Tuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality.comparison import compare
-from panoptic_heuristic.quality.counts import HALF
+from panoptic_heuristic.quality.counts import matches_of
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,7 @@ def match_image(
     comparison = compare(gt_ids, gt_segments, pred_ids, pred_segments, categories)
     # The comparison has one entry per id, in this order.
     gt_of, pred_of = (list(dict.fromkeys(s["id"] for s in segments)) for segments in (gt_segments, pred_segments))
-    pairs = [
-        (pair.gt, pair.predicted)
-        for pair in comparison.pairs
-        if pair.intersection * HALF.denominator > pair.union * HALF.numerator
-    ]
+    pairs = [(pair.gt, pair.predicted) for pair in matches_of(comparison)]
     matched_gt, predictions = {gt for gt, _ in pairs}, {predicted for _, predicted in pairs}
     return Matching(
         matched=tuple((gt_of[gt], pred_of[predicted]) for gt, predicted in sorted(pairs)),

@@ -39,7 +39,7 @@ def _is_number(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class MeasureSettings:
-    """What to measure beside PQ, and how.
+    """The measures to count beside PQ, and how.
 
     Attributes:
         iou_thresholds: also PQ with matches above these IoUs, each in [0.5, 1) and there once.
@@ -96,7 +96,7 @@ class MeasureSettings:
 
 @dataclass(frozen=True, slots=True)
 class ImageMeasures:
-    """What one image adds to each measure.
+    """The counts of one image, by measure.
 
     Attributes:
         counts: by measure, in the order of :attr:`MeasureSettings.names`.
@@ -123,7 +123,7 @@ def measure_image(
     """Measures one image.
 
     Args:
-        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-gt pixels of an id that
+        gt_ids, pred_ids: (H, W) integers; 0 is void. Ground-truth pixels of an id that
             ``gt_segments`` lacks are neither void nor a segment.
         gt_segments: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
         pred_segments: dicts with ``id`` and ``category_id``.

@@ -8,17 +8,17 @@ The file says what was counted and nothing of when or where, so equal work gives
 """
 
 from dataclasses import asdict, astuple, dataclass
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import is_integer
-from panoptic_heuristic.quality.counts import IOU_UNIT, CategoryCounts, PQCounts, add_counts, add_into
+from panoptic_heuristic.quality.counts import IOU_UNIT, CategoryCounts, PQCounts, add_counts
 from panoptic_heuristic.quality.measures import ImageMeasures
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Which part of the ground truth was scored, in images.
+    """The part of the ground truth that was scored, in images.
 
     Attributes:
         ground_truth: annotated images.
@@ -38,11 +38,6 @@ class Coverage:
         if not all(map(is_integer, numbers)) or not 0 <= self.empty <= self.scored <= self.ground_truth:
             raise InputError(f"coverage must be integers 0 <= empty <= scored <= ground_truth, got {asdict(self)}")
 
-    def __add__(self, other: "Coverage") -> "Coverage":
-        return Coverage(
-            self.ground_truth + other.ground_truth, self.scored + other.scored, self.empty + other.empty
-        )
-
     @property
     def skipped(self) -> int:
         """Annotated images that are not in the counts."""
@@ -51,13 +46,16 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluation, or a shard of one, has counted.
+    """The counts of an evaluation; one comes from :meth:`PanopticQuality.result` or a file.
 
     Attributes:
         params: JSON values that say what was counted and how.
-        coverage: which part of the ground truth was scored.
+        coverage: the part of the ground truth that was scored.
         counts: by measure, then dataset category id, over all images.
-        images: by image id; the measures of each that were asked to be kept.
+        images: by image id; of the measures of each those that were asked to be kept.
+
+    Raises:
+        InputError: ``coverage`` is of another number of images.
     """
 
     params: Mapping[str, Any]
@@ -65,42 +63,11 @@ class Result:
     counts: Mapping[str, PQCounts]
     images: Mapping[int, ImageMeasures]
 
-    @classmethod
-    def of_images(
-        cls,
-        images: Iterable[Tuple[int, ImageMeasures]],
-        *,
-        params: Mapping[str, Any],
-        coverage: Optional[Coverage] = None,
-        keep: Sequence[str] = ("pq",),
-    ) -> "Result":
-        """Adds up images as they come, in any order.
-
-        Args:
-            images: (image id, its measures); all of the same settings.
-            params: JSON values that say what was counted and how.
-            coverage: None if the images are all there is.
-            keep: the measures whose counts are kept per image, which intervals and rankings need.
-
-        Raises:
-            InputError: an image comes twice or lacks a measure of the others, or ``coverage`` is of
-                another number of images.
-        """
-        total: Dict[str, PQCounts] = {}
-        kept: Dict[int, ImageMeasures] = {}
-        for image_id, measures in images:
-            if image_id in kept:
-                raise InputError(f"image {image_id} was counted twice")
-            if kept and measures.counts.keys() != total.keys():
-                expected, got = ", ".join(total), ", ".join(measures.counts)
-                raise InputError(f"image {image_id} has the measures {got}; those before it have {expected}")
-            for name, counts in measures.counts.items():
-                add_into(total.setdefault(name, {}), counts)
-            counts = {name: measures.counts[name] for name in keep if name in measures.counts}
-            kept[image_id] = ImageMeasures(counts, measures.pixels, measures.void_pixels)
-        coverage = coverage or Coverage(len(kept), len(kept))
-        _check_number_of_images(coverage, len(kept), "the result")
-        return cls(dict(params), coverage, total, kept)
+    def __post_init__(self):
+        if self.coverage.scored != len(self.images):
+            raise InputError(
+                f"the coverage is {self.coverage.scored} scored images, but there are {len(self.images)}"
+            )
 
     @property
     def pixels(self) -> int:
@@ -112,26 +79,17 @@ class Result:
         """Those the predictions leave void."""
         return sum(image.void_pixels for image in self.images.values())
 
-    def add(self, other: "Result") -> "Result":
-        """Merges two shards of one evaluation.
+    def per_image(self, measure: str) -> Dict[int, PQCounts]:
+        """The counts of each image, by its id.
 
         Raises:
-            InputError: they were counted differently, or share an image.
+            InputError: an image does not keep ``measure``.
         """
-        for key in sorted({*self.params, *other.params}):
-            if key not in self.params or key not in other.params or self.params[key] != other.params[key]:
-                both = f"{self.params.get(key)!r} and {other.params.get(key)!r}"
-                raise InputError(f"the results cannot be merged: their params differ in {key!r}, {both}")
-        # A shard without an image knows no measures.
-        if self.images and other.images and self.counts.keys() != other.counts.keys():
-            both = f"{', '.join(sorted(self.counts))} and {', '.join(sorted(other.counts))}"
-            raise InputError(f"the results cannot be merged: their measures differ, {both}")
-        shared = self.images.keys() & other.images.keys()
-        if shared:
-            raise InputError(f"the results cannot be merged: image {min(shared)} is in both")
-        names = dict.fromkeys([*self.counts, *other.counts])
-        counts = {name: add_counts([self.counts.get(name, {}), other.counts.get(name, {})]) for name in names}
-        return Result(self.params, self.coverage + other.coverage, counts, {**self.images, **other.images})
+        for image_id, image in self.images.items():
+            if measure not in image.counts:
+                kept = ", ".join(image.counts) or "none"
+                raise InputError(f"the result has no {measure!r} of image {image_id}; measures kept per image: {kept}")
+        return {image_id: image.counts[measure] for image_id, image in self.images.items()}
 
     def to_json(self) -> Dict[str, Any]:
         """The file's content; :func:`panoptic_heuristic.formats.files.write_json` sorts the keys."""
@@ -166,14 +124,14 @@ class Result:
             _whole(image_id, f"{where}, images"): _image_from_json(image, f"{where}, image {image_id}")
             for image_id, image in _mapping(data["images"], (), f"{where}, images").items()
         }
-        try:
-            coverage = Coverage(*(coverage[key] for key in ("ground_truth", "scored", "empty")))
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from error
-        _check_number_of_images(coverage, len(images), where)
+        params = _mapping(data["params"], (), f"{where}, params")
         counts = _counts_from_json(data["counts"], f"{where}, counts")
         _check_sums(counts, images, where)
-        return cls(_mapping(data["params"], (), f"{where}, params"), coverage, counts, images)
+        try:
+            coverage = Coverage(*(coverage[key] for key in ("ground_truth", "scored", "empty")))
+            return cls(params, coverage, counts, images)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
 
 
 def _counts_to_json(counts: Mapping[str, PQCounts]) -> Dict[str, Dict[str, List[int]]]:
@@ -209,11 +167,6 @@ def _image_from_json(data: Any, where: str) -> ImageMeasures:
     if not (is_integer(pixels) and is_integer(void) and 0 <= void <= pixels):
         raise InputError(f"{where}: expected integers 0 <= void_pixels <= pixels, got {void!r} and {pixels!r}")
     return ImageMeasures(_counts_from_json(data["counts"], f"{where}, counts"), pixels, void)
-
-
-def _check_number_of_images(coverage: Coverage, images: int, where: str) -> None:
-    if coverage.scored != images:
-        raise InputError(f"{where}: the coverage is {coverage.scored} scored images, but there are {images}")
 
 
 def _check_sums(counts: Mapping[str, PQCounts], images: Mapping[int, ImageMeasures], where: str) -> None:

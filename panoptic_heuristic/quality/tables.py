@@ -1,4 +1,4 @@
-"""What an evaluation found: tables for people, and its CSV and JSON files."""
+"""Tables of an evaluation for people, and its CSV and JSON files."""
 
 from pathlib import Path
 from typing import Any, Iterator, List, Mapping, Optional
@@ -9,18 +9,15 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import write_json
-from panoptic_heuristic.quality import (
-    CategoryCounts,
-    Interval,
-    Intervals,
-    Result,
-    category_quality,
-    summarize,
-    worst_images,
-)
+from panoptic_heuristic.quality.bootstrap import Interval
+from panoptic_heuristic.quality.counts import CategoryCounts
+from panoptic_heuristic.quality.intervals import Intervals
+from panoptic_heuristic.quality.result import Result
+from panoptic_heuristic.quality.summary import category_quality, summarize
+from panoptic_heuristic.quality.worst_images import worst_images
 
 RESULT_FILES = ("per_class.csv", "images.csv", "quality.json")
-"""What :func:`write_result` writes, in this order."""
+"""The files of :func:`write_result`, in this order."""
 
 _GROUPS = ("all", "things", "stuff")
 _KEYS = ("pq", "sq", "rq")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.quality.matching import Matching
+from panoptic_heuristic.quality import Matching
 from panoptic_heuristic.visual.captions import draw_captions, place_captions
 from panoptic_heuristic.visual.difference import (
     COLORS,

@@ -8,8 +8,7 @@ import pytest
 from panoptic_heuristic.ablation.attribution.files import FILES
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline, fuse
-from panoptic_heuristic.quality import add_counts, count_image, summarize
-from panoptic_heuristic.quality.matching import match_image
+from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 
 

@@ -15,17 +15,17 @@ from PIL import Image
 from panoptic_heuristic.quality import (
     IOU_UNIT,
     CategoryCounts,
+    PanopticQuality,
     add_counts,
     count_image,
-    measure_image,
     repeated_crowds,
-    summarize,
 )
 from tests.quality.drawings import CATEGORIES, random_pair
 
 pytestmark = pytest.mark.parity
 
 PAIRS = 1000 if os.environ.get("PARITY") == "full" else 60
+
 
 def of_panopticapi(pairs, folder):
     """panopticapi's counts of all pairs, read from files as it does."""
@@ -47,13 +47,13 @@ def of_panopticapi(pairs, folder):
 
 def test_counts_are_panopticapis(tmp_path, capsys):
     pairs = [random_pair(seed) for seed in range(PAIRS)]
-    met, ours = Counter(), []
+    met, ours, quality = Counter(), [], PanopticQuality(CATEGORIES)
     for place, pair in enumerate(pairs):
         (tmp_path / str(place)).mkdir()
         stat, _ = of_panopticapi([pair], tmp_path / str(place))
         counts = count_image(*pair, CATEGORIES)
         assert_equal(counts, stat, place)
-        assert measure_image(*pair, CATEGORIES).counts["pq"] == counts
+        quality.update(pair[:2], pair[2:], place)
         for our in counts.values():
             met.update(tp=our.tp, fp=our.fp, fn=our.fn)
         met += what_it_exercises(*pair)
@@ -67,11 +67,15 @@ def test_counts_are_panopticapis(tmp_path, capsys):
 
     (tmp_path / "all").mkdir()
     stat, categories = of_panopticapi(pairs, tmp_path / "all")
-    summary = summarize(add_counts(ours), CATEGORIES)
+    assert quality.counts["pq"] == add_counts(ours)
+    summary = quality.compute()
     for group, isthing in ((summary.all, None), (summary.things, True), (summary.stuff, False)):
-        theirs, _ = stat.pq_average(categories, isthing=isthing)
+        theirs, per_category = stat.pq_average(categories, isthing=isthing)
         assert (group.pq, group.sq, group.rq) == pytest.approx((theirs["pq"], theirs["sq"], theirs["rq"]), abs=1e-9)
         assert group.categories == theirs["n"]
+        for category_id, one in per_category.items():
+            found = summary.by_category[category_id]
+            assert (found.pq, found.sq, found.rq) == pytest.approx((one["pq"], one["sq"], one["rq"]), abs=1e-9)
     assert isinstance(stat, PQStat)
 
 

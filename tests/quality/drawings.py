@@ -7,7 +7,7 @@ segments do not list.
 import numpy as np
 
 from panoptic_heuristic.formats import Categories, Category
-from panoptic_heuristic.quality import IOU_UNIT
+from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, ImageMeasures, MeasureSettings, PanopticQuality
 
 SKY, CAT, DOG, GRASS, COW, ROAD = 0, 7, 3, 200, 90, 12
 CATEGORIES = Categories(
@@ -43,11 +43,36 @@ def iou(*fractions):
     return sum(round(a * IOU_UNIT / b) for a, b in fractions)
 
 
+def counts(iou_sum, tp, fp, fn):
+    """Counts of a category; the sum of the matches' IoUs as a float."""
+    return CategoryCounts(round(iou_sum * IOU_UNIT), tp, fp, fn)
+
+
+def result_of(images, measure="pq"):
+    """A result with the counts of one measure per image; ``images`` by id, or a list that is numbered from 0."""
+    settings = MeasureSettings(iou_thresholds=(), sizes=False, dagger=measure == "pq_dagger")
+    quality = PanopticQuality(CATEGORIES, settings, keep=(measure,))
+    images = images if isinstance(images, dict) else dict(enumerate(images))
+    for image_id, counts_of_image in images.items():
+        measures = {**dict.fromkeys(settings.names, {}), measure: counts_of_image}
+        quality.add(ImageMeasures(measures, 1, 0), image_id)
+    return quality.result()
+
+
+def random_result(images=60):
+    """A result of random pairs that keeps ``pq`` and ``pq_dagger`` per image."""
+    quality = PanopticQuality(CATEGORIES, keep=("pq", "pq_dagger"))
+    for seed in range(images):
+        gt_ids, gt_segments, pred_ids, pred_segments = random_pair(seed)
+        quality.update((gt_ids, gt_segments), (pred_ids, pred_segments), seed)
+    return quality.result()
+
+
 def random_pair(seed, shape=None):
     """Ground truth and a prediction that resembles it: maps, and the segments of both.
 
     Rectangles over each other, so that IoUs are fractions of small numbers, one half among them.
-    The prediction loses, adds, moves and renames some. Ground truth has void, crowds, now and then
+    The prediction loses, adds, moves and renames some. The ground truth has void, crowds, now and then
     several of a category, an id that is not listed, and a segment without a pixel.
     """
     rng = np.random.default_rng(seed)

@@ -1,10 +1,9 @@
-"""Which segments match, by id; always the same numbers as the counts."""
+"""The segments that match, by id; always the same numbers as the counts."""
 
 import numpy as np
 from hypothesis import given
 
-from panoptic_heuristic.quality import add_counts, count_image
-from panoptic_heuristic.quality.matching import Matching, match_image
+from panoptic_heuristic.quality import Matching, add_counts, count_image, match_image
 from tests.formats.panoptic_maps import CAT, CATEGORIES, DOG, GRASS, panoptic_maps
 
 

@@ -69,3 +69,10 @@ class TestSummary:
 
     def test_a_category_without_counts_is_not_zero(self):
         assert summarize({CAT: counts(1, 1, 0, 0)}, CATEGORIES).all.pq == pytest.approx(1)
+
+    def test_each_category_that_occurs_has_its_own(self):
+        each = {SKY: counts(0.75, 1, 1, 1), CAT: counts(0, 0, 1, 0), GRASS: counts(0, 0, 0, 0)}
+        found = summarize(each, CATEGORIES).by_category
+        assert found == {CAT: category_quality(each[CAT]), SKY: category_quality(each[SKY])}
+        # In the order of the data set's list, not of the counts.
+        assert list(found) == [CAT, SKY]

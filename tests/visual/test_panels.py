@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from panoptic_heuristic.formats import Categories, Category
-from panoptic_heuristic.quality.matching import match_image
+from panoptic_heuristic.quality import match_image
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, difference_legend, draw_panels
 from panoptic_heuristic.visual.shades import shade
 from panoptic_heuristic.visual.sheet import Row, make_sheet, save_picture, swatch

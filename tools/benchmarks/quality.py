@@ -33,10 +33,11 @@ from panoptic_heuristic.quality import (
     CategoryCounts,
     MeasureSettings,
     PQCounts,
+    ScoringSettings,
     add_counts,
     measure_image,
+    score_image,
 )
-from panoptic_heuristic.quality.files import Scorer, score_image
 
 _SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "coco_sample"
 _OPENCV, _PILLOW = "decoding both PNGs with OpenCV", "decoding both PNGs with Pillow"
@@ -130,8 +131,8 @@ def _contenders(
         return _Timed(seconds, counts)
 
     def from_files(settings: MeasureSettings) -> PQCounts:
-        scorer = Scorer(categories, settings)
-        return add_counts(score_image(task.pair, scorer).measures.counts["pq"] for task in tasks)
+        scoring = ScoringSettings(categories, settings)
+        return add_counts(score_image(task.pair, scoring).measures.counts["pq"] for task in tasks)
 
     def in_memory(settings: MeasureSettings) -> PQCounts:
         return add_counts(

@@ -37,8 +37,7 @@ from panoptic_heuristic.fusion import (
     SemanticMap,
 )
 from panoptic_heuristic.fusion.stages import rule_name
-from panoptic_heuristic.quality import PQCounts
-from panoptic_heuristic.quality.counts import add_into
+from panoptic_heuristic.quality import PQCounts, add_into
 
 AS_IT_IS = "none"
 """In place of an oracle: the counts of the pipeline itself."""

@@ -7,8 +7,7 @@ import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import FusionResult, SemanticMap
-from panoptic_heuristic.quality.boundary import boundary_distance
-from panoptic_heuristic.quality.overlap import places_of
+from panoptic_heuristic.quality import boundary_distance, places_of
 
 BAND_RATIO = 0.01
 """Half the width of the band around borders of things and stuff, as a fraction of the image's diagonal."""

@@ -24,7 +24,7 @@ from panoptic_heuristic.ablation.regions.regions import (
 )
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.quality.overlap import places_of
+from panoptic_heuristic.quality import places_of
 
 _WORD = 64
 

@@ -17,8 +17,7 @@ from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
-from panoptic_heuristic.quality import count_image
-from panoptic_heuristic.quality.matching import match_image
+from panoptic_heuristic.quality import count_image, match_image
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, draw_panels
 from panoptic_heuristic.visual.photo import read_photo
 from panoptic_heuristic.visual.sheet import Row, make_sheet

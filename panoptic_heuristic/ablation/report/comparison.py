@@ -15,10 +15,10 @@ from panoptic_heuristic.ablation.report.plots import COLORS, scale_x, style, to_
 from panoptic_heuristic.ablation.report.slices import Axis
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, describe, measure, setting_columns, signed
-from panoptic_heuristic.ablation.resampling import Resampled
 from panoptic_heuristic.ablation.sweep.columns import columns_of, row_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.quality import Resampled
 
 _LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 

@@ -19,7 +19,7 @@ from panoptic_heuristic.ablation.report.plots import (
 )
 from panoptic_heuristic.ablation.report.slices import Axis, Family
 from panoptic_heuristic.ablation.report.sweep import GROUPS, ReportedSweep
-from panoptic_heuristic.ablation.resampling import Resampled, interval
+from panoptic_heuristic.quality import Resampled
 
 _TITLES = {"all": "PQ, all", "things": "PQ, things", "stuff": "PQ, stuff"}
 _WIDTHS = {1: 5.6, 2: 9.0, 3: 11.1, 4: 12.0}
@@ -100,9 +100,7 @@ def _mark(axes: Axes, sweep: ReportedSweep, family: Family, place: int, of_group
 def _band(
     resampled: Resampled, line: Sequence[int], best: int, group: str, of_group: np.ndarray
 ) -> Tuple[np.ndarray, np.ndarray]:
-    values = resampled.groups[group]
-    against = values[:, resampled.place_of[best]]
-    bounds = [interval(values[:, resampled.place_of[number]] - against) or (np.nan, np.nan) for number in line]
+    bounds = [resampled.difference(number, best, group) or (np.nan, np.nan) for number in line]
     low, high = of_group[best] + np.array(bounds).T
     return low, high
 

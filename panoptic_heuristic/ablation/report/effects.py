@@ -8,8 +8,8 @@ from panoptic_heuristic.ablation.report.changes import Change
 from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Row, Table, Text
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, count, measure, plural, signed, signed_count
-from panoptic_heuristic.ablation.resampling import Resampled, interval
 from panoptic_heuristic.ablation.sweep.tables import MEASURES
+from panoptic_heuristic.quality import Resampled
 
 _MOVERS = 8
 _LONG_TABLE = 30
@@ -95,7 +95,8 @@ def _class_rows(sweep: ReportedSweep, resampled: Optional[Resampled]) -> List[Tu
         if np.isnan(percents["pq"]).all():
             continue
         default, best = percents["pq"]
-        bounds = interval(resampled.class_gain[:, place]) if resampled is not None and best != default else None
+        differs = resampled is not None and best != default
+        bounds = resampled.category_difference(sweep.best, sweep.default, place) if differs else None
         tp, fp = ([int(values[place, number]) for number in pair] for values in (counts.tp, counts.fp))
         segments = int(counts.segments[place])
         cells = [category.name, category.kind, count(segments)]

@@ -11,7 +11,7 @@ from panoptic_heuristic.ablation.report.scatter import draw_scatter, pareto_fron
 from panoptic_heuristic.ablation.report.slices import FRACTION, PIXELS
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import count, threshold
-from panoptic_heuristic.ablation.resampling import Resampled
+from panoptic_heuristic.quality import Resampled
 
 
 def heat_maps(sweep: ReportedSweep, prefix: str, level: int) -> List[Block]:

@@ -25,8 +25,8 @@ from panoptic_heuristic.ablation.report.words import (
     signed,
     threshold,
 )
-from panoptic_heuristic.ablation.resampling import Resampled
 from panoptic_heuristic.ablation.sweep.columns import row_of
+from panoptic_heuristic.quality import Resampled
 
 
 def summary(sweep: ReportedSweep, resampled: Optional[Resampled]) -> str:

@@ -6,13 +6,13 @@ from typing import Dict, Iterable, Optional, Tuple
 import numpy as np
 
 from panoptic_heuristic.ablation.report.slices import Family, families_of
-from panoptic_heuristic.ablation.resampling import Resampled, resample
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
 from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.ablation.sweep.run import SweepResult
 from panoptic_heuristic.ablation.sweep.tables import quality_columns, ranking
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Greedy, Pipeline
+from panoptic_heuristic.quality import Resampled
 
 GROUPS = ("all", "things", "stuff")
 SHOWN = 10
@@ -153,7 +153,7 @@ class ReportedSweep:
         ]
         best = self.order[:SHOWN].tolist()
         settings = list(dict.fromkeys([self.default, *best, *(number for line in lines for number in line), *more]))
-        return resample(
+        return resample_settings(
             self.result.of_settings(settings), settings, self.result.categories, pair=(self.default, self.best)
         )
 

@@ -5,10 +5,11 @@ from typing import Any, Dict, Iterator, List
 
 import numpy as np
 
-from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweep.grid import Grid
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
+from panoptic_heuristic.quality import groups_of
 
 MEASURES = ("pq", "sq", "rq")
 

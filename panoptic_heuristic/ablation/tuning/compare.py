@@ -13,8 +13,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
-from panoptic_heuristic.ablation.resampling import resample
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
 from panoptic_heuristic.ablation.tuning.comparison import PUBLISHED, TUNED, Comparison, Difference, Row
 from panoptic_heuristic.ablation.tuning.pixel_counter import Outcome, PixelCounter
 from panoptic_heuristic.ablation.tuning.rounds import ascent_rounds
@@ -182,7 +181,7 @@ class _Run:
         quality = [summarize(total.of_setting(number, categories), categories) for number in range(len(keys))]
         if any(summary.all is None for summary in quality):
             raise InputError("the ground truth of these images has no segment, so there is nothing to compare")
-        drawn = resample(images, range(len(keys)), categories, pair=(0, 1), seed=seed)
+        drawn = resample_settings(images, range(len(keys)), categories, pair=(0, 1), seed=seed)
 
         def difference(number: int, other: int) -> Difference:
             pq = 100 * (quality[number].all.pq - quality[other].all.pq)

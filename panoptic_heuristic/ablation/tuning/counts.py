@@ -9,9 +9,10 @@ import numpy as np
 
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import Regions
-from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.quality import groups_of
 
 
 def count_pipelines(images: Sequence[Regions], pipelines: Sequence[Pipeline], categories: Categories) -> np.ndarray:

@@ -6,10 +6,10 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.resampling import resample
-from panoptic_heuristic.ablation.setting_counts import SettingCounts, groups_of
+from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, BEFORE
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.quality import Interval, groups_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Gain:
 
     against: str
     held_out: float
-    interval: Optional[Tuple[float, float]]
+    interval: Optional[Interval]
     tuning: float
 
     @property
@@ -87,7 +87,7 @@ def stage_reports(
     total = sum(held_out, SettingCounts.zeros(len(categories), len(names)))
     groups = group_pq(total, categories)
     mean_tuning = np.mean([group_pq(counts, categories)["all"] for counts in tuning], axis=0)
-    drawn = resample(held_out, range(len(names)), categories, pair=(0, 1), replicates=replicates, seed=seed)
+    drawn = resample_settings(held_out, range(len(names)), categories, pair=(0, 1), replicates=replicates, seed=seed)
 
     def gain(name: str, against: str) -> Gain:
         one, other = place_of[name], place_of[against]

@@ -40,8 +40,7 @@ from panoptic_heuristic.fusion import (
     explain,
     fuse,
 )
-from panoptic_heuristic.quality import add_counts, count_image
-from panoptic_heuristic.quality.matching import match_image
+from panoptic_heuristic.quality import add_counts, count_image, match_image
 from tests.ablation.grids import grid_of
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, random_grid, random_image
 from tests.ablation.small_caches import scene_predictions, small_scenes, write_cache, write_gt

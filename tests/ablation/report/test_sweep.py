@@ -82,7 +82,8 @@ class TestReportedSweep:
     def test_images_that_are_all_alike_leave_no_doubt(self, sweep):
         drawn = sweep.resampled()
         assert drawn.difference(sweep.best, sweep.default) == pytest.approx((10, 10))
-        assert drawn.class_gain[0].tolist() == pytest.approx([40, -20])
+        differences = [drawn.category_difference(sweep.best, sweep.default, place) for place in range(2)]
+        assert [one.low for one in differences] == [one.high for one in differences] == pytest.approx([40, -20])
 
     def test_all_settings_of_curves_are_resampled_and_more(self, tmp_path):
         result = drawn_sweep(tmp_path, GREEDY, [(0.1, 0.1)] * len(GREEDY))

@@ -6,7 +6,6 @@ import pytest
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.setting_counts import groups_of
 from panoptic_heuristic.ablation.tuning.counts import segments_of
 from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport, chosen_stage, stage_reports
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, STAGES, TUNED_PIPELINES, TuningSettings
@@ -25,7 +24,7 @@ from panoptic_heuristic.fusion import (
     Reclaim,
     fuse,
 )
-from panoptic_heuristic.quality import add_counts, count_image, summarize
+from panoptic_heuristic.quality import add_counts, count_image, groups_of, summarize
 from tests.ablation.comparing_caches import write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.ablation.tuning_images import drawn_image, of_scenes, total_pq, tuned

@@ -23,8 +23,7 @@ from panoptic_heuristic.fusion import (
 )
 from panoptic_heuristic.fusion.head_outputs import needs_of
 from panoptic_heuristic.fusion.rules import border_dense_crf
-from panoptic_heuristic.quality import summarize
-from panoptic_heuristic.quality.measures import MeasureSettings, measure_image
+from panoptic_heuristic.quality import MeasureSettings, measure_image, summarize
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.cases import photo
 from tests.fusion.drawings import CAT, CATEGORIES, GRASS, LABELS, SKY, assert_map, draw, reasons, row

@@ -1,6 +1,6 @@
-"""Scores maps on disk against ground truth on disk: reads each pair once, counts, and adds.
+"""Scores maps on disk against ground truth on disk, pair by pair.
 
-Nothing of an image but its counts outlives it, so that memory does not depend on the number of images.
+Nothing of an image but its counts outlives it, so that memory does not depend on the size of the maps.
 """
 
 import functools
@@ -16,14 +16,9 @@ from panoptic_heuristic.formats.coco_panoptic import VOID_ID
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.quality import (
-    Comparison,
-    ImageMeasures,
-    MeasureSettings,
-    compare,
-    measure_comparison,
-    repeated_crowds,
-)
+from panoptic_heuristic.quality.comparison import Comparison, compare
+from panoptic_heuristic.quality.counts import repeated_crowds
+from panoptic_heuristic.quality.measures import ImageMeasures, MeasureSettings, measure_comparison
 
 # Images a worker takes at a time: few, so that Ctrl-C, which waits for them, is soon obeyed.
 _IMAGES_PER_TASK = 4
@@ -31,30 +26,30 @@ _FEW = 3
 
 
 @dataclass(frozen=True)
-class Scorer:
-    """How images are read and measured.
+class ScoringSettings:
+    """How the files of images are read, and what is measured.
 
     Attributes:
         categories: the data set's categories.
-        settings: what to measure.
+        measures: what to measure.
         gt_form: how label-divisor values of the ground truth are made; None if it has a JSON.
         prediction_form: the same of the predictions.
     """
 
     categories: Categories
-    settings: MeasureSettings
+    measures: MeasureSettings
     gt_form: Optional[LabelDivisorForm] = None
     prediction_form: Optional[LabelDivisorForm] = None
 
 
 @dataclass(frozen=True)
 class ScoredImage:
-    """One image's counts, and what is odd about its ground truth.
+    """One image's counts, and oddities of its ground truth.
 
     Attributes:
         image_id: the image.
         measures: its counts.
-        warnings: pairs of a kind and a sentence.
+        warnings: pairs (kind, sentence), one per oddity.
     """
 
     image_id: int
@@ -62,7 +57,7 @@ class ScoredImage:
     warnings: Tuple[Tuple[str, str], ...]
 
 
-class Warnings:
+class ScoringWarnings:
     """Collects warnings: of each kind how many there are, and the first few sentences."""
 
     def __init__(self):
@@ -94,7 +89,7 @@ class Warnings:
 
 def score_images(
     images: Sequence[ImagePair],
-    scorer: Scorer,
+    settings: ScoringSettings,
     *,
     workers: int = 1,
     progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
@@ -103,7 +98,7 @@ def score_images(
 
     Args:
         images: what to score.
-        scorer: how.
+        settings: how.
         workers: number of processes; 1 works in this one. The results do not depend on it.
         progress: wraps the iterable of results, given their number; tqdm fits.
 
@@ -115,27 +110,27 @@ def score_images(
     """
     if len(images) <= workers * _IMAGES_PER_TASK:
         workers = min(workers, 1)
-    score = functools.partial(score_image, scorer=scorer)
+    score = functools.partial(score_image, settings=settings)
     with ordered_map(score, images, workers=workers, chunk=_IMAGES_PER_TASK) as results:
         yield from progress(results, len(images))
 
 
-def score_image(pair: ImagePair, scorer: Scorer) -> ScoredImage:
+def score_image(pair: ImagePair, settings: ScoringSettings) -> ScoredImage:
     """Reads and measures one image; errors are those of :func:`score_images`."""
-    gt_ids, gt_segments = read_map(pair.gt, pair.size, scorer.categories, scorer.gt_form)
+    gt_ids, gt_segments = read_map(pair.gt, pair.size, settings.categories, settings.gt_form)
     if pair.prediction is None:
         pred_ids, pred_segments = np.zeros_like(gt_ids), ()
     else:
-        pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, scorer.categories, scorer.prediction_form)
+        pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, settings.categories, settings.prediction_form)
     try:
         comparison = compare(
-            gt_ids, gt_segments, pred_ids, pred_segments, scorer.categories, all_crowds=scorer.settings.all_crowds
+            gt_ids, gt_segments, pred_ids, pred_segments, settings.categories, all_crowds=settings.measures.all_crowds
         )
     except InputError as error:
         where = pair.gt.path if pair.prediction is None else pair.prediction.path
         raise InputError(f"{where}, image {pair.image_id}: {error}") from error
-    measures = measure_comparison(comparison, scorer.categories, scorer.settings)
-    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_ids, gt_segments, comparison, scorer)))
+    measures = measure_comparison(comparison, settings.categories, settings.measures)
+    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_ids, gt_segments, comparison, settings)))
 
 
 def _warnings(
@@ -143,7 +138,7 @@ def _warnings(
     gt_ids: np.ndarray,
     gt_segments: Sequence[Mapping[str, Any]],
     comparison: Comparison,
-    scorer: Scorer,
+    settings: ScoringSettings,
 ) -> Iterator[Tuple[str, str]]:
     for segment, gt in zip(gt_segments, comparison.gt_segments, strict=True):
         area = gt.area
@@ -160,6 +155,6 @@ def _warnings(
         text = f"the JSON does not list {len(unlisted)} of its segments ({some}); they are neither void nor a segment"
         yield "unlisted", f"{pair.gt.path}: {text}"
     for category_id in repeated_crowds(gt_segments):
-        name = scorer.categories[category_id].name
-        rule = "all of them count" if scorer.settings.all_crowds else "only the last one counts, as in panopticapi"
+        name = settings.categories[category_id].name
+        rule = "all of them count" if settings.measures.all_crowds else "only the last one counts, as in panopticapi"
         yield "several crowds", f"{pair.gt.path}: category {category_id} ({name}) has several crowd segments; {rule}"
