@@ -13,7 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from panoptic_heuristic.cli.common import add_workers_argument, progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument
+from panoptic_heuristic.cli.outputs import print_written, progress_bar, writing_to
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.coco_results import InstanceEntry
@@ -25,9 +26,9 @@ from panoptic_heuristic.head_results.read import Heads, add_file_arguments, read
 
 NAME = "panoptic_predictions"
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 example:
-  python tools/fuse_predictions.py --images panoptic_val2017.json \\
+  panoptic-heuristic fuse-predictions --images panoptic_val2017.json \\
       --instances inference/coco_instances_results.json \\
       --semantics inference/sem_seg_predictions.json --no-label 0 --output fused
 
@@ -83,7 +84,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if not_finite:
         print(f"{not_finite} instances dropped, for their score is NaN or infinite")
     print(f"{segments[True]} thing segments, {segments[False]} stuff segments")
-    print(f"written: {json_path}, {args.output / NAME}")
+    print_written([json_path, args.output / NAME])
     return 0
 
 
@@ -94,16 +95,15 @@ def _fuse_into(
     folder, temporary = output / NAME, output / f".{NAME}.partial"
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
-        work = functools.partial(fuse_image, make_fuser(temporary))
-        with ordered_map(work, outputs, workers=workers if len(outputs) > 1 else min(workers, 1)) as annotations:
-            done = list(progress_bar("fuse")(annotations, len(outputs)))
-        # The JSON goes first and comes last, so that it never describes PNGs of another run.
-        (output / f"{NAME}.json").unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except OSError as error:
-        raise InputError(f"cannot write to --output {output}: {error.strerror}") from error
+        with writing_to(output):
+            temporary.mkdir(parents=True)
+            work = functools.partial(fuse_image, make_fuser(temporary))
+            with ordered_map(work, outputs, workers=workers if len(outputs) > 1 else 1) as annotations:
+                done = list(progress_bar("fuse")(annotations, len(outputs)))
+            # The JSON goes first and comes last, so that it never describes PNGs of another run.
+            (output / f"{NAME}.json").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return done
@@ -147,13 +147,10 @@ def _missing(args: argparse.Namespace, heads: Heads) -> Dict[Need, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     files = add_file_arguments(parser)
     files.add_argument("--image-root", type=Path, help="the folder of the images, for the rules that look at them")
-    files.add_argument("--output", type=Path, required=True, help=f"a folder for {NAME}.json and {NAME}/*.png")
-    files.add_argument("--overwrite", action="store_true", help="replace the JSON and the PNGs that are there")
+    add_output_arguments(files, f"{NAME}.json and {NAME}/*.png")
     add_pipeline_arguments(parser)
     add_workers_argument(parser)
     return parser

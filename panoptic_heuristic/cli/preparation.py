@@ -1,4 +1,4 @@
-"""What the prepare_*.py scripts share: worker processes, resuming, and the JSON that comes last."""
+"""The prepare commands share this: worker processes, resuming, and the JSON that comes last."""
 
 import argparse
 import os
@@ -7,8 +7,9 @@ from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Seq
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from panoptic_heuristic.cli.arguments import add_workers_argument
+from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png
 from panoptic_heuristic.formats.files import read_json, write_json
@@ -23,13 +24,7 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags all preparation scripts have: ``--workers`` and ``--overwrite``."""
-    parser.add_argument(
-        "--workers",
-        type=_at_least_one,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="worker processes (default: one per CPU, %(default)s)",
-    )
+    add_workers_argument(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="make every file again, also those that are there and whole"
     )
@@ -51,7 +46,7 @@ def run_jobs(function: Callable[[Job], Result], jobs: Sequence[Job], *, workers:
         InputError: what a job raised first, or a worker was killed.
     """
     with ordered_map(function, jobs, workers=max(1, min(workers, len(jobs)))) as results:
-        return list(tqdm(results, total=len(jobs), desc=title, unit="image"))
+        return list(progress_bar(title)(results, len(jobs)))
 
 
 def image_size(path: Path) -> Tuple[int, int]:
@@ -139,10 +134,3 @@ def write_last(path: Path, content: Dict[str, Any], *, overwrite: bool) -> None:
         raise InputError(f"{path} is there already and holds something else; move it away and run this again")
     write_json(path, content)
     print(f"wrote {path}")
-
-
-def _at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value

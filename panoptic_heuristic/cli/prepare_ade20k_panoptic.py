@@ -10,13 +10,13 @@ whose ids are 1 to 150 as in the semantic PNGs. Instances lie above stuff where 
 whose semantic class is a thing, but which belong to no instance, are void.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
     add_arguments,
     finished_segments,
@@ -31,8 +31,9 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
 
-_EXAMPLE = """example:
-  DETECTRON2_DATASETS=/data python datasets/prepare_ade20k_panoptic.py --splits val
+_EXAMPLES = """\
+example:
+  DETECTRON2_DATASETS=/data panoptic-heuristic prepare-ade20k-panoptic --splits val
 
 Stopped and started again, it goes on where it was: PNGs that are there and whole are kept.
 """
@@ -220,9 +221,7 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     parser.add_argument(
         "--root", type=Path, metavar="FOLDER", help="default: $DETECTRON2_DATASETS/ADEChallengeData2016"
     )

@@ -7,13 +7,13 @@ label ids (road 7 to bicycle 33). Groups such as "cargroup" become crowd segment
 leaves out of its evaluation are void.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
     add_arguments,
     finished_segments,
@@ -28,8 +28,9 @@ from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
 
-_EXAMPLE = """example:
-  DETECTRON2_DATASETS=/data python datasets/prepare_cityscapes_panoptic.py --splits train val
+_EXAMPLES = """\
+example:
+  DETECTRON2_DATASETS=/data panoptic-heuristic prepare-cityscapes-panoptic --splits train val
 
 Stopped and started again, it goes on where it was: PNGs that are there and whole are kept.
 """
@@ -204,9 +205,7 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     parser.add_argument(
         "--root", type=Path, metavar="FOLDER", help="Cityscapes (default: $DETECTRON2_DATASETS/cityscapes)"
     )

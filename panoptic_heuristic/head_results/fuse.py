@@ -1,12 +1,10 @@
 """Fuses what two heads left on disk: COCO results, label maps or logits, into COCO panoptic PNGs."""
 
-import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
-import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage
@@ -153,9 +151,6 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
     Raises:
         InputError: an RLE cannot be read, stuff masks overlap, or a label map is wrong.
     """
-    if multiprocessing.parent_process() is not None:
-        # Several processes share the cores already.
-        torch.set_num_threads(1)
     image, photo = outputs.image, None
     if Need.IMAGE in fuser.pipeline.needs:
         photo = read_photo(fuser.image_root, image.file_name, (image.height, image.width), "--images")

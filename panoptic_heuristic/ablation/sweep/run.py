@@ -12,13 +12,10 @@ a sweep can be stopped and go on, be shared by machines, and be resampled for in
 import functools
 import hashlib
 import json
-import multiprocessing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
-
-import torch
 
 from panoptic_heuristic.ablation.regions.stages import asks_best_stuff, is_exact_on_regions
 from panoptic_heuristic.ablation.regions.store import RegionStore
@@ -262,9 +259,6 @@ def _is_there(folder: Path, bucket: int) -> bool:
 
 
 def _count_bucket(job: SweepJob, bucket: int) -> int:
-    if multiprocessing.parent_process() is not None:
-        # Several processes share the cores already.
-        torch.set_num_threads(1)
     images, categories, grid = job.images_of(bucket), job.categories, job.grid
     total = SettingCounts.zeros(len(categories), len(grid))
     with_best_stuff = bool(job.claims_by_regions) and asks_best_stuff(grid.base)

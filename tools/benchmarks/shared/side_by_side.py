@@ -25,7 +25,7 @@ from tabulate import tabulate
 from torch import Tensor
 from tqdm import tqdm
 
-from panoptic_heuristic.cli.common import check_results
+from panoptic_heuristic.cli.outputs import check_results
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 from panoptic_heuristic.formats.files import written_whole
