@@ -39,7 +39,7 @@ def number(low: float, high: float = math.inf) -> Callable[[str], float]:
 
 
 def _number_type(kind: Callable, name: str, low: float, high: float) -> Callable:
-    bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+    bounds = f"at least {low}" if high == math.inf else f"in [{low}, {high}]"
 
     def parse(text: str):
         try:

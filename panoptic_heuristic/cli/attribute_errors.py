@@ -1,6 +1,7 @@
-"""Says what caused each missed segment and each false positive, and what PQ each kind of perfection would bring.
+"""Says what caused each missed segment and each false positive.
 
-It starts from predictions kept by cache-predictions; neither the model nor the images are needed.
+Also what PQ each kind of perfection would bring. It starts from predictions kept by cache-predictions; neither the
+model nor the images are needed.
 """
 
 import argparse

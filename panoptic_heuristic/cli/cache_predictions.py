@@ -1,4 +1,4 @@
-"""Keeps what both heads say about a data set, so that fusion settings can be swept and tuned without the network.
+"""Keeps what both heads say about a data set, for sweeping and tuning without the network.
 
 The predictions come from a model, in one pass, or from the result files of any other system. Stopped and started again,
 it goes on where it was; images that are there already are left alone.

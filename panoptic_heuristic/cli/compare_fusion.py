@@ -1,4 +1,4 @@
-"""Compares published fusion rules on the same predictions, with their own thresholds and with tuned ones.
+"""Compares published fusion rules on the same predictions, as published and tuned.
 
 Predictions come from cache-predictions; neither the model nor the images are needed. Tuned thresholds are
 found on one half of the images and counted on the other, both ways, so that every row of the table is of all images.

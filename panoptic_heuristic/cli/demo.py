@@ -1,4 +1,4 @@
-"""Goes from nothing to tuned fusion thresholds and a report on them, in minutes, on two CPU cores.
+"""Goes from nothing to tuned fusion thresholds and a report, in minutes, on two CPU cores.
 
 Generates the built-in data set, trains a small Panoptic FPN on it from scratch, keeps what it says about the validation
 images, and then sweeps, tunes and explains the fusion without the network. Every step is one of the project's commands.

@@ -1,4 +1,4 @@
-"""Merges the results of an instance head and a semantic head into COCO panoptic PNGs and one JSON.
+"""Merges the results of two heads into COCO panoptic PNGs and one JSON.
 
 The heads may be anyone's, and neither a model nor Detectron2 is needed. Instances take pixels by
 score, stuff takes what they leave free, and the rest is void. With the default settings that is what

@@ -51,11 +51,12 @@ def _size(text: str) -> tuple[int, int]:
     height, width = int(match[1]), int(match[2])
     low, high = SIDE_RANGE
     if not (low <= height <= high and low <= width <= high):
-        raise argparse.ArgumentTypeError(f"must have a height and a width from {low} to {high}, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must have a height and a width in [{low}, {high}], got {text!r}")
     return height, width
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The command line's options."""
     parser = CommandParser(__doc__, _EXAMPLES)
     add_output_arguments(parser, "the data set", default=Path("datasets/shapes"))
     parser.add_argument(
@@ -205,7 +206,7 @@ def generate(output: Path, *, seed: int, counts: dict[str, int], size: tuple[int
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; see ``--help``."""
-    args = _parser().parse_args(argv)
+    args = build_parser().parse_args(argv)
     # Pictures are too small to share between threads.
     cv2.setNumThreads(1)
     counts = {"train": args.train, "val": args.val}

@@ -1,6 +1,6 @@
-"""Turns ADE20K, as prepared for the scene parsing challenge, into the COCO panoptic format.
+"""Turns ADE20K into the COCO panoptic format.
 
-Reads from ADEChallengeData2016/:
+It takes the form that was prepared for the scene parsing challenge. Reads from ADEChallengeData2016/:
   images/{training,validation}/*.jpg
   annotations/{training,validation}/*.png            semantic: 1 to 150, 0 is none of these
   annotations_instance/{training,validation}/*.png   instances: red is the class, 1 to 100, green the number

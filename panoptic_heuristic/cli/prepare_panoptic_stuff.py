@@ -1,4 +1,4 @@
-"""Makes semantic ground truth from panoptic PNGs, as Panoptic FPN's semantic head needs it.
+"""Makes semantic ground truth from panoptic PNGs, as Panoptic FPN needs it.
 
 Each output is an 8-bit grey PNG: 0 is any thing, 1 the first stuff category of the JSON's list, 2 the second,
 and so on, 255 is void. For COCO these are the files Detectron2 expects in

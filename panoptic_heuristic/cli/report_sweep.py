@@ -1,4 +1,4 @@
-"""Reports finished sweeps of sweep-fusion: the best setting, what it gains and where, and how sure that is.
+"""Reports on finished sweeps: the best setting, its gain and where, and how sure that is.
 
 Several sweeps of one grid, such as those of several backbones, are also compared: whether the best setting of one
 holds for another.

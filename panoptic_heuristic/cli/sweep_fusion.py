@@ -1,6 +1,7 @@
-"""Counts PQ of every setting of a grid, exactly, from predictions kept by cache-predictions.
+"""Counts PQ of every setting of a grid, exactly.
 
-Neither the model nor the images are needed. Stopped and started again, it continues where it was.
+The predictions come from cache-predictions. Neither the model nor the images are needed. Stopped and started again, it
+continues where it was.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Draws images, ground truth, predictions and their difference side by side, from files alone.
+"""Draws images, ground truth, predictions and their difference side by side.
 
-Writes OUTPUT/image_<id>.png for each chosen image and OUTPUT/sheet_<n>.png, contact sheets of them, worst
-images first. Without predictions it draws the ground truth.
+Files are all it needs. Writes OUTPUT/image_<id>.png for each chosen image and OUTPUT/sheet_<n>.png, contact sheets of
+them, worst images first. Without predictions it draws the ground truth.
 """
 
 import argparse

@@ -220,4 +220,4 @@ def test_help_has_an_example(main, capsys):
     with pytest.raises(SystemExit) as done:
         main(["--help"])
     assert done.value.code == 0
-    assert "python tools/attribute_errors.py --cache cache --output attribution" in capsys.readouterr().out
+    assert "panoptic-heuristic attribute-errors --cache cache --output attribution" in capsys.readouterr().out

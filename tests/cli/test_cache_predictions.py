@@ -227,7 +227,7 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
     [
         ([], "--config-file to run a model, or --images"),
         (["--config-file", "a", "--images", "b"], "--config-file to run a model, or --images"),
-        (["--config-file", "none.yaml"], "no config file 'none.yaml'"),
+        (["--config-file", "none.yaml"], "there is no file 'none.yaml'"),
         (["--config-file", "{model}", "--score-floor", "1.5"], "--score-floor must be in [0, 1], got 1.5"),
         (["--config-file", "{model}", "--stuff-probability-floor", "2"], "--stuff-probability-floor must be in [0, 1]"),
         (["--config-file", "{model}", "--no-label", "3"], "--no-label means nothing with --config-file"),

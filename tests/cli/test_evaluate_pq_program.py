@@ -28,7 +28,7 @@ def test_help_has_an_example_and_loads_nothing_heavy():
         "print('heavy:', sorted({'torch', 'detectron2', 'matplotlib', 'fvcore', 'scipy'} & set(sys.modules)))"
     )
     out = run(["-c", code]).stdout
-    assert "python tools/evaluate_pq.py --gt-json" in out
+    assert "panoptic-heuristic evaluate-pq --gt-json" in out
     assert out.splitlines()[-1] == "heavy: []"
 
 

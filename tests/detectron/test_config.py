@@ -364,7 +364,7 @@ class TestLoadConfig:
             load_config(str(SHAPES_CONFIG), ["SEED", "1", "SOLVER.MAX_ITER"])
 
     def test_a_missing_file(self, tmp_path):
-        with pytest.raises(InputError, match="there is no config file '.*gone.yaml'; name one with --config-file"):
+        with pytest.raises(InputError, match="there is no file '.*gone.yaml' here, and none of that name in .*configs"):
             load_config(str(tmp_path / "gone.yaml"))
 
     def test_a_missing_base_file_is_named(self, write):

@@ -114,12 +114,12 @@ class TestOneCorePerWorker:
             torch.set_num_threads(before)
 
     def test_where_a_worker_loads_it(self, monkeypatch):
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
         code = (
             "import sys\n"
             "from panoptic_heuristic.formats.workers import ordered_map\n"
             "def threads(number): import torch; return torch.get_num_threads()\n"
             "with ordered_map(threads, range(4), workers=2) as results: print(list(results))\n"
-            "print('torch' in sys.modules, threads(0))"
+            "print('torch' in sys.modules)"
         )
-        assert run(["-c", code]).stdout.splitlines() == ["[1, 1, 1, 1]", "False 3"]
+        assert run(["-c", code]).stdout.splitlines() == ["[1, 1, 1, 1]", "False"]
