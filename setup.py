@@ -57,6 +57,14 @@ setup(
     ],
     extras_require={
         "crf": ["pydensecrf2>=1.1"],
-        "dev": ["hypothesis>=6", "mypy>=1.8", "pytest>=7", "ruff>=0.5", "types-PyYAML", "types-tabulate", "types-tqdm"],
+        "dev": [
+            "hypothesis>=6",
+            "mypy>=1.8",
+            "pytest>=7",
+            "ruff>=0.5",
+            "types-PyYAML>=6",
+            "types-tabulate>=0.9",
+            "types-tqdm>=4.60",
+        ],
     },
 )

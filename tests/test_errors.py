@@ -17,7 +17,7 @@ def raising(error):
     "error, code, message",
     [
         (InputError("a.json is missing"), 2, "error: a.json is missing\n"),
-        (InputError("Traceback ...\npanoptic_heuristic.errors.InputError: a.json is gone\n"), 2, "error: a.json is gone\n"),
+        (InputError("Traceback\npanoptic_heuristic.errors.InputError: a is gone\n"), 2, "error: a is gone\n"),
         (
             ModuleNotFoundError("Thing is not installed.", name="thing"),
             2,

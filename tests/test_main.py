@@ -23,8 +23,9 @@ def test_every_command_is_there():
     assert NAMES == sorted(NAMES)
     assert set(NAMES) == {
         "attribute-errors", "cache-predictions", "check-dataset", "compare-fusion", "convert-panoptic", "demo",
-        "doctor", "evaluate-pq", "fuse-predictions", "generate-shapes", "prepare-ade20k-panoptic", "prepare-cityscapes-panoptic",
-        "prepare-panoptic-stuff", "report-sweep", "sweep-fusion", "train-net", "tune-fusion", "visualize-panoptic",
+        "doctor", "evaluate-pq", "fuse-predictions", "generate-shapes", "prepare-ade20k-panoptic",
+        "prepare-cityscapes-panoptic", "prepare-panoptic-stuff", "report-sweep", "sweep-fusion", "train-net",
+        "tune-fusion", "visualize-panoptic",
     }  # fmt: skip
 
 

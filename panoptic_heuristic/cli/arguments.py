@@ -4,7 +4,7 @@ import argparse
 import math
 import re
 from pathlib import Path
-from typing import Callable, NoReturn, Optional
+from typing import Any, Callable, NoReturn, Optional
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import default_workers
@@ -19,9 +19,9 @@ class CommandParser(argparse.ArgumentParser):
         options: as for ``ArgumentParser``, which makes the parsers of sub-commands.
     """
 
-    def __init__(self, description: Optional[str] = None, examples: Optional[str] = None, **options):
-        texts = {"description": description, "epilog": examples}
-        super().__init__(**texts, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+    def __init__(self, description: Optional[str] = None, examples: Optional[str] = None, **options: Any):
+        raw = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=description, epilog=examples, formatter_class=raw, **options)
 
     def error(self, message: str) -> NoReturn:
         """Raises an :class:`InputError` for a wrong command line."""

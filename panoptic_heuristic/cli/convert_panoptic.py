@@ -188,7 +188,8 @@ def _images(images: Sequence[PanopticImage]) -> List[Dict[str, Any]]:
 
 def _read_categories(path: Path) -> Categories:
     data = read_json(path)
-    return Categories.from_coco(data["categories"] if isinstance(data, dict) and "categories" in data else data, path)
+    entries = data["categories"] if isinstance(data, dict) and "categories" in data else data
+    return Categories.from_coco(entries, str(path))
 
 
 def _images_of_folder(folder: Path) -> List[PanopticImage]:
