@@ -29,7 +29,7 @@ lint: env
 	$(RUN) -m mypy
 
 parity: env
-	PARITY=full $(RUN) -m pytest tests/parity tests/tools/test_sweep_fusion.py tests/tools/test_cache_predictions.py -q
+	PARITY=full $(RUN) -m pytest tests/parity tests/cli/test_sweep_fusion.py tests/cli/test_cache_predictions.py -q
 
 clean:
 	rm -rf .venv output datasets/shapes .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info

@@ -107,7 +107,7 @@ class TestSetupPy:
     def test_what_the_project_imports_is_asked_for(self, arguments):
         asked = {canonicalize_name(requirement.name) for requirement in all_requirements(arguments)}
         # The folders that can be imported, and the scripts that import their neighbours.
-        own = {"panoptic_heuristic", "tests", *(path.stem for path in ROOT.glob("[dt]*/*.py"))}
+        own = {"panoptic_heuristic", "tests", "benchmarks", *(path.stem for path in ROOT.glob("[dt]*/*.py"))}
         outside = own | NOT_ASKED_FOR | COMES_WITH_PYTEST | set(sys.stdlib_module_names)
         for folder in ("panoptic_heuristic", "tools", "datasets", "tests"):
             for path in sorted((ROOT / folder).rglob("*.py")):
