@@ -28,7 +28,7 @@ NOT_ASKED_FOR = {"detectron2", "panopticapi"}
 
 @pytest.fixture
 def arguments(monkeypatch):
-    """What setup.py passes to ``setuptools.setup``."""
+    """The arguments that setup.py passes to ``setuptools.setup``."""
     passed = {}
     monkeypatch.setattr(setuptools, "setup", lambda **arguments: passed.update(arguments))
     monkeypatch.chdir(ROOT)
@@ -48,7 +48,7 @@ def locked_lines(path):
 
 
 def locked_versions(python):
-    """What the lock files install with a Python on Linux: canonical name to the versions listed."""
+    """The versions that the lock files install with a Python on Linux, by canonical name."""
     environment = {"python_version": python, "python_full_version": f"{python}.1", "sys_platform": "linux"}
     versions = {}
     for path in LOCKS:

@@ -1,4 +1,4 @@
-"""What the command lines of several commands share: the parser, types of numbers, and flags that mean the same."""
+"""Shared by the command lines: the parser, types of numbers, and flags that mean the same everywhere."""
 
 import argparse
 import math

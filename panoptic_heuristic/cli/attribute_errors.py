@@ -63,7 +63,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def explained(job: AttributionJob, image_id: int) -> str:
-    """What became of every candidate of an image, and its errors."""
+    """The fate of every candidate of an image, and its errors."""
     instances, semantics, result = fuse_cached(job, image_id)
     blocks = [
         explanation_table(explain(result, instances, semantics), job.categories),

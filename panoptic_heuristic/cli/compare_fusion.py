@@ -59,7 +59,7 @@ or logits are compared if the cache was made with --store-logits.
 
 @dataclasses.dataclass(frozen=True)
 class Presets:
-    """What is compared, and what cannot be.
+    """The presets that are compared, and those that cannot be.
 
     Attributes:
         pipelines: by name, no cutoff below the cache's floor.
@@ -158,7 +158,7 @@ def table(comparison: PresetComparison) -> str:
 
 
 def notes(comparison: PresetComparison, presets: Presets, floor: float) -> List[str]:
-    """What one must know to read the table."""
+    """Lines one must know to read the table."""
     first, second = comparison.tuned_on
     lines = [
         f"{comparison.images} images. tuned: each half by the thresholds found on {first} and {second} images of the "

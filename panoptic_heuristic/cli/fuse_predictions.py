@@ -131,7 +131,7 @@ def _candidates(entries: Sequence[InstanceEntry], pipeline: Pipeline) -> Tuple[I
 
 
 def _missing(args: argparse.Namespace, heads: Heads) -> Dict[Need, str]:
-    """What rules may need that these files do not have, and why."""
+    """The needs of rules that these files do not meet, and why."""
     missing = dict.fromkeys(
         (Need.ROI_PROBABILITIES, Need.MASK_QUALITY, Need.BOXES), "results of an instance head are masks and scores only"
     )

@@ -1,4 +1,4 @@
-"""What several commands show while they work and leave on disk: progress bars, and care for files that are there."""
+"""Shared by the commands: bars that show their progress, and care for files that are there already."""
 
 import contextlib
 from pathlib import Path

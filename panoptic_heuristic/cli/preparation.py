@@ -12,6 +12,7 @@ from panoptic_heuristic.cli.arguments import add_workers_argument
 from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png
+from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import read_json, write_json
 from panoptic_heuristic.formats.panoptic_writer import segment_entries
 from panoptic_heuristic.formats.workers import ordered_map
@@ -28,6 +29,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="make every file again, also those that are there and whole"
     )
+
+
+def prepare_splits(
+    argv: Optional[Sequence[str]], parser: argparse.ArgumentParser, folder: str, splits: Sequence[str], prepare: Callable
+) -> int:
+    """The whole command line of a data set that is prepared split by split.
+
+    Args:
+        argv: the arguments; None for those of the program.
+        parser: with the command's texts; the flags are added.
+        folder: of the data set, below ``$DETECTRON2_DATASETS``.
+        splits: all there are.
+        prepare: called with the root, the output, a split, and ``workers`` and ``overwrite``.
+
+    Returns:
+        The exit code.
+    """
+    parser.add_argument(
+        "--root", type=Path, metavar="FOLDER", help=f"the data set (default: $DETECTRON2_DATASETS/{folder})"
+    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write to (default: the root)")
+    parser.add_argument("--splits", nargs="+", choices=splits, default=splits)
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    root = args.root or datasets_root() / folder
+    for split in args.splits:
+        prepare(root, args.output or root, split, workers=args.workers, overwrite=args.overwrite)
+    return 0
 
 
 def run_jobs(function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, title: str) -> List[Result]:
@@ -93,7 +122,7 @@ def require_folder(path: Path, advice: str) -> None:
 
 
 def ends_whole(path: Path) -> bool:
-    """Whether a PNG has its last chunk: Pillow decodes files without it, other readers refuse them.
+    """True if a PNG has its last chunk: Pillow decodes files without it, other readers refuse them.
 
     Raises:
         OSError: the file is missing or unreadable.

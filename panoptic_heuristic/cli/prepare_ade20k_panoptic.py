@@ -18,9 +18,9 @@ import numpy as np
 
 from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
-    add_arguments,
     finished_segments,
     image_size,
+    prepare_splits,
     read_annotation,
     require_folder,
     run_jobs,
@@ -28,7 +28,6 @@ from panoptic_heuristic.cli.preparation import (
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
 
 _EXAMPLES = """\
@@ -221,15 +220,4 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = CommandParser(__doc__, _EXAMPLES)
-    parser.add_argument(
-        "--root", type=Path, metavar="FOLDER", help="default: $DETECTRON2_DATASETS/ADEChallengeData2016"
-    )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write to (default: the root)")
-    parser.add_argument("--splits", nargs="+", choices=tuple(_FOLDERS), default=tuple(_FOLDERS))
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    root = args.root or datasets_root() / "ADEChallengeData2016"
-    for split in args.splits:
-        prepare(root, args.output or root, split, workers=args.workers, overwrite=args.overwrite)
-    return 0
+    return prepare_splits(argv, CommandParser(__doc__, _EXAMPLES), "ADEChallengeData2016", tuple(_FOLDERS), prepare)

@@ -15,9 +15,9 @@ import numpy as np
 
 from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
-    add_arguments,
     finished_segments,
     image_size,
+    prepare_splits,
     read_annotation,
     require_folder,
     run_jobs,
@@ -25,7 +25,6 @@ from panoptic_heuristic.cli.preparation import (
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.panoptic_writer import segment_entries, write_panoptic_png
 
 _EXAMPLES = """\
@@ -205,15 +204,4 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = CommandParser(__doc__, _EXAMPLES)
-    parser.add_argument(
-        "--root", type=Path, metavar="FOLDER", help="Cityscapes (default: $DETECTRON2_DATASETS/cityscapes)"
-    )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write to (default: the root)")
-    parser.add_argument("--splits", nargs="+", choices=("train", "val", "test"), default=("train", "val", "test"))
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    root = args.root or datasets_root() / "cityscapes"
-    for split in args.splits:
-        prepare(root, args.output or root, split, workers=args.workers, overwrite=args.overwrite)
-    return 0
+    return prepare_splits(argv, CommandParser(__doc__, _EXAMPLES), "cityscapes", ("train", "val", "test"), prepare)

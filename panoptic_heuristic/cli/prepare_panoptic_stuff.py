@@ -32,7 +32,7 @@ Stopped and started again, it goes on where it was: PNGs that are there and whol
 
 @dataclass(frozen=True)
 class _Task:
-    """What is the same for all images of a set."""
+    """The part of the work that is the same for all images of a set."""
 
     panoptic_root: Path
     output: Path

@@ -57,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _images(args: argparse.Namespace) -> List[Optional[Images]]:
-    """What pictures of each sweep are made of."""
+    """The files that pictures of each sweep are made of; None for sweeps without."""
     number = len(args.sweeps)
     if args.cache is None:
         for name in ("gt_json", "gt_folder", "image_root"):

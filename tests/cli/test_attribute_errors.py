@@ -35,7 +35,7 @@ class Files:
         return ["--cache", str(self.cache), *self.gt, "--workers", "1", *map(str, more)]
 
     def matchings(self, pipeline):
-        """What fusing and scoring says of each image, and the counts of all."""
+        """The result of fusing and scoring each image, and the counts of all."""
         store = open_store(self.cache, self.json, self.folder)
         categories, labels = store.cache.manifest.categories, store.cache.manifest.label_to_category
         found, counts = {}, []

@@ -49,7 +49,7 @@ def kept(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outputs(trained):
-    """What the model itself returns for each image, at the cutoffs of the cache and of a user."""
+    """The outputs of the model itself for each image, at the cutoffs of the cache and of a user."""
     from panoptic_heuristic.detectron import load_config
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
     from panoptic_heuristic.detectron.trainer import Trainer, load_model

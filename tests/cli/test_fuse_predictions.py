@@ -1,4 +1,4 @@
-"""What is fused, whatever the heads' results come as."""
+"""The same is fused, whatever the heads' results come as."""
 
 import json
 

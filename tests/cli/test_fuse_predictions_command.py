@@ -1,4 +1,4 @@
-"""What the command refuses, what it writes, and how it ends."""
+"""The command refuses, writes and ends as it should."""
 
 import signal
 import time

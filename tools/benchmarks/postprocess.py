@@ -85,7 +85,7 @@ def _contest(inputs: Inputs, cutoff: float, outputs: Tuple[str, ...]):
 
 
 def _merged_on_cpu(inputs: Inputs, cutoff: float, instances, postprocess, enlarged) -> Tuple:
-    """What Detectron2 merges on the CPU from the masks and labels that the Postprocessor has on a GPU."""
+    """The result that Detectron2 merges on the CPU from the masks and labels that the Postprocessor has on a GPU."""
     size = inputs.output_size
     if postprocess.needs_all_logits:
         found = postprocess(instances, enlarged(), size)

@@ -64,7 +64,7 @@ def painted(instances: InstanceSet) -> Tensor:
 
 
 def different_part(expected: Tuple, found: Tuple) -> Optional[str]:
-    """What differs between two results, in a word; None if nothing does. Only what both have is compared."""
+    """The part that differs between two results, in a word; None if nothing does. Only what both have is compared."""
     if not torch.equal(expected[0].cpu(), found[0].cpu()):
         return "maps"
     keys = ("id", "isthing", "category_id")

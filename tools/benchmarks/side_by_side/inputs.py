@@ -17,7 +17,7 @@ CHANNELS, THINGS, STRIDE, DIVISIBILITY = 54, 80, 4, 32
 
 
 class Inputs(NamedTuple):
-    """What both heads said of one image, as tensors.
+    """The outputs of both heads for one image, as tensors.
 
     Attributes:
         output_size: (H, W).

@@ -130,7 +130,7 @@ def _synchronize(clock: str) -> None:
 
 
 def _warm_up(contests: Contests, side: str, device: str) -> None:
-    """What libraries load and keep when they are first used is nobody's peak."""
+    """Runs a side once: what libraries load and keep when they are first used is nobody's peak."""
     inputs = as_inputs(make_inputs(0, (32, 32), 2), device)
     for make in contests.values():
         getattr(make(inputs, 0.5), side)()
