@@ -32,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare_splits(
-    argv: Optional[Sequence[str]], parser: argparse.ArgumentParser, folder: str, splits: Sequence[str], prepare: Callable
+    argv: Optional[Sequence[str]],
+    parser: argparse.ArgumentParser,
+    folder: str,
+    splits: Sequence[str],
+    prepare: Callable[..., None],
 ) -> int:
     """The whole command line of a data set that is prepared split by split.
 

@@ -42,36 +42,10 @@ _CLASSES = 150
 # instance annotations number them from 1 in the same order (1 bed = 8, 2 windowpane = 9, 100 flag = 150).
 # Compared with instancesegmentation/instanceInfo100_train.txt in github.com/CSAILVision/placeschallenge, and
 # with datasets/ade20k_instance_catid_mapping.txt in github.com/facebookresearch/Mask2Former.
-STUFF = frozenset(
-    (1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 17, 18, 22, 26, 27, 29, 30, 35, 41, 47, 49, 52, 53, 55, 60)
-    + (
-        61,
-        62,
-        64,
-        69,
-        78,
-        80,
-        85,
-        92,
-        95,
-        97,
-        100,
-        101,
-        102,
-        106,
-        107,
-        110,
-        114,
-        115,
-        118,
-        123,
-        129,
-        132,
-        141,
-        142,
-        146,
-    )
-)
+STUFF = frozenset((
+    1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 17, 18, 22, 26, 27, 29, 30, 35, 41, 47, 49, 52, 53, 55, 60,
+    61, 62, 64, 69, 78, 80, 85, 92, 95, 97, 100, 101, 102, 106, 107, 110, 114, 115, 118, 123, 129, 132, 141, 142, 146,
+))  # fmt: skip
 THINGS = tuple(i for i in range(1, _CLASSES + 1) if i not in STUFF)
 
 # A segment's id is its category id * 256 + its instance number, which is 0 for stuff: so the PNG alone tells

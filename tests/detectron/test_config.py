@@ -367,6 +367,11 @@ class TestLoadConfig:
         with pytest.raises(InputError, match="there is no file '.*gone.yaml' here, and none of that name in .*configs"):
             load_config(str(tmp_path / "gone.yaml"))
 
+    def test_a_packaged_config_is_named_from_any_folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        cfg, explicit = load_config("shapes/panoptic_heuristic_fpn_R_18.yaml")
+        assert (cfg, explicit) == load_config(str(SHAPES_CONFIG))
+
     def test_a_missing_base_file_is_named(self, write):
         with pytest.raises(InputError, match="config.yaml: .*gone.yaml"):
             load_config(write("_BASE_: gone.yaml"))
