@@ -1,4 +1,4 @@
-"""tools/cache_predictions.py: what a model says is kept as it is, whatever happens on the way."""
+"""cache-predictions: what a model says is kept as it is, whatever happens on the way."""
 
 import json
 import os

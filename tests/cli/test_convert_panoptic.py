@@ -1,4 +1,4 @@
-"""tools/convert_panoptic.py: every conversion there and back, on files, and what it refuses."""
+"""convert-panoptic: every conversion there and back, on files, and what it refuses."""
 
 import json
 

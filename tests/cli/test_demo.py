@@ -1,4 +1,4 @@
-"""tools/demo.py after its training: on a model that was trained for seconds."""
+"""demo after its training: on a model that was trained for seconds."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""tools/visualize_panoptic.py: which images it draws, from which files, and what it refuses."""
+"""visualize-panoptic: which images it draws, from which files, and what it refuses."""
 
 import json
 

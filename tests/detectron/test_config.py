@@ -16,7 +16,7 @@ from panoptic_heuristic.fusion.config_keys import stage_parameters
 from tests.detectron.small_models import SHAPES_CONFIG
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-# Those in sweeps are grids for tools/sweep_fusion.py.
+# Those in sweeps are grids for sweep-fusion.
 PROJECT_CONFIGS = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "presets"))
 COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
 # key, Detectron2's type

@@ -198,7 +198,7 @@ class SweepResult:
         self.folder = Path(folder)
         path = self.folder / "sweep.json"
         if not path.is_file():
-            raise InputError(f"{self.folder} holds no sweep.json; make a sweep there with tools/sweep_fusion.py")
+            raise InputError(f"{self.folder} holds no sweep.json; make a sweep there with sweep-fusion")
         self.manifest = read_json(path)
         found = self.manifest.get("format") if isinstance(self.manifest, dict) else None
         if found != FORMAT:

@@ -256,7 +256,7 @@ def _comments(name: str, result: TuningResult, reports: Sequence[StageReport], m
     report = next(one for one in reports if one.name == name)
     baselines = result.outcome.pipelines
     tuned_on, held_out = len(result.parts[-1].tuning), len(result.held_out_images)
-    lines = [f"Fusion settings {name!r} for {manifest.dataset_name}, made by tools/tune_fusion.py."]
+    lines = [f"Fusion settings {name!r} for {manifest.dataset_name}, made by tune-fusion."]
     if name in BASELINES:
         better = f"No tuned settings were better than these on {held_out} held-out images"
         lines.append(f"{better}: {_described_pq(report)}.")
