@@ -9,7 +9,7 @@ help:
 	@echo "make demo    train a small model on a generated data set and show what fusion settings do"
 	@echo "make test    run the test suite"
 	@echo "make parity  compare with Detectron2 and panopticapi on the full number of scenes"
-	@echo "make lint    check the style"
+	@echo "make lint    check the style and the types"
 	@echo "make env     build the environment ($(VENV)); the other commands do it when it is needed"
 	@echo "make clean   delete the environment, the caches and what the demo wrote"
 	@echo
@@ -22,14 +22,15 @@ test: env
 	$(RUN) -m pytest
 
 demo: env
-	$(RUN) tools/demo.py
+	$(RUN) -m panoptic_heuristic demo
 
 lint: env
 	$(RUN) -m ruff check .
+	$(RUN) -m mypy
 
 parity: env
-	PARITY=full $(RUN) -m pytest tests/parity tests/tools/test_sweep_fusion.py tests/tools/test_cache_predictions.py -q
+	PARITY=full $(RUN) -m pytest tests/parity tests/cli/test_sweep_fusion.py tests/cli/test_cache_predictions.py -q
 
 clean:
-	rm -rf .venv output datasets/shapes .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv output datasets/shapes .pytest_cache .ruff_cache .mypy_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

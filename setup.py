@@ -1,6 +1,6 @@
 """Packaging. Detectron2 and panopticapi are not asked for here: neither has an official package.
 
-``python -m panoptic_heuristic.doctor`` says whether they are there and how to get them.
+``panoptic-heuristic doctor`` says whether they are there and how to get them.
 """
 
 import re
@@ -17,8 +17,29 @@ setup(
     name="panoptic_heuristic",
     version=VERSION,
     description="Fusion of a semantic and an instance head into one panoptic map, for Detectron2's Panoptic FPN",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords=["panoptic segmentation", "panoptic quality", "Detectron2", "COCO"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.10",
-    packages=find_packages(include=["panoptic_heuristic*"]),
+    # The configs stand at the top of the repository, where people look for them, and are installed with the package.
+    packages=[*find_packages(include=["panoptic_heuristic*"]), "panoptic_heuristic.configs"],
+    package_dir={"panoptic_heuristic.configs": "configs"},
+    package_data={"panoptic_heuristic": ["py.typed"], "panoptic_heuristic.configs": ["*.yaml", "*/*.yaml"]},
+    entry_points={"console_scripts": ["panoptic-heuristic = panoptic_heuristic.__main__:main"]},
     install_requires=[
         "fvcore>=0.1.5",
         "iopath>=0.1.7",
@@ -36,6 +57,14 @@ setup(
     ],
     extras_require={
         "crf": ["pydensecrf2>=1.1"],
-        "dev": ["hypothesis>=6", "pytest>=7", "ruff>=0.5"],
+        "dev": [
+            "hypothesis>=6",
+            "mypy>=1.8",
+            "pytest>=7",
+            "ruff>=0.5",
+            "types-PyYAML>=6",
+            "types-tabulate>=0.9",
+            "types-tqdm>=4.60",
+        ],
     },
 )

@@ -4,4 +4,4 @@ Importing this package loads nothing heavy: take what you need from ``formats`` 
 ids), ``fusion`` (the merging rules), ``quality`` (PQ) or ``detectron`` (the Detectron2 side).
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

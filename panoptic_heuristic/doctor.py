@@ -1,7 +1,7 @@
-"""What is installed and what works: ``python -m panoptic_heuristic.doctor``.
+"""Says what is installed, what works, and how to get the rest.
 
-Each line is the result of really trying the thing. The file imports nothing but the standard library at its top, so
-that it still prints where everything else is missing.
+Each line is the result of really trying the thing. Without Detectron2 all works but training and running a model. The
+exit code is 0 when fusing, scoring and ablation work, else 2; with --all, training and its tests must work, too.
 """
 
 import argparse
@@ -18,6 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence
 
+# What one may want to do, in the order it is told.
+CORE = "fusing, scoring, files, ablation"
+MODEL = "training and running a model"
+REFERENCE = "Detectron2's own panoptic evaluator, and the project's tests"
+SPEED = "speed alone"
+DENSE_CRF = "the border rule dense_crf"
+USES = (CORE, MODEL, REFERENCE, SPEED, DENSE_CRF)
+
 GET_OURS = "pip install -e . in the project's folder, or `make env`"
 GET_DETECTRON2 = "https://detectron2.readthedocs.io/tutorials/install.html (from its Git repository), or `make env`"
 GET_PANOPTICAPI = "pip install git+https://github.com/cocodataset/panopticapi.git, or `make env`"
@@ -32,16 +40,16 @@ class Check:
     """One line of the report.
 
     Attributes:
-        name: what is looked at.
+        name: of the thing.
         attempt: tries it; returns what to show, raises when it does not work.
         advice: how to get it.
-        required: whether training and evaluation need it.
+        use: which of :data:`USES` needs it.
     """
 
     name: str
     attempt: Callable[[], str]
     advice: str
-    required: bool = True
+    use: str = CORE
 
 
 @dataclass(frozen=True)
@@ -167,29 +175,32 @@ def try_pydensecrf() -> str:
     return installed_version("pydensecrf", "pydensecrf2", "pydensecrf")
 
 
-def module_check(name: str, module_name: str, advice: str = GET_OURS) -> Check:
+def module_check(name: str, module_name: str, use: str = CORE) -> Check:
     """A check that only imports."""
-    return Check(name, lambda: installed_version(module_name), advice)
+    return Check(name, lambda: installed_version(module_name), GET_OURS, use)
 
 
 def all_checks() -> List[Check]:
-    """What is looked at, in the order it is printed."""
+    """The checks, in the order they are printed."""
     return [
         Check("Python", try_python, "Python 3.10 or newer from https://www.python.org"),
         module_check("NumPy", "numpy"),
         Check("PyTorch", try_torch, "https://pytorch.org/get-started/locally, or `make env`"),
-        module_check("torchvision", "torchvision"),
-        Check("torchvision ops", try_torchvision_ops, "the torchvision release that belongs to this PyTorch"),
-        Check("CUDA", try_cuda, "a GPU, its driver, and a PyTorch built for it; the CPU is enough", required=False),
-        Check("Detectron2", try_detectron2, GET_DETECTRON2),
-        Check("compiled ops", try_compiled_ops, GET_DETECTRON2.replace(", or `make env`", ""), required=False),
+        Check("CUDA", try_cuda, "a GPU, its driver, and a PyTorch built for it; the CPU is enough", SPEED),
         Check("fvcore", lambda: installed_version("fvcore", "fvcore"), GET_OURS),
         Check("pycocotools", try_pycocotools, GET_OURS),
-        Check("panopticapi", try_panopticapi, GET_PANOPTICAPI),
         module_check("OpenCV", "cv2"),
         module_check("Pillow", "PIL"),
         module_check("PyYAML", "yaml"),
-        Check("pydensecrf", try_pydensecrf, "pip install pydensecrf2 (needs a C++ compiler)", required=False),
+        module_check("tabulate", "tabulate"),
+        module_check("tqdm", "tqdm"),
+        module_check("Matplotlib", "matplotlib"),
+        Check("pydensecrf", try_pydensecrf, "pip install pydensecrf2 (needs a C++ compiler)", DENSE_CRF),
+        module_check("torchvision", "torchvision", MODEL),
+        Check("torchvision ops", try_torchvision_ops, "the torchvision release that belongs to this PyTorch", MODEL),
+        Check("Detectron2", try_detectron2, GET_DETECTRON2, MODEL),
+        Check("compiled ops", try_compiled_ops, GET_DETECTRON2.replace(", or `make env`", ""), SPEED),
+        Check("panopticapi", try_panopticapi, GET_PANOPTICAPI, REFERENCE),
     ]
 
 
@@ -213,26 +224,26 @@ def lines_of(finding: Finding) -> List[str]:
     detail = finding.detail.strip().splitlines()[0] if finding.detail.strip() else ""
     lines = [f"{finding.problem or 'ok':8} {check.name:16} {detail}"]
     if finding.problem:
-        kind = "required" if check.required else "optional"
-        lines.append(f"{'':8} {'':16} {kind}; to get it: {check.advice}")
+        lines.append(f"{'':8} {'':16} for {check.use}; to get it: {check.advice}")
     return lines
 
 
+def missing_for(use: str, findings: Sequence[Finding]) -> List[str]:
+    """The names of what a use needs and that does not work; each needs the core, too."""
+    return [one.check.name for one in findings if one.problem and one.check.use in (CORE, use)]
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Command line. Returns 0 when all that is required works, else 2."""
-    argparse.ArgumentParser(
-        prog="python -m panoptic_heuristic.doctor",
-        description="Say what is installed and what works; the exit code is 0 when nothing required is missing.",
-    ).parse_args(argv)
-    failed = []
+    """Command line. Returns 0 when the core works (with ``--all`` the model and the reference, too), else 2."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="exit code 2 also if a model cannot be trained and tested")
+    args = parser.parse_args(argv)
+    findings = []
     for check in all_checks():
-        finding = examine(check)
-        print("\n".join(lines_of(finding)), flush=True)
-        if finding.problem and check.required:
-            failed.append(check.name)
-    print(f"\nNot working, but required: {', '.join(failed)}." if failed else "\nAll that is required works.")
-    return 2 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        findings.append(examine(check))
+        print("\n".join(lines_of(findings[-1])), flush=True)
+    print()
+    for use in USES[:3]:
+        missing = missing_for(use, findings)
+        print(f"{use}: {'does not work, for want of ' + ', '.join(missing) if missing else 'works'}")
+    return 2 if any(missing_for(use, findings) for use in (USES[:3] if args.all else [CORE])) else 0

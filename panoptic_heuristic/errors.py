@@ -12,7 +12,8 @@ class InputError(ValueError):
 def command(main: Callable[..., int]) -> Callable[..., int]:
     """Turns an :class:`InputError` from a command's ``main`` into one line on stderr and exit code 2.
 
-    Ctrl-C ends with exit code 130 and no traceback, as shells expect.
+    So it does with a package that the command needs and that is not installed, such as Detectron2. Ctrl-C ends with
+    exit code 130 and no traceback, as shells expect.
     """
 
     @functools.wraps(main)
@@ -21,6 +22,12 @@ def command(main: Callable[..., int]) -> Callable[..., int]:
             return main(*args, **kwargs)
         except InputError as error:
             print(f"error: {_sentence(error)}", file=sys.stderr)
+            return 2
+        except ModuleNotFoundError as error:
+            if _is_ours(error):
+                raise
+            advice = "`panoptic-heuristic doctor` says what works without it"
+            print(f"error: {str(error).rstrip('.')}; {advice}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("stopped", file=sys.stderr)
@@ -33,3 +40,8 @@ def _sentence(error: InputError) -> str:
     """The sentence alone: from a data loader's process an error comes with its traceback before it."""
     last_line = str(error).strip().splitlines()[-1]
     return last_line.replace(f"{InputError.__module__}.{InputError.__qualname__}: ", "", 1)
+
+
+def _is_ours(error: ModuleNotFoundError) -> bool:
+    """True for a module of this package, whose absence is a fault of the package and no one else's."""
+    return error.name is None or error.name.partition(".")[0] == __name__.partition(".")[0]

@@ -1,7 +1,6 @@
 """Fixtures that several folders share."""
 
 import importlib
-import importlib.util
 import os
 from pathlib import Path
 from types import ModuleType
@@ -32,14 +31,5 @@ def coco_sample() -> Path:
 
 @pytest.fixture(scope="session")
 def load_tool() -> Callable[[str], ModuleType]:
-    """Imports the module of a command; ``benchmark`` is no command of the package, but a script in ``tools``."""
-
-    def load(name: str) -> ModuleType:
-        if name != "benchmark":
-            return importlib.import_module(f"panoptic_heuristic.cli.{name}")
-        spec = importlib.util.spec_from_file_location("tool_benchmark", ROOT / "tools" / "benchmark.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load
+    """Imports the module of a command by its name."""
+    return lambda name: importlib.import_module(f"panoptic_heuristic.cli.{name}")

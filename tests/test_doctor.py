@@ -12,8 +12,8 @@ from panoptic_heuristic import doctor
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def check(attempt, *, required=True):
-    return doctor.Check("thing", attempt, "buy one", required=required)
+def check(attempt, use=doctor.CORE):
+    return doctor.Check("thing", attempt, "buy one", use)
 
 
 def raising(error):
@@ -43,30 +43,41 @@ def test_what_works_takes_one_line_and_what_does_not_says_how_to_get_it():
     assert [line.split() for line in doctor.lines_of(works)] == [["ok", "thing", "1.0"]]
     first, second = doctor.lines_of(broken)
     assert first.split() == ["broken", "thing", "OSError:", "first"]
-    assert second.strip() == "required; to get it: buy one"
+    assert second.strip() == "for fusing, scoring, files, ablation; to get it: buy one"
 
 
-@pytest.mark.parametrize("required, code, last", [
-    (True, 2, "Not working, but required: thing."),
-    (False, 0, "All that is required works."),
-])
-def test_only_what_is_required_decides_the_exit_code(monkeypatch, capsys, required, code, last):
-    checks = [check(lambda: "1.0"), check(raising(ModuleNotFoundError("gone")), required=required)]
+@pytest.mark.parametrize(
+    "use, code, code_of_all, not_working",
+    [
+        (doctor.CORE, 2, 2, {doctor.CORE, doctor.MODEL, doctor.REFERENCE}),
+        (doctor.MODEL, 0, 2, {doctor.MODEL}),
+        (doctor.REFERENCE, 0, 2, {doctor.REFERENCE}),
+        (doctor.SPEED, 0, 0, set()),
+        (doctor.DENSE_CRF, 0, 0, set()),
+    ],
+)
+def test_only_a_broken_core_decides_the_exit_code(monkeypatch, capsys, use, code, code_of_all, not_working):
+    checks = [check(lambda: "1.0"), check(raising(ModuleNotFoundError("gone")), use)]
     monkeypatch.setattr(doctor, "all_checks", lambda: checks)
     assert doctor.main([]) == code
-    assert capsys.readouterr().out.splitlines()[-1] == last
+    last = capsys.readouterr().out.splitlines()[-3:]
+    assert last == [
+        f"{one}: {'does not work, for want of thing' if one in not_working else 'works'}"
+        for one in (doctor.CORE, doctor.MODEL, doctor.REFERENCE)
+    ]
+    assert doctor.main(["--all"]) == code_of_all
 
 
-def test_a_missing_extension_is_optional_and_a_missing_detectron2_is_not(monkeypatch):
+def test_only_a_model_needs_detectron2_and_nothing_its_extension(monkeypatch):
     monkeypatch.setitem(sys.modules, "detectron2", None)
     findings = {finding.check.name: finding for finding in map(doctor.examine, doctor.all_checks())}
     assert findings["Detectron2"].problem == findings["compiled ops"].problem == "missing"
-    assert findings["Detectron2"].check.required
-    assert not findings["compiled ops"].check.required
+    assert doctor.missing_for(doctor.MODEL, list(findings.values())) == ["Detectron2"]
+    assert doctor.missing_for(doctor.CORE, list(findings.values())) == []
 
 
-def test_everything_required_works_in_this_environment(capsys):
-    assert doctor.main([]) == 0, capsys.readouterr().out
+def test_everything_works_in_this_environment(capsys):
+    assert doctor.main(["--all"]) == 0, capsys.readouterr().out
     lines = capsys.readouterr().out.splitlines()
     ok = {line[9:25].strip() for line in lines if line.startswith("ok ")}
     assert ok >= {"Python", "PyTorch", "torchvision ops", "Detectron2", "pycocotools", "panopticapi", "OpenCV"}
@@ -76,7 +87,7 @@ def test_on_a_bare_python_it_prints_and_does_not_crash():
     # -S leaves out site-packages: nothing but the standard library is there.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-S", "-m", "panoptic_heuristic.doctor"],
+        [sys.executable, "-S", "-m", "panoptic_heuristic", "doctor"],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
     )
     assert (done.returncode, done.stderr) == (2, "")

@@ -28,7 +28,7 @@ NOT_ASKED_FOR = {"detectron2", "panopticapi"}
 
 @pytest.fixture
 def arguments(monkeypatch):
-    """What setup.py passes to ``setuptools.setup``."""
+    """The arguments that setup.py passes to ``setuptools.setup``."""
     passed = {}
     monkeypatch.setattr(setuptools, "setup", lambda **arguments: passed.update(arguments))
     monkeypatch.chdir(ROOT)
@@ -48,7 +48,7 @@ def locked_lines(path):
 
 
 def locked_versions(python):
-    """What the lock files install with a Python on Linux: canonical name to the versions listed."""
+    """The versions that the lock files install with a Python on Linux, by canonical name."""
     environment = {"python_version": python, "python_full_version": f"{python}.1", "sys_platform": "linux"}
     versions = {}
     for path in LOCKS:
@@ -74,12 +74,40 @@ class TestSetupPy:
 
     def test_every_folder_with_python_files_is_packaged_and_the_tests_are_not(self, arguments):
         folders = {path.parent for path in (ROOT / "panoptic_heuristic").rglob("*.py")}
-        assert set(arguments["packages"]) == {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+        packages = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+        assert set(arguments["packages"]) == packages | {"panoptic_heuristic.configs"}
+
+    def test_every_config_is_packaged(self, arguments):
+        folder = ROOT / arguments["package_dir"]["panoptic_heuristic.configs"]
+        patterns = arguments["package_data"]["panoptic_heuristic.configs"]
+        packaged = {path for pattern in patterns for path in folder.glob(pattern)}
+        assert packaged == {path for path in (ROOT / "configs").rglob("*") if path.is_file()} != set()
+
+    def test_the_program_and_the_marker_of_types(self, arguments):
+        (program,) = arguments["entry_points"]["console_scripts"]
+        assert program == "panoptic-heuristic = panoptic_heuristic.__main__:main"
+        assert arguments["package_data"]["panoptic_heuristic"] == ["py.typed"]
+        assert (ROOT / "panoptic_heuristic" / "py.typed").is_file()
+
+    def test_the_license_is_named_and_where_its_text_stands(self, arguments):
+        notice = (ROOT / "LICENSE").read_text()
+        assert arguments["license"] == "Apache-2.0" and arguments["license_files"] == ["LICENSE"]
+        assert "SPDX-License-Identifier: Apache-2.0" in notice
+        assert "https://www.apache.org/licenses/LICENSE-2.0" in notice
+
+    def test_the_pythons_are_those_that_the_environment_is_built_with(self, arguments):
+        named = {one.rpartition(" ")[2] for one in arguments["classifiers"] if "Python :: 3." in one}
+        assert named == set(PYTHONS)
+        assert arguments["python_requires"] == f">={PYTHONS[0]}"
+
+    def test_the_readme_is_its_long_description(self, arguments):
+        assert arguments["long_description"] == (ROOT / "README.md").read_text(encoding="utf-8")
+        assert arguments["long_description_content_type"] == "text/markdown"
 
     def test_what_the_project_imports_is_asked_for(self, arguments):
         asked = {canonicalize_name(requirement.name) for requirement in all_requirements(arguments)}
         # The folders that can be imported, and the scripts that import their neighbours.
-        own = {"panoptic_heuristic", "tests", *(path.stem for path in ROOT.glob("[dt]*/*.py"))}
+        own = {"panoptic_heuristic", "tests", "benchmarks", *(path.stem for path in ROOT.glob("[dt]*/*.py"))}
         outside = own | NOT_ASKED_FOR | COMES_WITH_PYTEST | set(sys.stdlib_module_names)
         for folder in ("panoptic_heuristic", "tools", "datasets", "tests"):
             for path in sorted((ROOT / folder).rglob("*.py")):

@@ -71,7 +71,7 @@ def refuse_unsupported(version: Sequence[int], executable: str) -> None:
 
 
 def answers(command: str) -> bool:
-    """Whether a command is there and runs; version managers put names on the path that do not."""
+    """True if a command is there and runs; version managers put names on the path that do not."""
     try:
         return subprocess.call([command, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
     except OSError:
@@ -132,7 +132,7 @@ def package_steps(venv: Path) -> List[Step]:
         ),
         Step(
             "does it all work?",
-            (python, "-m", "panoptic_heuristic.doctor"),
+            (python, "-m", "panoptic_heuristic", "doctor", "--all"),
             "The lines above say what does not work and how to get it.",
         ),
     ]
@@ -147,12 +147,12 @@ def fingerprint(paths: Sequence[Path], *, extra: str = "") -> str:
 
 
 def is_current(stamp: Path, content: str) -> bool:
-    """Whether the stamp exists and says what it should."""
+    """True if the stamp exists and says what it should."""
     return stamp.is_file() and stamp.read_text() == content
 
 
 def is_telling(line: str) -> bool:
-    """Whether a line of output is more than one of pip's routine remarks."""
+    """True if a line of output is more than one of pip's routine remarks."""
     routine = ("WARNING:", "Looking in", "Ignoring", "Requirement already", "[notice]")
     return bool(line.strip()) and not line.startswith(routine)
 
@@ -223,7 +223,7 @@ def python_of(venv: Path) -> str:
 
 
 def is_foreign(venv: Path) -> bool:
-    """Whether somebody else built the environment at ``venv``.
+    """True if somebody else built the environment at ``venv``.
 
     Raises:
         SetUpError: when something that is no environment is in the way.

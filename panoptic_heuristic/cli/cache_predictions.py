@@ -1,4 +1,4 @@
-"""Keeps what both heads say about a data set, so that fusion settings can be swept and tuned without the network.
+"""Keeps what both heads say about a data set, for sweeping and tuning without the network.
 
 The predictions come from a model, in one pass, or from the result files of any other system. Stopped and started again,
 it goes on where it was; images that are there already are left alone.
@@ -11,22 +11,23 @@ from typing import List, Optional
 
 from tqdm import tqdm
 
-from panoptic_heuristic.cli.common import add_workers_argument, progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_workers_argument, number, whole_number
 from panoptic_heuristic.cli.head_flags import add_head_arguments, heads_of_flags
+from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError, command
 
 _MODEL_FLOOR, _STUFF_FLOOR = 0.01, 0.25
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 examples:
-  python tools/cache_predictions.py --config-file output/config.yaml --num-gpus 8 --cache cache \\
+  panoptic-heuristic cache-predictions --config-file output/config.yaml --num-gpus 8 --cache cache \\
       MODEL.WEIGHTS output/model_best.pth
 
-  python tools/cache_predictions.py --images val.json --instances coco_instances_results.json \\
+  panoptic-heuristic cache-predictions --images val.json --instances coco_instances_results.json \\
       --semantics sem_seg_predictions.json --no-label 0 --cache cache
 
 The cache holds manifest.json and one checked file per image: final masks, boxes, scores, and semantic labels with the
-best stuff label underneath. The files of another system are those of tools/fuse_predictions.py; see its --help.
+best stuff label underneath. The files of another system are those of fuse-predictions; see its --help.
 """
 
 
@@ -36,10 +37,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     args = _parser().parse_args(argv)
     if (args.config_file is None) == (args.images is None):
         raise InputError("give --config-file to run a model, or --images to take the result files of another system")
-    for name in ("score_floor", "stuff_probability_floor"):
-        value = getattr(args, name)
-        if value is not None and not 0 <= value <= 1:
-            raise InputError(f"--{name.replace('_', '-')} must be in [0, 1], got {value:g}")
     if args.cache.exists() and not args.cache.is_dir():
         raise InputError(f"--cache {args.cache} is a file; expected a folder, new or with a cache")
     if args.config_file is None:
@@ -129,26 +126,26 @@ def _print_cache(folder: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     parser.add_argument("--cache", type=Path, required=True, help="the folder to make or to go on with")
     parser.add_argument(
-        "--score-floor", type=float,
+        "--score-floor", type=number(0, 1),
         help="keep no instance with a lower score: no sweep can go below it; for result files, what the other system "
         f"cut at (default: {_MODEL_FLOOR} for a model, 0 for files)",
     )  # fmt: skip
     parser.add_argument(
-        "--stuff-probability-floor", type=float,
+        "--stuff-probability-floor", type=number(0, 1),
         help=f"note where the best stuff label is at least this probable; needs logits (default: {_STUFF_FLOOR})",
     )  # fmt: skip
     model = parser.add_argument_group("from a model")
-    model.add_argument("--config-file", help="as for tools/train_net.py; KEY VALUE pairs may follow")
-    model.add_argument("--num-gpus", type=int, default=1, help="per machine")
+    model.add_argument("--config-file", help="as for train-net; KEY VALUE pairs may follow")
+    model.add_argument("--num-gpus", type=whole_number(0), default=1, help="per machine")
     model.add_argument("--num-machines", type=int, default=1)
     model.add_argument("--machine-rank", type=int, default=0)
     model.add_argument("--dist-url", default="auto", help="of the first machine, for several")
-    model.add_argument("--num-cpu-processes", type=int, default=1, help="processes that share the work on the CPU")
+    model.add_argument(
+        "--num-cpu-processes", type=whole_number(1), default=1, help="processes that share the work on the CPU"
+    )
     model.add_argument("--store-logits", action="store_true", help="for rules that need more than masks and labels")
     model.add_argument("opts", nargs=argparse.REMAINDER, metavar="KEY VALUE", help="changes of the config")
     files = add_head_arguments(parser, required=False)

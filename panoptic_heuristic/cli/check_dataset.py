@@ -9,16 +9,16 @@ from typing import Iterable, List, Optional, Sequence
 
 from tabulate import tabulate
 
-from panoptic_heuristic.cli.common import progress_bar
-from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.cli.arguments import CommandParser, add_workers_argument, number, whole_number
+from panoptic_heuristic.cli.outputs import progress_bar
+from panoptic_heuristic.errors import command
 from panoptic_heuristic.formats import read_dataset_yaml
 from panoptic_heuristic.formats.check import DEFAULT_STUFF_AREA_THRESH, Problem, Report, check_dataset
 from panoptic_heuristic.formats.check.summary import SplitSummary
-from panoptic_heuristic.formats.workers import default_workers
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 example:
-  python tools/check_dataset.py datasets/shapes/shapes.yaml --split val
+  panoptic-heuristic check-dataset datasets/shapes/shapes.yaml --split val
 
 exit code: 0 if there is no problem (notes are no problems), 1 if there is one, 2 for a wrong
 command line or a YAML file that cannot be read.
@@ -26,28 +26,21 @@ command line or a YAML file that cannot be read.
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     parser.add_argument("dataset", help="the data set's YAML file")
     parser.add_argument(
         "--split", action="append", help="a split to check; may be given several times (default: all of them)"
     )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=default_workers(),
-        help="processes that read files (default: up to 4, here %(default)s)",
-    )
+    add_workers_argument(parser)
     parser.add_argument(
         "--max-problems",
-        type=int,
+        type=whole_number(1),
         default=20,
         help="lines to print per kind of problem (default: %(default)s)",
     )
     parser.add_argument(
         "--stuff-area-thresh",
-        type=float,
+        type=number(0),
         default=DEFAULT_STUFF_AREA_THRESH,
         help="the stuff area limit in pixels to be used, MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT; "
         "it is pointed out if it exceeds 5 %% of the median image (default: %(default)s)",
@@ -59,10 +52,6 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
-    if args.max_problems < 1:
-        raise InputError(f"--max-problems must be at least 1, got {args.max_problems}")
-    if not args.stuff_area_thresh >= 0:
-        raise InputError(f"--stuff-area-thresh must be at least 0, got {args.stuff_area_thresh}")
     report = check_dataset(
         read_dataset_yaml(args.dataset),
         splits=args.split,

@@ -1,13 +1,12 @@
-"""Compares published fusion rules on the same predictions, with their own thresholds and with tuned ones.
+"""Compares published fusion rules on the same predictions, as published and tuned.
 
-Predictions come from tools/cache_predictions.py; neither the model nor the images are needed. Tuned thresholds are
+Predictions come from cache-predictions; neither the model nor the images are needed. Tuned thresholds are
 found on one half of the images and counted on the other, both ways, so that every row of the table is of all images.
 """
 
 import argparse
-import contextlib
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from tabulate import tabulate
 
@@ -23,18 +22,27 @@ from panoptic_heuristic.ablation.tuning.comparison import (
     Difference,
 )
 from panoptic_heuristic.ablation.tuning.rounds import MOST_TRIALS
-from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argument, check_results, progress_bar
+from panoptic_heuristic.cli.arguments import (
+    CommandParser,
+    add_cache_arguments,
+    add_output_arguments,
+    add_seed_argument,
+    add_workers_argument,
+    whole_number,
+)
+from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar, writing_to
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.packaged import CONFIGS, config_path
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.fusion.category_lists import CategoryError
 
-PRESETS = Path(__file__).resolve().parents[2] / "configs" / "presets"
+PRESETS = CONFIGS / "presets"
 REFERENCE = "detectron2"
 
-_EXAMPLE = f"""\
+_EXAMPLES = f"""\
 example:
-  python tools/compare_fusion.py --cache cache --output comparison
+  panoptic-heuristic compare-fusion --cache cache --output comparison
 
 It writes {TABLE} (one line per preset and kind of thresholds, with the thresholds) and {CHART} (a bar chart).
 
@@ -49,13 +57,10 @@ or logits are compared if the cache was made with --store-logits.
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
-    for name, least in (("workers", 1), ("tuning_images", 1), ("seed", 0)):
-        if getattr(args, name) < least:
-            raise InputError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(args, name)}")
     check_results(args.output, FILES, args.overwrite)
     store = open_store(args.cache, args.gt_json, args.gt_folder)
     pipelines, refused = read_presets(preset_files(args.presets), store.cache.manifest.categories)
-    with _told_plainly(args.output):
+    with writing_to(args.output):
         args.output.mkdir(parents=True, exist_ok=True)
     comparison = compare(
         store,
@@ -68,9 +73,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     )
     print(table(comparison))
     print("\n".join(notes(comparison, refused, store.cache.manifest.floors.instances_score_thresh)))
-    with _told_plainly(args.output):
+    with writing_to(args.output):
         written = comparison.write(args.output)
-    print(f"written: {', '.join(map(str, written))}")
+    print_written(written)
     return 0
 
 
@@ -84,9 +89,7 @@ def preset_files(given: Optional[Sequence[Path]]) -> Dict[str, Path]:
     if REFERENCE not in [path.stem for path in paths]:
         paths.insert(0, PRESETS / f"{REFERENCE}.yaml")
     files: Dict[str, Path] = {}
-    for path in paths:
-        if not path.is_file():
-            raise InputError(f"there is no file {path}; --presets names configs such as {PRESETS / REFERENCE}.yaml")
+    for path in map(config_path, paths):
         if path.stem in files:
             raise InputError(f"{files[path.stem]} and {path} are both called {path.stem!r}; rename one of them")
         files[path.stem] = path
@@ -150,14 +153,6 @@ def notes(comparison: Comparison, refused: Mapping[str, str], floor: float) -> L
     return lines + [f"not compared: {name}: {reason}" for name, reason in unable.items()]
 
 
-@contextlib.contextmanager
-def _told_plainly(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"cannot write to --output {output}: {error.strerror}") from error
-
-
 def _gain(gain: Optional[Difference]) -> str:
     if gain is None:
         return ""
@@ -170,25 +165,18 @@ def _number(value: float) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     files = parser.add_argument_group("files")
     add_cache_arguments(files)
     files.add_argument(
         "--presets", type=Path, nargs="+", metavar="FILE",
         help=f"configs, whose fusion keys count; {REFERENCE} is compared anyway (default: configs/presets/*.yaml)",
     )  # fmt: skip
-    files.add_argument(
-        "--output", type=Path, default=Path("output/comparison"), help="folder for the results (default: %(default)s)"
-    )
-    files.add_argument("--overwrite", action="store_true", help="replace result files that are there")
+    add_output_arguments(files, " and ".join(FILES), default=Path("output/comparison"))
     parser.add_argument(
-        "--tuning-images", type=int, default=100, metavar="N",
+        "--tuning-images", type=whole_number(1), default=100, metavar="N",
         help="tune on at most so many images of each half, chosen at random (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the halves, the tuning images and the intervals (default: %(default)s)"
-    )
+    add_seed_argument(parser, "the halves, the tuning images and the intervals")
     add_workers_argument(parser)
     return parser

@@ -14,7 +14,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from panoptic_heuristic.cli.common import progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
+from panoptic_heuristic.cli.outputs import progress_bar, writing_to
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import PanopticImage, read_panoptic_json
 from panoptic_heuristic.formats.categories import read_categories
@@ -24,11 +25,11 @@ from panoptic_heuristic.formats.conversions.instances_semantic import NUMBERINGS
 from panoptic_heuristic.formats.files import write_json
 from panoptic_heuristic.formats.label_divisor import CROWDS, FORMS, UNLISTED, LabelDivisorForm
 from panoptic_heuristic.formats.png import read_png_header
-from panoptic_heuristic.formats.workers import default_workers, ordered_map
+from panoptic_heuristic.formats.workers import ordered_map
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 example:
-  python tools/convert_panoptic.py coco-to-label-divisor --panoptic-json panoptic_val2017.json \\
+  panoptic-heuristic convert-panoptic coco-to-label-divisor --panoptic-json panoptic_val2017.json \\
       --panoptic-root panoptic_val2017 --label-divisor 1000 --bits 24 --output labels
 
 Each conversion has its own --help. The JSON is written last: where it is, the PNGs are whole.
@@ -165,7 +166,7 @@ class _Output:
                 raise InputError(f"{path} is no folder")
             if path.resolve() == self.pngs.resolve():
                 raise InputError(f"{self.pngs} is the folder to read from; choose another --output")
-        try:
+        with writing_to(args.output):
             # An empty folder may be left of a conversion that failed at once.
             taken = [path for path in (self.json, *self.pngs.glob("*")) if path.exists()]
             if taken and not args.overwrite:
@@ -173,8 +174,6 @@ class _Output:
             self.pngs.mkdir(parents=True, exist_ok=True)
             # An old JSON would vouch for PNGs of which some are new.
             self.json.unlink(missing_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write to {args.output}: {error.strerror}") from error
 
     def run(self, function: Callable, jobs: Sequence, workers: int) -> list:
         with ordered_map(function, jobs, workers=workers) as results:
@@ -202,19 +201,14 @@ def _images_of_folder(folder: Path) -> List[PanopticImage]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     commands = parser.add_subparsers(metavar="CONVERSION", required=True)
 
     def add(name: str, run: Callable, description: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(
-            name, help=run.__doc__, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        one = commands.add_parser(name, help=run.__doc__, description=description)
         one.set_defaults(run=run)
-        one.add_argument("--output", type=Path, required=True, help="the folder to write to")
-        one.add_argument("--overwrite", action="store_true", help="write over what is there")
-        one.add_argument("--workers", type=int, default=default_workers(), help="processes (default: %(default)s)")
+        add_output_arguments(one, "the converted files")
+        add_workers_argument(one)
         return one
 
     one = add("coco-to-label-divisor", coco_to_label_divisor, _LABEL_HELP)
@@ -263,12 +257,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be an integer >= 0, got {text!r}")
-    return int(text)
-
-
 def _add_coco(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--panoptic-json", type=Path, required=True, help="COCO panoptic JSON")
     parser.add_argument("--panoptic-root", type=Path, required=True, help="the folder of its PNGs")
@@ -286,7 +274,7 @@ def _add_categories(parser: argparse.ArgumentParser) -> None:
 def _add_label_divisor(parser: argparse.ArgumentParser, *, void: str) -> None:
     parser.add_argument("--label-divisor", type=int, required=True, help="values per category")
     parser.add_argument("--form", choices=FORMS, default="plain", help="see above (default: %(default)s)")
-    parser.add_argument("--void", type=_natural, help=f"the value of void pixels (default: {void})")
+    parser.add_argument("--void", type=whole_number(0), help=f"the value of void pixels (default: {void})")
     parser.add_argument(
         "--crowds", choices=CROWDS, default="keep", help="keep crowds as above, make them void, or fail (default: keep)"
     )
@@ -294,4 +282,4 @@ def _add_label_divisor(parser: argparse.ArgumentParser, *, void: str) -> None:
 
 def _add_semantic(parser: argparse.ArgumentParser, *, void: str) -> None:
     parser.add_argument("--numbering", choices=NUMBERINGS, default="category-ids", help="(default: %(default)s)")
-    parser.add_argument("--void", type=_natural, help=f"the label of void pixels (default: {void})")
+    parser.add_argument("--void", type=whole_number(0), help=f"the label of void pixels (default: {void})")

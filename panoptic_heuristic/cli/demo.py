@@ -1,14 +1,10 @@
-"""From nothing to tuned fusion thresholds and a report on them, in minutes, on two CPU cores.
+"""Goes from nothing to tuned fusion thresholds and a report, in minutes, on two CPU cores.
 
 Generates the built-in data set, trains a small Panoptic FPN on it from scratch, keeps what it says about the validation
 images, and then sweeps, tunes and explains the fusion without the network. Every step is one of the project's commands.
 Stopped and started again, it continues where it was.
-
-Example:
-    $ tools/demo.py --output output/demo
 """
 
-import argparse
 import json
 import re
 import subprocess
@@ -20,12 +16,19 @@ from typing import Dict, List, Optional, Sequence
 from tabulate import tabulate
 from tqdm import tqdm
 
+from panoptic_heuristic.cli.arguments import CommandParser
+from panoptic_heuristic.cli.outputs import writing_to
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.formats.packaged import config_path
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIG = ROOT / "configs" / "shapes" / "panoptic_heuristic_fpn_R_18.yaml"
-GRID = ROOT / "configs" / "sweeps" / "shapes.yaml"
+_EXAMPLES = """\
+example:
+  panoptic-heuristic demo --output output/demo
+"""
+
+CONFIG = config_path("shapes/panoptic_heuristic_fpn_R_18.yaml")
+GRID = config_path("sweeps/shapes.yaml")
 
 # 4096 pixels of COCO's 640x480, scaled to the 160x128 of the built-in data set.
 SCALED_STUFF_AREA = "273"
@@ -34,18 +37,18 @@ SCALED_STUFF_AREA = "273"
 @command
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; see ``--help``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(__doc__, _EXAMPLES)
     parser.add_argument("--output", type=Path, default=Path("output/demo"), help="where everything is written")
     args = parser.parse_args(argv)
-    try:
+    import panoptic_heuristic.detectron  # noqa: F401  without Detectron2 it ends here, not after a step
+
+    with writing_to(args.output):
         args.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to --output {args.output}: {error.strerror}") from error
     started = time.monotonic()
 
     data, run = args.output / "shapes", args.output / "run"
     _step(1, "generate the built-in data set")
-    _run(["datasets/generate_shapes.py", "--output", data], args.output / "generate.log")
+    _run(["generate-shapes", "--output", data], args.output / "generate.log")
     _step(2, "train a small Panoptic FPN from scratch and evaluate it")
     train(data / "shapes.yaml", run)
     _step(3, "PQ, AP and mIoU with Detectron2's evaluators")
@@ -56,12 +59,12 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def train(dataset_yaml: Path, run_folder: Path) -> None:
-    """Trains and evaluates with tools/train_net.py, or continues; its output goes to a log file."""
+    """Trains and evaluates with train-net, or continues; its output goes to a log file."""
     if (run_folder / "inference" / "results.json").exists():
         print(f"already trained: {run_folder}")
         return
     arguments = [
-        "tools/train_net.py", "--resume", "--config-file", CONFIG,
+        "train-net", "--resume", "--config-file", CONFIG,
         "DATASETS.PANOPTIC_YAML", dataset_yaml, "OUTPUT_DIR", run_folder,
     ]  # fmt: skip
     _run(arguments, run_folder.with_name("train.log"), progress=_TrainingProgress(run_folder))
@@ -79,18 +82,18 @@ def ablate(output: Path, images: Path, run_folder: Path, folds: int = 5) -> None
     cache, sweep, tuned, errors = (output / name for name in ("cache", "sweep", "tuned", "errors"))
     _step(4, "keep what both heads say about the validation images")
     weights = ["MODEL.WEIGHTS", run_folder / "model_best.pth"]
-    _run(["tools/cache_predictions.py", "--config-file", run_folder / "config.yaml", "--cache", cache, *weights],
+    _run(["cache-predictions", "--config-file", run_folder / "config.yaml", "--cache", cache, *weights],
          output / "cache.log")  # fmt: skip
     print(*_last_lines(output / "cache.log", 4), sep="\n")
     _step(5, "PQ of every setting of a grid, and which segments the default loses why")
-    _show(["tools/sweep_fusion.py", "--cache", cache, "--grid", GRID, "--output", sweep])
-    _run(["tools/attribute_errors.py", "--cache", cache, "--output", errors, "--overwrite",
+    _show(["sweep-fusion", "--cache", cache, "--grid", GRID, "--output", sweep])
+    _run(["attribute-errors", "--cache", cache, "--output", errors, "--overwrite",
           "--stuff-area-thresh", SCALED_STUFF_AREA], output / "errors.log")  # fmt: skip
     _step(6, "tune on some images, report on others, against Detectron2's thresholds as they are and scaled")
-    _show(["tools/tune_fusion.py", "--cache", cache, "--base", run_folder / "config.yaml", "--output", tuned,
+    _show(["tune-fusion", "--cache", cache, "--base", run_folder / "config.yaml", "--output", tuned,
            "--folds", folds, "--overwrite"])  # fmt: skip
     _step(7, "the report")
-    _show(["tools/report_sweep.py", sweep, "--cache", cache, "--image-root", images, "--output", output / "report",
+    _show(["report-sweep", sweep, "--cache", cache, "--image-root", images, "--output", output / "report",
            "--attribution", errors / "attribution.json", "--tuning", tuned / "tuning.json", "--overwrite",
            "--title", "Fusion settings of the demo's model",
            "--default-stuff-area-thresh", SCALED_STUFF_AREA])  # fmt: skip
@@ -175,8 +178,7 @@ def _show(arguments: Sequence) -> None:
 
 
 def _command(arguments: Sequence) -> List[str]:
-    script, *rest = map(str, arguments)
-    return [sys.executable, str(ROOT / script), *rest]
+    return [sys.executable, "-m", "panoptic_heuristic", *map(str, arguments)]
 
 
 def _last_lines(log: Path, number: int) -> List[str]:

@@ -5,10 +5,10 @@ Ground truth and predictions are COCO panoptic JSONs with folders of PNGs, or fo
 """
 
 import argparse
-from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
-from panoptic_heuristic.cli.common import check_results, progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
+from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.label_divisor import FORMS, UNLISTED, LabelDivisorForm
@@ -21,7 +21,6 @@ from panoptic_heuristic.formats.panoptic_pairs import (
     with_coco_predictions,
     with_label_divisor_predictions,
 )
-from panoptic_heuristic.formats.workers import default_workers
 from panoptic_heuristic.quality import (
     RESULT_FILES,
     Coverage,
@@ -39,13 +38,14 @@ from panoptic_heuristic.quality import (
     write_result,
 )
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 examples:
-  python tools/evaluate_pq.py --gt-json panoptic_val2017.json --gt-folder panoptic_val2017 \\
+  panoptic-heuristic evaluate-pq --gt-json panoptic_val2017.json --gt-folder panoptic_val2017 \\
       --pred-json panoptic_predictions.json --pred-folder panoptic_predictions --output scores
 
-  python tools/evaluate_pq.py --gt-folder gtFine/val --categories panoptic.json --gt-suffix _gtFine_instanceIds.png \\
-      --pred-folder predictions --label-divisor 1000 --void 0 --form cityscapes --unlisted void
+  panoptic-heuristic evaluate-pq --gt-folder gtFine/val --categories panoptic.json \\
+      --gt-suffix _gtFine_instanceIds.png --pred-folder predictions \\
+      --label-divisor 1000 --void 0 --form cityscapes --unlisted void
 
 With --output it writes quality.json (all counts, also those of each image), per_class.csv and images.csv
 (worst first). Exit code: 0, or 2 for wrong input.
@@ -55,16 +55,13 @@ _WORST_SHOWN = 5
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     files = parser.add_argument_group("files")
     files.add_argument("--gt-json", help="COCO panoptic JSON; without it --gt-folder holds label-divisor PNGs")
     files.add_argument("--gt-folder", required=True, help="the ground truth's PNGs")
     files.add_argument("--pred-json", help="COCO panoptic results; without it --pred-folder holds label-divisor PNGs")
     files.add_argument("--pred-folder", required=True, help="the predictions' PNGs")
-    files.add_argument("--output", type=Path, help="folder for the result files (default: nothing is written)")
-    files.add_argument("--overwrite", action="store_true", help="replace result files that are there")
+    add_output_arguments(files, "the result files (default: nothing is written)", required=False)
     labels = parser.add_argument_group("label-divisor PNGs (value = category id * divisor + instance)")
     labels.add_argument("--label-divisor", type=int, metavar="D")
     labels.add_argument("--void", type=int, metavar="V", help="the value of void pixels")
@@ -99,11 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         "0.75 (default: 0.75 sizes dagger; nothing after the flag: PQ alone)",
     )
     rules.add_argument(
-        "--bootstrap", type=int, default=0, metavar="N", help="95%% intervals from N resamplings of the images"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=default_workers(), help="processes that read files (default here: %(default)s)"
-    )
+        "--bootstrap", type=whole_number(0), default=0, metavar="N",
+        help="95%% intervals from N resamplings of the images",
+    )  # fmt: skip
+    add_workers_argument(parser)
     return parser
 
 
@@ -112,10 +108,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
     settings = _settings(args)
-    if args.workers < 1:
-        raise InputError(f"--workers must be at least 1, got {args.workers}")
-    if args.bootstrap < 0:
-        raise InputError(f"--bootstrap must be at least 0, got {args.bootstrap}")
     if args.output is not None:
         check_results(args.output, RESULT_FILES, args.overwrite)
     gt, pairs, scoring = _open(args, settings)
@@ -146,7 +138,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     print("\n\n".join(block for block in blocks if block))
     if args.output is not None:
         written = write_result(args.output, result, gt.categories, name_of, intervals)
-        print("\n" + "\n".join(f"wrote {path}" for path in written))
+        print()
+        print_written(written)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Merges the results of an instance head and a semantic head into COCO panoptic PNGs and one JSON.
+"""Merges the results of two heads into COCO panoptic PNGs and one JSON.
 
 The heads may be anyone's, and neither a model nor Detectron2 is needed. Instances take pixels by
 score, stuff takes what they leave free, and the rest is void. With the default settings that is what
@@ -11,15 +11,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Optional, Sequence
 
-from panoptic_heuristic.cli.common import add_workers_argument, progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument
 from panoptic_heuristic.cli.head_flags import add_head_arguments, heads_of_flags
+from panoptic_heuristic.cli.outputs import print_written, progress_bar
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.head_results.fuse import NAME, check_output, fuse_heads, fusible, missing_needs
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 example:
-  python tools/fuse_predictions.py --images panoptic_val2017.json \\
+  panoptic-heuristic fuse-predictions --images panoptic_val2017.json \\
       --instances inference/coco_instances_results.json \\
       --semantics inference/sem_seg_predictions.json --no-label 0 --output fused
 
@@ -71,18 +72,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if not_finite:
         print(f"{not_finite} instances dropped, for their score is NaN or infinite")
     print(f"{segments[True]} thing segments, {segments[False]} stuff segments")
-    print(f"written: {args.output / NAME}.json, {args.output / NAME}")
+    print_written([args.output / f"{NAME}.json", args.output / NAME])
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     files = add_head_arguments(parser)
     files.add_argument("--image-root", type=Path, help="the folder of the images, for the rules that look at them")
-    files.add_argument("--output", type=Path, required=True, help=f"a folder for {NAME}.json and {NAME}/*.png")
-    files.add_argument("--overwrite", action="store_true", help="replace the JSON and the PNGs that are there")
+    add_output_arguments(files, f"{NAME}.json and {NAME}/*.png")
     add_pipeline_arguments(parser)
     add_workers_argument(parser)
     return parser

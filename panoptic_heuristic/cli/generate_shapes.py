@@ -16,7 +16,6 @@ import hashlib
 import json
 import re
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,8 +24,11 @@ import cv2
 import numpy as np
 import yaml
 from PIL import Image
-from tqdm import tqdm
 
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, whole_number
+from panoptic_heuristic.cli.outputs import progress_bar, writing_to
+from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.coco_panoptic import ids_to_rgb
 from panoptic_heuristic.testing import shapes_looks, shapes_scenes, shapes_settings
 
 MANIFEST = "generated.json"
@@ -36,66 +38,36 @@ SIDE_RANGE = (64, 2048)
 # File names have six digits, as COCO's sets without years have.
 MOST_IMAGES = 999_999
 
-EXAMPLE = """example:
-  python datasets/generate_shapes.py --output datasets/shapes --train 1000 --val 200
+_EXAMPLES = """\
+example:
+  panoptic-heuristic generate-shapes --output datasets/shapes --train 1000 --val 200
 """
-
-
-class UnusableOutput(Exception):
-    """The output folder cannot be written or replaced; the message is one sentence for the user."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        # One sentence, without the usage that argparse puts before it.
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def _size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH in pixels such as 128x160, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be HEIGHTxWIDTH in pixels such as 128x160, got {text!r}")
     height, width = int(match[1]), int(match[2])
     low, high = SIDE_RANGE
     if not (low <= height <= high and low <= width <= high):
-        raise argparse.ArgumentTypeError(f"height and width must be in [{low}, {high}], got {text!r}")
+        raise argparse.ArgumentTypeError(f"must have a height and a width in [{low}, {high}], got {text!r}")
     return height, width
 
 
-def _integer(low: int, high: int):
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from None
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"must be in [{low}, {high}], got {value}")
-        return value
-
-    return parse
-
-
-def get_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The command line's options."""
-    parser = _Parser(
-        prog="generate_shapes.py",
-        description="Generates the built-in data set, shapes, in COCO panoptic format.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = CommandParser(__doc__, _EXAMPLES)
+    add_output_arguments(parser, "the data set", default=Path("datasets/shapes"))
+    parser.add_argument(
+        "--seed", type=whole_number(0, 2**32 - 1), default=0, help="another seed, other scenes (%(default)s)"
     )
-    images = _integer(1, MOST_IMAGES)
-    parser.add_argument("--output", type=Path, default=Path("datasets/shapes"), help="folder to write (%(default)s)")
-    parser.add_argument("--seed", type=_integer(0, 2**32 - 1), default=0, help="another seed, other scenes (0)")
+    images = whole_number(1, MOST_IMAGES)
     parser.add_argument("--train", type=images, default=1000, help="number of training images (%(default)s)")
     parser.add_argument("--val", type=images, default=200, help="number of validation images (%(default)s)")
     parser.add_argument(
-        "--size",
-        type=_size,
-        default=(128, 160),
-        metavar="HEIGHTxWIDTH",
-        help="of the images, in pixels (128x160)",
+        "--size", type=_size, default=(128, 160), metavar="HEIGHTxWIDTH", help="of the images, in pixels (128x160)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a set this command made before")
     return parser
 
 
@@ -107,7 +79,7 @@ def make_manifest(*, seed: int, counts: dict[str, int], size: tuple[int, int]) -
 
 
 def _read_manifest(folder: Path) -> dict | None:
-    """What a set was made from; None if this command did not finish one there."""
+    """The settings a set was made with; None if this command did not finish one there."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -123,11 +95,6 @@ def _is_complete(folder: Path, counts: dict[str, int]) -> bool:
     )
 
 
-def encode_rgb(ids: np.ndarray) -> np.ndarray:
-    """Segment ids (H, W) below 2**24 as COCO's colours (H, W, 3) uint8."""
-    return np.stack([ids >> shift & 255 for shift in (0, 8, 16)], axis=-1).astype(np.uint8)
-
-
 def _write_png(pixels: np.ndarray, path: Path) -> None:
     # Fixed options, so that the bytes depend on the pixels and on Pillow's version only.
     Image.fromarray(pixels).save(path, format="PNG", optimize=False, compress_level=3)
@@ -141,13 +108,13 @@ def _write_split(folder: Path, *, split: str, count: int, seed: int, size: tuple
     for kind in ("images", "panoptic"):
         (folder / split / kind).mkdir(parents=True)
     images, annotations = [], []
-    for index in tqdm(range(1, count + 1), desc=split, unit="image"):
+    for index in progress_bar(split)(range(1, count + 1), count):
         scene = shapes_scenes.draw_scene(
             seed=seed, split=SPLITS.index(split), index=index, height=size[0], width=size[1]
         )
         name = f"{index:06d}.png"
         _write_png(scene.image, folder / split / "images" / name)
-        _write_png(encode_rgb(scene.ids), folder / split / "panoptic" / name)
+        _write_png(ids_to_rgb(scene.ids), folder / split / "panoptic" / name)
         images.append({"id": index, "file_name": name, "height": size[0], "width": size[1]})
         segments_info = [asdict(segment) for segment in scene.segments]
         annotations.append({"image_id": index, "file_name": name, "segments_info": segments_info})
@@ -174,30 +141,30 @@ def _write_description(folder: Path) -> None:
 
 
 def _check_output(output: Path, manifest: dict, *, overwrite: bool) -> bool:
-    """Whether the finished set is already there.
+    """True if the finished set is there already.
 
     Raises:
-        UnusableOutput: if something else is there that may not be replaced.
+        InputError: if something else is there that may not be replaced.
     """
     if not output.exists():
         return False
     if not output.is_dir():
-        raise UnusableOutput(f"{output} is a file, expected a folder or nothing; choose another --output.")
+        raise InputError(f"{output} is a file, expected a folder or nothing; choose another --output")
     if not any(output.iterdir()):
         return False
     found = _read_manifest(output)
     if found is None:
-        raise UnusableOutput(f"{output} holds files that this command did not write; choose another --output.")
+        raise InputError(f"{output} holds files that this command did not write; choose another --output")
     if overwrite:
         return False
     if found != manifest:
         changed = [key for key in manifest if found.get(key) != manifest[key]]
-        raise UnusableOutput(
+        raise InputError(
             f"{output} holds a set made with other settings ({', '.join(changed)}); "
-            "replace it with --overwrite or choose another --output."
+            "replace it with --overwrite or choose another --output"
         )
     if not _is_complete(output, manifest["images"]):
-        raise UnusableOutput(f"{output} has lost files since it was made; make it again with --overwrite.")
+        raise InputError(f"{output} has lost files since it was made; make it again with --overwrite")
     return True
 
 
@@ -212,7 +179,7 @@ def generate(output: Path, *, seed: int, counts: dict[str, int], size: tuple[int
         overwrite: replace a set that this command made.
 
     Raises:
-        UnusableOutput: if something is at `output` that may not be replaced.
+        InputError: if something is at `output` that may not be replaced.
         OSError: if it cannot be written.
     """
     manifest = make_manifest(seed=seed, counts=counts, size=size)
@@ -236,21 +203,15 @@ def generate(output: Path, *, seed: int, counts: dict[str, int], size: tuple[int
     return True
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns its exit code."""
-    args = get_parser().parse_args(argv)
+    """Runs the command; see ``--help``."""
+    args = build_parser().parse_args(argv)
     # Pictures are too small to share between threads.
     cv2.setNumThreads(1)
     counts = {"train": args.train, "val": args.val}
-    output = args.output
-    try:
-        new = generate(output, seed=args.seed, counts=counts, size=args.size, overwrite=args.overwrite)
-    except UnusableOutput as error:
-        print(f"generate_shapes.py: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"generate_shapes.py: cannot write {output}: {error}", file=sys.stderr)
-        return 2
+    with writing_to(args.output):
+        new = generate(args.output, seed=args.seed, counts=counts, size=args.size, overwrite=args.overwrite)
     total = " + ".join(f"{count} {split}" for split, count in counts.items())
-    print(f"{'Wrote' if new else 'Already there, nothing to do:'} {output / 'shapes.yaml'} ({total} images)")
+    print(f"{'written' if new else 'already there, nothing to do'}: {args.output / 'shapes.yaml'} ({total} images)")
     return 0

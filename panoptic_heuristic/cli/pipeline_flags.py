@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
+from panoptic_heuristic.formats.packaged import config_path
 from panoptic_heuristic.fusion import Need, ParameterError, Pipeline
 
 _PATHS = {
@@ -65,7 +66,9 @@ def pipeline_of_flags(
     Raises:
         InputError: the file or a value is wrong, or a rule needs something that is missing.
     """
-    pipeline = Pipeline() if args.config_file is None else Pipeline.from_file(args.config_file, categories, missing)
+    pipeline = Pipeline()
+    if args.config_file is not None:
+        pipeline = Pipeline.from_file(config_path(args.config_file), categories, missing)
     values: Dict[str, Any] = {
         path: getattr(args, flag) for flag, path in _PATHS.items() if getattr(args, flag) is not None
     }

@@ -1,4 +1,4 @@
-"""What the prepare_*.py scripts share: worker processes, resuming, and the JSON that comes last."""
+"""The prepare commands share this: worker processes, resuming, and the JSON that comes last."""
 
 import argparse
 import os
@@ -7,10 +7,12 @@ from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Seq
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
+from panoptic_heuristic.cli.arguments import add_workers_argument
+from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries
+from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import read_json, write_json
 from panoptic_heuristic.formats.workers import ordered_map
 
@@ -22,16 +24,42 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags all preparation scripts have: ``--workers`` and ``--overwrite``."""
-    parser.add_argument(
-        "--workers",
-        type=_at_least_one,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="worker processes (default: one per CPU, %(default)s)",
-    )
+    add_workers_argument(parser)
     parser.add_argument(
         "--overwrite", action="store_true", help="make every file again, also those that are there and whole"
     )
+
+
+def prepare_splits(
+    argv: Optional[Sequence[str]],
+    parser: argparse.ArgumentParser,
+    folder: str,
+    splits: Sequence[str],
+    prepare: Callable[..., None],
+) -> int:
+    """The whole command line of a data set that is prepared split by split.
+
+    Args:
+        argv: the arguments; None for those of the program.
+        parser: with the command's texts; the flags are added.
+        folder: of the data set, below ``$DETECTRON2_DATASETS``.
+        splits: all there are.
+        prepare: called with the root, the output, a split, and ``workers`` and ``overwrite``.
+
+    Returns:
+        The exit code.
+    """
+    parser.add_argument(
+        "--root", type=Path, metavar="FOLDER", help=f"the data set (default: $DETECTRON2_DATASETS/{folder})"
+    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write to (default: the root)")
+    parser.add_argument("--splits", nargs="+", choices=splits, default=splits)
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    root = args.root or datasets_root() / folder
+    for split in args.splits:
+        prepare(root, args.output or root, split, workers=args.workers, overwrite=args.overwrite)
+    return 0
 
 
 def run_jobs(function: Callable[[Job], Result], jobs: Sequence[Job], *, workers: int, title: str) -> List[Result]:
@@ -50,7 +78,7 @@ def run_jobs(function: Callable[[Job], Result], jobs: Sequence[Job], *, workers:
         InputError: what a job raised first, or a worker was killed.
     """
     with ordered_map(function, jobs, workers=max(1, min(workers, len(jobs)))) as results:
-        return list(tqdm(results, total=len(jobs), desc=title, unit="image"))
+        return list(progress_bar(title)(results, len(jobs)))
 
 
 def image_size(path: Path) -> Tuple[int, int]:
@@ -97,7 +125,7 @@ def require_folder(path: Path, advice: str) -> None:
 
 
 def ends_whole(path: Path) -> bool:
-    """Whether a PNG has its last chunk: Pillow decodes files without it, other readers refuse them.
+    """True if a PNG has its last chunk: Pillow decodes files without it, other readers refuse them.
 
     Raises:
         OSError: the file is missing or unreadable.
@@ -138,10 +166,3 @@ def write_last(path: Path, content: Dict[str, Any], *, overwrite: bool) -> None:
         raise InputError(f"{path} is there already and holds something else; move it away and run this again")
     write_json(path, content)
     print(f"wrote {path}")
-
-
-def _at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value

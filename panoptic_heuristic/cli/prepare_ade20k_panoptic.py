@@ -1,6 +1,6 @@
-"""Turns ADE20K, as prepared for the scene parsing challenge, into the COCO panoptic format.
+"""Turns ADE20K into the COCO panoptic format.
 
-Reads from ADEChallengeData2016/:
+It takes the form that was prepared for the scene parsing challenge. Reads from ADEChallengeData2016/:
   images/{training,validation}/*.jpg
   annotations/{training,validation}/*.png            semantic: 1 to 150, 0 is none of these
   annotations_instance/{training,validation}/*.png   instances: red is the class, 1 to 100, green the number
@@ -10,17 +10,17 @@ whose ids are 1 to 150 as in the semantic PNGs. Instances lie above stuff where 
 whose semantic class is a thing, but which belong to no instance, are void.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
-    add_arguments,
     finished_segments,
     image_size,
+    prepare_splits,
     read_annotation,
     require_folder,
     run_jobs,
@@ -29,10 +29,10 @@ from panoptic_heuristic.cli.preparation import (
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
-from panoptic_heuristic.formats.dataset_yaml import datasets_root
 
-_EXAMPLE = """example:
-  DETECTRON2_DATASETS=/data python datasets/prepare_ade20k_panoptic.py --splits val
+_EXAMPLES = """\
+example:
+  DETECTRON2_DATASETS=/data panoptic-heuristic prepare-ade20k-panoptic --splits val
 
 Stopped and started again, it goes on where it was: PNGs that are there and whole are kept.
 """
@@ -42,36 +42,10 @@ _CLASSES = 150
 # instance annotations number them from 1 in the same order (1 bed = 8, 2 windowpane = 9, 100 flag = 150).
 # Compared with instancesegmentation/instanceInfo100_train.txt in github.com/CSAILVision/placeschallenge, and
 # with datasets/ade20k_instance_catid_mapping.txt in github.com/facebookresearch/Mask2Former.
-STUFF = frozenset(
-    (1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 17, 18, 22, 26, 27, 29, 30, 35, 41, 47, 49, 52, 53, 55, 60)
-    + (
-        61,
-        62,
-        64,
-        69,
-        78,
-        80,
-        85,
-        92,
-        95,
-        97,
-        100,
-        101,
-        102,
-        106,
-        107,
-        110,
-        114,
-        115,
-        118,
-        123,
-        129,
-        132,
-        141,
-        142,
-        146,
-    )
-)
+STUFF = frozenset((
+    1, 2, 3, 4, 5, 6, 7, 10, 12, 14, 17, 18, 22, 26, 27, 29, 30, 35, 41, 47, 49, 52, 53, 55, 60,
+    61, 62, 64, 69, 78, 80, 85, 92, 95, 97, 100, 101, 102, 106, 107, 110, 114, 115, 118, 123, 129, 132, 141, 142, 146,
+))  # fmt: skip
 THINGS = tuple(i for i in range(1, _CLASSES + 1) if i not in STUFF)
 
 # A segment's id is its category id * 256 + its instance number, which is 0 for stuff: so the PNG alone tells
@@ -220,17 +194,4 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--root", type=Path, metavar="FOLDER", help="default: $DETECTRON2_DATASETS/ADEChallengeData2016"
-    )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write to (default: the root)")
-    parser.add_argument("--splits", nargs="+", choices=tuple(_FOLDERS), default=tuple(_FOLDERS))
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    root = args.root or datasets_root() / "ADEChallengeData2016"
-    for split in args.splits:
-        prepare(root, args.output or root, split, workers=args.workers, overwrite=args.overwrite)
-    return 0
+    return prepare_splits(argv, CommandParser(__doc__, _EXAMPLES), "ADEChallengeData2016", tuple(_FOLDERS), prepare)

@@ -7,17 +7,17 @@ label ids (road 7 to bicycle 33). Groups such as "cargroup" become crowd segment
 leaves out of its evaluation are void.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
-    add_arguments,
     finished_segments,
     image_size,
+    prepare_splits,
     read_annotation,
     require_folder,
     run_jobs,
@@ -26,10 +26,10 @@ from panoptic_heuristic.cli.preparation import (
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
-from panoptic_heuristic.formats.dataset_yaml import datasets_root
 
-_EXAMPLE = """example:
-  DETECTRON2_DATASETS=/data python datasets/prepare_cityscapes_panoptic.py --splits train val
+_EXAMPLES = """\
+example:
+  DETECTRON2_DATASETS=/data panoptic-heuristic prepare-cityscapes-panoptic --splits train val
 
 Stopped and started again, it goes on where it was: PNGs that are there and whole are kept.
 """
@@ -204,17 +204,4 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--root", type=Path, metavar="FOLDER", help="Cityscapes (default: $DETECTRON2_DATASETS/cityscapes)"
-    )
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write to (default: the root)")
-    parser.add_argument("--splits", nargs="+", choices=("train", "val", "test"), default=("train", "val", "test"))
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    root = args.root or datasets_root() / "cityscapes"
-    for split in args.splits:
-        prepare(root, args.output or root, split, workers=args.workers, overwrite=args.overwrite)
-    return 0
+    return prepare_splits(argv, CommandParser(__doc__, _EXAMPLES), "cityscapes", ("train", "val", "test"), prepare)

@@ -1,11 +1,10 @@
-"""Makes semantic ground truth from panoptic PNGs, as Panoptic FPN's semantic head needs it.
+"""Makes semantic ground truth from panoptic PNGs, as Panoptic FPN needs it.
 
 Each output is an 8-bit grey PNG: 0 is any thing, 1 the first stuff category of the JSON's list, 2 the second,
 and so on, 255 is void. For COCO these are the files Detectron2 expects in
 coco/panoptic_stuff_{train,val}2017. Data sets that are named by a YAML file need no such PNGs.
 """
 
-import argparse
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Optional, Sequence
 
 from PIL import Image
 
+from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import add_arguments, ends_whole, require_folder, run_jobs
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
@@ -21,9 +21,10 @@ from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import inside, written_whole
 from panoptic_heuristic.formats.semantic_targets import semantic_label_of, semantic_labels
 
-_EXAMPLE = """example:
-  DETECTRON2_DATASETS=/data python datasets/prepare_panoptic_stuff.py --coco
-  python datasets/prepare_panoptic_stuff.py --panoptic-json val.json --panoptic-root val --output val_stuff
+_EXAMPLES = """\
+example:
+  DETECTRON2_DATASETS=/data panoptic-heuristic prepare-panoptic-stuff --coco
+  panoptic-heuristic prepare-panoptic-stuff --panoptic-json val.json --panoptic-root val --output val_stuff
 
 Stopped and started again, it goes on where it was: PNGs that are there and whole are kept.
 """
@@ -31,7 +32,7 @@ Stopped and started again, it goes on where it was: PNGs that are there and whol
 
 @dataclass(frozen=True)
 class _Task:
-    """What is the same for all images of a set."""
+    """The part of the work that is the same for all images of a set."""
 
     panoptic_root: Path
     output: Path
@@ -95,9 +96,7 @@ def _is_finished(path: Path, expected: PanopticImage) -> bool:
 @command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     parser.add_argument(
         "--coco",
         nargs="*",

@@ -1,4 +1,4 @@
-"""Reports finished sweeps of tools/sweep_fusion.py: the best setting, what it gains and where, and how sure that is.
+"""Reports on finished sweeps: the best setting, its gain and where, and how sure that is.
 
 Several sweeps of one grid, such as those of several backbones, are also compared: whether the best setting of one
 holds for another.
@@ -15,15 +15,16 @@ from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefi
 from panoptic_heuristic.ablation.report.sweep import Default
 from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.sweep.run import SweepResult
-from panoptic_heuristic.cli.common import make_output, progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, whole_number
+from panoptic_heuristic.cli.outputs import make_output, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.fusion import Greedy, Pipeline
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 examples:
-  python tools/report_sweep.py sweep --output report --cache cache --image-root val2017
+  panoptic-heuristic report-sweep sweep --output report --cache cache --image-root val2017
 
-  python tools/report_sweep.py sweep_r50 sweep_r101 --names R50 R101 --output report
+  panoptic-heuristic report-sweep sweep_r50 sweep_r101 --names R50 R101 --output report
 
 It writes report.html (one page, no other file needed), report.md with its figures as PNGs beside it, settings.csv (all
 settings, best first) and classes.csv (every class under the default and the best setting).
@@ -56,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _images(args: argparse.Namespace) -> List[Optional[Images]]:
-    """What pictures of each sweep are made of."""
+    """The files that pictures of each sweep are made of; None for sweeps without."""
     number = len(args.sweeps)
     if args.cache is None:
         for name in ("gt_json", "gt_folder", "image_root"):
@@ -119,20 +120,15 @@ def _check(args: argparse.Namespace) -> None:
     # Says what is wrong with a threshold in the words of the fusion itself.
     score, overlap, stuff_area = dataclasses.astuple(_default(args))
     Pipeline(Greedy(overlap), score, stuff_area)
-    if args.pictures < 0:
-        raise InputError(f"--pictures must be at least 0, got {args.pictures}")
     if args.output.resolve() in [folder.resolve() for folder in args.sweeps]:
         raise InputError(f"{args.output} holds a sweep with a settings.csv of its own; choose another --output")
     make_output(args.output, args.overwrite)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP_DIR", help="folder of tools/sweep_fusion.py")
-    parser.add_argument("--output", type=Path, required=True, help="folder for the report")
-    parser.add_argument("--overwrite", action="store_true", help="write into a folder that holds files already")
+    parser = CommandParser(__doc__, _EXAMPLES)
+    parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP_DIR", help="folder of sweep-fusion")
+    add_output_arguments(parser, "the report")
     parser.add_argument("--title", help="of the report (default: made of the sweeps' names)")
     parser.add_argument("--names", nargs="+", metavar="NAME", help="of the sweeps (default: their folders' names)")
     default = parser.add_argument_group(
@@ -148,14 +144,16 @@ def _parser() -> argparse.ArgumentParser:
         help="default: %(default)s; a grid of fractions has its share of 640x480 pixels in its place",
     )
     images = parser.add_argument_group("pictures of the images that change most between the default and the best")
-    images.add_argument("--cache", type=Path, nargs="+", metavar="DIR", help="of tools/cache_predictions.py, per sweep")
+    images.add_argument("--cache", type=Path, nargs="+", metavar="DIR", help="of cache-predictions, per sweep")
     images.add_argument(
         "--gt-json", type=Path, nargs="+", metavar="JSON", help="ground truth (default: what the cache was made with)"
     )
     images.add_argument("--gt-folder", type=Path, nargs="+", metavar="DIR", help="the folder of its PNGs")
     images.add_argument("--image-root", type=Path, nargs="+", metavar="DIR", help="the images (default: not drawn)")
-    images.add_argument("--pictures", type=int, default=6, metavar="N", help="how many images (default: %(default)s)")
+    images.add_argument(
+        "--pictures", type=whole_number(0), default=6, metavar="N", help="how many images (default: %(default)s)"
+    )
     others = parser.add_argument_group("results of other commands, one JSON per sweep")
-    others.add_argument("--attribution", type=Path, nargs="+", metavar="JSON", help="of tools/attribute_errors.py")
-    others.add_argument("--tuning", type=Path, nargs="+", metavar="JSON", help="of tools/tune_fusion.py")
+    others.add_argument("--attribution", type=Path, nargs="+", metavar="JSON", help="of attribute-errors")
+    others.add_argument("--tuning", type=Path, nargs="+", metavar="JSON", help="of tune-fusion")
     return parser

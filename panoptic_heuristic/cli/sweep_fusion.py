@@ -1,6 +1,7 @@
-"""Counts PQ of every setting of a grid, exactly, from predictions kept by tools/cache_predictions.py.
+"""Counts PQ of every setting of a grid, exactly.
 
-Neither the model nor the images are needed. Stopped and started again, it continues where it was.
+The predictions come from cache-predictions. Neither the model nor the images are needed. Stopped and started again, it
+continues where it was.
 """
 
 import argparse
@@ -22,18 +23,20 @@ from panoptic_heuristic.ablation.sweep.run import (
     run_sweep,
 )
 from panoptic_heuristic.ablation.sweep.tables import quality_columns, ranking, write_sweep_tables
-from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argument, progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_cache_arguments, add_workers_argument
+from panoptic_heuristic.cli.outputs import print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.packaged import config_path
 from panoptic_heuristic.fusion import Pipeline
 
-_EXAMPLE = f"""\
+_EXAMPLES = f"""\
 examples:
-  python tools/sweep_fusion.py --cache cache --grid configs/sweeps/coco.yaml --output sweep
+  panoptic-heuristic sweep-fusion --cache cache --grid sweeps/coco.yaml --output sweep
 
   one part per machine, then all together:
-  python tools/sweep_fusion.py --cache cache --grid configs/sweeps/coco.yaml --output part1 --shard 1/2
-  python tools/sweep_fusion.py --cache cache --grid configs/sweeps/coco.yaml --output part2 --shard 2/2
-  python tools/sweep_fusion.py --merge part1 part2 --output sweep
+  panoptic-heuristic sweep-fusion --cache cache --grid sweeps/coco.yaml --output part1 --shard 1/2
+  panoptic-heuristic sweep-fusion --cache cache --grid sweeps/coco.yaml --output part2 --shard 2/2
+  panoptic-heuristic sweep-fusion --merge part1 part2 --output sweep
 
 It writes sweep.json and buckets/*.arrays (the counts, in {BUCKETS} fixed groups of images), settings.csv (PQ, SQ and RQ
 of every setting, best first) and classes.csv (the same per category). Shards may write to one --output, too.
@@ -62,7 +65,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     counts = result.total()
     print_best(result, counts)
     written = write_sweep_tables(args.output, result.grid, counts, result.categories)
-    print(f"written: {args.output / 'sweep.json'}, {args.output / 'buckets'}, {', '.join(map(str, written))}")
+    print_written([args.output / "sweep.json", args.output / "buckets", *written])
     return 0
 
 
@@ -71,7 +74,8 @@ def _sweep(args: argparse.Namespace) -> None:
         if getattr(args, name) is None:
             raise InputError(f"--{name} is needed to sweep; see --help")
     buckets = _buckets(args.shard)
-    job = SweepJob(open_store(args.cache, args.gt_json, args.gt_folder), Grid.from_file(args.grid), args.output)
+    grid = Grid.from_file(config_path(args.grid))
+    job = SweepJob(open_store(args.cache, args.gt_json, args.gt_folder), grid, args.output)
     if slow := len(job.by_pixels):
         print(f"{slow} of {len(job.grid)} settings have rules that need pixels; these are fused one by one: it is slow")
     started = time.perf_counter()
@@ -116,12 +120,10 @@ def _shard(text: str) -> Tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     add_cache_arguments(parser, required=False)
-    parser.add_argument("--grid", type=Path, help="the settings: a YAML such as configs/sweeps/coco.yaml")
-    parser.add_argument("--output", type=Path, required=True, help="folder for the counts and tables")
+    parser.add_argument("--grid", type=Path, help="the settings: a YAML such as sweeps/coco.yaml")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="for the counts and tables")
     parser.add_argument("--shard", metavar="I/N", help="count one of N equal parts only, I from 1")
     parser.add_argument("--merge", type=Path, nargs="+", metavar="DIR", help="bring the folders of shards together")
     add_workers_argument(parser)

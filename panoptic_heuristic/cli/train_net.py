@@ -1,4 +1,4 @@
-"""Train and evaluate a Panoptic FPN with configurable fusion.
+"""Trains and evaluates a Panoptic FPN with configurable fusion.
 
 The options are those of Detectron2's own train_net.py.
 """
@@ -7,19 +7,20 @@ import argparse
 import os
 from typing import List, Optional
 
+from panoptic_heuristic.cli.arguments import CommandParser, whole_number
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.packaged import config_path
 
-_EXAMPLES = """
-Examples:
+_EXAMPLES = """\
+examples:
+  train on a data set of one's own with 8 GPUs, starting from the config's weights:
+  panoptic-heuristic train-net --num-gpus 8 \\
+      --config-file COCO-PanopticSegmentation/panoptic_heuristic_fpn_R_50_1x.yaml \\
+      DATASETS.PANOPTIC_YAML balloons.yaml DATASETS.TRAIN '("balloons_train",)' DATASETS.TEST '("balloons_val",)'
 
-Train on a data set of one's own with 8 GPUs, starting from the config's weights:
-    $ tools/train_net.py --num-gpus 8 \\
-        --config-file configs/COCO-PanopticSegmentation/panoptic_heuristic_fpn_R_50_1x.yaml \\
-        DATASETS.PANOPTIC_YAML balloons.yaml DATASETS.TRAIN '("balloons_train",)' DATASETS.TEST '("balloons_val",)'
-
-Evaluate a checkpoint with other thresholds, and keep the predictions as PNGs and JSON:
-    $ tools/train_net.py --eval-only --config-file output/config.yaml MODEL.WEIGHTS output/model_best.pth \\
-        MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH 0.7 TEST.KEEP_PANOPTIC_PREDICTIONS True
+  evaluate a checkpoint with other thresholds, and keep the predictions as PNGs and JSON:
+  panoptic-heuristic train-net --eval-only --config-file output/config.yaml MODEL.WEIGHTS output/model_best.pth \\
+      MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH 0.7 TEST.KEEP_PANOPTIC_PREDICTIONS True
 """
 
 
@@ -28,10 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     import panoptic_heuristic.detectron  # noqa: F401, I001  first: it makes Detectron2 importable
     from detectron2.engine import default_argument_parser
 
-    parser = default_argument_parser(epilog=_EXAMPLES)
-    parser.description = __doc__
+    parser = CommandParser(__doc__, _EXAMPLES, parents=[default_argument_parser()], add_help=False)
     parser.add_argument(
-        "--num-cpu-processes", type=int, default=1, help="processes that share an evaluation on the CPU"
+        "--num-cpu-processes", type=whole_number(1), default=1, help="processes that share an evaluation on the CPU"
     )
     return parser
 
@@ -78,6 +78,8 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = build_parser().parse_args(argv)
+    # Detectron2 opens it as it is, for its log.
+    args.config_file = str(config_path(args.config_file))
     if args.num_cpu_processes > 1 and not args.eval_only:
         raise InputError("--num-cpu-processes shares an evaluation; training in several processes needs --num-gpus")
 

@@ -1,6 +1,6 @@
 """Finds the best fusion settings on one part of the images and reports them on the other.
 
-Predictions come from tools/cache_predictions.py; neither the model nor the images are needed, and all counts are exact.
+Predictions come from cache-predictions; neither the model nor the images are needed, and all counts are exact.
 Settings are never counted on the images they were tuned on: by default each of five folds is held out once.
 """
 
@@ -17,18 +17,25 @@ from panoptic_heuristic.ablation.tuning.result import TuningResult
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, STAGES, TUNED_PIPELINES
 from panoptic_heuristic.ablation.tuning.splits import DEFAULT_FOLDS
 from panoptic_heuristic.ablation.tuning.tune import tune
-from panoptic_heuristic.cli.common import add_cache_arguments, add_workers_argument, check_results, progress_bar
+from panoptic_heuristic.cli.arguments import (
+    CommandParser,
+    add_cache_arguments,
+    add_output_arguments,
+    add_seed_argument,
+    add_workers_argument,
+)
+from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import read_json
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 examples:
-  python tools/tune_fusion.py --cache cache --base output/config.yaml --output tuned
-  python tools/train_net.py --config-file tuned/tuned.yaml --eval-only MODEL.WEIGHTS output/model_best.pth
+  panoptic-heuristic tune-fusion --cache cache --base output/config.yaml --output tuned
+  panoptic-heuristic train-net --config-file tuned/tuned.yaml --eval-only MODEL.WEIGHTS output/model_best.pth
 
-  python tools/tune_fusion.py --cache cache --tuning-images half.txt --stages global per-class --output tuned
+  panoptic-heuristic tune-fusion --cache cache --tuning-images half.txt --stages global per-class --output tuned
 
 It writes one YAML per stage, tuned.yaml (the one of the highest PQ on held-out images; if none beats the thresholds
 it started from with area limits scaled to the images, those) and tuning.json (all that was measured). The YAMLs are
@@ -48,8 +55,6 @@ Rules that see more of pixels than their regions, and your own, have the first s
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
-    if args.workers < 1:
-        raise InputError(f"--workers must be at least 1, got {args.workers}")
     if args.base is not None and not args.base.is_file():
         raise InputError(f"there is no config file {args.base}; --base names the one that the YAMLs build on")
     check_results(args.output, file_names(TUNED_PIPELINES), args.overwrite)
@@ -68,7 +73,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     _print(result)
     written = result.write(args.output, args.base)
     _remove_others(args.output, written)
-    print("\n" + "\n".join(f"wrote {path}" for path in written))
+    print()
+    print_written(written)
     return 0
 
 
@@ -146,13 +152,10 @@ def _tuning_cells(gain: Optional[Gain]) -> Tuple[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     files = parser.add_argument_group("files")
     add_cache_arguments(files)
-    files.add_argument("--output", type=Path, required=True, help="folder for the configs and the numbers")
-    files.add_argument("--overwrite", action="store_true", help="replace result files that are there")
+    add_output_arguments(files, "the configs and the numbers")
     files.add_argument("--base", type=Path, metavar="CONFIG", help="the _BASE_ of the YAMLs: the model's config")
     held_out = parser.add_argument_group("what is held out")
     held_out.add_argument("--folds", type=int, metavar="K", help=f"random parts (default: {DEFAULT_FOLDS})")
@@ -162,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="IDS",
         help="tune on these images and report on the others: a JSON list of ids, or a text file with one per line",
     )
-    held_out.add_argument("--seed", type=int, default=0, help="of the folds and the intervals (default: %(default)s)")
+    add_seed_argument(held_out, "the folds and the intervals")
     add_pipeline_arguments(parser)
     tuning = parser.add_argument_group("what is tuned", "the thresholds of these rules; the search starts from them")
     tuning.add_argument(

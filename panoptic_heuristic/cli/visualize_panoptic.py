@@ -1,7 +1,7 @@
-"""Draws images, ground truth, predictions and their difference side by side, from files alone.
+"""Draws images, ground truth, predictions and their difference side by side.
 
-Writes OUTPUT/image_<id>.png for each chosen image and OUTPUT/sheet_<n>.png, contact sheets of them, worst
-images first. Without predictions it draws the ground truth.
+Files are all it needs. Writes OUTPUT/image_<id>.png for each chosen image and OUTPUT/sheet_<n>.png, contact sheets of
+them, worst images first. Without predictions it draws the ground truth.
 """
 
 import argparse
@@ -12,20 +12,21 @@ from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.cli.common import make_output, progress_bar
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
+from panoptic_heuristic.cli.outputs import make_output, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import Categories, PanopticImage, read_annotation, read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.coco_panoptic import PredictedImage, read_predictions
 from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.formats.workers import default_workers, ordered_map
+from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, difference_legend, draw_panels
 from panoptic_heuristic.visual.photo import read_photo
 from panoptic_heuristic.visual.sheet import Row, make_sheet, save_picture
 
-_EXAMPLE = """\
+_EXAMPLES = """\
 example:
-  python tools/visualize_panoptic.py --image-root val2017 --gt-json panoptic_val2017.json \\
+  panoptic-heuristic visualize-panoptic --image-root val2017 --gt-json panoptic_val2017.json \\
       --gt-folder panoptic_val2017 --pred-json predictions.json --pred-folder predictions --worst 30 --output pictures
 """
 _DEFAULT_NUMBER = 20
@@ -206,10 +207,6 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--pred-json and --pred-folder belong together; give both or neither")
     if args.worst is not None and args.pred_json is None:
         raise InputError("--worst needs --pred-json and --pred-folder: without predictions no image is worse")
-    if args.worst is not None and args.worst < 1:
-        raise InputError(f"--worst must be at least 1, got {args.worst}")
-    if not 100 <= args.panel_size <= 4096:
-        raise InputError(f"--panel-size must be from 100 to 4096, got {args.panel_size}")
     for flag in ("image_root", "gt_folder", "pred_folder"):
         folder = getattr(args, flag)
         if folder is not None and not folder.is_dir():
@@ -218,27 +215,25 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser(__doc__, _EXAMPLES)
     parser.add_argument("--image-root", type=Path, help="the folder of the images (default: they are not drawn)")
     parser.add_argument("--gt-json", type=Path, required=True, help="ground truth, a COCO panoptic JSON")
     parser.add_argument("--gt-folder", type=Path, required=True, help="the folder of its PNGs")
     parser.add_argument("--pred-json", type=Path, help="predictions in COCO panoptic format")
     parser.add_argument("--pred-folder", type=Path, help="the folder of their PNGs")
-    parser.add_argument("--output", type=Path, required=True, help="the folder to write to")
+    add_output_arguments(parser, "the pictures")
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--images", type=int, nargs="+", metavar="ID", help="ids of the images to draw")
     choice.add_argument(
         "--worst",
-        type=int,
+        type=whole_number(1),
         metavar="N",
         help=f"draw the N images of the lowest PQ (default: {_DEFAULT_NUMBER}; without predictions, the first "
         f"{_DEFAULT_NUMBER} images)",
     )
     parser.add_argument(
-        "--panel-size", type=int, default=720, help="pixels of the longer side of a picture (default: %(default)s)"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="write into a folder that holds files already")
-    parser.add_argument("--workers", type=int, default=default_workers(), help="processes (default: %(default)s)")
+        "--panel-size", type=whole_number(100, 4096), default=720,
+        help="pixels of the longer side of a picture (default: %(default)s)",
+    )  # fmt: skip
+    add_workers_argument(parser)
     return parser

@@ -2,13 +2,13 @@
 
 import difflib
 import io
-import os
 from typing import IO, Any, List, Mapping, Sequence, Set, Tuple
 
 import yaml
 from detectron2.config import CfgNode, get_cfg
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.packaged import config_path
 from panoptic_heuristic.formats.yaml_files import read_config_chain
 from panoptic_heuristic.fusion import STAGES
 from panoptic_heuristic.fusion.config_form import check_fusion_keys, told_by_key
@@ -132,7 +132,7 @@ def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNod
     """Puts a config together.
 
     Args:
-        config_file: a YAML file, on ``_BASE_`` files if it likes.
+        config_file: a YAML file, on ``_BASE_`` files if it likes, or the name of a packaged one.
         overrides: ``KEY VALUE`` pairs.
 
     Returns:
@@ -145,8 +145,7 @@ def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNod
     add_panoptic_heuristic_config(cfg)
     if len(overrides) % 2:
         raise InputError(f"expected KEY VALUE pairs after the options, but {overrides[-1]!r} has no value")
-    if not os.path.isfile(config_file):
-        raise InputError(f"there is no config file {config_file!r}; name one with --config-file")
+    config_file = str(config_path(config_file))
     try:
         content = _load_yaml(config_file)
         cfg.merge_from_file(config_file)

@@ -36,7 +36,7 @@ class PanopticQualityEvaluator(DatasetEvaluator):
         Args:
             dataset_name: a registered panoptic data set with ``panoptic_json`` and ``panoptic_root``.
             output_dir: gets the folder ``panoptic_quality`` with the result as JSON and CSV, in the
-                form of ``tools/evaluate_pq.py``; None for no files.
+                form of ``evaluate-pq``; None for no files.
 
         Raises:
             InputError: the JSON is missing or wrong.

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import signal
+import sys
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -35,7 +36,7 @@ def ordered_map(
 ) -> Iterator[Iterator[Result]]:
     """Gives an iterator over a function's results, in the order of the jobs.
 
-    When the block ends, however it ends, no process is left.
+    Each process works on one core. When the block ends, however it ends, no process is left.
 
     Args:
         function: a function of a module, or a ``functools.partial`` of one.
@@ -92,8 +93,17 @@ def _start(function: Callable) -> None:
     global _function
     _function = function
     keep_freed_memory()
+    _work_on_one_core()
     # Ctrl-C reaches every process of the terminal; the parent ends the workers, without tracebacks.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _work_on_one_core() -> None:
+    """The workers share the cores already; threads of PyTorch, loaded or loaded later, would fight for them."""
+    for library in ("OMP", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _each(jobs: List) -> List:

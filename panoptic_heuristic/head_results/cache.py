@@ -2,12 +2,10 @@
 
 import functools
 import hashlib
-import multiprocessing
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Optional
 
 import numpy as np
-import torch
 from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
@@ -86,9 +84,6 @@ def _labels(heads: Heads) -> LabelMeaning:
 
 
 def _keep(cache: PredictionCache, meaning: LabelMeaning, outputs: ImageResults) -> None:
-    if multiprocessing.parent_process() is not None:
-        # Several processes share the cores already.
-        torch.set_num_threads(1)
     manifest, image = cache.manifest, outputs.image
     instances, semantics = outputs.read(manifest.categories, meaning)
     relabelled = None if semantics is None else _relabelled(semantics, manifest.label_to_category)

@@ -2,13 +2,10 @@
 
 import functools
 import math
-import multiprocessing
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional
-
-import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
@@ -110,9 +107,6 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
     Raises:
         InputError: an RLE cannot be read, stuff masks overlap, or a label map is wrong.
     """
-    if multiprocessing.parent_process() is not None:
-        # Several processes share the cores already.
-        torch.set_num_threads(1)
     image, photo = outputs.image, None
     if Need.IMAGE in fuser.pipeline.needs:
         photo = read_photo(fuser.image_root, image.file_name, (image.height, image.width), "--images")

@@ -1,4 +1,4 @@
-"""The result files of two heads, drawn, for tools/fuse_predictions.py."""
+"""The result files of two heads, drawn, for fuse-predictions."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What tests of the preparation scripts share."""
+"""Shared by the tests of the prepare commands."""
 
 from pathlib import Path
 from typing import Callable, Dict

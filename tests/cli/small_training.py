@@ -35,7 +35,7 @@ def run_command(path: str, arguments: Sequence[str]) -> subprocess.CompletedProc
 
 
 def panopticapi_quality(ground_truth: Path, predictions: Path) -> dict:
-    """What panopticapi says about the files that the prediction writer left."""
+    """The quality that panopticapi finds in the files that the prediction writer left."""
     with contextlib.redirect_stdout(io.StringIO()):
         return pq_compute(
             str(ground_truth / "panoptic.json"),

@@ -34,7 +34,7 @@ class Files:
         return ["--cache", str(self.cache), *self.gt, "--workers", "1", *map(str, more)]
 
     def matchings(self, pipeline):
-        """What fusing and scoring says of each image, and the counts of all."""
+        """The result of fusing and scoring each image, and the counts of all."""
         store = open_store(self.cache, self.json, self.folder)
         categories, labels = store.cache.manifest.categories, store.cache.manifest.label_to_category
         found, counts = {}, []
@@ -219,4 +219,4 @@ def test_help_has_an_example(main, capsys):
     with pytest.raises(SystemExit) as done:
         main(["--help"])
     assert done.value.code == 0
-    assert "python tools/attribute_errors.py --cache cache --output attribution" in capsys.readouterr().out
+    assert "panoptic-heuristic attribute-errors --cache cache --output attribution" in capsys.readouterr().out

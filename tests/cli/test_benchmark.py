@@ -1,3 +1,4 @@
+import importlib
 import re
 
 import numpy as np
@@ -11,10 +12,10 @@ pytest.importorskip("panopticapi")
 
 
 @pytest.fixture
-def benchmark(load_tool, monkeypatch):
+def benchmark(monkeypatch):
     """The command, which would leave the test process on one core otherwise."""
     monkeypatch.setattr("os.sched_setaffinity", lambda *args: None, raising=False)
-    return load_tool("benchmark")
+    return importlib.import_module("benchmark")
 
 
 def rows(out):
@@ -36,8 +37,7 @@ def test_quality_agrees_and_says_how_fast(benchmark, tmp_path, capsys, source, r
 
 
 def test_different_counts_fail(benchmark, tmp_path, capsys, monkeypatch):
-    module = benchmark._load(ROOT / "tools" / "benchmarks" / "quality.py")
-    monkeypatch.setattr(benchmark, "_load", lambda path: module)
+    module = importlib.import_module("benchmarks.quality")
     monkeypatch.setattr(module, "add_counts", lambda images: {0: CategoryCounts(fp=1)})
     assert benchmark.main(["quality", "--images", "2", "--rounds", "1", "--sample", str(tmp_path)]) == 1
     out = capsys.readouterr().out
@@ -50,14 +50,14 @@ def test_different_counts_fail(benchmark, tmp_path, capsys, monkeypatch):
     + [({key: 8}, False) for key in ("tp", "fp", "fn")],
 )
 def test_counts_are_compared_exactly_and_iou_to_1e_9(benchmark, change, same):
-    module = benchmark._load(ROOT / "tools" / "benchmarks" / "quality.py")
+    module = importlib.import_module("benchmarks.quality")
     counts = {"iou_sum": 8 * IOU_UNIT, "tp": 9, "fp": 9, "fn": 9}
     reference, other = {7: CategoryCounts(**counts)}, {7: CategoryCounts(**{**counts, **change})}
     assert (module._difference(reference, other, [3, 7]) is None) == same
 
 
 def test_disturbed_maps_are_seeded_and_sound(benchmark):
-    module = benchmark._load(ROOT / "tools" / "benchmarks" / "quality.py")
+    module = importlib.import_module("benchmarks.quality")
     gt_ids = np.kron(np.arange(1, 41).reshape(5, 8), np.ones((20, 20), dtype=int))
     segments = [{"id": k, "category_id": k % 3} for k in range(1, 41)]
     first, again, other = (module.disturbed(gt_ids, segments, seed=seed) for seed in (1, 1, 2))
@@ -76,6 +76,6 @@ def test_wrong_numbers_are_one_sentence(benchmark, capsys):
 def test_the_help_lists_every_benchmark_and_loads_none():
     code = "import sys, runpy; sys.argv = ['benchmark.py', '--help']\n"
     code += f"try: runpy.run_path({str(ROOT / 'tools' / 'benchmark.py')!r}, run_name='__main__')\n"
-    code += "except SystemExit: print('loaded:', sorted({'torch', 'numpy', 'panopticapi'} & set(sys.modules)))"
+    code += "except SystemExit: print('loaded:', sorted({'torch', 'panopticapi', 'benchmarks'} & set(sys.modules)))"
     out = run(["-c", code]).stdout
     assert "quality" in out and out.splitlines()[-1] == "loaded: []"

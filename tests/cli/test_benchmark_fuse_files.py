@@ -1,22 +1,17 @@
 import argparse
-import importlib.util
+import importlib
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
-
 pytest.importorskip("panopticapi")
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    spec = importlib.util.spec_from_file_location("bench_fuse_files", ROOT / "tools" / "benchmarks" / "fuse_files.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("benchmarks.fuse_files")
 
 
 def arguments(benchmark, *argv):

@@ -6,21 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import ROOT
-
 pytest.importorskip("detectron2")
 
+import benchmark  # noqa: E402
+from benchmarks import fusion  # noqa: E402
+from benchmarks.side_by_side import command, measuring  # noqa: E402
+from benchmarks.side_by_side.contest import different_part  # noqa: E402
+from benchmarks.side_by_side.inputs import as_inputs, make_inputs  # noqa: E402
+from benchmarks.side_by_side.report import exponents  # noqa: E402
+
 SMALL = ["--sizes", "48x64", "--instances", "0", "20", "--cutoffs", "0.05", "--clocks", "1", "--rounds", "1"]
-
-
-@pytest.fixture(scope="module")
-def benchmark(load_tool):
-    return load_tool("benchmark")
-
-
-@pytest.fixture(scope="module")
-def fusion(benchmark):
-    return benchmark._load(ROOT / "tools" / "benchmarks" / "fusion.py")
 
 
 def read(path):
@@ -28,7 +23,7 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_a_small_run_prints_a_table_and_writes_it_and_a_plot(benchmark, tmp_path, capsys):
+def test_a_small_run_prints_a_table_and_writes_it_and_a_plot(tmp_path, capsys):
     assert benchmark.main(["fusion", *SMALL, "--output", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "the same maps and segments on both sides in all 4 rows" in out
@@ -46,15 +41,15 @@ def test_a_small_run_prints_a_table_and_writes_it_and_a_plot(benchmark, tmp_path
     assert "fusion.csv is there already; --overwrite replaces it" in capsys.readouterr().err
 
 
-def test_seeded_inputs_are_the_same_twice(fusion):
-    first, again, other = (fusion.shared.make_inputs(seed, (48, 64), 5) for seed in (1, 1, 2))
+def test_seeded_inputs_are_the_same_twice():
+    first, again, other = (make_inputs(seed, (48, 64), 5) for seed in (1, 1, 2))
     for name, array in first.items():
         np.testing.assert_array_equal(array, again[name])
     assert (first["logits"] != other["logits"]).any()
 
 
-def test_logits_say_what_the_labels_say_in_most_places(fusion):
-    arrays = fusion.shared.make_inputs(0, (480, 640), 10)
+def test_logits_say_what_the_labels_say_in_most_places():
+    arrays = make_inputs(0, (480, 640), 10)
     assert arrays["network_size"].tolist() == [800, 1067]
     assert arrays["logits"].shape == (54, 200, 272) and arrays["logits"].dtype == np.float32
     rows, columns = (np.arange(n) * side // n for n, side in ((200, 480), (267, 640)))
@@ -63,58 +58,58 @@ def test_logits_say_what_the_labels_say_in_most_places(fusion):
 
 
 @pytest.mark.parametrize("part, word", [(0, "maps"), (1, "segments"), (2, "other outputs")])
-def test_what_differs_is_named(fusion, part, word):
+def test_what_differs_is_named(part, word):
     segments = [{"id": 1, "isthing": True, "category_id": 3, "area": 4}]
     expected = (torch.tensor([[1, 0]]), segments, torch.tensor([1.0]))
-    assert fusion.shared.different_part(expected, (expected[0].clone(), [{**segments[0], "area": 7}])) is None
+    assert different_part(expected, (expected[0].clone(), [{**segments[0], "area": 7}])) is None
     changed = list(expected)
     changed[part] = [{**segments[0], "category_id": 4}] if part == 1 else expected[part] + 1
-    assert fusion.shared.different_part(expected, tuple(changed)) == word
+    assert different_part(expected, tuple(changed)) == word
 
 
-def test_a_difference_fails_and_names_the_case(fusion, monkeypatch, capsys):
+def test_a_difference_fails_and_names_the_case(monkeypatch, capsys):
     answer = {"contest": "rois", "clock": "1", "height": 48, "width": 64, "instances": 20, "cutoff": 0.05}
-    monkeypatch.setattr(fusion.shared, "_answers", lambda name, work: iter([{**answer, "difference": "maps"}]))
-    assert fusion.run(arguments(fusion, *SMALL)) == 1
+    monkeypatch.setattr(measuring, "answers", lambda name, work: iter([{**answer, "difference": "maps"}]))
+    assert fusion.run(arguments(*SMALL)) == 1
     assert "maps differ in rois, clock 1, 48x64, 20 instances, cutoff 0.05" in capsys.readouterr().out
 
 
-def test_the_measuring_process_sees_a_difference(fusion, tmp_path, capsys):
-    np.savez(tmp_path / "48x64x20.npz", **fusion.shared.make_inputs(0, (48, 64), 20))
+def test_the_measuring_process_sees_a_difference(tmp_path, capsys):
+    np.savez(tmp_path / "48x64x20.npz", **make_inputs(0, (48, 64), 20))
 
     def wrong(inputs, cutoff):
         right = fusion.from_rois(inputs, cutoff)
         return right._replace(ours=lambda: (right.ours()[0] + 1, *right.ours()[1:]))
 
     work = {"folder": str(tmp_path), "sizes": [[48, 64]], "instances": [20], "cutoffs": [0.05], "rounds": 1}
-    fusion.shared._work({**work, "clock": "all"}, {"right": fusion.from_rois, "wrong": wrong})
+    measuring.do_work({**work, "clock": "all"}, {"right": fusion.from_rois, "wrong": wrong})
     right, wrong = map(json.loads, capsys.readouterr().out.splitlines())
     assert right["ours_ms"] > 0 and right["reference_ms"] > 0 and "difference" not in right
     assert wrong["difference"] == "maps"
 
 
 @pytest.mark.parametrize("make", ["from_bitmaps", "from_rois"])
-def test_what_a_gpu_is_compared_with_is_what_the_reference_gives_on_the_cpu(fusion, make):
-    arrays = fusion.shared.make_inputs(0, (48, 64), 20)
-    contest = getattr(fusion, make)(tensors(fusion, arrays), 0.05)
-    assert fusion.shared.different_part(contest.merged_on_cpu(), contest.ours()) is None
+def test_what_a_gpu_is_compared_with_is_what_the_reference_gives_on_the_cpu(make):
+    arrays = make_inputs(0, (48, 64), 20)
+    contest = getattr(fusion, make)(as_inputs(arrays), 0.05)
+    assert different_part(contest.merged_on_cpu(), contest.ours()) is None
     assert contest.ours()[0].max() > 3
 
 
-def test_exponents_are_those_of_the_power_law(fusion):
+def test_exponents_are_those_of_the_power_law():
     rows = [
         {"instances": n, "height": h, "width": 100, "ours_ms": 3 * n**0.5 * (100 * h) ** 1.5}
         for n in (10, 30, 100)
         for h in (50, 70)
     ]
-    assert fusion.shared._exponents(rows, "ours_ms") == ("0.50", "1.50")
-    assert fusion.shared._exponents(rows[::2], "ours_ms") == ("0.50", "-")
+    assert exponents(rows, "ours_ms") == ("0.50", "1.50")
+    assert exponents(rows[::2], "ours_ms") == ("0.50", "-")
 
 
-def test_without_a_gpu_it_is_skipped_with_a_line(fusion, monkeypatch, capsys):
+def test_without_a_gpu_it_is_skipped_with_a_line(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(fusion.shared, "_measure", lambda name, contests, work, clocks, memory: ([], [str(clocks)]))
-    assert fusion.run(arguments(fusion, *SMALL, "--clocks", "1", "gpu")) == 1
+    monkeypatch.setattr(command, "measure", lambda name, contests, work, clocks, memory: ([], [str(clocks)]))
+    assert fusion.run(arguments(*SMALL, "--clocks", "1", "gpu")) == 1
     out = capsys.readouterr().out
     assert "gpu: skipped, PyTorch finds no CUDA device here" in out and "['1']" in out
 
@@ -122,23 +117,18 @@ def test_without_a_gpu_it_is_skipped_with_a_line(fusion, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--rounds", "0"], "--rounds must be at least 1, --instances and --seed at least 0"),
-        (["--instances", "-1"], "--rounds must be at least 1, --instances and --seed at least 0"),
-        (["--seed", "-1"], "--rounds must be at least 1, --instances and --seed at least 0"),
-        (["--cutoffs", "1.5"], "--cutoffs must be in [0, 1], got [1.5]"),
+        (["--rounds", "0"], "--rounds must be at least 1, got 0"),
+        (["--instances", "-1"], "--instances must be at least 0, got -1"),
+        (["--seed", "-1"], "--seed must be at least 0, got -1"),
+        (["--cutoffs", "1.5"], "--cutoffs must be in [0, 1], got 1.5"),
     ],
 )
-def test_wrong_numbers_are_one_sentence(benchmark, capsys, options, message):
+def test_wrong_numbers_are_one_sentence(capsys, options, message):
     assert benchmark.main(["fusion", *SMALL, *options]) == 2
     assert capsys.readouterr().err == f"error: {message}\n"
 
 
-def arguments(fusion, *argv):
+def arguments(*argv):
     parser = argparse.ArgumentParser()
     fusion.add_arguments(parser)
     return parser.parse_args(argv)
-
-
-def tensors(fusion, arrays):
-    sizes = {name: tuple(arrays[name].tolist()) for name in ("output_size", "network_size")}
-    return fusion.shared.Inputs(**{name: sizes.get(name) or torch.from_numpy(a) for name, a in arrays.items()})

@@ -1,3 +1,4 @@
+import importlib
 import sys
 
 import numpy as np
@@ -9,7 +10,6 @@ from panoptic_heuristic.fusion import Greedy, Pipeline, fuse
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, add_counts, count_image
 from panoptic_heuristic.testing.scenes import fingerprint, make_scene, write_ground_truth
 from tests.ablation.grids import claims_of, grid_of, limits_of
-from tests.conftest import ROOT
 
 pytest.importorskip("panopticapi")
 
@@ -21,15 +21,14 @@ SMALL = grid_of(
 
 
 @pytest.fixture(scope="module")
-def benchmark(load_tool):
-    return load_tool("benchmark")
+def benchmark():
+    return importlib.import_module("benchmark")
 
 
 @pytest.fixture
 def sweep(benchmark, monkeypatch):
     """The sub-command, on grids of eight and two settings."""
-    module = benchmark._load(ROOT / "tools" / "benchmarks" / "sweep.py")
-    monkeypatch.setattr(benchmark, "_load", lambda path: module)
+    module = importlib.import_module("benchmarks.sweep")
     overlaps = grid_of(claims_of(SMALL), (0.3,), limits_of(SMALL)[1:])
     monkeypatch.setattr(module, "GRIDS", {"small": SMALL, "overlaps": overlaps})
     return module
@@ -95,7 +94,7 @@ def test_a_category_that_one_side_lacks_differs_unless_it_is_empty(sweep):
 
 
 def test_both_grids_have_a_thousand_settings_that_the_references_take(benchmark):
-    grids = benchmark._load(ROOT / "tools" / "benchmarks" / "sweep.py").GRIDS
+    grids = importlib.import_module("benchmarks.sweep").GRIDS
     lengths = [[len(axis.alternatives) for axis in grid.axes] for grid in grids.values()]
     assert lengths == [[10, 10, 10], [1000, 1, 1]]
     default = Pipeline()

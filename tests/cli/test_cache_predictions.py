@@ -1,4 +1,4 @@
-"""tools/cache_predictions.py: what a model says is kept as it is, whatever happens on the way."""
+"""cache-predictions: what a model says is kept as it is, whatever happens on the way."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def kept(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outputs(trained):
-    """What the model itself returns for each image, at the cutoffs of the cache and of a user."""
+    """The outputs of the model itself for each image, at the cutoffs of the cache and of a user."""
     from panoptic_heuristic.detectron import load_config
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
     from panoptic_heuristic.detectron.trainer import Trainer, load_model
@@ -227,7 +227,7 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
     [
         ([], "--config-file to run a model, or --images"),
         (["--config-file", "a", "--images", "b"], "--config-file to run a model, or --images"),
-        (["--config-file", "none.yaml"], "no config file 'none.yaml'"),
+        (["--config-file", "none.yaml"], "there is no file 'none.yaml'"),
         (["--config-file", "{model}", "--score-floor", "1.5"], "--score-floor must be in [0, 1], got 1.5"),
         (["--config-file", "{model}", "--stuff-probability-floor", "2"], "--stuff-probability-floor must be in [0, 1]"),
         (["--config-file", "{model}", "--no-label", "3"], "--no-label means nothing with --config-file"),

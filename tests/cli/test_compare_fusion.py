@@ -151,7 +151,7 @@ def error_of(tool, capsys, arguments):
     "extra, told",
     [
         (["--cache", "nowhere"], "nowhere holds no manifest.json"),
-        (["--presets", "nowhere.yaml"], "there is no file nowhere.yaml; --presets names configs such as "),
+        (["--presets", "nowhere.yaml"], "there is no file 'nowhere.yaml' here, and none of that name in "),
         (["--gt-json", "nowhere.json"], "cannot read nowhere.json"),
         (["--workers", "0"], "--workers must be at least 1, got 0"),
         (["--tuning-images", "0"], "--tuning-images must be at least 1, got 0"),
@@ -235,4 +235,4 @@ def test_the_ground_truth_the_cache_was_made_with(tool, data, scenes, tmp_path):
 
 def test_help_without_detectron2_has_an_example():
     done = run([ROOT / "tools" / "compare_fusion.py", "--help"])
-    assert done.returncode == 0 and "python tools/compare_fusion.py --cache cache --output comparison" in done.stdout
+    assert done.returncode == 0 and "panoptic-heuristic compare-fusion --cache cache --output comparison" in done.stdout

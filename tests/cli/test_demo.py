@@ -1,4 +1,4 @@
-"""tools/demo.py after its training: on a model that was trained for seconds."""
+"""demo after its training: on a model that was trained for seconds."""
 
 import csv
 import json
@@ -70,7 +70,7 @@ def test_what_fails_is_told_with_its_last_line(demo, tmp_path, capsys):
     (tmp_path / "shapes").write_text("a file where the data set should go")
     assert demo.main(["--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("error: datasets/generate_shapes.py failed (generate_shapes.py: ")
+    assert error.startswith("error: generate-shapes failed (error: ")
     assert "generate.log" in error
 
 

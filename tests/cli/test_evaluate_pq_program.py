@@ -22,7 +22,7 @@ def files(tmp_path):
 
 def test_help_has_an_example_and_loads_nothing_heavy():
     text, loaded = help_of(TOOL)
-    assert "python tools/evaluate_pq.py --gt-json" in text and loaded == "[]"
+    assert "panoptic-heuristic evaluate-pq --gt-json" in text and loaded == "[]"
 
 
 def test_runs_from_the_command_line(files):

@@ -1,4 +1,4 @@
-"""What evaluate_pq.py says of ground truth that is odd but can be counted."""
+"""evaluate-pq warns of ground truth that is odd but can be counted."""
 
 import numpy as np
 import pytest

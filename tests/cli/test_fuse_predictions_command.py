@@ -96,7 +96,7 @@ class TestBadInput:
             ),
             (["--claim", "gredy"], "error: --claim must be one of adaptive, class_aware, greedy"),
             (["--no-label", "0"], "--no-label 0 is the label of category 0; say what every label means"),
-            (["--workers", "0"], "workers must be at least 1, got 0"),
+            (["--workers", "0"], "--workers must be at least 1, got 0"),
         ],
     )
     def test_options(self, sound, capsys, options, message):

@@ -1,15 +1,10 @@
 """The set-up builds once, starts over after a half-built environment, and names the step that failed."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("make_env", ROOT / "tools" / "make_env.py")
-make_env = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(make_env)
+import make_env
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ class TestSeveralSweeps:
 @pytest.mark.parametrize(
     "argv, message",
     [
-        (["{f}/nothing"], "{f}/nothing holds no sweep.json; make a sweep there with tools/sweep_fusion.py"),
+        (["{f}/nothing"], "{f}/nothing holds no sweep.json; make a sweep there with sweep-fusion"),
         (["{f}/r50", "{f}/r50"], "two sweeps are called 'r50' and 'r50'; tell them apart with --names"),
         (["{f}/r50", "--names", "a", "b"], "--names must give one name per sweep: 1, got 2"),
         (

@@ -1,4 +1,4 @@
-"""tools/train_net.py from its options to the files it writes, on a handful of images."""
+"""train-net from its options to the files it writes, on a handful of images."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from tests.cli.small_training import SMALL_MODEL, panopticapi_quality, run_comma
 
 @pytest.fixture(scope="module")
 def train_net(load_tool):
-    """Runs tools/train_net.py in this process and gives its exit code."""
+    """Runs train-net in this process and gives its exit code."""
     return load_tool("train_net").main
 
 

@@ -152,7 +152,7 @@ def test_the_table(main, arguments, tmp_path, capsys):
             low, high = gain["interval"]
             assert f"{gain['held_out']:+.2f} [{low:+.2f}, {high:+.2f}]" in rows[name]
     for name in FILES:
-        assert f"wrote {tmp_path / name}" in out
+        assert str(tmp_path / name) in out.split("\nwritten: ")[1]
 
 
 def test_a_given_split(main, arguments, scenes, tmp_path, capsys):

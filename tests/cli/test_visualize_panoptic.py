@@ -1,4 +1,4 @@
-"""tools/visualize_panoptic.py: which images it draws, from which files, and what it refuses."""
+"""visualize-panoptic: which images it draws, from which files, and what it refuses."""
 
 import json
 
@@ -188,7 +188,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("size", [99, 4097])
     def test_the_size(self, refused, data, size):
-        refused(*gt(data), panel=size, match=f"--panel-size must be from 100 to 4096, got {size}")
+        refused(*gt(data), panel=size, match=f"--panel-size must be in [100, 4096], got {size}")
 
     def test_a_missing_folder(self, refused, data):
         refused("--image-root", data.root / "none", *gt(data), match="none is no folder")

@@ -1,4 +1,4 @@
-"""What a Panoptic FPN gets to train on from a prepared data set."""
+"""The samples a Panoptic FPN gets to train on from a prepared data set."""
 
 from pathlib import Path
 

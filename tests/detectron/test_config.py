@@ -16,7 +16,7 @@ from panoptic_heuristic.fusion.config_keys import stage_parameters
 from tests.detectron.small_models import SHAPES_CONFIG
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-# Those in sweeps are grids for tools/sweep_fusion.py.
+# Those in sweeps are grids for sweep-fusion.
 PROJECT_CONFIGS = sorted(path for path in CONFIGS.rglob("*.yaml") if path.parent.name not in ("sweeps", "presets"))
 COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
 # key, Detectron2's type
@@ -364,8 +364,13 @@ class TestLoadConfig:
             load_config(str(SHAPES_CONFIG), ["SEED", "1", "SOLVER.MAX_ITER"])
 
     def test_a_missing_file(self, tmp_path):
-        with pytest.raises(InputError, match="there is no config file '.*gone.yaml'; name one with --config-file"):
+        with pytest.raises(InputError, match="there is no file '.*gone.yaml' here, and none of that name in .*configs"):
             load_config(str(tmp_path / "gone.yaml"))
+
+    def test_a_packaged_config_is_named_from_any_folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        cfg, explicit = load_config("shapes/panoptic_heuristic_fpn_R_18.yaml")
+        assert (cfg, explicit) == load_config(str(SHAPES_CONFIG))
 
     def test_a_missing_base_file_is_named(self, write):
         with pytest.raises(InputError, match="config.yaml: .*gone.yaml"):

@@ -5,6 +5,7 @@ import pytest
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
+from tests.processes import run
 
 
 def slow_square(number):
@@ -88,3 +89,37 @@ def test_at_least_one_worker():
 def test_default_workers_are_few():
     assert 1 <= default_workers() <= 4
     assert default_workers(most=1) == 1
+
+
+def threads_of_torch(number):
+    import torch
+
+    return torch.get_num_threads()
+
+
+class TestOneCorePerWorker:
+    """Processes share the cores already; a thread per core in each of them would make them slower."""
+
+    def test_where_torch_is_loaded(self):
+        torch = pytest.importorskip("torch")
+        before = torch.get_num_threads()
+        try:
+            torch.set_num_threads(3)
+            with ordered_map(threads_of_torch, range(4), workers=2) as results:
+                assert list(results) == [1] * 4
+            with ordered_map(threads_of_torch, [0], workers=1) as results:
+                assert list(results) == [3]
+            assert torch.get_num_threads() == 3
+        finally:
+            torch.set_num_threads(before)
+
+    def test_where_a_worker_loads_it(self, monkeypatch):
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        code = (
+            "import sys\n"
+            "from panoptic_heuristic.formats.workers import ordered_map\n"
+            "def threads(number): import torch; return torch.get_num_threads()\n"
+            "with ordered_map(threads, range(4), workers=2) as results: print(list(results))\n"
+            "print('torch' in sys.modules)"
+        )
+        assert run(["-c", code]).stdout.splitlines() == ["[1, 1, 1, 1]", "False"]

@@ -56,7 +56,7 @@ class Files:
         return PredictionCache.open(self.cache).read(image_id)
 
     def fused_by_the_other_command(self, cutoff):
-        """The map of image 1 that tools/fuse_predictions.py makes of the same files, in category ids."""
+        """The map of image 1 that fuse-predictions makes of the same files, in category ids."""
         flags = ["--instances-score-thresh", str(cutoff), "--stuff-area-thresh", "1", "--workers", "1", "--overwrite"]
         main = self._load_tool("fuse_predictions").main
         assert main(["--output", str(self.folder / "out"), *self._files(), *flags]) == 0

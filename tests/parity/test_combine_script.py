@@ -1,4 +1,4 @@
-"""panopticapi's combine script is the reference of ``tools/fuse_predictions.py``.
+"""panopticapi's combine script is the reference of ``fuse-predictions``.
 
 Both read the same files. ``PARITY=full`` compares 240 scenes, otherwise a sample of 25.
 """

@@ -8,28 +8,22 @@ the operating system counts (RSS), or PyTorch on a GPU.
 """
 
 import argparse
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Callable, Tuple
 
+from benchmarks.side_by_side import command, contest
+from benchmarks.side_by_side.inputs import CHANNELS, THINGS, Inputs
 from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
 
-_PATH = Path(__file__).resolve().parent / "shared" / "side_by_side.py"
-_SPEC = importlib.util.spec_from_file_location("benchmark_side_by_side", _PATH)
-shared = sys.modules.setdefault(_SPEC.name, importlib.util.module_from_spec(_SPEC))
-_SPEC.loader.exec_module(shared)
-
-add_arguments = shared.add_arguments
+add_arguments = command.add_arguments
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints times and peaks of both sides; 1 if their results differ."""
-    shared.import_references()
-    return shared.run(args, "fusion", {"bitmaps": from_bitmaps, "rois": from_rois})
+    contest.import_references()
+    return command.run(args, "fusion", {"bitmaps": from_bitmaps, "rois": from_rois})
 
 
-def from_bitmaps(inputs, cutoff: float):
+def from_bitmaps(inputs: Inputs, cutoff: float):
     """The contest from full-size masks."""
     from detectron2.layers.mask_ops import paste_masks_in_image
 
@@ -41,7 +35,7 @@ def from_bitmaps(inputs, cutoff: float):
     return _contest(inputs, cutoff, lambda: masks, instances)
 
 
-def from_rois(inputs, cutoff: float):
+def from_rois(inputs: Inputs, cutoff: float):
     """The contest from RoI probabilities."""
     from detectron2.layers.mask_ops import paste_masks_in_image
 
@@ -58,22 +52,22 @@ def from_rois(inputs, cutoff: float):
     )
 
 
-def _contest(inputs, cutoff: float, masks: Callable, instances: Callable):
+def _contest(inputs: Inputs, cutoff: float, masks: Callable, instances: Callable):
     from panoptic_heuristic.detectron.ids import ContiguousIds
 
-    ids = ContiguousIds.of_counts(shared.THINGS, shared.CHANNELS)
-    pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=shared.STUFF_AREA_THRESH)
+    ids = ContiguousIds.of_counts(THINGS, CHANNELS)
+    pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=contest.STUFF_AREA_THRESH)
     category_ids = [ids.things[index] for index in inputs.classes.tolist()]
 
     def reference() -> Tuple:
-        return shared.combined(masks(), inputs.scores, inputs.classes, inputs.labels, cutoff)
+        return contest.combined(masks(), inputs.scores, inputs.classes, inputs.labels, cutoff)
 
     def ours() -> Tuple:
         result = fuse(instances(category_ids), SemanticMap(inputs.labels, ids.labels), ids.categories, pipeline)
         return result.panoptic_seg, ids.to_contiguous(result.segments_info)
 
     def merged_on_cpu() -> Tuple:
-        found = shared.painted(instances(category_ids))
-        return shared.combined(*(one.cpu() for one in (found, inputs.scores, inputs.classes, inputs.labels)), cutoff)
+        found = contest.painted(instances(category_ids))
+        return contest.combined(*(one.cpu() for one in (found, inputs.scores, inputs.classes, inputs.labels)), cutoff)
 
-    return shared.Contest(reference, ours, merged_on_cpu)
+    return contest.Contest(reference, ours, merged_on_cpu)

@@ -10,43 +10,37 @@ each side in a process of its own: what the operating system counts (RSS), or Py
 """
 
 import argparse
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Tuple
 
 import torch
 import torch.nn.functional as F
 
+from benchmarks.side_by_side import command, contest
+from benchmarks.side_by_side.inputs import CHANNELS, STRIDE, THINGS, Inputs
 from panoptic_heuristic.fusion import Pipeline
 
-_PATH = Path(__file__).resolve().parent / "shared" / "side_by_side.py"
-_SPEC = importlib.util.spec_from_file_location("benchmark_side_by_side", _PATH)
-shared = sys.modules.setdefault(_SPEC.name, importlib.util.module_from_spec(_SPEC))
-_SPEC.loader.exec_module(shared)
-
-add_arguments = shared.add_arguments
+add_arguments = command.add_arguments
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints times and peaks of both sides; 1 if their results differ."""
-    shared.import_references()
-    return shared.run(args, "postprocess", {"panoptic_seg": map_alone, "default": all_outputs})
+    contest.import_references()
+    return command.run(args, "postprocess", {"panoptic_seg": map_alone, "default": all_outputs})
 
 
-def map_alone(inputs, cutoff: float):
+def map_alone(inputs: Inputs, cutoff: float):
     """The contest for the map alone."""
     return _contest(inputs, cutoff, ("panoptic_seg",))
 
 
-def all_outputs(inputs, cutoff: float):
+def all_outputs(inputs: Inputs, cutoff: float):
     """The contest for all that Detectron2 returns."""
     from panoptic_heuristic.detectron.postprocess import OUTPUTS
 
     return _contest(inputs, cutoff, OUTPUTS)
 
 
-def _contest(inputs, cutoff: float, outputs: Tuple[str, ...]):
+def _contest(inputs: Inputs, cutoff: float, outputs: Tuple[str, ...]):
     from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
     from detectron2.structures import Boxes, Instances
 
@@ -54,8 +48,8 @@ def _contest(inputs, cutoff: float, outputs: Tuple[str, ...]):
     from panoptic_heuristic.detectron.postprocess import Postprocessor
 
     size, network_size = inputs.output_size, inputs.network_size
-    ids = ContiguousIds.of_counts(shared.THINGS, shared.CHANNELS)
-    pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=shared.STUFF_AREA_THRESH)
+    ids = ContiguousIds.of_counts(THINGS, CHANNELS)
+    pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=contest.STUFF_AREA_THRESH)
     postprocess = Postprocessor(pipeline, ids, outputs)
     scale = torch.tensor([network_size[1] / size[1], network_size[0] / size[0]] * 2).to(inputs.boxes)
     boxes = inputs.boxes * scale
@@ -67,7 +61,7 @@ def _contest(inputs, cutoff: float, outputs: Tuple[str, ...]):
 
     def enlarged() -> torch.Tensor:
         return F.interpolate(
-            inputs.logits[None], scale_factor=float(shared.STRIDE), mode="bilinear", align_corners=False
+            inputs.logits[None], scale_factor=float(STRIDE), mode="bilinear", align_corners=False
         )[0]
 
     def reference() -> Tuple:
@@ -76,22 +70,22 @@ def _contest(inputs, cutoff: float, outputs: Tuple[str, ...]):
         sem_seg = sem_seg_postprocess(logits, network_size, *size)
         found = detector_postprocess(instances(), *size)
         fields = found.pred_masks, found.scores, found.pred_classes
-        return *shared.combined(*fields, sem_seg.argmax(dim=0), cutoff), sem_seg, found.pred_masks
+        return *contest.combined(*fields, sem_seg.argmax(dim=0), cutoff), sem_seg, found.pred_masks
 
     def ours() -> Tuple:
         if postprocess.needs_all_logits:
             found = postprocess(instances(), enlarged(), size)
             others = found["sem_seg"], found["instances"].pred_masks
         else:
-            found, others = postprocess(instances(), inputs.logits, size, stride=shared.STRIDE), ()
+            found, others = postprocess(instances(), inputs.logits, size, stride=STRIDE), ()
         result = found["panoptic_seg"]
         return result.panoptic_seg, ids.to_contiguous(result.segments_info), *others
 
-    return shared.Contest(reference, ours, lambda: _merged_on_cpu(inputs, cutoff, instances(), postprocess, enlarged))
+    return contest.Contest(reference, ours, lambda: _merged_on_cpu(inputs, cutoff, instances(), postprocess, enlarged))
 
 
-def _merged_on_cpu(inputs, cutoff: float, instances, postprocess, enlarged) -> Tuple:
-    """What Detectron2 merges on the CPU from the masks and labels that the Postprocessor has on a GPU."""
+def _merged_on_cpu(inputs: Inputs, cutoff: float, instances, postprocess, enlarged) -> Tuple:
+    """The result that Detectron2 merges on the CPU from the masks and labels that the Postprocessor has on a GPU."""
     size = inputs.output_size
     if postprocess.needs_all_logits:
         found = postprocess(instances, enlarged(), size)
@@ -109,6 +103,6 @@ def _merged_on_cpu(inputs, cutoff: float, instances, postprocess, enlarged) -> T
         kept = detector_postprocess(instances, *size)
         unknown = torch.zeros(len(kept), dtype=torch.int64)
         rois = InstanceSet.from_rois(kept.roi_masks, kept.pred_boxes.tensor, kept.scores, unknown, size)
-        labels = semantic_labels(inputs.logits, stride=shared.STRIDE, image_size=inputs.network_size, output_size=size)
-        fields = shared.painted(rois), kept.scores, kept.pred_classes, labels
-    return shared.combined(*(one.cpu() for one in fields), cutoff)
+        labels = semantic_labels(inputs.logits, stride=STRIDE, image_size=inputs.network_size, output_size=size)
+        fields = contest.painted(rois), kept.scores, kept.pred_classes, labels
+    return contest.combined(*(one.cpu() for one in fields), cutoff)

@@ -187,7 +187,7 @@ class Loop:
         references.metadata.remove(name)
 
     def counts(self, setting: Pipeline) -> PQCounts:
-        """What panopticapi counts under a setting of the greedy rule."""
+        """The counts of panopticapi under a setting of the greedy rule."""
         self._evaluator.reset()
         for image_id, (instances, semantic_labels) in enumerate(self._images):
             panoptic_seg = self._combine(
@@ -269,7 +269,7 @@ def _bytes(folder: Path) -> int:
 
 
 def _print_plan(measured: Dict[str, _Measured], images: int, predictions: float, regions: float) -> None:
-    """What the measured time and disk of an image make for COCO val2017."""
+    """The time and disk that COCO val2017 would take, from those of one image."""
     for title, one in measured.items():
         seconds = one.sweep * len(GRIDS[title]) / images
         print(f"{title}: {1000 * seconds:.1f} ms per image, {5000 * seconds / 60:.1f} minutes for 5,000 images")

@@ -6,12 +6,10 @@ heads' disagreements are counted pixel by pixel.
 
 import functools
 import hashlib
-import multiprocessing
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Tuple
 
 import numpy as np
-import torch
 
 from panoptic_heuristic.ablation.attribution.category_maps import category_maps
 from panoptic_heuristic.ablation.attribution.causes import SegmentError
@@ -198,9 +196,6 @@ def attribute_image(job: AttributionJob, image_id: int) -> ImageAttribution:
     Raises:
         InputError: a file is missing or damaged.
     """
-    if multiprocessing.parent_process() is not None:
-        # Several processes share the cores already.
-        torch.set_num_threads(1)
     categories = job.categories
     fingerprint = job.store.fingerprint(image_id)
     fused = fuse_regions(job.store.read(image_id, fingerprint=fingerprint), categories, job.pipeline)

@@ -184,7 +184,7 @@ class PredictionCache:
         path = folder / "manifest.json"
         if not path.is_file():
             raise InputError(f"{folder} holds no manifest.json, so it is no prediction cache; "
-                             "make one with tools/cache_predictions.py")  # fmt: skip
+                             "make one with cache-predictions")  # fmt: skip
         return cls(folder, Manifest.from_json(read_json(path), str(path)))
 
     def path_of(self, image_id: int) -> Path:

@@ -1,4 +1,4 @@
-"""The part of a report that shows ``attribution.json`` of tools/attribute_errors.py."""
+"""The part of a report that shows ``attribution.json`` of attribute-errors."""
 
 from typing import Any, Dict, List, Mapping
 
@@ -41,7 +41,7 @@ def attribution_blocks(path: PathLike, sweep: SweepResult) -> List[Block]:
             )
         return _blocks(data)
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no attribution of tools/attribute_errors.py: it lacks {error}") from error
+        raise InputError(f"{path} is no attribution of attribute-errors: it lacks {error}") from error
 
 
 def _blocks(data: Mapping[str, Any]) -> List[Block]:

@@ -64,7 +64,7 @@ def overview(sweep: ReportedSweep, resampled: Optional[Resampled], held_out: Opt
     blocks: List[Block] = [Facts(tuple(facts))]
     where = "the held-out gain is that on images that were not tuned on"
     if held_out is None:
-        where = "tools/tune_fusion.py gives held-out gains"
+        where = "tune-fusion gives held-out gains"
     if sweep.best != sweep.default:
         blocks.append(
             Notice(

@@ -1,4 +1,4 @@
-"""The part of a report that shows ``tuning.json`` of tools/tune_fusion.py: gains on images that were not tuned on."""
+"""The part of a report that shows ``tuning.json`` of tune-fusion: gains on images that were not tuned on."""
 
 from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Tuple
@@ -45,7 +45,7 @@ def read_tuning(path: PathLike, sweep: SweepResult) -> Tuning:
             raise InputError(f"{path} is of other predictions than {sweep.folder}; make both from one cache")
         return Tuning(_fact(data), tuple(_blocks(data)))
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no tuning of tools/tune_fusion.py: it lacks {error}") from error
+        raise InputError(f"{path} is no tuning of tune-fusion: it lacks {error}") from error
 
 
 def _fact(data: Mapping[str, Any]) -> Fact:

@@ -12,14 +12,12 @@ a sweep can be stopped and go on, be shared by machines, and be resampled for in
 import functools
 import hashlib
 import json
-import multiprocessing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import numpy as np
-import torch
 
 from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
@@ -211,7 +209,7 @@ class SweepResult:
         self.folder = Path(folder)
         path = self.folder / "sweep.json"
         if not path.is_file():
-            raise InputError(f"{self.folder} holds no sweep.json; make a sweep there with tools/sweep_fusion.py")
+            raise InputError(f"{self.folder} holds no sweep.json; make a sweep there with sweep-fusion")
         self.manifest = read_json(path)
         found = self.manifest.get("format") if isinstance(self.manifest, dict) else None
         if found != FORMAT:
@@ -272,9 +270,6 @@ def _is_there(folder: Path, bucket: int) -> bool:
 
 
 def _count_bucket(job: SweepJob, bucket: int) -> int:
-    if multiprocessing.parent_process() is not None:
-        # Several processes share the cores already.
-        torch.set_num_threads(1)
     images, categories = job.images_of(bucket), job.categories
     total = SettingCounts.zeros(len(categories), len(job.grid))
     for image_id in images:

@@ -172,7 +172,7 @@ def _comments(name: str, result: "TuningResult") -> List[str]:
     baselines, manifest = result.outcome.pipelines, result.manifest
     tuned_on, held_out = len(result.splits[-1].tuning), len(result.held_out_images)
     pq = f"PQ {report.pq['all']:.2f} (things {report.pq['things']:.2f}, stuff {report.pq['stuff']:.2f})"
-    lines = [f"Fusion settings {name!r} for {manifest.dataset_name}, made by tools/tune_fusion.py."]
+    lines = [f"Fusion settings {name!r} for {manifest.dataset_name}, made by tune-fusion."]
     if name in BASELINES:
         lines.append(f"No tuned settings were better than these on {held_out} held-out images: {pq}.")
     else:

@@ -100,8 +100,8 @@ def test_a_group_without_errors(files, edited):
     [
         (lambda data: data.update(fingerprint="another"), "is of other predictions or another ground truth than"),
         (lambda data: data.update(format=2), "is no attribution of format 1 .it says 2."),
-        (lambda data: data.pop("oracles"), "is no attribution of tools/attribute_errors.py: it lacks 'oracles'"),
-        (lambda data: data.update(groups=[3]), "is no attribution of tools/attribute_errors.py"),
+        (lambda data: data.pop("oracles"), "is no attribution of attribute-errors: it lacks 'oracles'"),
+        (lambda data: data.update(groups=[3]), "is no attribution of attribute-errors"),
     ],
 )
 def test_something_else_is_refused(files, edited, change, message):

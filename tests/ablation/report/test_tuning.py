@@ -117,7 +117,7 @@ def test_how_images_were_held_out(read, how, text):
         ({"format": 7}, "is no tuning of format 2 .it says 7."),
         ({"predictions": {"made by": "others"}}, "is of other predictions than"),
         ({"dataset_name": "another"}, "is of other predictions than"),
-        ({"chosen": "none"}, "is no tuning of tools/tune_fusion.py: it lacks 'none'"),
+        ({"chosen": "none"}, "is no tuning of tune-fusion: it lacks 'none'"),
     ],
 )
 def test_something_else_is_refused(read, changes, message):

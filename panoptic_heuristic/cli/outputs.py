@@ -1,13 +1,12 @@
-"""What several commands share: flags that mean the same, progress bars, and care for what is on disk already."""
+"""Shared by the commands: bars that show their progress, and care for files that are there already."""
 
-import argparse
+import contextlib
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
 from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.workers import default_workers
 
 
 def progress_bar(what: str, unit: str = "image") -> Callable[[Iterable, int], Iterable]:
@@ -18,20 +17,6 @@ def progress_bar(what: str, unit: str = "image") -> Callable[[Iterable, int], It
         unit: what is counted.
     """
     return lambda items, total: tqdm(items, total=total, desc=what, unit=unit, disable=None)
-
-
-def add_workers_argument(parser: "argparse._ActionsContainer") -> None:
-    """Adds ``--workers``, a number of processes, to a parser or a group."""
-    parser.add_argument(
-        "--workers", type=int, default=default_workers(), help="processes (default: up to 4, here %(default)s)"
-    )
-
-
-def add_cache_arguments(parser: "argparse._ActionsContainer", *, required: bool = True) -> None:
-    """Adds ``--cache``, ``--gt-json`` and ``--gt-folder``, which tell ``open_store`` what to open."""
-    parser.add_argument("--cache", type=Path, required=required, help="folder of tools/cache_predictions.py")
-    parser.add_argument("--gt-json", type=Path, help="COCO panoptic JSON (default: the one the cache was made with)")
-    parser.add_argument("--gt-folder", type=Path, help="the folder of its PNGs")
 
 
 def check_results(folder: Path, names: Iterable[str], overwrite: bool) -> None:
@@ -60,7 +45,19 @@ def make_output(folder: Path, overwrite: bool) -> None:
     """
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise InputError(f"{folder} holds files already; choose another --output, or --overwrite")
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Says what the system refuses in the block in one sentence; ``--output`` names the folder."""
+    try:
+        yield
     except OSError as error:
         raise InputError(f"cannot write to --output {folder}: {error.strerror}") from error
+
+
+def print_written(paths: Iterable[Path]) -> None:
+    """Prints the files and folders that a command has written."""
+    print(f"written: {', '.join(map(str, paths))}")

@@ -1,0 +1,44 @@
+"""A command ends in one sentence where its user can do something, and in a traceback where it is at fault."""
+
+import pytest
+
+from panoptic_heuristic.errors import InputError, command
+
+
+def raising(error):
+    @command
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    "error, code, message",
+    [
+        (InputError("a.json is missing"), 2, "error: a.json is missing\n"),
+        (InputError("Traceback\npanoptic_heuristic.errors.InputError: a is gone\n"), 2, "error: a is gone\n"),
+        (
+            ModuleNotFoundError("Thing is not installed.", name="thing"),
+            2,
+            "error: Thing is not installed; `panoptic-heuristic doctor` says what works without it\n",
+        ),
+        (KeyboardInterrupt(), 130, "stopped\n"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence(capsys, error, code, message):
+    assert raising(error)() == code
+    assert capsys.readouterr() == ("", message)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("wrong"),
+        ImportError("a name"),
+        ModuleNotFoundError("No module named 'panoptic_heuristic.x'", name="panoptic_heuristic.x"),
+    ],
+)
+def test_a_fault_of_the_package_is_not_hidden(error):
+    with pytest.raises(type(error)):
+        raising(error)()
