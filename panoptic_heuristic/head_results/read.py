@@ -104,7 +104,8 @@ def _read_images(path: Path) -> Tuple[List[Any], List[PanopticImage]]:
     # Annotations and categories of an instances JSON are of another kind, and not asked for here.
     for problem in json_problems({"images": entries}, str(path), Categories.from_lists(["none"], [])):
         raise InputError(problem)
-    images, image_of_png = [], {}
+    images = []
+    image_of_png: Dict[str, Any] = {}
     for entry in entries:
         image_id, file_name, height, width = (entry[key] for key in ("id", "file_name", "height", "width"))
         inside("the PNG folder", file_name)
