@@ -5,7 +5,7 @@ import pytest
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
-from tests.processes import run
+from tests.cli.processes import run
 
 
 def slow_square(number):
