@@ -7,8 +7,8 @@ import pytest
 
 import panoptic_heuristic
 from panoptic_heuristic.__main__ import command_paths, main
-from tests.conftest import ROOT
 from tests.cli.processes import run
+from tests.conftest import ROOT
 
 NAMES = list(command_paths())
 
