@@ -7,6 +7,7 @@ from typing import Callable, Iterable, Iterator
 from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats import files
 
 
 def progress_bar(what: str, unit: str = "image") -> Callable[[Iterable, int], Iterable]:
@@ -51,11 +52,9 @@ def make_output(folder: Path, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Says what the system refuses in the block in one sentence; ``--output`` names the folder."""
-    try:
+    """As :func:`panoptic_heuristic.formats.files.writing_to` for the folder that ``--output`` names."""
+    with files.writing_to(f"--output {folder}"):
         yield
-    except OSError as error:
-        raise InputError(f"cannot write to --output {folder}: {error.strerror}") from error
 
 
 def print_written(paths: Iterable[Path]) -> None:

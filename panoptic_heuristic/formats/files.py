@@ -42,6 +42,19 @@ def read_json(path: PathLike) -> Any:
 
 
 @contextlib.contextmanager
+def writing_to(where: object) -> Iterator[None]:
+    """Says what the system refuses in the block in one sentence, in which ``where`` names the folder.
+
+    Raises:
+        InputError: the block raised an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write to {where}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
 def written_whole(path: PathLike) -> Iterator[Path]:
     """Gives a temporary name beside ``path`` and renames it to ``path`` when the block succeeds.
 

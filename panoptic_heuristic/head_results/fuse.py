@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
 from panoptic_heuristic.formats.coco_panoptic import with_colored_ids, write_panoptic_png
-from panoptic_heuristic.formats.files import PathLike, inside, write_json
+from panoptic_heuristic.formats.files import PathLike, inside, write_json, writing_to
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Need, Pipeline, fuse
 from panoptic_heuristic.head_results.image import ImageResults
@@ -79,17 +79,16 @@ def fuse_heads(
     fuser = Fuser(heads.categories, pipeline, heads.meaning, temporary, image_root)
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
-        images = [heads.of_image(image) for image in heads.images]
-        work = functools.partial(fuse_image, fuser)
-        with ordered_map(work, images, workers=workers if len(images) > 1 else min(workers, 1)) as results:
-            annotations = list(progress(results, len(images)))
-        # The JSON goes first and comes last, so that it never describes PNGs of another run.
-        json_path.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
-    except OSError as error:
-        raise InputError(f"cannot write to --output {output}: {error.strerror}") from error
+        with writing_to(f"--output {output}"):
+            temporary.mkdir(parents=True)
+            images = [heads.of_image(image) for image in heads.images]
+            work = functools.partial(fuse_image, fuser)
+            with ordered_map(work, images, workers=workers if len(images) > 1 else min(workers, 1)) as results:
+                annotations = list(progress(results, len(images)))
+            # The JSON goes first and comes last, so that it never describes PNGs of another run.
+            json_path.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     content = {"images": heads.image_entries, "annotations": annotations, "categories": heads.category_entries}

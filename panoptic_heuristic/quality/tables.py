@@ -5,10 +5,9 @@ from typing import Any, Iterator, List, Mapping, Optional
 
 from tabulate import tabulate
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
-from panoptic_heuristic.formats.files import write_json
+from panoptic_heuristic.formats.files import write_json, writing_to
 from panoptic_heuristic.quality.bootstrap import Interval
 from panoptic_heuristic.quality.counts import CategoryCounts
 from panoptic_heuristic.quality.intervals import Intervals
@@ -124,13 +123,11 @@ def write_result(
         InputError: the folder cannot be written to.
     """
     per_class, images, quality = (folder / name for name in RESULT_FILES)
-    try:
+    with writing_to(folder):
         quality.unlink(missing_ok=True)
         write_csv(per_class, class_rows(result, categories, intervals))
         write_csv(images, image_rows(result, name_of))
         write_json(quality, result.to_json())
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
     return [per_class, images, quality]
 
 

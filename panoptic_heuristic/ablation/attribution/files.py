@@ -15,10 +15,9 @@ from panoptic_heuristic.ablation.attribution.category_maps import BAND_RATIO
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.oracles import TITLES
 from panoptic_heuristic.ablation.sweep.columns import row_of
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
-from panoptic_heuristic.formats.files import write_json
+from panoptic_heuristic.formats.files import write_json, writing_to
 from panoptic_heuristic.quality import PQCounts, summarize
 
 FORMAT = 1
@@ -66,12 +65,10 @@ def write_attribution(folder: Path, job: AttributionJob, total: Attribution) -> 
         InputError: the folder cannot be written to.
     """
     segments, summary = (folder / name for name in FILES)
-    try:
+    with writing_to(folder):
         summary.unlink(missing_ok=True)
         write_csv(segments, segment_rows(total, job.categories))
         write_json(summary, attribution_json(job, total))
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from error
     return [segments, summary]
 
 

@@ -130,7 +130,7 @@ class _Run:
         manifest = counter.store.cache.manifest
         image_area = statistics.median(image.height * image.width for image in manifest.images)
         floor = manifest.floors.instances_score_thresh
-        self._counter, self._pipelines, self._halves = counter, pipelines, halves
+        self._counter, self._pipelines = counter, pipelines
         self._half_of = {place: half for half, split in enumerate(halves) for place in split.held_out}
         self._searches = {
             (name, half): Search(pipeline, ascent_rounds(Baselines.of(pipeline, image_area), score_floor=floor))
