@@ -1,9 +1,11 @@
 """Shared by the tests of the prepare commands."""
 
+import os
 from pathlib import Path
 from typing import Callable, Dict
 
 import numpy as np
+from PIL import Image
 
 from tests.conftest import ROOT
 
@@ -34,6 +36,35 @@ def written_by_any_number_of_processes(main: Callable, folder: Path) -> int:
     files = contents(folder / "1")
     assert files == contents(folder / "2")
     return len(files)
+
+
+def assert_mended(main: Callable, root: Path, broken: Path, kept: Path, damage: str, strange: Image.Image) -> None:
+    """A second run writes a val PNG that is missing or damaged as it was, and leaves another that is whole.
+
+    Args:
+        main: of the command.
+        root: its folder.
+        broken: the PNG that is damaged, of 8x4 pixels.
+        kept: another one.
+        damage: one of ``delete`` (with the JSON), ``size``, ``strange id`` and those of :func:`truncate`.
+        strange: the picture with an id that cannot be.
+    """
+    arguments = ["--splits", "val", "--workers", "1"]
+    assert main(arguments) == 0
+    before = contents(root)
+    if damage == "delete":
+        broken.unlink()
+        (root / "panoptic_val.json").unlink()
+    elif damage == "size":
+        Image.new("RGB", (4, 4)).save(broken)
+    elif damage == "strange id":
+        strange.save(broken)
+    else:
+        truncate(broken, damage)
+    os.utime(kept, (1, 1))
+    assert main(arguments) == 0
+    assert contents(root) == before
+    assert kept.stat().st_mtime == 1
 
 
 def refusal(main: Callable, root: Path, capsys) -> str:

@@ -1,6 +1,5 @@
 import importlib
 import json
-import os
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_annotation, read_dataset_yaml
-from tests.cli.preparation import DATASETS, blocks, contents, refusal, truncate, written_by_any_number_of_processes
+from tests.cli.preparation import DATASETS, assert_mended, blocks, refusal, written_by_any_number_of_processes
 from tests.cli.training_samples import first_batch
 
 # Semantic classes: 3 sky (stuff), 7 road (stuff), 8 bed, 13 person, 21 car (things).
@@ -104,23 +103,9 @@ def test_instance_classes(ade20k, instance_class, category):
 
 @pytest.mark.parametrize("damage", ["delete", "empty", "cut", "end", "size", "strange id"])
 def test_a_second_run_mends_what_is_missing_or_damaged_and_keeps_the_rest(ade20k, root, damage):
-    arguments = ["--splits", "val", "--workers", "1"]
-    assert ade20k.main(arguments) == 0
-    before = contents(root)
     broken, kept = root / "panoptic_val/ADE_val_00000001.png", root / "panoptic_val/ADE_val_00000002.png"
-    if damage == "delete":
-        broken.unlink()
-        (root / "panoptic_val.json").unlink()
-    elif damage == "size":
-        Image.new("RGB", (4, 4)).save(broken)
-    elif damage == "strange id":
-        Image.new("RGB", (8, 4), (5, 3, 0)).save(broken)  # sky, instance 5
-    else:
-        truncate(broken, damage)
-    os.utime(kept, (1, 1))
-    assert ade20k.main(arguments) == 0
-    assert contents(root) == before
-    assert kept.stat().st_mtime == 1
+    strange = Image.new("RGB", (8, 4), (5, 3, 0))  # sky, instance 5
+    assert_mended(ade20k.main, root, broken, kept, damage, strange)
 
 
 def test_several_processes_write_the_same_bytes(ade20k, root, tmp_path):

@@ -1,6 +1,5 @@
 import importlib
 import json
-import os
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_annotation, read_dataset_yaml
-from tests.cli.preparation import DATASETS, blocks, contents, refusal, truncate, written_by_any_number_of_processes
+from tests.cli.preparation import DATASETS, assert_mended, blocks, refusal, written_by_any_number_of_processes
 from tests.cli.training_samples import first_batch
 
 # 4x8 pixels, each block of 2x2 has one value of an instanceIds PNG.
@@ -138,25 +137,11 @@ def test_several_processes_write_the_same_bytes(cityscapes, root, tmp_path):
 
 @pytest.mark.parametrize("damage", ["delete", "empty", "head", "cut", "end", "size", "strange id"])
 def test_a_second_run_mends_what_is_missing_or_damaged_and_keeps_the_rest(cityscapes, root, damage):
-    arguments = ["--splits", "val", "--workers", "1"]
-    assert cityscapes.main(arguments) == 0
-    before = contents(root)
     pngs = root / "panoptic_val"
     broken = pngs / "aachen_000000_000019_gtFine_panoptic.png"
     kept = pngs / "zurich_000001_000019_gtFine_panoptic.png"
-    if damage == "delete":
-        broken.unlink()
-        (root / "panoptic_val.json").unlink()
-    elif damage == "size":
-        Image.new("RGB", (4, 4)).save(broken)
-    elif damage == "strange id":
-        Image.new("RGB", (8, 4), (6, 0, 0)).save(broken)
-    else:
-        truncate(broken, damage)
-    os.utime(kept, (1, 1))
-    assert cityscapes.main(arguments) == 0
-    assert contents(root) == before
-    assert kept.stat().st_mtime == 1
+    strange = Image.new("RGB", (8, 4), (6, 0, 0))
+    assert_mended(cityscapes.main, root, broken, kept, damage, strange)
 
 
 def test_overwrite_follows_a_changed_annotation(cityscapes, root, capsys):
