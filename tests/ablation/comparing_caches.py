@@ -1,4 +1,4 @@
-"""Seeded scenes as a prediction cache with all that rules may ask for: mask probabilities and logits, too."""
+"""Caches whose pipelines are compared, with all that rules may ask for: mask probabilities and logits, too."""
 
 import dataclasses
 import json
@@ -9,12 +9,19 @@ import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns
-from panoptic_heuristic.fusion import InstanceSet
+from panoptic_heuristic.fusion import Greedy, InstanceSet, PerPixel, Pipeline, fuse
 from panoptic_heuristic.fusion.instance_measures import mask_quality
+from panoptic_heuristic.quality import count_image
 from panoptic_heuristic.testing.scenes import Scene
 from tests.ablation.small_caches import scene_predictions, write_cache
 
 STRIDE, STUFF_FLOOR = 4, 0.25
+IMAGES = 5
+PRESETS = {
+    "first": Pipeline(stuff_area_thresh=200),
+    "second": Pipeline(PerPixel(), instances_score_thresh=0.3, stuff_area_thresh=0),
+    "third": Pipeline(Greedy(0.4), instances_score_thresh=0.45, stuff_area_thresh=200),
+}
 
 
 def predictions_with_logits(image_id: int, scene: Scene) -> ImagePredictions:
@@ -49,3 +56,13 @@ def write_cache_with_logits(folder: Path, scenes: Sequence[Scene], *, score_floo
     for image_id, scene in enumerate(scenes):
         cache.write(predictions_with_logits(image_id, scene))
     return folder
+
+
+def counts_of(store, image_id, pipeline):
+    """One image fused and scored by itself."""
+    manifest = store.cache.manifest
+    predictions = store.cache.read(image_id)
+    semantics = manifest.semantics_of(predictions, pipeline)
+    result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
+    ids, segments = result.panoptic_seg, result.segments_info
+    return count_image(*store.gt_of(image_id), ids, segments, manifest.categories)

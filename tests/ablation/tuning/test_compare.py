@@ -9,28 +9,10 @@ from panoptic_heuristic.ablation.report.pipeline_chart import draw_pipelines
 from panoptic_heuristic.ablation.tuning.compare import compare, halves_of
 from panoptic_heuristic.ablation.tuning.comparison import PUBLISHED, TUNED, Difference
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline, PixelArgmax, fuse
-from panoptic_heuristic.quality import add_counts, count_image, summarize
-from tests.ablation.small_caches import small_scenes, write_cache, write_gt
-
-IMAGES = 5
-PRESETS = {
-    "first": Pipeline(stuff_area_thresh=200),
-    "second": Pipeline(PerPixel(), instances_score_thresh=0.3, stuff_area_thresh=0),
-    "third": Pipeline(Greedy(0.4), instances_score_thresh=0.45, stuff_area_thresh=200),
-}
-
-
-@pytest.fixture(scope="module")
-def scenes():
-    return small_scenes(IMAGES)
-
-
-@pytest.fixture(scope="module")
-def store(scenes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_cache(folder / "cache", scenes, score_floor=0.05)
-    return open_store(folder / "cache", *write_gt(folder / "gt", scenes))
+from panoptic_heuristic.fusion import PerPixel, Pipeline, PixelArgmax, fuse
+from panoptic_heuristic.quality import add_counts, summarize
+from tests.ablation.comparing_caches import IMAGES, PRESETS, counts_of
+from tests.ablation.small_caches import write_cache, write_gt
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +23,6 @@ def halves():
 @pytest.fixture(scope="module")
 def comparison(store):
     return compare(store, PRESETS)
-
-
-def counts_of(store, image_id, pipeline):
-    """One image fused and scored by itself."""
-    manifest = store.cache.manifest
-    predictions = store.cache.read(image_id)
-    semantics = manifest.semantics_of(predictions, pipeline)
-    result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
-    ids, segments = result.panoptic_seg, result.segments_info
-    return count_image(*store.gt_of(image_id), ids, segments, manifest.categories)
 
 
 def untimed(comparison):

@@ -1,44 +1,14 @@
 import dataclasses
 
-import pytest
 import torch
 
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter, fuse_and_count
-from panoptic_heuristic.fusion import BestStuff, Greedy, PerPixel, Pipeline, PixelArgmax, fuse
+from panoptic_heuristic.fusion import BestStuff, Pipeline, PixelArgmax, fuse
 from panoptic_heuristic.fusion.presets import preset_rules
-from panoptic_heuristic.quality import add_counts, count_image
-from tests.ablation.comparing_caches import STUFF_FLOOR, write_cache_with_logits
-from tests.ablation.small_caches import small_scenes, write_cache, write_gt
-
-IMAGES = 5
-PRESETS = {
-    "first": Pipeline(stuff_area_thresh=200),
-    "second": Pipeline(PerPixel(), instances_score_thresh=0.3, stuff_area_thresh=0),
-    "third": Pipeline(Greedy(0.4), instances_score_thresh=0.45, stuff_area_thresh=200),
-}
-
-
-@pytest.fixture(scope="module")
-def scenes():
-    return small_scenes(IMAGES)
-
-
-@pytest.fixture(scope="module")
-def store(scenes, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_cache(folder / "cache", scenes, score_floor=0.05)
-    return open_store(folder / "cache", *write_gt(folder / "gt", scenes))
-
-
-def counts_of(store, image_id, pipeline):
-    """One image fused and scored by itself."""
-    manifest = store.cache.manifest
-    predictions = store.cache.read(image_id)
-    semantics = manifest.semantics_of(predictions, pipeline)
-    result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
-    ids, segments = result.panoptic_seg, result.segments_info
-    return count_image(*store.gt_of(image_id), ids, segments, manifest.categories)
+from panoptic_heuristic.quality import add_counts
+from tests.ablation.comparing_caches import IMAGES, PRESETS, STUFF_FLOOR, counts_of, write_cache_with_logits
+from tests.ablation.small_caches import write_gt
 
 
 def test_one_image(store):
