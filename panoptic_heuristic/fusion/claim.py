@@ -69,8 +69,28 @@ class ClaimRule(Protocol):
         ...
 
 
+class OverlapThresholds:
+    """The checks of ``overlap_threshold`` and ``overlap_threshold_of``, and which of them counts for a category.
+
+    A dataclass that has both fields, at places of its own, derives from it;
+    :class:`HasOverlapThreshold` is for those that have no other.
+    """
+
+    overlap_threshold: float
+    overlap_threshold_of: Mapping[int, float]
+
+    def __post_init__(self):
+        check_number("overlap_threshold", self.overlap_threshold, 0, 1)
+        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
+        object.__setattr__(self, "overlap_threshold_of", values)
+
+    def overlap_threshold_for(self, category_id: int) -> float:
+        """The fraction of an instance of a category that may be taken."""
+        return self.overlap_threshold_of.get(category_id, self.overlap_threshold)
+
+
 @dataclass(frozen=True)
-class HasOverlapThreshold:
+class HasOverlapThreshold(OverlapThresholds):
     """The parameters of rules that drop an instance if too much of it is taken.
 
     Attributes:
@@ -84,15 +104,6 @@ class HasOverlapThreshold:
 
     overlap_threshold: float = 0.5
     overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
-
-    def __post_init__(self):
-        check_number("overlap_threshold", self.overlap_threshold, 0, 1)
-        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
-        object.__setattr__(self, "overlap_threshold_of", values)
-
-    def overlap_threshold_for(self, category_id: int) -> float:
-        """The fraction of an instance of a category that may be taken."""
-        return self.overlap_threshold_of.get(category_id, self.overlap_threshold)
 
 
 def renumbered(panoptic_seg: Tensor, kept: Sequence[int], largest: int) -> Tensor:

@@ -109,7 +109,7 @@ def _with_best_value(
 ) -> _State:
     pipeline, claim = state.pipeline, state.pipeline.claim
     has_overlap = hasattr(claim, "overlap_threshold")
-    overlap = claim.overlap_threshold_of.get(category_id, claim.overlap_threshold) if has_overlap else 1.0
+    overlap = claim.overlap_threshold_for(category_id) if has_overlap else 1.0
     current = float(pipeline.score_cutoff(category_id)), float(overlap)
     tried = candidates(current, has_overlap, score_floor)
     pipelines = [with_values(pipeline, category_id, values) for values in tried]

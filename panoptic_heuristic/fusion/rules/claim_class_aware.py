@@ -5,15 +5,15 @@ from typing import Dict, List, Mapping, Optional, Sequence
 
 import torch
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, OverlapThresholds
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
+from panoptic_heuristic.fusion.parameters import check_number
 
 
 @CLAIM_REGISTRY.register("class_aware")
 @dataclass(frozen=True)
-class ClassAware:
+class ClassAware(OverlapThresholds):
     """Instances take free pixels one after the other; overlap counts within a category only.
 
     This is what the RAP network (Relation-Aware Panoptic segmentation) tests before its learned
@@ -47,10 +47,9 @@ class ClassAware:
     overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("overlap_threshold", "duplicate_threshold", "free_fraction"):
+        super().__post_init__()
+        for name in ("duplicate_threshold", "free_fraction"):
             check_number(name, getattr(self, name), 0, 1)
-        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
-        object.__setattr__(self, "overlap_threshold_of", values)
 
     def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
@@ -81,7 +80,7 @@ class ClassAware:
         category_id = category_ids[index]
         placed = list(zip(areas, areas.values(), shared[1:], strict=True))
         own = sum(pixels for other, _, pixels in placed if category_ids[other] == category_id)
-        if own / area > self.overlap_threshold_of.get(category_id, self.overlap_threshold):
+        if own / area > self.overlap_threshold_for(category_id):
             return "overlap"
         for _, other_area, pixels in placed:
             if pixels and min(pixels / area, pixels / other_area) >= self.duplicate_threshold:

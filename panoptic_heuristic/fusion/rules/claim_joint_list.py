@@ -6,11 +6,11 @@ from typing import ClassVar, Container, Dict, FrozenSet, List, Mapping, NamedTup
 import numpy as np
 import torch
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, OverlapThresholds
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.instances import Crop
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
+from panoptic_heuristic.fusion.parameters import check_number
 from panoptic_heuristic.fusion.rules.claim_greedy import drop_reason
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stuff import labels_of_stuff
@@ -21,7 +21,7 @@ _FREE, _STUFF = 0, -1
 
 @CLAIM_REGISTRY.register("joint_list")
 @dataclass(frozen=True)
-class JointList:
+class JointList(OverlapThresholds):
     """Things and stuff take free pixels in one common order; each kind has its own thresholds.
 
     Panoptic SegFormer (Li et al., CVPR 2022) and kMaX-DeepLab (Yu et al., ECCV 2022) merge their
@@ -60,10 +60,9 @@ class JointList:
     needs: ClassVar[FrozenSet[Need]] = frozenset({Need.LOGITS})
 
     def __post_init__(self):
-        for name in ("overlap_threshold", "stuff_overlap_threshold", "stuff_score_thresh"):
+        super().__post_init__()
+        for name in ("stuff_overlap_threshold", "stuff_score_thresh"):
             check_number(name, getattr(self, name), 0, 1)
-        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
-        object.__setattr__(self, "overlap_threshold_of", values)
 
     def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`.
@@ -101,7 +100,7 @@ class JointList:
         stuff: Mapping[int, Tuple[float, Crop]],
         dropped: Container[int],
     ) -> List["_Candidate"]:
-        thresholds = (self.overlap_threshold_of.get(category_ids[one], self.overlap_threshold) for one in order.ranked)
+        thresholds = (self.overlap_threshold_for(category_ids[one]) for one in order.ranked)
         listed = [
             _Candidate(key, True, index, threshold)
             for key, index, threshold in zip(order.keys, order.ranked, thresholds, strict=True)

@@ -6,17 +6,11 @@ from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, renumbered
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, OverlapThresholds, renumbered
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.parameters import (
-    ParameterError,
-    check_choice,
-    check_number,
-    numbers_of_categories,
-    thing_pairs,
-)
+from panoptic_heuristic.fusion.parameters import ParameterError, check_choice, check_number, thing_pairs
 from panoptic_heuristic.fusion.soft_masks import SoftCrop, check_probabilities, soft_crop
 
 ON_TOP = ("area", "mean_probability", "precedence")
@@ -25,7 +19,7 @@ ON_TOP = ("area", "mean_probability", "precedence")
 
 @CLAIM_REGISTRY.register("reclaim")
 @dataclass(frozen=True)
-class Reclaim:
+class Reclaim(OverlapThresholds):
     """The greedy rule, but what lies on top gets contested pixels, whatever its rank.
 
     OCFusion (Lazarow et al., CVPR 2020) learns which of two instances occludes the other; PKU_360's
@@ -69,11 +63,10 @@ class Reclaim:
     overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("overlap_threshold", "intersection_threshold", "area_ratio"):
+        super().__post_init__()
+        for name in ("intersection_threshold", "area_ratio"):
             check_number(name, getattr(self, name), 0, 1)
         check_choice("on_top", self.on_top, ON_TOP)
-        values = numbers_of_categories("overlap_threshold_of", self.overlap_threshold_of, 0, 1, isthing=True)
-        object.__setattr__(self, "overlap_threshold_of", values)
         object.__setattr__(self, "precedence", thing_pairs("precedence", self.precedence))
         for name, owner in (("area_ratio", "area"), ("precedence", "precedence")):
             if self.on_top != owner and getattr(self, name) != getattr(Reclaim, name):
@@ -107,7 +100,7 @@ class Reclaim:
             area: the pixels of its mask, at least 1.
             kept_area: how many of them it has.
         """
-        return (area - kept_area) / area <= self.overlap_threshold_of.get(category_id, self.overlap_threshold)
+        return (area - kept_area) / area <= self.overlap_threshold_for(category_id)
 
 
 class _Placing:
