@@ -44,10 +44,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = _parser().parse_args(argv)
     if (args.output is None) == (args.image is None):
         raise InputError("give --output for all images, or --image to see one; not both")
-    pipeline = pipeline_of_flags(args)
     if args.output is not None:
         check_results(args.output, FILES, args.overwrite)
-    job = AttributionJob(open_store(args.cache, args.gt_json, args.gt_folder), pipeline)
+    store = open_store(args.cache, args.gt_json, args.gt_folder)
+    job = AttributionJob(store, pipeline_of_flags(args, store.cache.manifest.categories))
     if args.image is not None:
         print(explained(job, args.image))
         return 0

@@ -71,6 +71,22 @@ def line_of(out, start):
     ],
 )
 def test_every_error_is_in_the_files_and_the_tables(main, files, capsys, flags, pipeline):
+    assert_all_told(main, files, capsys, flags, pipeline)
+
+
+def test_values_of_single_categories_in_a_config_file(main, files, capsys):
+    config = files.root / "tuned.yaml"
+    config.write_text(
+        "MODEL:\n  PANOPTIC_FUSION:\n    PER_CLASS:\n"
+        "    - ['thing 1', {INSTANCES_CONFIDENCE_THRESH: 0.1, OVERLAP_THRESH: 0.9}]\n"
+        "    - ['stuff 0', {STUFF_AREA_LIMIT: 300}]\n"
+    )
+    pipeline = Pipeline(Greedy(0.5, {2: 0.9}), instances_score_thresh_of={2: 0.1}, stuff_area_thresh_of={1: 300})
+    assert_all_told(main, files, capsys, ("--config-file", config), pipeline)
+
+
+def assert_all_told(main, files, capsys, flags, pipeline):
+    """The files and the tables have the errors and the PQ of fusing and scoring by a pipeline."""
     assert main(files.arguments("--output", files.output, *flags)) == 0
     out, err = capsys.readouterr()
     matchings, summary = files.matchings(pipeline)
