@@ -1,5 +1,6 @@
 """Programs of the project as processes of their own, as a user runs them."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -42,10 +43,13 @@ def help_of(tool: Path) -> Tuple[str, str]:
 
 
 def start(arguments: Sequence, **options) -> subprocess.Popen:
-    """Starts what :func:`run` runs."""
+    """Starts what :func:`run` runs; it heeds Ctrl-C even if the tests, in a shell's background, do not."""
     pipe = subprocess.PIPE
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.Popen(command, env=_environment(), stdout=pipe, stderr=pipe, text=True, **options)
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        command, env=_environment(), stdout=pipe, stderr=pipe, text=True, preexec_fn=heed, **options
+    )
 
 
 def interrupt_at_work(arguments: Sequence) -> Tuple[int, str, str]:
