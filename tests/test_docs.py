@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.regions.store import remember_gt
 from panoptic_heuristic.fusion import STAGES
+from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "datasets" / "README.md"]
@@ -26,6 +29,9 @@ def test_an_example_runs_and_prints_what_its_comments_say(code, capsys, monkeypa
         # A rule that the example registers is forgotten after the test.
         monkeypatch.setattr(registry, "_obj_map", dict(registry._obj_map))
     monkeypatch.chdir(tmp_path)
+    if '"cache"' in code:
+        scenes = small_scenes(8)
+        remember_gt(PredictionCache.open(write_cache(tmp_path / "cache", scenes)), *write_gt(tmp_path / "gt", scenes))
     exec(compile(code, "an example", "exec"), {})
     said = [line.split("#", 1)[1].strip() for line in code.splitlines() if line.startswith("print(") and "#" in line]
     assert capsys.readouterr().out.splitlines() == said

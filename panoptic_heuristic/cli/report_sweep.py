@@ -14,7 +14,7 @@ from panoptic_heuristic.ablation.report.attribution import attribution_blocks
 from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefix, make_report, write_report
 from panoptic_heuristic.ablation.report.sweep import Default
 from panoptic_heuristic.ablation.report.tuning import read_tuning
-from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, whole_number
 from panoptic_heuristic.cli.outputs import make_output, progress_bar
 from panoptic_heuristic.errors import InputError, command

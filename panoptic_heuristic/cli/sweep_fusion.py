@@ -13,16 +13,11 @@ from typing import List, Optional, Sequence, Tuple
 from tabulate import tabulate
 
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweep.grid import Grid
-from panoptic_heuristic.ablation.sweep.run import (
-    BUCKETS,
-    SweepJob,
-    SweepResult,
-    merge_sweeps,
-    missing_buckets,
-    run_sweep,
-)
-from panoptic_heuristic.ablation.sweep.tables import quality_columns, ranking, write_sweep_tables
+from panoptic_heuristic.ablation.sweeping.grid import Grid
+from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.ablation.sweeping.run import merge_sweeps, missing_buckets, run_sweep
+from panoptic_heuristic.ablation.sweeping.tables import quality_columns, ranking
 from panoptic_heuristic.cli.arguments import CommandParser, add_cache_arguments, add_workers_argument
 from panoptic_heuristic.cli.outputs import print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
@@ -61,11 +56,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"{len(missing)} of {BUCKETS} buckets are missing; {args.output} is a shard")
         return 0
     result = SweepResult(args.output)
-    result.remove_leftovers()
-    counts = result.total()
-    print_best(result, counts)
-    written = write_sweep_tables(args.output, result.grid, counts, result.categories)
-    print_written([args.output / "sweep.json", args.output / "buckets", *written])
+    print_best(result)
+    print_written(result.write(args.output))
     return 0
 
 
@@ -85,8 +77,9 @@ def _sweep(args: argparse.Namespace) -> None:
     print(f"{len(job.grid)} settings on {images} images; {done} of {len(buckets)} buckets counted now, {seconds:.1f} s")
 
 
-def print_best(result: SweepResult, counts) -> None:
+def print_best(result: SweepResult) -> None:
     """Prints the best settings, and Detectron2's default if the grid has it."""
+    counts = result.total()
     columns = quality_columns(counts, result.categories)
     order, grid = ranking(columns["pq_all"]).tolist(), result.grid
     shown = [(f"{rank}", number) for rank, number in enumerate(order[:_SHOWN], start=1)]

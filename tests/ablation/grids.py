@@ -2,8 +2,8 @@
 
 from typing import Iterable, Tuple
 
-from panoptic_heuristic.ablation.sweep.axes import Axis
-from panoptic_heuristic.ablation.sweep.grid import Grid
+from panoptic_heuristic.ablation.sweeping.axes import Axis
+from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.claim import ClaimRule
 

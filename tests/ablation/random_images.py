@@ -7,7 +7,7 @@ import numpy as np
 from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.ablation.sweep.grid import Grid
+from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline, fuse
 from panoptic_heuristic.quality import PQCounts, count_image

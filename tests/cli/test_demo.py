@@ -7,7 +7,9 @@ import shutil
 import pytest
 
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweep.run import BUCKETS, SweepJob, SweepResult, run_sweep
+from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.ablation.sweeping.run import run_sweep
 from panoptic_heuristic.formats.files import read_json
 from panoptic_heuristic.fusion import Greedy
 from panoptic_heuristic.quality import summarize

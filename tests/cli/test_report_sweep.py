@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.fusion import Pipeline
 from tests.ablation.grids import claims_of, grid_of, limits_of
 from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep, small_store, swept

@@ -28,9 +28,11 @@ from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manife
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.axes import Axis
-from panoptic_heuristic.ablation.sweep.grid import Grid
-from panoptic_heuristic.ablation.sweep.run import BUCKETS, SweepJob, SweepResult, run_sweep
+from panoptic_heuristic.ablation.sweeping.axes import Axis
+from panoptic_heuristic.ablation.sweeping.grid import Grid
+from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.ablation.sweeping.run import run_sweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, read_panoptic_json
 from panoptic_heuristic.formats.workers import keep_freed_memory

@@ -14,7 +14,7 @@ from panoptic_heuristic.ablation.attribution.attribute import AS_IT_IS, STUFF_PI
 from panoptic_heuristic.ablation.attribution.category_maps import BAND_RATIO
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.oracles import TITLES
-from panoptic_heuristic.ablation.sweep.columns import row_of
+from panoptic_heuristic.ablation.sweeping.columns import row_of
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import write_json, writing_to

@@ -4,8 +4,8 @@ from typing import Any, Dict, List, Mapping
 
 from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import count, describe, measure, plural, signed
-from panoptic_heuristic.ablation.sweep.columns import ALWAYS
-from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.ablation.sweeping.columns import ALWAYS
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
 

@@ -15,7 +15,7 @@ from panoptic_heuristic.ablation.report.plots import COLORS, scale_x, style, to_
 from panoptic_heuristic.ablation.report.slices import Axis
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, describe, measure, setting_columns, signed
-from panoptic_heuristic.ablation.sweep.columns import columns_of, row_of
+from panoptic_heuristic.ablation.sweeping.columns import columns_of, row_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import Resampled

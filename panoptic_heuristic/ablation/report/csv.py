@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Iterator, List, Sequence
 
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
-from panoptic_heuristic.ablation.sweep.tables import MEASURES
+from panoptic_heuristic.ablation.sweeping.tables import MEASURES
 from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 
 

@@ -8,7 +8,7 @@ from panoptic_heuristic.ablation.report.changes import Change
 from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Row, Table, Text
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, count, measure, plural, signed, signed_count
-from panoptic_heuristic.ablation.sweep.tables import MEASURES
+from panoptic_heuristic.ablation.sweeping.tables import MEASURES
 from panoptic_heuristic.quality import Resampled
 
 _MOVERS = 8

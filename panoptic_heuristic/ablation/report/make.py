@@ -23,7 +23,7 @@ from panoptic_heuristic.ablation.report.html import to_html
 from panoptic_heuristic.ablation.report.markdown import to_markdown
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
 from panoptic_heuristic.ablation.report.tuning import Tuning
-from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.formats.files import written_whole
 from panoptic_heuristic.quality import Resampled
 

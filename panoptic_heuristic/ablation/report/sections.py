@@ -25,7 +25,7 @@ from panoptic_heuristic.ablation.report.words import (
     signed,
     threshold,
 )
-from panoptic_heuristic.ablation.sweep.columns import row_of
+from panoptic_heuristic.ablation.sweeping.columns import row_of
 from panoptic_heuristic.quality import Resampled
 
 

@@ -10,8 +10,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.sweep.columns import flat_values, row_of
-from panoptic_heuristic.ablation.sweep.grid import Grid
+from panoptic_heuristic.ablation.sweeping.columns import flat_values, row_of
+from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.fusion import Pipeline
 
 SCORE, OVERLAP, PIXELS, FRACTION = (

@@ -7,9 +7,9 @@ import numpy as np
 
 from panoptic_heuristic.ablation.report.slices import Family, families_of
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
-from panoptic_heuristic.ablation.sweep.grid import Grid
-from panoptic_heuristic.ablation.sweep.run import SweepResult
-from panoptic_heuristic.ablation.sweep.tables import quality_columns, ranking
+from panoptic_heuristic.ablation.sweeping.grid import Grid
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.ablation.sweeping.tables import quality_columns, ranking
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Greedy, Pipeline
 from panoptic_heuristic.quality import Resampled

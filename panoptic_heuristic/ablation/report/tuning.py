@@ -5,7 +5,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.ablation.report.document import Block, Fact, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import between, measure, plural, signed
-from panoptic_heuristic.ablation.sweep.run import SweepResult
+from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.tuning.files import FORMAT
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, TUNED_PIPELINES
 from panoptic_heuristic.errors import InputError

@@ -3,7 +3,7 @@
 import math
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation.sweep.grid import Grid
+from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE
 from panoptic_heuristic.fusion.stages import rule_to_mapping
 
@@ -56,7 +56,7 @@ def describe(values: Mapping[str, Any]) -> str:
     """A setting in words; a stuff limit of nothing goes unsaid beside one of the other kind.
 
     Args:
-        values: by column, see :meth:`panoptic_heuristic.ablation.sweep.grid.Grid.row`.
+        values: by column, see :meth:`panoptic_heuristic.ablation.sweeping.grid.Grid.row`.
     """
     values = dict(values)
     left_out = "stuff_area_fraction"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from panoptic_heuristic.ablation.sweep.tables import MEASURES
+from panoptic_heuristic.ablation.sweeping.tables import MEASURES
 from panoptic_heuristic.ablation.tuning.thresholds import threshold_values
 from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 from panoptic_heuristic.formats.files import PathLike, written_whole

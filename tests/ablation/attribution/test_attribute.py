@@ -25,8 +25,8 @@ from panoptic_heuristic.ablation.attribution.missed import find_missed
 from panoptic_heuristic.ablation.attribution.oracles import ORACLES, TITLES
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweep.columns import row_of
-from panoptic_heuristic.ablation.sweep.run import SweepJob
+from panoptic_heuristic.ablation.sweeping.columns import row_of
+from panoptic_heuristic.ablation.sweeping.job import SweepJob
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     CLAIM_REGISTRY,

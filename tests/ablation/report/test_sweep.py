@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
-from panoptic_heuristic.ablation.sweep.columns import row_of
+from panoptic_heuristic.ablation.sweeping.columns import row_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Greedy, PerPixel
 from tests.ablation.grids import grid_of

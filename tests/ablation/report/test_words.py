@@ -1,7 +1,7 @@
 import pytest
 
 from panoptic_heuristic.ablation.report import words
-from panoptic_heuristic.ablation.sweep.columns import row_of
+from panoptic_heuristic.ablation.sweeping.columns import row_of
 from panoptic_heuristic.fusion import BestStuff, ClassAware, Greedy, Nms, PerPixel, Pipeline
 from tests.ablation.grids import grid_of
 

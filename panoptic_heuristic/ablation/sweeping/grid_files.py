@@ -25,7 +25,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 import numpy as np
 import yaml
 
-from panoptic_heuristic.ablation.sweep.axes import Axis
+from panoptic_heuristic.ablation.sweeping.axes import Axis
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, STAGES, Pipeline

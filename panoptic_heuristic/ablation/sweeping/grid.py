@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Dict, Hashable, Iterator, Mapping, Tuple
 
-from panoptic_heuristic.ablation.sweep.axes import Axis
-from panoptic_heuristic.ablation.sweep.columns import columns_of, row_of
-from panoptic_heuristic.ablation.sweep.grid_files import grid_of_content, read_yaml
+from panoptic_heuristic.ablation.sweeping.axes import Axis
+from panoptic_heuristic.ablation.sweeping.columns import columns_of, row_of
+from panoptic_heuristic.ablation.sweeping.grid_files import grid_of_content, read_yaml
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import STAGES, Pipeline
@@ -91,7 +91,7 @@ class Grid:
 
     @classmethod
     def from_file(cls, path: PathLike) -> "Grid":
-        """Reads a grid file, see :mod:`panoptic_heuristic.ablation.sweep.grid_files`.
+        """Reads a grid file, see :mod:`panoptic_heuristic.ablation.sweeping.grid_files`.
 
         Raises:
             InputError: the file is missing or no YAML, a key is unknown, or a value is out of its range.

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List
 import numpy as np
 
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweep.grid import Grid
+from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import readable_rows, write_csv
 from panoptic_heuristic.quality import groups_of
@@ -32,12 +32,13 @@ def ranking(pq: np.ndarray) -> np.ndarray:
 def write_sweep_tables(folder: Path, grid: Grid, counts: SettingCounts, categories: Categories) -> List[Path]:
     """Writes ``settings.csv``, best setting first, and ``classes.csv``, which refers to it by ``setting``."""
     written = [folder / "settings.csv", folder / "classes.csv"]
-    write_csv(written[0], readable_rows(_setting_rows(grid, counts, categories)))
-    write_csv(written[1], readable_rows(_class_rows(counts, categories)))
+    write_csv(written[0], readable_rows(setting_rows(grid, counts, categories)))
+    write_csv(written[1], readable_rows(class_rows(counts, categories)))
     return written
 
 
-def _setting_rows(grid: Grid, counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:
+def setting_rows(grid: Grid, counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:
+    """The header, and a row per setting, best first: its values, and PQ, SQ and RQ in percent."""
     columns = quality_columns(counts, categories)
     yield ["setting", *grid.columns, *columns]
     for number in ranking(columns["pq_all"]).tolist():
@@ -45,7 +46,8 @@ def _setting_rows(grid: Grid, counts: SettingCounts, categories: Categories) -> 
         yield [number, *grid.row(number).values(), *map(float, values)]
 
 
-def _class_rows(counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:
+def class_rows(counts: SettingCounts, categories: Categories) -> Iterator[List[Any]]:
+    """The header, and a row per setting and category that occurs: PQ, SQ and RQ in percent, and the counts."""
     quality = counts.quality()
     yield ["setting", "category_id", "name", "isthing", *MEASURES, "tp", "fp", "fn"]
     for number in range(counts.tp.shape[1]):

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from panoptic_heuristic.ablation.sweep.axes import Axis
-from panoptic_heuristic.ablation.sweep.grid import Grid
+from panoptic_heuristic.ablation.sweeping.axes import Axis
+from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     ORDER_REGISTRY,

@@ -1,0 +1,110 @@
+"""A finished sweep."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweeping.grid import Grid
+from panoptic_heuristic.ablation.sweeping.job import BUCKETS, FORMAT
+from panoptic_heuristic.ablation.sweeping.run import bucket_path, merge_sweeps, missing_buckets
+from panoptic_heuristic.ablation.sweeping.tables import class_rows, setting_rows, write_sweep_tables
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arrays import read_arrays
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers
+
+
+class SweepResult:
+    """A finished sweep on disk.
+
+    Attributes:
+        folder: where it is.
+        manifest: what ``sweep.json`` says.
+        grid: the settings.
+        categories: the data set's.
+    """
+
+    def __init__(self, folder: PathLike, temporary: Optional["tempfile.TemporaryDirectory[str]"] = None):
+        """
+        Args:
+            folder: where the sweep is.
+            temporary: the same folder, if it is to go when nothing refers to this result any more.
+
+        Raises:
+            InputError: the folder holds none, or a bucket of it is missing or damaged.
+        """
+        self.folder = Path(folder)
+        self._temporary = temporary
+        path = self.folder / "sweep.json"
+        if not path.is_file():
+            raise InputError(f"{self.folder} holds no sweep.json; make a sweep there with sweep-fusion")
+        self.manifest = read_json(path)
+        found = self.manifest.get("format") if isinstance(self.manifest, dict) else None
+        if found != FORMAT:
+            raise InputError(f"{path} is no sweep of format {FORMAT} (it says {found!r}); sweep anew")
+        self.grid = Grid.from_json(self.manifest["grid"])
+        self.categories = Categories.from_coco(self.manifest["categories"], str(path))
+        missing = missing_buckets(self.folder)
+        if missing:
+            raise InputError(
+                f"{self.folder} lacks {len(missing)} of {BUCKETS} buckets, such as {missing[0]:02d}; "
+                "run the sweep again to finish it, or merge its shards"
+            )
+
+    def total(self) -> SettingCounts:
+        """The counts of all images.
+
+        Raises:
+            InputError: the file of a bucket is damaged.
+        """
+        total = SettingCounts.zeros(len(self.categories), len(self.grid))
+        for bucket in range(BUCKETS):
+            total.add_arrays(read_arrays(bucket_path(self.folder, bucket)))
+        return total
+
+    def of_settings(self, settings: Sequence[int]) -> List[SettingCounts]:
+        """The counts of some settings only, bucket by bucket, for resampling.
+
+        Raises:
+            InputError: the file of a bucket is damaged.
+        """
+        parts = [SettingCounts.zeros(len(self.categories), len(settings)) for _ in range(BUCKETS)]
+        for bucket, part in enumerate(parts):
+            part.add_arrays(read_arrays(bucket_path(self.folder, bucket)), settings)
+        return parts
+
+    def rows(self) -> List[Dict[str, Any]]:
+        """The rows of ``settings.csv``: a setting each, best first, with PQ, SQ and RQ in percent; NaN where nothing
+        occurs.
+        """
+        return _as_dicts(setting_rows(self.grid, self.total(), self.categories))
+
+    def class_rows(self) -> List[Dict[str, Any]]:
+        """The rows of ``classes.csv``: a setting and a category each, which refer to :meth:`rows` by ``setting``."""
+        return _as_dicts(class_rows(self.total(), self.categories))
+
+    def write(self, folder: PathLike) -> List[Path]:
+        """Writes the counts and tables, as the command does.
+
+        Args:
+            folder: made if it is missing; may be the sweep's own.
+
+        Returns:
+            The files, and the folder of the buckets.
+
+        Raises:
+            InputError: the folder holds a sweep of something else, or cannot be written to.
+        """
+        folder = Path(folder)
+        merge_sweeps([self.folder], folder)
+        # Processes that were killed may have left some; nothing is written into a finished sweep.
+        for one in (folder, folder / "buckets"):
+            remove_leftovers(one)
+        tables = write_sweep_tables(folder, self.grid, self.total(), self.categories)
+        return [folder / "sweep.json", folder / "buckets", *tables]
+
+
+def _as_dicts(rows: Iterable[List[Any]]) -> List[Dict[str, Any]]:
+    header, *values = rows
+    return [dict(zip(header, row, strict=True)) for row in values]
