@@ -8,12 +8,14 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.claim import Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.one_thread import one_thread
 from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stuff import labels_of_stuff
 
 
+@one_thread()
 def fuse(
     instances: InstanceSet,
     semantics: Optional[SemanticMap],

@@ -1,13 +1,11 @@
 """Counting any pipelines on images, pixel by pixel."""
 
-import contextlib
 import functools
 import time
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
-import torch
 
 from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.regions import GtSegments
@@ -143,25 +141,14 @@ def fuse_and_count(store: RegionStore, job: Tuple[int, Sequence[Pipeline]]) -> L
     for pipeline in pipelines:
         heads.semantics(pipeline)
     outcomes: Dict[int, Outcome] = {}
-    with _one_thread():
-        # Each image begins with another pipeline, so that none pays for what the first use of masks costs.
-        for place in ((image_id + turn) % len(pipelines) for turn in range(len(pipelines))):
-            started = time.thread_time()
-            try:
-                result = heads.fuse(pipelines[place])
-            except InputError as error:
-                outcomes[place] = Outcome({}, 0.0, f"image {image_id}: {error}")
-                continue
-            seconds = time.thread_time() - started
-            outcomes[place] = Outcome(count_image(*gt, result.panoptic_seg, result.segments_info, categories), seconds)
+    # Each image begins with another pipeline, so that none pays for what the first use of masks costs.
+    for place in ((image_id + turn) % len(pipelines) for turn in range(len(pipelines))):
+        started = time.thread_time()
+        try:
+            result = heads.fuse(pipelines[place])
+        except InputError as error:
+            outcomes[place] = Outcome({}, 0.0, f"image {image_id}: {error}")
+            continue
+        seconds = time.thread_time() - started
+        outcomes[place] = Outcome(count_image(*gt, result.panoptic_seg, result.segments_info, categories), seconds)
     return [outcomes[place] for place in range(len(pipelines))]
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

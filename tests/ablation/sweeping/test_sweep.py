@@ -24,8 +24,10 @@ def contents(folder):
 
 
 def as_printed(rows):
-    return [{name: f"{value:.10g}" if isinstance(value, float) else str(value) for name, value in row.items()}
-            for row in rows]
+    return [
+        {name: f"{value:.10g}" if isinstance(value, float) else str(value) for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def test_the_rows_are_those_of_the_tables(store, tmp_path):
@@ -36,8 +38,9 @@ def test_the_rows_are_those_of_the_tables(store, tmp_path):
         with path.open(newline="") as file:
             table = list(csv.DictReader(file))
         # An empty cell stands for no value.
-        assert table == [{name: "" if value == "nan" else value for name, value in row.items()}
-                         for row in as_printed(rows)]
+        assert table == [
+            {name: "" if value == "nan" else value for name, value in row.items()} for row in as_printed(rows)
+        ]
     assert [row["pq_all"] for row in result.rows()] == sorted((row["pq_all"] for row in result.rows()), reverse=True)
     assert {row["setting"] for row in result.rows()} == set(range(len(GRID)))
 

@@ -1,7 +1,5 @@
 import dataclasses
 
-import torch
-
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter, fuse_and_count
 from panoptic_heuristic.fusion import BestStuff, Pipeline, PixelArgmax, fuse
@@ -19,21 +17,6 @@ def test_one_image(store):
             assert one.counts == counts_of(store, image_id, pipeline)
             assert one.seconds > 0 and one.error is None
         assert last.error.startswith(f"image {image_id}: ") and "probabilities" in last.error and not last.counts
-
-
-def test_fusing_is_timed_on_one_thread(store, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "panoptic_heuristic.ablation.cache.fuse.fuse",
-        lambda *args: (seen.append(torch.get_num_threads()), fuse(*args))[1],
-    )
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(3)
-        fuse_and_count(store, (0, (Pipeline(),)))
-        assert (seen, torch.get_num_threads()) == ([1], 3)
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_each_rule_gets_what_it_would_get_alone(scenes, tmp_path, monkeypatch):
