@@ -1,4 +1,4 @@
-# The whole project from a machine with Python 3.10, 3.11 or 3.12 and nothing else: `make demo`, `make test`.
+# The whole project from a machine with Python 3.10 to 3.14 and nothing else: `make demo`, `make test`.
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python

@@ -16,7 +16,7 @@ import panoptic_heuristic
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
-PYTHONS = ["3.10", "3.11", "3.12"]
+PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 # Modules whose package has another name.
 PACKAGE_OF = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml", "pydensecrf": "pydensecrf2"}

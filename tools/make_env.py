@@ -18,7 +18,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-detectron2.lock", "requirements-crf.lock")
-SUPPORTED = ((3, 10), (3, 11), (3, 12))
+SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 
 # The folder inside the environment that says who built it; it holds the two stamps and the log.
 STATE = "panoptic_heuristic-set-up"
@@ -58,9 +58,9 @@ def refuse_unsupported(version: Sequence[int], executable: str) -> None:
     """
     if tuple(version[:2]) in SUPPORTED:
         return
-    present = [name for name in ("python3.12", "python3.11", "python3.10") if answers(name)]
+    present = [name for name in ("python3.13", "python3.12", "python3.11", "python3.10", "python3.14") if answers(name)]
     raise SetUpError(
-        "Python {} at {} is not supported; supported are 3.10, 3.11 and 3.12. {}".format(
+        "Python {} at {} is not supported; supported are 3.10 to 3.14. {}".format(
             ".".join(str(part) for part in version[:3]),
             executable,
             "This machine has {0}: run `make env PYTHON={0}`.".format(present[0])
@@ -115,7 +115,7 @@ def third_party_steps(venv: Path) -> List[Step]:
             "dense CRF (optional; compiling it takes a minute)",
             install + ("--build-constraint", "requirements.lock", "--require-hashes")
             + ("--requirement", "requirements-crf.lock"),
-            "It needs a C++ compiler, and only the dense CRF border rule needs it.",
+            "It needs a C++ compiler and Python 3.12 or older, and only the dense CRF border rule needs it.",
             optional=True,
         ),
     ]

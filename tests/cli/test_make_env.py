@@ -38,11 +38,11 @@ def python_step(code, **changes):
 
 
 class TestUnsupportedPython:
-    @pytest.mark.parametrize("version", [(3, 10, 0), (3, 11, 7), (3, 12, 1)])
+    @pytest.mark.parametrize("version", [(3, 10, 0), (3, 11, 7), (3, 12, 1), (3, 13, 0), (3, 14, 0)])
     def test_supported_ones_pass(self, version):
         make_env.refuse_unsupported(version, "/usr/bin/python3")
 
-    @pytest.mark.parametrize("version, text", [((2, 7, 18), "2.7.18"), ((3, 9, 18), "3.9.18"), ((3, 13, 0), "3.13.0")])
+    @pytest.mark.parametrize("version, text", [((2, 7, 18), "2.7.18"), ((3, 9, 18), "3.9.18"), ((3, 15, 0), "3.15.0")])
     def test_others_are_refused_by_name(self, version, text):
         with pytest.raises(make_env.SetUpError, match=f"^Python {text} at /usr/bin/python3 is not supported; supp"):
             make_env.refuse_unsupported((*version, "final", 0), "/usr/bin/python3")
