@@ -7,11 +7,12 @@ model nor the images are needed.
 import argparse
 from typing import Optional, Sequence
 
-from panoptic_heuristic.ablation.attribution.attribute import AttributionJob, attribute, attribute_image, fuse_cached
+from panoptic_heuristic.ablation.attribution.attribute import attribute
 from panoptic_heuristic.ablation.attribution.explanation_table import explanation_table
-from panoptic_heuristic.ablation.attribution.files import FILES, write_attribution
+from panoptic_heuristic.ablation.attribution.files import FILES
 from panoptic_heuristic.ablation.attribution.tables import attribution_tables, error_table
-from panoptic_heuristic.ablation.regions.store import open_store
+from panoptic_heuristic.ablation.attribution.tracing import check_traceable, trace_image
+from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.cli.arguments import (
     CommandParser,
     add_cache_arguments,
@@ -21,7 +22,7 @@ from panoptic_heuristic.cli.arguments import (
 from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.fusion import explain
+from panoptic_heuristic.fusion import Pipeline, explain
 
 _EXAMPLES = """\
 examples:
@@ -47,25 +48,30 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if args.output is not None:
         check_results(args.output, FILES, args.overwrite)
     store = open_store(args.cache, args.gt_json, args.gt_folder)
-    job = AttributionJob(store, pipeline_of_flags(args, store.cache.manifest.categories))
+    pipeline = pipeline_of_flags(args, store.cache.manifest.categories)
     if args.image is not None:
-        print(explained(job, args.image))
+        print(explained(store, pipeline, args.image))
         return 0
-    total = attribute(job, workers=args.workers, progress=progress_bar("attribute"))
-    written = write_attribution(args.output, job, total)
+    total = attribute(store, pipeline, workers=args.workers, progress=progress_bar("attribute"))
+    written = total.write(args.output)
     things, stuff = total.segments
     print(f"{len(total.image_ids)} images with {things} things and {stuff} stuff segments, crowds left out")
-    print(f"\n{attribution_tables(total, job.categories)}\n")
+    print(f"\n{attribution_tables(total)}\n")
     print_written(written)
     return 0
 
 
-def explained(job: AttributionJob, image_id: int) -> str:
-    """The fate of every candidate of an image, and its errors."""
-    instances, semantics, result = fuse_cached(job, image_id)
+def explained(store: RegionStore, pipeline: Pipeline, image_id: int) -> str:
+    """The fate of every candidate of an image, and its errors.
+
+    Raises:
+        InputError: the pipeline asks for something that the cache lacks, or the image or a file is missing or damaged.
+    """
+    check_traceable(store, pipeline)
+    heads, result, _, _, errors = trace_image(store, pipeline, image_id)
     blocks = [
-        explanation_table(explain(result, instances, semantics), job.categories),
-        error_table(attribute_image(job, image_id).errors, job.categories) or "no errors",
+        explanation_table(explain(result, heads.instances, heads.semantics), heads.categories),
+        error_table(errors, heads.categories) or "no errors",
     ]
     return "\n\n".join(block for block in blocks if block)
 

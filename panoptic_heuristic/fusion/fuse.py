@@ -9,10 +9,12 @@ from panoptic_heuristic.fusion.claim import Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.one_thread import one_thread
+from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stuff import labels_of_stuff
+from panoptic_heuristic.fusion.suppress import Suppression
 
 
 @one_thread()
@@ -47,12 +49,7 @@ def fuse(
     """
     heads = HeadOutputs(instances, semantics, categories, image)
     pipeline.check_categories(categories)
-    candidates, dropped = _candidates(instances, pipeline)
-    suppression = pipeline.suppress.suppress(heads, candidates)
-    # What orders instances is measured on the masks that the heads gave, and known before.
-    order = pipeline.order.order(heads, suppression.candidates)
-    dropped = {**dropped, **suppression.dropped, **order.dropped}
-
+    suppression, order, dropped = _before_claim(heads, pipeline)
     claim = pipeline.claim.claim(heads.having(instances=suppression.instances), order)
     if claim.semantics is None:
         claim = dataclasses.replace(claim, semantics=semantics)
@@ -68,6 +65,25 @@ def fuse(
     if instances.is_numpy and (semantics is None or semantics.is_numpy):
         result = dataclasses.replace(result, panoptic_seg=result.panoptic_seg.numpy())
     return result
+
+
+def ranked_instances(heads: HeadOutputs, pipeline: Pipeline) -> Tuple[int, ...]:
+    """The instances that claim pixels by a pipeline, best first, by their place in the input.
+
+    Args:
+        heads: the outputs of both heads.
+        pipeline: rules and thresholds.
+    """
+    return _before_claim(heads, pipeline)[1].ranked
+
+
+def _before_claim(heads: HeadOutputs, pipeline: Pipeline) -> Tuple[Suppression, Order, Dict[int, str]]:
+    """The masks that claim, the order in which they do, and the reason of the instances that do not."""
+    candidates, dropped = _candidates(heads.instances, pipeline)
+    suppression = pipeline.suppress.suppress(heads, candidates)
+    # What orders instances is measured on the masks that the heads gave, and known before.
+    order = pipeline.order.order(heads, suppression.candidates)
+    return suppression, order, {**dropped, **suppression.dropped, **order.dropped}
 
 
 def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], Dict[int, str]]:

@@ -1,13 +1,16 @@
 """Images of one row or more as pictures, fused region by region, for tests of attribution."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.attribution.fused_regions import FusedRegions, fuse_regions
+from panoptic_heuristic.ablation.attribution.fused_regions import FusedRegions
+from panoptic_heuristic.ablation.attribution.fusing import fuse_pixels, fuse_regions
 from panoptic_heuristic.ablation.regions.build import build_regions
-from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
-from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
+from panoptic_heuristic.ablation.regions.exact import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion import Greedy, HeadOutputs, PerPixel, Pipeline, fuse
+from tests.ablation.random_images import BEST_STUFF_FLOOR, CATEGORIES, LABELS, RandomImage, predictions_of
 
 # Of random_images: labels are other numbers than categories, and two labels mean grass.
 CAT, DOG, SKY, GRASS = 0, 31, 9, 4
@@ -50,17 +53,34 @@ def draw_image(
 
 
 def pipeline_of(
-    overlap: Optional[float] = 0.5, score: float = 0.5, stuff_area: float = 0.0, fraction: float = 0.0
+    overlap: Optional[float] = 0.5, score: float = 0.5, stuff_area: float = 0.0, fraction: float = 0.0, **others
 ) -> Pipeline:
-    """Without a stuff limit unless told; ``overlap`` None is the rule that rejects nothing."""
+    """Without a stuff limit unless told; ``overlap`` None is the rule that rejects nothing.
+
+    ``others`` are those of :class:`Pipeline`.
+    """
     claim = PerPixel() if overlap is None else Greedy(overlap)
-    return Pipeline(claim, score, stuff_area, fraction)
+    values = {"claim": claim, "instances_score_thresh": score}
+    return Pipeline(**{**values, "stuff_area_thresh": stuff_area, "stuff_area_fraction": fraction, **others})
 
 
-def fuse_image(image: RandomImage, pipeline: Pipeline) -> FusedRegions:
-    """An image fused region by region."""
-    regions = build_regions(image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments)
-    return fuse_regions(regions, CATEGORIES, pipeline)
+def fuse_image(
+    image: RandomImage,
+    pipeline: Pipeline,
+    categories: Categories = CATEGORIES,
+    labels: Mapping[int, Optional[int]] = LABELS,
+    *,
+    by_pixels: bool = False,
+) -> FusedRegions:
+    """An image fused region by region; pixel by pixel where the rules see more than regions know, or if told."""
+    semantics = image.predictions.to_semantics(labels, best_stuff_floor=BEST_STUFF_FLOOR)
+    heads = HeadOutputs(image.predictions.to_instances(), semantics, categories)
+    result = fuse(heads.instances, semantics, categories, pipeline)
+    drawn, gt = (image.predictions, labels, categories), (image.gt_ids, image.gt_segments)
+    if is_exact_on_regions(pipeline, BEST_STUFF_FLOOR) and not by_pixels:
+        regions = build_regions(*drawn, *gt, with_best_stuff=asks_best_stuff(pipeline))
+        return fuse_regions(regions, categories, pipeline, result)
+    return fuse_pixels(build_regions(*drawn, *gt, fused_ids=result.panoptic_seg), heads, gt, pipeline, result)
 
 
 def draw(

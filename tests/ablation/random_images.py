@@ -160,6 +160,13 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     return grid_of(tuple(claims), tuple(dict.fromkeys(float(value) for value in cutoffs))[:most], tuple(limits))
 
 
+def random_pipelines(seed: int, image: RandomImage, number: int) -> List[Pipeline]:
+    """Some of the settings of :func:`random_grid`, at most so many."""
+    settings = random_grid(seed, image, 120).settings
+    chosen = np.random.default_rng(seed).choice(len(settings), min(number, len(settings)), replace=False)
+    return [settings[place] for place in chosen.tolist()]
+
+
 def random_thresholds(image: RandomImage, rng: np.random.Generator, base: Pipeline) -> Pipeline:
     """A pipeline with other thresholds, many of them at what decides in the image; half of its kinds of thresholds
     have values of single categories, too.

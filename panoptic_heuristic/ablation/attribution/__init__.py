@@ -1,1 +1,1 @@
-"""Which rule lost which segment, and what mending each cause would bring."""
+"""The cause of each missed segment and false positive, and the PQ that mending it would bring."""

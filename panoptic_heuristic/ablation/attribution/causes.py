@@ -6,7 +6,7 @@ MISSED_THING, MISSED_STUFF, FALSE_THING, FALSE_STUFF = "missed_thing", "missed_s
 
 
 class Cause(NamedTuple):
-    """Why a segment was missed, or is false.
+    """A reason why a segment was missed, or is false.
 
     Attributes:
         title: for people.
@@ -31,6 +31,7 @@ CAUSES: Dict[str, Dict[str, Cause]] = {
         "score": Cause("right instance, score below the cutoff", "acceptance"),
         "overlap": Cause("right instance, rejected for overlap", "acceptance"),
         "covered": Cause("right instance, wholly covered", "acceptance"),
+        "otherwise": Cause("right instance, dropped by another rule", "acceptance"),
         "used": Cause("right instance, matched another segment", "order"),
         "starved": Cause("right instance, kept with too few pixels", "order"),
         "wrong_category": Cause("right mask, wrong category", "category"),
@@ -41,6 +42,7 @@ CAUSES: Dict[str, Dict[str, Cause]] = {
         "stuff_area": Cause("right labels, under the area limit", None),
         "false_things": Cause("right labels, lost to false things (holes)", "acceptance"),
         "right_things": Cause("right labels, lost to right things", "masks"),
+        "otherwise": Cause("right labels, dropped or moved by another rule", None),
         "poor_labels": Cause("poor labels", "semantics"),
         "wrong_labels": Cause("wrong labels", "semantics"),
     },
@@ -64,7 +66,9 @@ CAUSES: Dict[str, Dict[str, Cause]] = {
 
 Missed things. A *right instance* has the category and, before fusing, an IoU above 0.5; of several the one with the
 highest score counts.
-    score, overlap, covered: what it was dropped for; a score that is not finite is one below the cutoff.
+    score, overlap, covered: what it was dropped for; score is any cutoff on what ranks instances, and a score that
+        is not finite is one below it.
+    otherwise: it was dropped for anything else, such as by nms or a veto.
     used: it was kept, and with what it kept it matches another ground-truth segment.
     starved: it was kept, and matches nothing with what better instances left it.
     wrong_category: an instance of another category has an IoU above 0.5.
@@ -75,6 +79,7 @@ Missed stuff. The *labels are right* if those of its category have an IoU above 
     stuff_area: too few of its labels' pixels were free.
     false_things: of the right labels that things took, those that are false positives took more than half.
     right_things: they did not.
+    otherwise: it was dropped for anything else, or no thing took any, such as where a border rule moved them.
     poor_labels: the labels of its category have an IoU above 0.1.
     wrong_labels: they have not.
 

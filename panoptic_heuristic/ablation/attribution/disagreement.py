@@ -1,4 +1,4 @@
-"""How often and where the two heads disagree: the instances that were kept, and the semantic labels."""
+"""The pixels where the two heads disagree: the instances that were kept, and the semantic labels."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What became of each candidate of a fusion, as a table for people."""
+"""The fate of each candidate of a fusion, as a table for people."""
 
 from typing import List, Optional, Sequence
 

@@ -14,16 +14,9 @@ SLIVER = 1000
 """A segment of less than one pixel in so many of the image's is a sliver."""
 
 
-def find_false_positives(fused: FusedRegions, segment_ids: Sequence[int]) -> List[SegmentError]:
-    """One error per false positive, in the order of the segments.
-
-    Args:
-        fused: the image.
-        segment_ids: P ids, those of the segments in the fused map.
-    """
-    return [
-        _error(fused, segment, segment_ids[segment]) for segment in np.flatnonzero(fused.outcomes.false).tolist()
-    ]
+def find_false_positives(fused: FusedRegions) -> List[SegmentError]:
+    """One error per false positive, in the order of the segments."""
+    return [_error(fused, segment) for segment in np.flatnonzero(fused.outcomes.false).tolist()]
 
 
 class _Decision(NamedTuple):
@@ -41,15 +34,15 @@ class _Decision(NamedTuple):
     by: Optional[Counterpart] = None
 
 
-def _error(fused: FusedRegions, segment: int, segment_id: int) -> SegmentError:
-    instance = int(fused.segments.instances[segment])
-    decision = _decide(fused, segment, int(fused.segments.category_ids[segment]), instance)
+def _error(fused: FusedRegions, segment: int) -> SegmentError:
+    instance, category_id = int(fused.segments.instances[segment]), int(fused.segments.category_ids[segment])
+    decision = _decide(fused, segment, category_id, instance)
     found = decision.place != NOBODY
     return SegmentError(
-        FALSE_STUFF if instance == NOBODY else FALSE_THING,
+        FALSE_THING if fused.categories[category_id].isthing else FALSE_STUFF,
         decision.cause,
-        segment_id,
-        int(fused.segments.category_ids[segment]),
+        int(fused.segments.ids[segment]),
+        category_id,
         area=int(fused.outcomes.area[segment]),
         intersection=int(decision.overlaps.intersection[0, decision.place]) if found else 0,
         union=int(decision.overlaps.union[0, decision.place]) if found else 0,
@@ -70,7 +63,8 @@ def _decide(fused: FusedRegions, segment: int, category_id: int, instance: int) 
     if place != NOBODY:
         matched = int(fused.segment_of_gt[place])
         if matched != NOBODY:
-            return _Decision("duplicate", overlaps, place, who_is(fused, int(fused.segments.instances[matched])))
+            other = int(fused.segments.instances[matched])
+            return _Decision("duplicate", overlaps, place, None if other == NOBODY else who_is(fused, other))
         return _Decision("starved", overlaps, place, _taker(fused, category_id, instance, place))
     overlaps, place = _first_above(both, ~own, MATCH)
     if place != NOBODY:
@@ -78,7 +72,8 @@ def _decide(fused: FusedRegions, segment: int, category_id: int, instance: int) 
         return _Decision("wrong_category", overlaps, place, by)
     overlaps, place = _first_above(both, own, POOR)
     if place != NOBODY:
-        return _Decision("poor_labels" if instance == NOBODY else "poor_mask", overlaps, place)
+        isthing = fused.categories[category_id].isthing
+        return _Decision("poor_mask" if isthing else "poor_labels", overlaps, place)
     is_sliver = SLIVER * int(fused.outcomes.area[segment]) < fused.regions.area
     nearest = best(before.iou[0], own & (before.intersection[0] > 0))
     return _Decision("sliver" if is_sliver else "background", before, nearest)

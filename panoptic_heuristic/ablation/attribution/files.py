@@ -6,21 +6,23 @@ OUTPUT/attribution.json   all sums: causes by category, oracles, pixels, the ima
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.ablation.attribution import disagreement as heads
 from panoptic_heuristic.ablation.attribution import pixel_errors
-from panoptic_heuristic.ablation.attribution.attribute import AS_IT_IS, STUFF_PIXELS, Attribution, AttributionJob
 from panoptic_heuristic.ablation.attribution.category_maps import BAND_RATIO
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Counterpart, SegmentError
-from panoptic_heuristic.ablation.attribution.oracles import TITLES
-from panoptic_heuristic.ablation.sweeping.columns import row_of
+from panoptic_heuristic.ablation.attribution.oracles import AS_IT_IS, TITLES
+from panoptic_heuristic.ablation.attribution.stuff_pixels import STUFF_PIXELS
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import write_json, writing_to
 from panoptic_heuristic.quality import PQCounts, summarize
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from panoptic_heuristic.ablation.attribution.result import Attribution
+
+FORMAT = 2
 
 FILES = ("segments.csv", "attribution.json")
 """What :func:`write_attribution` writes."""
@@ -28,19 +30,22 @@ FILES = ("segments.csv", "attribution.json")
 WORST_IMAGES = 20
 """So many images with most errors are named in the JSON."""
 
+_COLUMNS = (
+    "image_id", "error", "segment_id", "category_id", "category", "cause", "by", "instance_id", "score", "iou", "area",
+)  # fmt: skip
 _SUMMARY = ("all", "things", "stuff")
 
 
-def attribution_json(job: AttributionJob, total: Attribution) -> Dict[str, Any]:
+def attribution_json(total: "Attribution") -> Dict[str, Any]:
     """Everything about an attribution but its single errors, as JSON values. PQ is in percent."""
-    manifest, categories = job.store.cache.manifest, job.categories
+    manifest, categories = total.manifest, total.categories
     return {
         "format": FORMAT,
         "dataset_name": manifest.dataset_name,
         "predictions": dict(manifest.source),
         "floors": vars(manifest.floors).copy(),
         "fingerprint": total.fingerprint,
-        "setting": row_of(job.pipeline),
+        "pipeline": total.pipeline.to_mapping(),
         "categories": [
             {"id": one.id, "name": one.name, "isthing": int(one.isthing)} for one in categories.values()
         ],
@@ -52,11 +57,11 @@ def attribution_json(job: AttributionJob, total: Attribution) -> Dict[str, Any]:
         "stuff_pixels": _stuff_json(total, categories),
         "pixel_errors": _zones_json(total),
         "disagreement": _disagreement_json(total.disagreement),
-        "worst_images": _worst_json(job, total),
+        "worst_images": _worst_json(total),
     }
 
 
-def write_attribution(folder: Path, job: AttributionJob, total: Attribution) -> List[Path]:
+def write_attribution(folder: Path, total: "Attribution") -> List[Path]:
     """Writes both files; those of an attribution before are replaced.
 
     The JSON goes first and comes last: where it is, both are there and belong together.
@@ -67,20 +72,18 @@ def write_attribution(folder: Path, job: AttributionJob, total: Attribution) -> 
     segments, summary = (folder / name for name in FILES)
     with writing_to(folder):
         summary.unlink(missing_ok=True)
-        write_csv(segments, segment_rows(total, job.categories))
-        write_json(summary, attribution_json(job, total))
+        write_csv(segments, [_COLUMNS, *(map(_cell, row.values()) for row in segment_rows(total))])
+        write_json(summary, attribution_json(total))
     return [segments, summary]
 
 
-def segment_rows(total: Attribution, categories: Categories) -> Iterator[List[Any]]:
-    """A header, and one row per error."""
-    yield [
-        "image_id", "error", "segment_id", "category_id", "category", "cause", "by", "instance_id", "score",
-        "iou", "area",
-    ]  # fmt: skip
+def segment_rows(total: "Attribution") -> List[Dict[str, Any]]:
+    """One row per error."""
+    categories = total.categories
+    rows = []
     for image_id, error in total.errors:
         category = categories[error.category_id]
-        yield [
+        values = (
             image_id,
             error.group,
             error.segment_id,
@@ -88,11 +91,19 @@ def segment_rows(total: Attribution, categories: Categories) -> Iterator[List[An
             category.name,
             error.cause,
             name_of(error.by, categories),
-            "" if error.instance_id is None else error.instance_id,
-            "" if error.score is None else f"{error.score:.10g}",
-            f"{error.iou:.10g}",
+            error.instance_id,
+            error.score,
+            error.iou,
             error.area,
-        ]
+        )
+        rows.append(dict(zip(_COLUMNS, values, strict=True)))
+    return rows
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else value
 
 
 def name_of(who: Optional[Counterpart], categories: Categories) -> str:
@@ -108,7 +119,7 @@ def by_count(errors: Counter) -> List[Tuple[int, int]]:
     return sorted(errors.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _group_json(group: str, total: Attribution) -> Dict[str, Any]:
+def _group_json(group: str, total: "Attribution") -> Dict[str, Any]:
     errors = [error for _, error in total.errors if error.group == group]
     return {
         "group": group,
@@ -168,7 +179,7 @@ def _percent(counts: PQCounts, categories: Categories) -> Dict[str, Optional[flo
     return {group: None if one is None else 100 * one.pq for group, one in quality.items()}
 
 
-def _stuff_json(total: Attribution, categories: Categories) -> Dict[str, Any]:
+def _stuff_json(total: "Attribution", categories: Categories) -> Dict[str, Any]:
     return {
         **dict(zip(STUFF_PIXELS, total.stuff_pixels.sum(axis=0).tolist(), strict=True)),
         "categories": [
@@ -179,7 +190,7 @@ def _stuff_json(total: Attribution, categories: Categories) -> Dict[str, Any]:
     }
 
 
-def _zones_json(total: Attribution) -> Dict[str, Any]:
+def _zones_json(total: "Attribution") -> Dict[str, Any]:
     zones = {
         zone: dict(zip(pixel_errors.KINDS, row, strict=True))
         for zone, row in zip(pixel_errors.ZONES, total.pixel_errors.tolist(), strict=True)
@@ -210,12 +221,12 @@ def _disagreement_json(one: heads.Disagreement) -> Dict[str, Any]:
     }
 
 
-def _worst_json(job: AttributionJob, total: Attribution) -> List[Dict[str, Any]]:
+def _worst_json(total: "Attribution") -> List[Dict[str, Any]]:
     errors_of: Dict[int, List[SegmentError]] = {}
     for image_id, error in total.errors:
         errors_of.setdefault(image_id, []).append(error)
     worst = sorted(errors_of, key=lambda image_id: (-len(errors_of[image_id]), image_id))[:WORST_IMAGES]
-    file_name = {image.image_id: image.file_name for image in job.store.cache.manifest.images}
+    file_name = {image.image_id: image.file_name for image in total.manifest.images}
     return [
         {
             "image_id": image_id,

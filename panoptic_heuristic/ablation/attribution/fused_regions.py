@@ -1,34 +1,44 @@
 """One image fused by one pipeline, region by region, with all that is needed to trace its errors.
 
-Shape legend: G regions, N instances, T ground-truth segments, P segments of the fused map, C categories.
+Shape legend: G regions, N instances, M of them ranked, T ground-truth segments, P segments of the fused map,
+C categories.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Optional, Sequence
+from typing import Callable, Mapping, Optional, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.attribution.overlaps import Overlaps
-from panoptic_heuristic.ablation.regions.after_claim import Candidates
+from panoptic_heuristic.ablation.regions.claims import claims_are_prefixes, claims_on_regions
 from panoptic_heuristic.ablation.regions.regions import Regions, sums
-from panoptic_heuristic.ablation.regions.scoring import Outcomes, score
-from panoptic_heuristic.ablation.regions.single import NOBODY, settle_owned, settle_pipeline, stuff_stays
+from panoptic_heuristic.ablation.regions.scoring import Outcomes
+from panoptic_heuristic.ablation.regions.single import NOBODY
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import CategoryCounts, PQCounts
 
+Recount = Callable[[Pipeline, np.ndarray, np.ndarray], PQCounts]
+"""Counts an image by a pipeline whose claim is told who takes part.
+
+It gets the pipeline, whose order and score thresholds do not matter, the (M,) instances that claim, best first, and
+the (M,) numbers that rank them.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The segments of a fused map: things by rank, then stuff in the order of the categories' list.
+    """The segments of a fused map.
 
     Attributes:
+        ids: (P,) int64, in the map.
         category_ids: (P,) int64 dataset ids.
-        instances: (P,) int64, a thing's place in the input; :data:`NOBODY` of stuff.
+        instances: (P,) int64, a thing's place in the input; :data:`NOBODY` of stuff, and of things made of labels.
         shared: (P, T + 2) int64, the pixels each has, per place of the ground truth.
     """
 
+    ids: np.ndarray
     category_ids: np.ndarray
     instances: np.ndarray
     shared: np.ndarray
@@ -42,10 +52,14 @@ class FusedRegions:
         regions: of the image.
         categories: the data set's.
         pipeline: what fused it.
-        ranked: the instances that took part, best first.
+        ranked: (M,) int64, the instances that took part, best first.
         owner: (G,) int64, the instance that has the region, or :data:`NOBODY`.
         segments: of the map.
         outcomes: (P,) what each is worth.
+        reasons: who is not in the map, and why: True with the place of an instance, False with the id of a stuff
+            category.
+        recount: counts the image with other instances claiming.
+        claimed: like ``owner``, but before a veto; None if it is known of pixels only.
     """
 
     regions: Regions
@@ -55,6 +69,9 @@ class FusedRegions:
     owner: np.ndarray
     segments: Segments
     outcomes: Outcomes
+    reasons: Mapping[Tuple[bool, Optional[int]], str]
+    recount: Recount
+    claimed: Optional[np.ndarray] = None
 
     @cached_property
     def masks(self) -> Overlaps:
@@ -101,60 +118,22 @@ class FusedRegions:
         return taken[1:][self.ranked]
 
     def takers_before(self, instance: int) -> np.ndarray:
-        """(M,) int64, the pixels of a ranked instance's mask that better ones took, by rank."""
+        """(M,) int64, the pixels of an instance's mask that better ones took, by rank.
+
+        For a claim rule by which worse ones may take pixels, too, and for an instance that was not ranked, those that
+        any other one took.
+        """
         taken = self.takers(self.regions.members[instance])
-        taken[np.argmax(self.ranked == instance) :] = 0
+        rank = np.flatnonzero(self.ranked == instance)
+        claim = self.pipeline.claim
+        if len(rank) and claims_on_regions(claim) and claims_are_prefixes(claim):
+            taken[rank[0] :] = 0
+        taken[rank] = 0
         return taken
 
     def counts(self) -> PQCounts:
-        """The counts that quality has of the fused map."""
+        """The counts of the fused map."""
         return counts_of(self.segments.category_ids, self.outcomes, self.regions)
-
-
-def fuse_regions(
-    regions: Regions, categories: Categories, pipeline: Pipeline, *, ranked: Optional[Sequence[int]] = None
-) -> FusedRegions:
-    """Fuses an image.
-
-    Args:
-        regions: of the image.
-        categories: the data set's.
-        pipeline: exact on regions.
-        ranked: the instances that take part, best first; None for those of the pipeline.
-    """
-    chosen = None if ranked is None else np.asarray(ranked, dtype=np.int64)
-    return _fused(regions, categories, pipeline, settle_pipeline(regions, categories, pipeline, chosen))
-
-
-def with_owners(
-    regions: Regions, categories: Categories, pipeline: Pipeline, ranked: np.ndarray, owner: np.ndarray
-) -> FusedRegions:
-    """The fused image, once it is known what things have.
-
-    Args:
-        regions: of the image; stuff takes what things leave free of its labels.
-        categories: the data set's.
-        pipeline: its stages after the claim count.
-        ranked: the instances that took part, best first.
-        owner: see :class:`FusedRegions`.
-    """
-    return _fused(regions, categories, pipeline, settle_owned(regions, categories, pipeline, ranked, owner))
-
-
-def _fused(regions: Regions, categories: Categories, pipeline: Pipeline, candidates: Candidates) -> FusedRegions:
-    ranked = candidates.claims.ranked
-    is_there = candidates.things.area[0] > 0
-    owner = np.append(np.where(is_there, ranked, NOBODY), NOBODY)[candidates.claims.owner[:, 0]]
-    things = ranked[is_there]
-    stays = stuff_stays(candidates, regions, categories, pipeline)
-    ids = np.array(list(categories), dtype=np.int64)[candidates.stuff[stays]]
-    segments = Segments(
-        np.concatenate([regions.category_ids[things], ids]),
-        np.concatenate([things, np.full(len(ids), NOBODY)]),
-        np.concatenate([candidates.thing_pixels[0, is_there], candidates.stuff_pixels[0, 0, stays]]),
-    )
-    outcomes = score(segments.shared, segments.category_ids, regions)
-    return FusedRegions(regions, categories, pipeline, ranked, owner, segments, outcomes)
 
 
 def counts_of(category_ids: np.ndarray, outcomes: Outcomes, regions: Regions) -> PQCounts:

@@ -8,6 +8,9 @@ from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_
 from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions
 from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, best
 
+_BELOW_A_CUTOFF = ("score", "not_finite", "key", "probability")
+"""Reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate` for a cutoff on what ranks instances."""
+
 
 def find_missed(fused: FusedRegions) -> List[SegmentError]:
     """One error per missed segment, in the order of the ground truth's list."""
@@ -36,26 +39,17 @@ def _missed_thing(fused: FusedRegions, place: int) -> SegmentError:
 
 def _fate(fused: FusedRegions, instance: int) -> "tuple[str, Optional[Counterpart]]":
     """The fate of an instance that would have matched, and who is to blame."""
-    if instance not in fused.ranked:
+    reason, segment = fused.reasons.get((True, instance)), int(fused.segment_of_instance[instance])
+    if reason in _BELOW_A_CUTOFF:
         return "score", None
     takers = fused.takers_before(instance)
-    segment = int(fused.segment_of_instance[instance])
     if segment == NOBODY:
-        claimed = takers.sum() / fused.regions.areas[instance]
-        rejected = claimed > _overlap_threshold(fused, instance)
-        return "overlap" if rejected else "covered", main_taker(fused, takers)
+        return reason if reason in ("overlap", "covered") else "otherwise", main_taker(fused, takers)
     other = int(fused.outcomes.gt[segment]) - 1
     if other != NOBODY:
         gt = fused.regions.gt
         return "used", Counterpart("gt", int(gt.ids[other]), int(gt.category_ids[other]))
     return "starved", main_taker(fused, takers)
-
-
-def _overlap_threshold(fused: FusedRegions, instance: int) -> float:
-    """The claimed fraction that an instance may have; 1 for a rule that rejects none."""
-    pipeline, category_id = fused.pipeline, int(fused.regions.category_ids[instance])
-    common, of_category = (pipeline.value(f"claim.overlap_threshold{end}") for end in ("", "_of"))
-    return 1.0 if common is None else of_category.get(category_id, common)
 
 
 def _thing(fused: FusedRegions, place: int, cause: str, instance: int, by: Optional[Counterpart]) -> SegmentError:
@@ -98,10 +92,11 @@ def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Opti
     of_label = regions.semantic == fused.categories.place_of[category_id]
     takers = fused.takers(np.flatnonzero(of_label & (regions.gt_place == place + 1)))
     by = main_taker(fused, takers)
-    is_there = (fused.segments.category_ids == category_id).any()
-    has_pixels = (of_label & (fused.owner == NOBODY)).any()
-    if has_pixels and not is_there:
+    reason = fused.reasons.get((False, category_id))
+    if reason == "stuff_area":
         return "stuff_area", by
+    if reason not in (None, "covered") or by is None:
+        return "otherwise", by
     by_false = takers[fused.false_instances[fused.ranked]].sum()
     return "false_things" if 2 * by_false > takers.sum() else "right_things", by
 

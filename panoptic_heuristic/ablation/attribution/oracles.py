@@ -3,7 +3,8 @@
 Each oracle knows the ground truth and changes one thing alone; the pipeline does the rest. "IoU" is
 that of masks before fusing with ground-truth segments, as PQ has it; crowds are none. Only the
 instances that are in the cache can be used. An oracle may cost PQ: a segment of its right category
-that is a false positive there, say, or a better order in which another instance is rejected.
+that is a false positive there, say, or a better order in which another instance is rejected. A rule
+that rejects instances for more than overlap, such as class_aware for duplicates, does so here, too.
 """
 
 import dataclasses
@@ -11,13 +12,8 @@ from typing import Callable, Dict
 
 import numpy as np
 
-from panoptic_heuristic.ablation.attribution.fused_regions import (
-    NOBODY,
-    FusedRegions,
-    counts_of,
-    fuse_regions,
-    with_owners,
-)
+from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions, counts_of
+from panoptic_heuristic.ablation.attribution.fusing import count_owned
 from panoptic_heuristic.ablation.attribution.overlaps import MATCH, best
 from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, places_of_categories, rank_by
 from panoptic_heuristic.ablation.regions.scoring import score
@@ -39,7 +35,7 @@ def perfect_acceptance(fused: FusedRegions) -> PQCounts:
     places = [best(iou[:, place], found[:, place]) for place in range(found.shape[1])]
     # An instance exceeds one half with one segment at most.
     right = by_score[sorted(place for place in places if place != NOBODY)]
-    return fuse_regions(regions, fused.categories, _rejecting_none(fused.pipeline), ranked=right).counts()
+    return fused.recount(_rejecting_none(fused.pipeline), right, regions.scores[right])
 
 
 def perfect_order(fused: FusedRegions) -> PQCounts:
@@ -47,15 +43,15 @@ def perfect_order(fused: FusedRegions) -> PQCounts:
 
     Equal ones keep the order of their scores. The overlap threshold stays.
     """
-    iou = np.where(_own(fused), fused.masks.iou, 0.0)[fused.ranked]
-    order = np.argsort(-iou.max(axis=1, initial=0.0), kind="stable")
-    return fuse_regions(fused.regions, fused.categories, fused.pipeline, ranked=fused.ranked[order]).counts()
+    iou = np.where(_own(fused), fused.masks.iou, 0.0)[fused.ranked].max(axis=1, initial=0.0)
+    order = np.argsort(-iou, kind="stable")
+    return fused.recount(fused.pipeline, fused.ranked[order], iou[order])
 
 
 def perfect_category(fused: FusedRegions) -> PQCounts:
     """An instance gets the category of the ground-truth thing with which its IoU exceeds one half, if there is one.
 
-    Who claims what does not change, for no rule asks for the category.
+    Who claims what does not change, not even by a rule that asks for the category.
     """
     gt, segments = fused.regions.gt, fused.segments
     is_thing = _is_thing(fused, gt.category_ids)
@@ -72,28 +68,30 @@ def perfect_masks(fused: FusedRegions) -> PQCounts:
     """Every thing of the map that matches has exactly the pixels of its ground-truth segment.
 
     Whoever else had them yields. What it had besides is free: no instance takes it, stuff takes
-    that of its labels, and the limit is asked anew.
+    that of its labels, and vetoes and limits are asked anew.
     """
     # Of each instance the place it matches, from 1; 0 of those that match none, and of nobody.
     gt_of = np.append(fused.outcomes.gt, 0)[np.append(fused.segment_of_instance, NOBODY)]
-    owner = np.where(gt_of[fused.owner] > 0, NOBODY, fused.owner)
+    claimed = np.where(gt_of[fused.claimed] > 0, NOBODY, fused.claimed)
     for instance in np.flatnonzero(gt_of).tolist():
-        owner[fused.regions.gt_place == gt_of[instance]] = instance
-    return with_owners(fused.regions, fused.categories, fused.pipeline, fused.ranked, owner).counts()
+        claimed[fused.regions.gt_place == gt_of[instance]] = instance
+    return count_owned(fused.regions, fused.categories, fused.pipeline, fused.ranked, claimed)
 
 
 def perfect_semantics(fused: FusedRegions) -> PQCounts:
     """The semantic label of every pixel is that of the ground truth: its stuff category, crowds too.
 
-    Things, void and pixels that belong to no listed segment have a label that means no stuff.
+    Things, void and pixels that belong to no listed segment have a label that means no stuff, and no second best one.
+    Who claims what does not change, not even by a rule that asks for labels; vetoes do.
     """
     regions = fused.regions
     gt_ids = regions.gt.category_ids
     places = places_of_categories(gt_ids, fused.categories, "a ground-truth segment")
     of_place = np.full(len(gt_ids) + 2, NO_CATEGORY)
     of_place[1:-1] = np.where(_is_thing(fused, gt_ids), NO_CATEGORY, places)
-    perfect = dataclasses.replace(regions, semantic=of_place[regions.gt_place])
-    return with_owners(perfect, fused.categories, fused.pipeline, fused.ranked, fused.owner).counts()
+    no_second = None if regions.best_stuff is None else np.full_like(regions.best_stuff, NO_CATEGORY)
+    perfect = dataclasses.replace(regions, semantic=of_place[regions.gt_place], best_stuff=no_second)
+    return count_owned(perfect, fused.categories, fused.pipeline, fused.ranked, fused.claimed)
 
 
 ORACLES: Dict[str, Callable[[FusedRegions], PQCounts]] = {
@@ -105,6 +103,12 @@ ORACLES: Dict[str, Callable[[FusedRegions], PQCounts]] = {
 }
 """By name; a function gives the counts of a fused image."""
 
+AS_IT_IS = "none"
+"""In place of an oracle: the counts of the pipeline itself."""
+
+_OF_PIXELS = ("masks", "semantics")
+"""Those that change who has which pixels: they need to know who claimed them."""
+
 TITLES = {
     "acceptance": "exactly the right instances accepted",
     "order": "instances in order of their IoU",
@@ -113,6 +117,13 @@ TITLES = {
     "semantics": "perfect semantic labels",
 }
 """For people."""
+
+
+def count_oracles(fused: FusedRegions) -> Dict[str, PQCounts]:
+    """The counts of all oracles that an image can be asked, by name."""
+    return {
+        name: oracle(fused) for name, oracle in ORACLES.items() if name not in _OF_PIXELS or fused.claimed is not None
+    }
 
 
 def _rejecting_none(pipeline: Pipeline) -> Pipeline:

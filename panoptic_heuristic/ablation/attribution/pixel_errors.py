@@ -1,4 +1,4 @@
-"""Which pixels of the fused map have a wrong category: near borders of things and stuff, and elsewhere."""
+"""Pixels of the fused map that have a wrong category: near borders of things and stuff, and elsewhere."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What an attribution found, as tables for people."""
+"""The causes, oracles and pixels of an attribution, as tables for people."""
 
 from collections import Counter
 from typing import Any, List, Optional, Sequence
@@ -7,10 +7,10 @@ from tabulate import tabulate
 
 from panoptic_heuristic.ablation.attribution import disagreement as heads
 from panoptic_heuristic.ablation.attribution import pixel_errors
-from panoptic_heuristic.ablation.attribution.attribute import AS_IT_IS, Attribution
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, SegmentError
 from panoptic_heuristic.ablation.attribution.files import by_count, name_of
-from panoptic_heuristic.ablation.attribution.oracles import TITLES
+from panoptic_heuristic.ablation.attribution.oracles import AS_IT_IS, TITLES
+from panoptic_heuristic.ablation.attribution.result import Attribution
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import summarize
 
@@ -21,28 +21,28 @@ _HEADS = {
 }
 
 
-def attribution_tables(total: Attribution, categories: Categories) -> str:
+def attribution_tables(total: Attribution) -> str:
     """All tables, one after the other."""
-    blocks = [cause_table(group, total, categories) for group in GROUPS]
-    blocks += [oracle_table(total, categories), pixel_table(total), disagreement_table(total.disagreement)]
+    blocks = [cause_table(group, total) for group in GROUPS]
+    blocks += [oracle_table(total), pixel_table(total), disagreement_table(total.disagreement)]
     return "\n\n".join(block for block in blocks if block)
 
 
-def cause_table(group: str, total: Attribution, categories: Categories) -> str:
+def cause_table(group: str, total: Attribution) -> str:
     """One line per cause of a group: how many errors it has, their share, and the category that has most of them."""
     errors = [error for _, error in total.errors if error.group == group]
     rows = []
     for name, cause in CAUSES[group].items():
         own = Counter(error.category_id for error in errors if error.cause == name)
-        most = "" if not own else "{} ({})".format(*_most(own, categories))
+        most = "" if not own else "{} ({})".format(*_most(own, total.categories))
         rows.append([cause.title, own.total(), _share(own.total(), len(errors)), most, TITLES.get(cause.oracle, "")])
     rows.append(["all", len(errors), _share(len(errors), len(errors)), "", ""])
     return _table(rows, [GROUPS[group], "count", "share", "most", "oracle"], "lrrll")
 
 
-def oracle_table(total: Attribution, categories: Categories) -> str:
+def oracle_table(total: Attribution) -> str:
     """PQ in percent, and what each oracle adds to it, of all classes, of things and of stuff."""
-    summaries = {name: summarize(counts, categories) for name, counts in total.counts.items()}
+    summaries = {name: summarize(counts, total.categories) for name, counts in total.counts.items()}
     rows = []
     for name, summary in summaries.items():
         row: List[Any] = [TITLES.get(name, "as it is")]
@@ -74,7 +74,7 @@ def pixel_table(total: Attribution) -> str:
 
 
 def disagreement_table(one: heads.Disagreement) -> str:
-    """How often the heads disagree, where, and who is right; empty if there are no semantic labels."""
+    """The pixels where the heads disagree, and who is right; empty if there are no semantic labels."""
     if not one.images:
         return ""
     rows = []

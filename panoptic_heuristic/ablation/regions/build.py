@@ -37,6 +37,7 @@ def build_regions(
     gt_segments: Sequence[Mapping[str, Any]],
     *,
     with_best_stuff: bool = False,
+    fused_ids: Optional[np.ndarray] = None,
 ) -> Regions:
     """Groups the pixels of one image.
 
@@ -47,6 +48,7 @@ def build_regions(
         gt_ids: (H, W) integers, 0 is void.
         gt_segments: dicts with ``id``, ``category_id`` and perhaps ``iscrowd``.
         with_best_stuff: tell pixels apart by their best stuff, too. There are more regions then.
+        fused_ids: (H, W) integers, a fused map to tell pixels apart by, too; or None.
 
     Raises:
         InputError: the ground truth is of another size, or a mask cannot be read.
@@ -61,30 +63,27 @@ def build_regions(
     gt_starts, ids = _runs(gt_ids)
     place_of_label = _places_of_labels(label_to_category, categories)
     semantic_starts, semantic, best_stuff = _semantic_runs(predictions, place_of_label, categories)
+    runs = {"gt_place": (places_of(ids, gt.ids.tolist()), gt_starts), "semantic": (semantic, semantic_starts)}
+    if with_best_stuff:
+        runs["best_stuff"] = best_stuff, semantic_starts
+    if fused_ids is not None:
+        fused_starts, fused = _runs(fused_ids)
+        runs["segment_ids"] = fused.astype(np.int64), fused_starts
     starts, stops, owners = _spans(predictions.mask_runs)
 
     marks = np.zeros(height * width + 1, dtype=bool)
-    for borders in (gt_starts, semantic_starts, starts, stops):
+    for borders in (*(borders for _, borders in runs.values()), starts, stops):
         marks[borders] = True
     marks[-1] = False  # The last pixel's end starts nothing.
     pieces = np.flatnonzero(marks)
-    places = [
-        _spread(values, borders, pieces)
-        for values, borders in (
-            (places_of(ids, gt.ids.tolist()), gt_starts),
-            (semantic, semantic_starts),
-            *(((best_stuff, semantic_starts),) if with_best_stuff else ()),
-        )
-    ]
+    told_by = {name: _spread(values, borders, pieces) for name, (values, borders) in runs.items()}
     covers = _covers(starts, stops, owners, pieces, len(predictions.scores))
-    group, first = _group([*places, *covers.T])
+    group, first = _group([*told_by.values(), *covers.T])
     lengths = np.diff(pieces, append=height * width)
     return Regions(
         image_id=predictions.image_id,
         image_size=(height, width),
         pixels=sums(group, lengths, len(first)),
-        gt_place=places[0][first],
-        semantic=places[1][first],
         cover=covers[first],
         gt=gt,
         scores=predictions.scores,
@@ -94,7 +93,7 @@ def build_regions(
         boxes=predictions.boxes,
         agreeing=_agreeing(predictions, label_to_category, categories),
         first_labels=_first_labels(predictions, place_of_label, categories),
-        best_stuff=places[2][first] if with_best_stuff else None,
+        **{name: values[first] for name, values in told_by.items()},
     )
 
 

@@ -88,6 +88,8 @@ class Regions:
         best_stuff: (G,) int64, where the label means no stuff, the place of the best stuff;
             :data:`NO_CATEGORY` where it is too improbable, not known, or not asked for. None if regions
             were not told apart by it.
+        segment_ids: (G,) int64, the id that a fused map has there, 0 for void. None if regions were not told
+            apart by one.
     """
 
     image_id: int
@@ -105,6 +107,7 @@ class Regions:
     agreeing: np.ndarray
     first_labels: np.ndarray
     best_stuff: Optional[np.ndarray] = None
+    segment_ids: Optional[np.ndarray] = None
 
     @property
     def covered(self) -> np.ndarray:

@@ -78,9 +78,21 @@ class RegionStore:
             arrays = read_arrays(path)
             if arrays["made_from"].tobytes().decode("ascii") == made_from:
                 return _from_arrays(arrays)
-        regions = self._build(image_id, self._png(image_id) if png is None else png, with_best_stuff)
+        regions = self._build(image_id, self._png(image_id) if png is None else png, with_best_stuff=with_best_stuff)
         write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
         return regions
+
+    def read_fused(self, image_id: int, fused_ids: np.ndarray) -> Regions:
+        """The regions of an image told apart by a fused map, too; they are not kept.
+
+        Args:
+            image_id: the image.
+            fused_ids: (H, W) integers, the map.
+
+        Raises:
+            InputError: the predictions or the ground truth are missing or damaged.
+        """
+        return self._build(image_id, self._png(image_id), fused_ids=fused_ids)
 
     def gt_of(self, image_id: int) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
         """The ground truth of an image: (H, W) int32 ids, and its segments."""
@@ -104,7 +116,9 @@ class RegionStore:
         manifest = self.cache.manifest
         return json.dumps([list(manifest.categories), sorted(manifest.label_to_category.items())]).encode("ascii")
 
-    def _build(self, image_id: int, png: bytes, with_best_stuff: bool) -> Regions:
+    def _build(
+        self, image_id: int, png: bytes, *, with_best_stuff: bool = False, fused_ids: Optional[np.ndarray] = None
+    ) -> Regions:
         manifest = self.cache.manifest
         predictions = self.cache.read(image_id)
         return build_regions(
@@ -113,6 +127,7 @@ class RegionStore:
             manifest.categories,
             *self._gt(image_id, png),
             with_best_stuff=with_best_stuff,
+            fused_ids=fused_ids,
         )
 
     def _png(self, image_id: int) -> bytes:

@@ -3,13 +3,13 @@
 from typing import Any, Dict, List, Mapping
 
 from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Table, Text
-from panoptic_heuristic.ablation.report.words import count, describe, measure, plural, signed
-from panoptic_heuristic.ablation.sweeping.columns import ALWAYS
+from panoptic_heuristic.ablation.report.words import count, measure, plural, signed
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.fusion import Pipeline
 
-_FORMAT = 1
+_FORMAT = 2
 _CLASSES_NAMED = 3
 _GROUPS = ("all", "things", "stuff")
 _PIXELS = {
@@ -46,12 +46,12 @@ def attribution_blocks(path: PathLike, sweep: SweepResult) -> List[Block]:
 
 def _blocks(data: Mapping[str, Any]) -> List[Block]:
     name_of = {category["id"]: category["name"] for category in data["categories"]}
-    setting = {name: data["setting"][name] for name in ALWAYS}
+    pipeline = Pipeline.from_mapping(data["pipeline"])
     blocks: List[Block] = [
         Heading("Where errors come from"),
         Text(
-            f"Errors of {describe(setting)} in {plural(data['images'], 'image')}. Each has one cause, the first that "
-            "applies."
+            f"Errors of {pipeline.described()} in {plural(data['images'], 'image')}. Each has one cause, the first "
+            "that applies."
         ),
         _causes(data["groups"], name_of),
         Text(

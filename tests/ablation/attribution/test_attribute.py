@@ -1,6 +1,7 @@
-"""Attribution of whole data sets, and what holds for every error."""
+"""Attribution of whole data sets, by any pipeline."""
 
 import csv
+import dataclasses
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -8,130 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.attribution.attribute import AttributionJob, attribute, attribute_image, segment_ids
+from panoptic_heuristic.ablation.attribution.attribute import attribute, attribute_image
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Counterpart
-from panoptic_heuristic.ablation.attribution.false_positives import find_false_positives
-from panoptic_heuristic.ablation.attribution.files import (
-    FILES,
-    WORST_IMAGES,
-    attribution_json,
-    by_count,
-    name_of,
-    segment_rows,
-    write_attribution,
-)
-from panoptic_heuristic.ablation.attribution.fused_regions import fuse_regions
-from panoptic_heuristic.ablation.attribution.missed import find_missed
+from panoptic_heuristic.ablation.attribution.files import FILES, WORST_IMAGES, attribution_json, by_count, name_of
 from panoptic_heuristic.ablation.attribution.oracles import ORACLES, TITLES
-from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.sweeping.columns import row_of
 from panoptic_heuristic.ablation.sweeping.job import SweepJob
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import (
-    CLAIM_REGISTRY,
-    BestStuff,
-    ClassAware,
-    DroppedToVoid,
-    Greedy,
-    PerPixel,
-    Pipeline,
-    Power,
-    explain,
-    fuse,
-)
-from panoptic_heuristic.quality import add_counts, count_image, match_image
+from panoptic_heuristic.fusion import CLAIM_REGISTRY, PRESETS, BestStuff, DroppedToVoid, Greedy, Nms, PerPixel, Pipeline, SemanticVeto
+from panoptic_heuristic.quality import add_counts
+from tests.ablation.comparing_caches import STUFF_FLOOR, counts_of, write_cache_with_logits
 from tests.ablation.grids import grid_of
-from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, random_grid, random_image
-from tests.ablation.small_caches import scene_predictions, small_scenes, write_cache, write_gt
+from tests.ablation.random_images import CATEGORIES
+from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 
 PIPELINE = Pipeline(Greedy(0.5), 0.5, 40.0)
-SMALL_GRID = grid_of(
-    (Greedy(0.2), Greedy(0.5), PerPixel()),
-    (0.05, 0.3, 0.6),
-    ((0.0, 0.0), (200.0, 0.0), (0.0, 0.1)),
-)
-
-
-def traced(image: RandomImage, categories, labels, setting):
-    """The fused image on regions, its errors, and what fusing pixel by pixel gives."""
-    predictions = image.predictions
-    regions = build_regions(predictions, labels, categories, image.gt_ids, image.gt_segments)
-    fused = fuse_regions(regions, categories, setting)
-    instances, semantics = predictions.to_instances(), predictions.to_semantics(labels)
-    result = fuse(instances, semantics, categories, setting)
-    errors = [*find_missed(fused), *find_false_positives(fused, segment_ids(fused, result))]
-    return fused, errors, result, explain(result, instances, semantics)
-
-
-def check(image, categories, labels, setting):
-    """The errors are those of the fused map, and each has a cause that holds there."""
-    fused, errors, result, explanations = traced(image, categories, labels, setting)
-    scored = (image.gt_ids, image.gt_segments, result.panoptic_seg, result.segments_info, categories)
-    matching = match_image(*scored)
-    missed = [error for error in errors if error.group.startswith("missed")]
-    false = [error for error in errors if error.group.startswith("false")]
-    assert sorted(error.segment_id for error in missed) == sorted(matching.missed)
-    assert sorted(error.segment_id for error in false) == sorted(matching.false)
-    assert fused.counts() == count_image(*scored)
-    of_instance = {one.instance_id: one for one in explanations if one.isthing}
-    of_stuff = {one.category_id: one for one in explanations if not one.isthing}
-    for error in errors:
-        assert error.cause in CAUSES[error.group]
-        assert error.group.endswith("thing") == categories[error.category_id].isthing
-        assert 0 <= error.iou <= 1
-        _check_cause(error, of_instance.get(error.instance_id), of_stuff.get(error.category_id), result)
-    return {(error.group, error.cause) for error in errors}
-
-
-def _check_cause(error, instance, stuff, result):
-    """What the fused map says of the same candidate."""
-    if error.group == "missed_thing":
-        reasons = {
-            "score": ("score", "not_finite"),
-            "overlap": ("overlap",),
-            "covered": ("covered",),
-            "used": (None,),
-            "starved": (None,),
-        }
-        if error.cause in reasons:
-            assert instance.reason in reasons[error.cause]
-            assert error.iou > 0.5 and instance.category_id == error.category_id
-        if error.cause in ("covered", "starved"):
-            # All it lost was taken before, so that the map tells by whom.
-            assert error.by == ("instance", instance.lost_to[0].instance_id, instance.lost_to[0].category_id)
-        if error.cause == "wrong_category":
-            assert error.iou > 0.5 and instance.category_id != error.category_id
-    elif error.group == "missed_stuff":
-        assert (error.iou > 0.5) == (error.cause in ("stuff_area", "false_things", "right_things"))
-        assert (stuff is not None and stuff.reason == "stuff_area") or error.cause != "stuff_area"
-        assert error.cause not in ("false_things", "right_things") or error.by.kind == "instance"
-    else:
-        segment = result.segments_info[error.segment_id - 1]
-        assert (segment["area"], segment["category_id"]) == (error.area, error.category_id)
-        assert segment.get("instance_id") == error.instance_id and segment.get("score") == error.score
-        assert error.cause not in ("duplicate", "starved") or (error.iou > 0.5 and error.by.kind == "instance")
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_errors_are_those_of_the_fused_map(seed):
-    image = random_image(seed)
-    grid = random_grid(seed, image, 120)
-    for number in np.random.default_rng(seed).choice(len(grid), min(8, len(grid)), replace=False).tolist():
-        check(image, CATEGORIES, LABELS, grid.settings[number])
-
-
-def test_errors_are_those_of_the_fused_map_in_every_setting_of_a_grid():
-    causes = set()
-    for scene in small_scenes(4, instances=40):
-        image = RandomImage(scene_predictions(0, scene), scene.gt_ids, scene.gt_segments)
-        for setting in SMALL_GRID.settings:
-            causes |= check(image, scene.categories, dict(enumerate(scene.label_to_category)), setting)
-    # The scenes put most causes to the test.
-    assert len(causes) >= 12
-
-
-# --- whole data sets ---
 
 
 @pytest.fixture(scope="module")
@@ -146,17 +38,12 @@ def store(tmp_path_factory, scenes):
 
 
 @pytest.fixture(scope="module")
-def job(store):
-    return AttributionJob(store, PIPELINE)
+def total(store):
+    return attribute(store, PIPELINE)
 
 
-@pytest.fixture(scope="module")
-def total(job):
-    return attribute(job)
-
-
-def test_sums_are_those_of_the_images(job, total):
-    images = [attribute_image(job, image_id) for image_id in job.store.image_ids]
+def test_sums_are_those_of_the_images(store, total):
+    images = [attribute_image(store, PIPELINE, image_id) for image_id in store.image_ids]
     assert total.image_ids == tuple(range(6))
     assert total.errors == tuple((image.image_id, error) for image in images for error in image.errors)
     for name in total.counts:
@@ -168,23 +55,23 @@ def test_sums_are_those_of_the_images(job, total):
     assert total.disagreement.zones.sum() == 6 * 48 * 65
 
 
-def test_segments_are_matched_or_missed(job, total):
+def test_segments_are_matched_or_missed(store, total):
     for group, one in (("thing", 0), ("stuff", 1)):
-        kind = [category.id for category in job.categories.values() if category.isthing == (group == "thing")]
+        kind = [category.id for category in total.categories.values() if category.isthing == (group == "thing")]
         tp = sum(total.counts["none"][key].tp for key in kind if key in total.counts["none"])
         missed = sum(error.group == f"missed_{group}" for _, error in total.errors)
         assert tp + missed == total.segments[one] > 0
         assert tp + sum(error.group == f"false_{group}" for _, error in total.errors) <= total.predicted[one]
 
 
-def test_progress_is_told(job):
+def test_progress_is_told(store):
     seen = []
 
     def progress(results, number):
         seen.append(number)
         return results
 
-    attribute(job, progress=progress)
+    attribute(store, PIPELINE, progress=progress)
     assert seen == [6]
 
 
@@ -192,17 +79,17 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_files_do_not_depend_on_the_workers(job, total, tmp_path):
+def test_files_do_not_depend_on_the_workers(store, total, tmp_path):
     for workers, folder in ((1, tmp_path / "one"), (2, tmp_path / "two")):
-        written = write_attribution(folder, job, attribute(job, workers=workers))
+        written = attribute(store, PIPELINE, workers=workers).write(folder)
         assert written == [folder / name for name in FILES]
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert set(contents(tmp_path / "one")) == set(FILES)
 
 
-def test_the_json(job, total):
-    data = json.loads(json.dumps(attribution_json(job, total)))
-    assert data["setting"] == row_of(PIPELINE) and data["images"] == 6
+def test_the_json(store, total):
+    data = json.loads(json.dumps(attribution_json(total)))
+    assert Pipeline.from_mapping(data["pipeline"]) == PIPELINE and data["images"] == 6
     assert [one["group"] for one in data["groups"]] == list(GROUPS)
     none = data["oracles"][0]["counts"]
     isthing = {one["id"]: one["isthing"] for one in data["categories"]}
@@ -234,8 +121,8 @@ def test_the_json(job, total):
     assert sum(one["pixels"] for one in heads["pairs"]) == heads["kinds"][0]["pixels"]
 
 
-def test_the_worst_images_come_first(job, total):
-    worst = attribution_json(job, total)["worst_images"]
+def test_the_worst_images_come_first(store, total):
+    worst = attribution_json(total)["worst_images"]
     errors = [one["errors"] for one in worst]
     assert errors == sorted(errors, reverse=True) and len(worst) <= WORST_IMAGES
     for one in worst:
@@ -244,21 +131,21 @@ def test_the_worst_images_come_first(job, total):
         assert one["file_name"] == f"{one['image_id']}.jpg"
 
 
-def test_the_fingerprint_is_that_of_a_sweep(job, total, tmp_path):
-    assert total.fingerprint == SweepJob(job.store, SMALL_GRID, tmp_path).manifest()["fingerprint"]
+def test_the_fingerprint_is_that_of_a_sweep(store, total, tmp_path):
+    assert total.fingerprint == SweepJob(store, grid_of((PIPELINE.claim,), (0.5,), ((40.0, 0.0),)), tmp_path).manifest()["fingerprint"]
 
 
-def test_the_csv_has_a_line_per_error(job, total, tmp_path):
-    write_attribution(tmp_path, job, total)
+def test_the_csv_has_a_line_per_error(store, total, tmp_path):
+    total.write(tmp_path)
     rows = list(csv.DictReader((tmp_path / "segments.csv").read_text().splitlines()))
     assert len(rows) == len(total.errors) > 0
     for row, (image_id, error) in zip(rows, total.errors, strict=True):
         assert (int(row["image_id"]), row["error"], row["cause"]) == (image_id, error.group, error.cause)
         assert (int(row["segment_id"]), int(row["category_id"])) == (error.segment_id, error.category_id)
-        assert row["category"] == job.categories[error.category_id].name
+        assert row["category"] == total.categories[error.category_id].name
         assert float(row["iou"]) == pytest.approx(error.iou) and int(row["area"]) == error.area
         assert (row["instance_id"] == "") == (error.instance_id is None) == (row["score"] == "")
-        assert row["by"] == name_of(error.by, job.categories)
+        assert row["by"] == name_of(error.by, total.categories)
 
 
 def test_most_first():
@@ -272,55 +159,127 @@ def test_culprits_have_names():
     assert name_of(Counterpart("label", 9, 9), CATEGORIES) == "category 9"
 
 
-def test_a_failed_write_leaves_no_json_of_before(job, total, tmp_path, monkeypatch):
-    write_attribution(tmp_path, job, total)
+def test_a_failed_write_leaves_no_json_of_before(store, total, tmp_path, monkeypatch):
+    total.write(tmp_path)
     (tmp_path / "segments.csv").unlink()
     (tmp_path / "segments.csv").mkdir()
     with pytest.raises(InputError, match="cannot write to"):
-        write_attribution(tmp_path, job, total)
+        total.write(tmp_path)
     assert not (tmp_path / "attribution.json").exists()
 
 
 def test_maps_that_are_all_void(tmp_path, scenes):
     # Nothing passes the cutoff, and no label has so many pixels.
     store = open_store(write_cache(tmp_path / "c", scenes[:1]), *write_gt(tmp_path / "t", scenes[:1]))
-    job = AttributionJob(store, Pipeline(PerPixel(), 2.0, 1e9))
-    data = attribution_json(job, attribute(job))
+    total = attribute(store, Pipeline(PerPixel(), 2.0, 1e9))
+    data = attribution_json(total)
     assert [group["count"] for group in data["groups"]][2:] == [0, 0] and data["predicted"] == {"things": 0, "stuff": 0}
     assert {one["count"] for one in data["groups"][2]["causes"]} == {0}
-    assert len(list(segment_rows(attribute(job), job.categories))) == 1 + sum(data["segments"].values())
+    assert len(total.rows()) == sum(data["segments"].values())
 
 
-def test_a_cutoff_below_the_floor(store):
-    AttributionJob(store, PIPELINE.replaced({"instances_score_thresh": 0.05}))
-    with pytest.raises(InputError, match=r"instances_score_thresh is 0.049, but .* below 0.05"):
-        AttributionJob(store, PIPELINE.replaced({"instances_score_thresh": 0.049}))
+def test_rows_are_those_of_the_csv(total, tmp_path):
+    total.write(tmp_path)
+    first, *_ = rows = list(csv.DictReader((tmp_path / "segments.csv").read_text().splitlines()))
+    assert [*first] == [*total.rows()[0]] and len(rows) == len(total.rows())
+    for written, row in zip(rows, total.rows(), strict=True):
+        for name, value in row.items():
+            told = "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+            assert written[name] == told
 
 
-def test_a_rule_that_sees_more_than_regions(store, monkeypatch):
+def test_without_an_error_there_is_a_header(store, total, tmp_path):
+    dataclasses.replace(total, errors=()).write(tmp_path)
+    assert (tmp_path / "segments.csv").read_text() == ",".join(total.rows()[0]) + "\n"
+
+
+# --- any pipeline ---
+
+
+@pytest.fixture(scope="module")
+def store_with_logits(tmp_path_factory, scenes):
+    folder = tmp_path_factory.mktemp("with_logits")
+    cache = write_cache_with_logits(folder / "cache", scenes[:2], score_floor=0.05)
+    return open_store(cache, *write_gt(folder / "gt", scenes[:2]))
+
+
+def of_small_scenes(pipeline):
+    """With thresholds for scenes of few pixels."""
+    scores = {"instances_score_thresh": max(0.1, pipeline.instances_score_thresh / 2)}
+    return dataclasses.replace(pipeline, **scores, stuff_area_thresh=20, stuff_area_fraction=0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset(store_with_logits, name):
+    pipeline = of_small_scenes(Pipeline.preset(name))
+    total = attribute(store_with_logits, pipeline)
+    counts = add_counts(counts_of(store_with_logits, image_id, pipeline) for image_id in range(2))
+    assert total.counts["none"] == counts
+    for which, error in (("missed", "fn"), ("false", "fp")):
+        told = Counter(one.category_id for _, one in total.errors if one.group.startswith(which))
+        assert told == {key: getattr(one, error) for key, one in counts.items() if getattr(one, error)}
+    # Each is told once.
+    assert len({(image_id, *one[:3:2]) for image_id, one in total.errors}) == len(total.errors) > 0
+    assert Pipeline.from_mapping(json.loads(json.dumps(attribution_json(total)))["pipeline"]) == pipeline
+
+
+def test_the_fingerprint_does_not_depend_on_the_pipeline(store, total):
+    for pipeline in (Pipeline(suppress=Nms()), Pipeline(veto=SemanticVeto(), stuff=DroppedToVoid("before"))):
+        assert attribute(store, pipeline).fingerprint == total.fingerprint
+
+
+def test_best_stuff_is_fused_on_regions_at_the_floor_of_the_cache_only(store_with_logits):
+    for floor, oracles in ((STUFF_FLOOR, set(ORACLES)), (0.3, {"acceptance", "order", "category"})):
+        pipeline = Pipeline(leftover=BestStuff(floor), stuff_area_thresh=20)
+        total = attribute(store_with_logits, pipeline)
+        assert set(total.counts) == {"none", *oracles}
+        assert total.counts["none"] == add_counts(counts_of(store_with_logits, key, pipeline) for key in range(2))
+
+
+def test_a_rule_of_ones_own_is_traced_pixel_by_pixel(store, total, monkeypatch):
     @dataclass(frozen=True)
     class Strange(Greedy):
         """Looks like greedy."""
 
     monkeypatch.setitem(CLAIM_REGISTRY._obj_map, "strange", Strange)
-    with pytest.raises(InputError, match="the claim rule strange cannot be traced"):
-        AttributionJob(store, PIPELINE.replaced({"claim": "strange"}))
+    own = attribute(store, dataclasses.replace(PIPELINE, claim=Strange()))
+    assert set(own.counts) == {"none", "acceptance", "order", "category"}
+    assert sorted(map(str, own.errors)) == sorted(map(str, total.errors))
+    for name in own.counts:
+        assert own.counts[name] == total.counts[name]
 
 
-@pytest.mark.parametrize(
-    "base, words",
-    [
-        (Pipeline(order=Power()), "Detectron2's rules only, got order=power; leave it out"),
-        (Pipeline(leftover=BestStuff()), "got leftover=best_stuff"),
-        (Pipeline(stuff=DroppedToVoid("before")), "got stuff=void"),
-        (Pipeline(thing_area_thresh=4), "things of any size, got thing_area_thresh 4"),
-    ],
-)
-def test_other_stages_are_not_traced(store, base, words):
-    with pytest.raises(InputError, match=words):
-        AttributionJob(store, base)
+def test_values_of_single_categories(store):
+    thing, stuff = (next(key for key, one in store.cache.manifest.categories.items() if one.isthing == kind)
+                    for kind in (True, False))  # fmt: skip
+    pipeline = Pipeline(
+        Greedy(0.5, {thing: 0.2}), 0.3, 40, instances_score_thresh_of={thing: 0.6}, stuff_area_thresh_of={stuff: 300}
+    )
+    total = attribute(store, pipeline)
+    assert total.counts["none"] == add_counts(counts_of(store, image_id, pipeline) for image_id in store.image_ids)
+    assert set(total.counts) == {"none", *ORACLES}
 
 
-def test_other_claim_rules_are_not_traced(store):
-    with pytest.raises(InputError, match="the claim rule class_aware cannot be traced; use greedy"):
-        AttributionJob(store, PIPELINE.replaced({"claim": ClassAware(0.5)}))
+def test_a_folder_and_its_ground_truth(store, total):
+    files = {"gt_json": store.gt.path, "gt_folder": store.panoptic_root}
+    assert attribute(store.cache.folder, PIPELINE, **files).rows() == total.rows()
+    with pytest.raises(InputError, match="belong together"):
+        attribute(store.cache.folder, gt_json=store.gt.path)
+
+
+def test_a_score_threshold_below_the_floor(store):
+    thing = store.cache.manifest.categories.things[0].id
+    attribute(store, PIPELINE.replaced({"instances_score_thresh": 0.05}))
+    for values in ({"instances_score_thresh": 0.049}, {"instances_score_thresh_of": {thing: 0.049}}):
+        with pytest.raises(InputError, match=r"instances_score_thresh is 0.049, but .* below 0.05"):
+            attribute(store, PIPELINE.replaced(values))
+
+
+def test_a_rule_that_needs_what_the_cache_lacks(store):
+    with pytest.raises(InputError, match="claim=logit_sum needs .*, but .* was made without"):
+        attribute(store, Pipeline.preset("upsnet"))
+
+
+def test_a_value_of_an_unknown_category(store):
+    with pytest.raises(InputError, match="77"):
+        attribute(store, Pipeline(stuff_area_thresh_of={77: 3}))

@@ -1,5 +1,8 @@
 """Each cause of a false positive, below, at and above what decides it."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.attribution.causes import FALSE_STUFF, FALSE_THING
@@ -10,7 +13,8 @@ from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, told
 def errors_of(*args, **kwargs):
     fused = draw(*args, **kwargs)
     # Ids that no code may take for places.
-    return find_false_positives(fused, range(50, 50 + len(fused.segments.instances)))
+    segments = dataclasses.replace(fused.segments, ids=50 + np.arange(len(fused.segments.ids)))
+    return find_false_positives(dataclasses.replace(fused, segments=segments))
 
 
 def false(*args, **kwargs):

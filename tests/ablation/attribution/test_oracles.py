@@ -15,7 +15,7 @@ from panoptic_heuristic.ablation.attribution.oracles import (
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, fuse_image
 from tests.ablation.pixel_oracles import PixelOracles
-from tests.ablation.random_images import CATEGORIES, random_grid, random_image
+from tests.ablation.random_images import CATEGORIES, random_image, random_pipelines
 
 ONE = IOU_UNIT
 
@@ -147,21 +147,18 @@ NAMES = {"masks": "perfect_masks"}
 @pytest.mark.parametrize("seed", range(40))
 def test_oracles_are_what_they_are_pixel_by_pixel(seed):
     image = random_image(seed)
-    grid = random_grid(seed, image, 200)
-    for number in np.random.default_rng(seed).choice(len(grid), 3, replace=False).tolist():
-        setting = grid.settings[number]
-        fused = fuse_image(image, setting)
-        assert fused.counts() == PixelOracles(image, setting).none()
+    for pipeline in random_pipelines(seed, image, 3):
+        fused = fuse_image(image, pipeline)
+        assert fused.counts() == PixelOracles(image, pipeline).none()
         for name, oracle in ORACLES.items():
-            by_pixels = getattr(PixelOracles(image, setting), NAMES.get(name, name))
-            assert oracle(fused) == by_pixels(), (name, setting)
+            by_pixels = getattr(PixelOracles(image, pipeline), NAMES.get(name, name))
+            assert oracle(fused) == by_pixels(), (name, pipeline)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_what_oracles_promise(seed):
     image = random_image(seed)
-    setting = random_grid(seed, image, 1).settings[0]
-    fused = fuse_image(image, setting)
+    fused = fuse_image(image, *random_pipelines(seed, image, 1))
     before, with_masks = fused.counts(), perfect_masks(fused)
     for category in CATEGORIES.things:
         tp = before.get(category.id, CategoryCounts()).tp

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.attribution import disagreement as heads
-from panoptic_heuristic.ablation.attribution.attribute import STUFF_PIXELS, count_stuff_pixels
 from panoptic_heuristic.ablation.attribution.category_maps import category_maps, near_borders
 from panoptic_heuristic.ablation.attribution.disagreement import CELLS, Disagreement, count_disagreement
 from panoptic_heuristic.ablation.attribution.pixel_errors import KINDS, count_pixel_errors
+from panoptic_heuristic.ablation.attribution.stuff_pixels import STUFF_PIXELS, count_stuff_pixels
 from panoptic_heuristic.fusion import fuse
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, draw_image, pipeline_of
 from tests.ablation.random_images import CATEGORIES, LABELS
