@@ -1,14 +1,17 @@
 """The oracles of attribution as one would write them without regions: by masks and maps, fused and scored as always."""
 
+import dataclasses
+
 import numpy as np
 
-from panoptic_heuristic.fusion import Greedy, InstanceSet, Pipeline, SemanticMap, fuse
+from panoptic_heuristic.ablation.cache.predictions import NO_STUFF
+from panoptic_heuristic.fusion import Greedy, InstanceSet, NoVeto, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.quality import PQCounts, count_image
-from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage
+from tests.ablation.random_images import BEST_STUFF_FLOOR, CATEGORIES, LABELS, RandomImage
 
 
 class PixelOracles:
-    """What each oracle counts on one image under one setting, by methods of the oracles' names."""
+    """What each oracle counts on one image under one pipeline, by methods of the oracles' names."""
 
     def __init__(self, image: RandomImage, pipeline: Pipeline):
         self.image, self.pipeline = image, pipeline
@@ -33,11 +36,13 @@ class PixelOracles:
             if iou > 0.5 and place not in taken:
                 taken.add(place)
                 right.append(index)
-        pipeline = self.pipeline.replaced({"claim": Greedy(1.0), "instances_score_thresh": -1e9})
+        changed = {"claim": Greedy(1.0), "instances_score_thresh": -1e9, "instances_score_thresh_of": {}}
+        pipeline = dataclasses.replace(self.pipeline, **changed)
         return self._count(self._fused(self._instances(sorted(right)), pipeline=pipeline))
 
     def order(self) -> PQCounts:
-        passing = np.flatnonzero(np.isfinite(self.scores) & (self.scores >= self.pipeline.instances_score_thresh))
+        cutoffs = np.array([self.pipeline.score_cutoff(category_id) for category_id in self.category_ids.tolist()])
+        passing = np.flatnonzero(np.isfinite(self.scores) & (self.scores >= cutoffs))
         return self._count(self._fused(self._instances(self._by_iou(passing), ranked=True)))
 
     def category(self) -> PQCounts:
@@ -51,15 +56,16 @@ class PixelOracles:
 
     def perfect_masks(self) -> PQCounts:
         result = self._fused()
-        ids = result.panoptic_seg
-        things = {one["instance_id"]: ids == one["id"] for one in result.segments_info if one["isthing"]}
         exact = {}
-        for index, mine in things.items():
+        for index, mine in self._things(result).items():
             for place, (gt, pixels) in enumerate(self.gt):
                 if self._fits(index, gt) and self._iou(mine, pixels) > 0.5:
                     exact[index] = self.gt[place][1]
-        taken = np.any([*exact.values(), np.zeros_like(ids, dtype=bool)], axis=0)
-        things = {index: exact.get(index, mine & ~taken) for index, mine in things.items()}
+        taken = np.any([*exact.values(), np.zeros(self.image.gt_ids.shape, dtype=bool)], axis=0)
+        # Things that went after they had claimed may go again, or not.
+        all_stay = dataclasses.replace(self.pipeline, veto=NoVeto(), thing_area_thresh=0)
+        claimed = self._things(self._fused(pipeline=all_stay))
+        things = {index: exact.get(index, mine & ~taken) for index, mine in claimed.items()}
         # No mask overlaps another now, so that each gets its pixels and stuff the rest.
         there = [index for index, mine in things.items() if mine.any()]
         self.masks[there] = [things[index] for index in there] if there else self.masks[there]
@@ -71,13 +77,19 @@ class PixelOracles:
             if not CATEGORIES[segment["category_id"]].isthing:
                 labels[pixels] = 1 + segment["category_id"]
         meaning = {0: None, **{1 + category.id: category.id for category in CATEGORIES.stuff}}
-        return self._count(self._fused(semantics=SemanticMap(labels, meaning)))
+        no_second = (np.full_like(labels, NO_STUFF), np.zeros(labels.shape, dtype=bool))
+        semantics = SemanticMap(labels, meaning, best_stuff=no_second, best_stuff_floor=BEST_STUFF_FLOOR)
+        return self._count(self._fused(semantics=semantics))
+
+    def _things(self, result):
+        things = [one for one in result.segments_info if one["isthing"]]
+        return {one["instance_id"]: result.panoptic_seg == one["id"] for one in things}
 
     def _fused(self, instances=None, semantics=None, pipeline=None):
         return fuse(
             # No instances are false.
             self.image.predictions.to_instances() if instances is None else instances,
-            semantics or self.image.predictions.to_semantics(LABELS),
+            semantics or self.image.predictions.to_semantics(LABELS, best_stuff_floor=BEST_STUFF_FLOOR),
             CATEGORIES,
             pipeline or self.pipeline,
         )

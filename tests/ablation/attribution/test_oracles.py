@@ -6,16 +6,25 @@ import pytest
 from panoptic_heuristic.ablation.attribution.oracles import (
     ORACLES,
     TITLES,
+    count_oracles,
     perfect_acceptance,
     perfect_category,
     perfect_masks,
     perfect_order,
     perfect_semantics,
 )
+from panoptic_heuristic.fusion import BestStuff, DroppedToVoid, PerPixel, Pipeline, SemanticVeto
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, fuse_image
 from tests.ablation.pixel_oracles import PixelOracles
-from tests.ablation.random_images import CATEGORIES, random_image, random_pipelines
+from tests.ablation.random_images import (
+    BEST_STUFF_FLOOR,
+    CATEGORIES,
+    random_image,
+    random_pipelines,
+    random_thresholds,
+    with_best_stuff,
+)
 
 ONE = IOU_UNIT
 
@@ -148,11 +157,35 @@ NAMES = {"masks": "perfect_masks"}
 def test_oracles_are_what_they_are_pixel_by_pixel(seed):
     image = random_image(seed)
     for pipeline in random_pipelines(seed, image, 3):
-        fused = fuse_image(image, pipeline)
-        assert fused.counts() == PixelOracles(image, pipeline).none()
-        for name, oracle in ORACLES.items():
-            by_pixels = getattr(PixelOracles(image, pipeline), NAMES.get(name, name))
-            assert oracle(fused) == by_pixels(), (name, pipeline)
+        check(image, pipeline)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Pipeline(veto=SemanticVeto()),
+        Pipeline(PerPixel(), veto=SemanticVeto(0.8), thing_area_thresh=3),
+        Pipeline(thing_area_thresh=4),
+        Pipeline(stuff=DroppedToVoid("before")),
+        Pipeline(leftover=BestStuff(BEST_STUFF_FLOOR)),
+    ],
+    ids=str,
+)
+def test_oracles_of_other_rules_after_the_claim(rules):
+    for seed in range(30):
+        image = with_best_stuff(random_image(seed))
+        if image.predictions.semantics is not None or not rules.needs:
+            check(image, random_thresholds(image, np.random.default_rng(seed), rules))
+
+
+def check(image, pipeline):
+    """All oracles count what they count pixel by pixel."""
+    fused = fuse_image(image, pipeline)
+    assert fused.counts() == PixelOracles(image, pipeline).none()
+    assert count_oracles(fused).keys() == ORACLES.keys()
+    for name, counts in count_oracles(fused).items():
+        by_pixels = getattr(PixelOracles(image, pipeline), NAMES.get(name, name))
+        assert counts == by_pixels(), (name, pipeline)
 
 
 @pytest.mark.parametrize("seed", range(10))
