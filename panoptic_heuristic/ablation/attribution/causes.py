@@ -79,7 +79,7 @@ Missed stuff. The *labels are right* if those of its category have an IoU above 
     stuff_area: too few of its labels' pixels were free.
     false_things: of the right labels that things took, those that are false positives took more than half.
     right_things: they did not.
-    otherwise: it was dropped for anything else, or no thing took any, such as where a border rule moved them.
+    otherwise: it was dropped for anything else, or what things left of its labels would match, had no rule moved them.
     poor_labels: the labels of its category have an IoU above 0.1.
     wrong_labels: they have not.
 

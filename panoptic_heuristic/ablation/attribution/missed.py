@@ -6,7 +6,8 @@ import numpy as np
 
 from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_THING, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.fused_regions import NOBODY, FusedRegions
-from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, best
+from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, Overlaps, best
+from panoptic_heuristic.ablation.regions.regions import sums
 
 _BELOW_A_CUTOFF = ("score", "not_finite", "key", "probability")
 """Reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate` for a cutoff on what ranks instances."""
@@ -95,7 +96,9 @@ def _loss(fused: FusedRegions, place: int, category_id: int) -> "tuple[str, Opti
     reason = fused.reasons.get((False, category_id))
     if reason == "stuff_area":
         return "stuff_area", by
-    if reason not in (None, "covered") or by is None:
+    left = of_label & (fused.owner == NOBODY)
+    kept = sums(regions.gt_place[left], regions.pixels[left], len(regions.gt.ids) + 2)
+    if reason not in (None, "covered") or Overlaps.of_shared(kept[None], regions).exceeds(MATCH)[0, place]:
         return "otherwise", by
     by_false = takers[fused.false_instances[fused.ranked]].sum()
     return "false_things" if 2 * by_false > takers.sum() else "right_things", by

@@ -7,6 +7,7 @@ import pytest
 
 from panoptic_heuristic.ablation.attribution.causes import FALSE_STUFF, FALSE_THING
 from panoptic_heuristic.ablation.attribution.false_positives import find_false_positives
+from panoptic_heuristic.fusion import Components
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, told
 
 
@@ -138,6 +139,19 @@ def test_a_background_tells_its_nearest_segment():
     assert (error.cause, error.intersection, error.union) == ("background", 1, 12)
     error = only("dddd????", [("....####", 0.9, CAT)])
     assert (error.cause, error.intersection, error.union, error.iou) == ("background", 0, 0, 0.0)
+
+
+def test_a_thing_made_of_labels_counts_with_them():
+    made = {"leftover": Components(area=1)}
+    error = only("cc..", (), "7700", **made)
+    assert (error.group, error.cause, error.by[:2]) == (FALSE_THING, "wrong_category", ("gt", 100))
+    assert (error.category_id, error.instance_id, error.score, error.area) == (DOG, None, None, 2)
+    # Only the larger component matches the segment that the labels of both fit.
+    assert only("ddddd", (), "77707", **made).cause == "duplicate"
+    # An instance took too much of the labels.
+    instances = [("###..", 0.9, CAT)]
+    starved = [one for one in errors_of("ddddd", instances, "77777", **made) if one.category_id == DOG]
+    assert [(one.cause, one.by[:2]) for one in starved] == [("starved", ("instance", 0))]
 
 
 # --- stuff ---

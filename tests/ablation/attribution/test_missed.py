@@ -1,10 +1,23 @@
 """Each cause of a missed segment, below, at and above what decides it."""
 
+import dataclasses
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.attribution.causes import MISSED_STUFF, MISSED_THING
 from panoptic_heuristic.ablation.attribution.missed import find_missed
+from panoptic_heuristic.fusion import (
+    Calibrated,
+    DroppedCandidate,
+    FusionResult,
+    Nms,
+    NoRefinement,
+    Power,
+    Reclaim,
+    SemanticVeto,
+)
 from tests.ablation.attribution_drawings import CAT, DOG, GRASS, SKY, draw, told
 
 
@@ -167,6 +180,37 @@ def test_errors_come_in_the_order_of_the_ground_truth():
     assert [error.category_id for error in find_missed(draw("gdsc"))] == [CAT, DOG, SKY, GRASS]
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [{"order": Power(agreement_exponent=1.0, key_cutoff=0.1)}, {"order": Calibrated(default_cut=1.0)}],
+    ids=["key", "probability"],
+)
+def test_a_cutoff_on_what_ranks_instances_is_one_on_scores(rules):
+    # No label agrees with the cat.
+    assert missed("cccc", [("####", 0.9, CAT)], **rules) == {"c": ("score", None)}
+
+
+@pytest.mark.parametrize("area, expected", [(4, {}), (5, {"c": ("otherwise", None)})])
+def test_a_thing_that_is_too_small(area, expected):
+    assert missed("cccc", [("####", 0.9, CAT)], thing_area_thresh=area) == expected
+
+
+def test_a_thing_that_labels_make_stuff():
+    assert missed("cccc", [("####", 0.9, CAT)], "2222", veto=SemanticVeto())["c"] == ("otherwise", None)
+
+
+def test_a_suppressed_thing_is_the_doing_of_who_has_its_pixels():
+    instances = [("######", 0.9, CAT), (".####.", 0.8, CAT)]
+    assert missed("?ccc??", instances, suppress=Nms(0.6)) == {"c": ("otherwise", ("instance", 0))}
+    assert missed("?ccc??", instances, suppress=Nms(0.7)) == {"c": ("overlap", ("instance", 0))}
+
+
+def test_a_worse_thing_that_took_pixels_back_is_to_blame():
+    # The second one lies on top of the first by its size.
+    instances = [("######", 0.9, CAT), ("...###", 0.8, DOG)]
+    assert missed("cccccc", instances, claim=Reclaim(area_ratio=0.6)) == {"c": ("starved", ("instance", 1))}
+
+
 # --- stuff ---
 
 
@@ -250,3 +294,30 @@ def test_of_two_segments_of_one_category_the_right_labels_are_those_of_one():
     # 5 of the 8 labels are on s; the dog takes these, and what is left matches t.
     found = missed("ssssstttt", [("#####....", 0.9, CAT)], labels="111111111")
     assert found["s"] == ("false_things", ("instance", 0))
+
+
+@dataclass(frozen=True)
+class WithoutStuff(NoRefinement):
+    """A border rule that takes all pixels from stuff."""
+
+    def refine(self, heads, result):
+        things = [one for one in result.segments_info if one["isthing"]]
+        lost = [DroppedCandidate(False, one["category_id"], "mine") for one in result.segments_info[len(things) :]]
+        ids = result.panoptic_seg * (result.panoptic_seg <= len(things))
+        return FusionResult(ids, things, (*result.dropped, *lost))
+
+
+@dataclass(frozen=True)
+class ToOtherStuff(NoRefinement):
+    """A border rule that gives the pixels of stuff to another category, and says nothing of it."""
+
+    def refine(self, heads, result):
+        infos = [one if one["isthing"] else {**one, "category_id": GRASS} for one in result.segments_info]
+        return dataclasses.replace(result, segments_info=infos)
+
+
+@pytest.mark.parametrize("rule", [WithoutStuff(), ToOtherStuff()])
+def test_stuff_that_another_rule_moved(rule):
+    assert missed("ssss", (), "1111", border=rule) == {"s": ("otherwise", None)}
+    # A thing that had some of it is told.
+    assert missed("sssss", [("#....", 0.9, CAT)], "11111", border=rule) == {"s": ("otherwise", ("instance", 0))}
