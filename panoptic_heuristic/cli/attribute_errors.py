@@ -31,11 +31,15 @@ examples:
   what became of every candidate of one image, and its errors:
   panoptic-heuristic attribute-errors --cache cache --image 285
 
+  other rules: a preset, a tuned YAML, a config with rules of your own
+  panoptic-heuristic attribute-errors --cache cache --config-file tuned/calibrated.yaml --output attribution
+
 It writes segments.csv (one line per missed segment and false positive) and attribution.json (causes by category,
 oracles, pixels, the images with most errors).
 
 An oracle knows the ground truth and makes one thing perfect, while all else stays as it is. What it gains is what
-better rules of that kind could bring at most.
+better rules of that kind could bring at most. Rules that see more of pixels than their regions, and your own, are
+fused pixel by pixel; of them the oracles of masks and of semantic labels are not known.
 """
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from panoptic_heuristic.ablation.attribution.files import FILES
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline, fuse
+from panoptic_heuristic.ablation.tuning.tune import tune
+from panoptic_heuristic.fusion import PRESETS, STAGES, Greedy, PerPixel, Pipeline, fuse
 from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
+from tests.ablation.comparing_caches import write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 
 
@@ -20,10 +22,10 @@ def main(load_tool):
 class Files:
     """A cache and its ground truth, and the command line that traces its errors."""
 
-    def __init__(self, root):
+    def __init__(self, root, write=write_cache):
         self.root, self.output = root, root / "out"
         scenes = small_scenes(4, instances=30)
-        self.cache = write_cache(root / "cache", scenes, score_floor=0.05)
+        self.cache = write(root / "cache", scenes, score_floor=0.05)
         self.json, self.folder = write_gt(root / "gt", scenes)
 
     @property
@@ -36,11 +38,12 @@ class Files:
     def matchings(self, pipeline):
         """The result of fusing and scoring each image, and the counts of all."""
         store = open_store(self.cache, self.json, self.folder)
-        categories, labels = store.cache.manifest.categories, store.cache.manifest.label_to_category
+        manifest, categories = store.cache.manifest, store.cache.manifest.categories
         found, counts = {}, []
         for image_id in store.image_ids:
             predictions = store.cache.read(image_id)
-            result = fuse(predictions.to_instances(), predictions.to_semantics(labels), categories, pipeline)
+            semantics = manifest.semantics_of(predictions, pipeline)
+            result = fuse(predictions.to_instances(), semantics, categories, pipeline)
             ids, segments = result.panoptic_seg, result.segments_info
             scored = (*store.gt_of(image_id), ids, segments, categories)
             found[image_id] = match_image(*scored)
@@ -51,6 +54,11 @@ class Files:
 @pytest.fixture
 def files(tmp_path):
     return Files(tmp_path)
+
+
+@pytest.fixture
+def files_with_logits(tmp_path):
+    return Files(tmp_path, write_cache_with_logits)
 
 
 def line_of(out, start):
@@ -83,6 +91,52 @@ def test_values_of_single_categories_in_a_config_file(main, files, capsys):
     )
     pipeline = Pipeline(Greedy(0.5, {2: 0.9}), instances_score_thresh_of={2: 0.1}, stuff_area_thresh_of={1: 300})
     assert_all_told(main, files, capsys, ("--config-file", config), pipeline)
+
+
+def test_every_stage_of_tuning(main, files_with_logits, capsys):
+    files = files_with_logits
+    result = tune(files.cache, Pipeline(stuff_area_thresh=40), gt_json=files.json, gt_folder=files.folder, folds=2)
+    result.write(files.root / "tuned")
+    for name in ("global", "per_class", "calibrated"):
+        flags = ("--config-file", files.root / "tuned" / f"{name}.yaml", "--overwrite")
+        assert_all_told(main, files, capsys, flags, result.outcome.pipelines[name])
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset(main, files_with_logits, capsys, name):
+    # The cache holds no instance with a lower score, and its images are small.
+    flags = ("--config-file", f"presets/{name}.yaml", "--instances-score-thresh", 0.1, "--stuff-area-thresh", 40)
+    pipeline = Pipeline.preset(name).replaced({"instances_score_thresh": 0.1, "stuff_area_thresh": 40})
+    assert_all_told(main, files_with_logits, capsys, flags, pipeline)
+
+
+RULE = """
+from panoptic_heuristic.fusion import CLAIM_REGISTRY, Greedy
+
+@CLAIM_REGISTRY.register("my_claim")
+class MyClaim(Greedy):
+    def claim(self, heads, order):
+        return super().claim(heads, order).without({order.ranked[0]: "mine"} if order.ranked else {})
+"""
+
+
+def test_a_rule_of_ones_own(main, files, capsys, monkeypatch):
+    for registry in STAGES.values():
+        # What the file registers is forgotten after the test.
+        monkeypatch.setattr(registry, "_obj_map", dict(registry._obj_map))
+    (files.root / "my_rules.py").write_text(RULE)
+    config = files.root / "mine.yaml"
+    config.write_text(
+        f"MODEL:\n  PANOPTIC_FUSION:\n    RULE_FILES: ['{files.root / 'my_rules.py'}']\n    CLAIM: {{NAME: my_claim}}\n"
+    )
+    # Later arguments count; a process reads the file anew.
+    flags = ("--config-file", config, "--stuff-area-thresh", 40, "--workers", 2)
+    assert_all_told(main, files, capsys, flags, Pipeline.from_file(config).replaced({"stuff_area_thresh": 40}))
+    data = json.loads((files.output / "attribution.json").read_text())
+    assert data["pipeline"]["claim"]["name"] == "my_claim" and data["described"].startswith("my_claim, ")
+    assert [one["oracle"] for one in data["oracles"]] == ["none", "acceptance", "order", "category"]
+    assert main(files.arguments("--image", 2, *flags)) == 0
+    assert re.search(r"^thing \d #\d+ +\d\.\d+ +mine ", capsys.readouterr().out, re.M)
 
 
 def assert_all_told(main, files, capsys, flags, pipeline):
@@ -149,6 +203,17 @@ def test_one_image(main, files, capsys):
     assert not files.output.exists()
 
 
+@pytest.mark.parametrize("name", ["rap", "upsnet", "kmax"])
+def test_one_image_by_other_rules(main, files_with_logits, capsys, name):
+    values = {"instances_score_thresh": 0.1, "stuff_area_thresh": 40}
+    flags = ("--config-file", f"presets/{name}.yaml", "--instances-score-thresh", 0.1, "--stuff-area-thresh", 40)
+    assert main(files_with_logits.arguments("--image", 2, *flags)) == 0
+    _, errors = capsys.readouterr().out.split("\n\n")
+    matching = files_with_logits.matchings(Pipeline.preset(name).replaced(values))[0][2]
+    ids = [int(line.split()[2]) for line in errors.splitlines()[2:]]
+    assert ids == [*matching.missed, *matching.false] and ids
+
+
 def test_one_image_without_an_error(main, files, capsys):
     gt = json.loads(files.json.read_text())
     for annotation in gt["annotations"]:
@@ -209,6 +274,7 @@ def test_output_or_image(main, files, capsys, more):
         (("--workers", 0), "--workers must be at least 1, got 0"),
         (("--gt-json", "missing.json"), "cannot read missing.json"),
         (("--cache", "missing"), "missing holds no manifest.json"),
+        (("--config-file", "presets/upsnet.yaml"), "claim=logit_sum needs .*, but .*cache was made without them"),
     ],
 )
 def test_wrong_values(main, files, capsys, flags, message):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 from panoptic_heuristic.ablation.attribution import disagreement as heads
 from panoptic_heuristic.ablation.attribution import pixel_errors
 from panoptic_heuristic.ablation.attribution.category_maps import BAND_RATIO
-from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Counterpart, SegmentError
+from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, Cause, Counterpart, SegmentError
 from panoptic_heuristic.ablation.attribution.oracles import AS_IT_IS, TITLES
 from panoptic_heuristic.ablation.attribution.stuff_pixels import STUFF_PIXELS
 from panoptic_heuristic.formats.categories import Categories
@@ -46,6 +46,8 @@ def attribution_json(total: "Attribution") -> Dict[str, Any]:
         "floors": vars(manifest.floors).copy(),
         "fingerprint": total.fingerprint,
         "pipeline": total.pipeline.to_mapping(),
+        # For reports, which need not know rules of one's own.
+        "described": total.pipeline.described(),
         "categories": [
             {"id": one.id, "name": one.name, "isthing": int(one.isthing)} for one in categories.values()
         ],
@@ -114,6 +116,11 @@ def name_of(who: Optional[Counterpart], categories: Categories) -> str:
     return form.format(categories[who.category_id].name, who.id)
 
 
+def oracle_of(cause: Cause, total: "Attribution") -> Optional[str]:
+    """The name of the oracle that is about a cause; None if there is none, or it was left out."""
+    return cause.oracle if cause.oracle in total.counts else None
+
+
 def by_count(errors: Counter) -> List[Tuple[int, int]]:
     """(key, count), most first, of equal ones the lower key."""
     return sorted(errors.items(), key=lambda item: (-item[1], item[0]))
@@ -127,18 +134,20 @@ def _group_json(group: str, total: "Attribution") -> Dict[str, Any]:
         "count": len(errors),
         "area": sum(error.area for error in errors),
         "causes": [
-            _cause_json(group, cause, [error for error in errors if error.cause == cause], len(errors))
-            for cause in CAUSES[group]
+            {
+                "cause": name,
+                "title": cause.title,
+                "oracle": oracle_of(cause, total),
+                **_errors_json([error for error in errors if error.cause == name], len(errors)),
+            }
+            for name, cause in CAUSES[group].items()
         ],
     }
 
 
-def _cause_json(group: str, cause: str, errors: List[SegmentError], of: int) -> Dict[str, Any]:
+def _errors_json(errors: List[SegmentError], of: int) -> Dict[str, Any]:
     due = Counter((one.category_id, one.by.category_id) for one in errors if one.by is not None)
     return {
-        "cause": cause,
-        "title": CAUSES[group][cause].title,
-        "oracle": CAUSES[group][cause].oracle,
         "count": len(errors),
         "share": len(errors) / of if of else 0.0,
         "area": sum(error.area for error in errors),

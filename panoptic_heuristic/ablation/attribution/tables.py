@@ -8,7 +8,7 @@ from tabulate import tabulate
 from panoptic_heuristic.ablation.attribution import disagreement as heads
 from panoptic_heuristic.ablation.attribution import pixel_errors
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, SegmentError
-from panoptic_heuristic.ablation.attribution.files import by_count, name_of
+from panoptic_heuristic.ablation.attribution.files import by_count, name_of, oracle_of
 from panoptic_heuristic.ablation.attribution.oracles import AS_IT_IS, TITLES
 from panoptic_heuristic.ablation.attribution.result import Attribution
 from panoptic_heuristic.formats.categories import Categories
@@ -35,7 +35,8 @@ def cause_table(group: str, total: Attribution) -> str:
     for name, cause in CAUSES[group].items():
         own = Counter(error.category_id for error in errors if error.cause == name)
         most = "" if not own else "{} ({})".format(*_most(own, total.categories))
-        rows.append([cause.title, own.total(), _share(own.total(), len(errors)), most, TITLES.get(cause.oracle, "")])
+        oracle = TITLES.get(oracle_of(cause, total), "")
+        rows.append([cause.title, own.total(), _share(own.total(), len(errors)), most, oracle])
     rows.append(["all", len(errors), _share(len(errors), len(errors)), "", ""])
     return _table(rows, [GROUPS[group], "count", "share", "most", "oracle"], "lrrll")
 

@@ -7,7 +7,6 @@ from panoptic_heuristic.ablation.report.words import count, measure, plural, sig
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
-from panoptic_heuristic.fusion import Pipeline
 
 _FORMAT = 2
 _CLASSES_NAMED = 3
@@ -46,12 +45,11 @@ def attribution_blocks(path: PathLike, sweep: SweepResult) -> List[Block]:
 
 def _blocks(data: Mapping[str, Any]) -> List[Block]:
     name_of = {category["id"]: category["name"] for category in data["categories"]}
-    pipeline = Pipeline.from_mapping(data["pipeline"])
     blocks: List[Block] = [
         Heading("Where errors come from"),
         Text(
-            f"Errors of {pipeline.described()} in {plural(data['images'], 'image')}. Each has one cause, the first "
-            "that applies."
+            f"Errors of {data['described']} in {plural(data['images'], 'image')}. Each has one cause, the first that "
+            "applies."
         ),
         _causes(data["groups"], name_of),
         Text(

@@ -100,6 +100,7 @@ def test_files_do_not_depend_on_the_workers(store, total, tmp_path):
 def test_the_json(total):
     data = json.loads(json.dumps(attribution_json(total)))
     assert Pipeline.from_mapping(data["pipeline"]) == PIPELINE and data["images"] == 6
+    assert data["described"] == "greedy, instances_score_thresh 0.5, overlap_threshold 0.5, stuff_area_thresh 40"
     assert [one["group"] for one in data["groups"]] == list(GROUPS)
     none = data["oracles"][0]["counts"]
     isthing = {one["id"]: one["isthing"] for one in data["categories"]}
@@ -255,6 +256,8 @@ def test_a_rule_of_ones_own_is_traced_pixel_by_pixel(store, total, monkeypatch):
     monkeypatch.setitem(CLAIM_REGISTRY._obj_map, "strange", Strange)
     own = attribute(store, dataclasses.replace(PIPELINE, claim=Strange()))
     assert set(own.counts) == {"none", "acceptance", "order", "category"}
+    told = {cause["oracle"] for group in attribution_json(own)["groups"] for cause in group["causes"]}
+    assert told == {"acceptance", "order", "category", None}
     assert sorted(map(str, own.errors)) == sorted(map(str, total.errors))
     for name in own.counts:
         assert own.counts[name] == total.counts[name]

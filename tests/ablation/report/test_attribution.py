@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from panoptic_heuristic.ablation.attribution.attribute import AttributionJob, attribute
-from panoptic_heuristic.ablation.attribution.files import write_attribution
+from panoptic_heuristic.ablation.attribution.attribute import attribute
 from panoptic_heuristic.ablation.report.attribution import attribution_blocks
 from panoptic_heuristic.ablation.report.document import Heading, Table
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import DroppedToVoid, Pipeline, SemanticVeto
 from tests.ablation.report_sweeps import GREEDY, small_store, swept
 
 
@@ -16,8 +16,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("attribution")
     store = small_store(folder)
     result = swept(folder / "sweep", store, GREEDY)
-    job = AttributionJob(store, GREEDY.settings[22])
-    write_attribution(folder / "errors", job, attribute(job))
+    attribute(store, GREEDY.settings[22]).write(folder / "errors")
     return result, folder / "errors" / "attribution.json"
 
 
@@ -70,6 +69,23 @@ def test_oracles_start_from_the_pq_of_the_setting(files):
     assert [row.cells[0] for row in others] == ["acceptance", "order", "category", "masks", "semantics"]
 
 
+def test_any_pipeline(files, tmp_path):
+    """Oracles that were left out are not in the table; causes that only other rules have are."""
+    result, _ = files
+    rules = Pipeline(veto=SemanticVeto(), stuff=DroppedToVoid("before"), thing_area_thresh=30, stuff_area_thresh=100)
+    attribute(small_store(tmp_path), rules).write(tmp_path / "errors")
+    blocks = attribution_blocks(tmp_path / "errors" / "attribution.json", result)
+    assert blocks[1].text.startswith("Errors of greedy, veto semantic_veto, stuff void (counted before), instances_sc")
+    causes, oracles, _ = tables(blocks)
+    assert "right instance, dropped by another rule" in [row.cells[0] for row in causes.rows]
+    assert [row.cells[0] for row in oracles.rows] == ["", "acceptance", "order", "category"]
+
+
+def test_a_rule_that_the_reader_does_not_know(files, edited):
+    path = edited(lambda data: data.update(pipeline={"claim": {"name": "mine"}}, described="mine, least 3"))
+    assert attribution_blocks(path, files[0])[1].text.startswith("Errors of mine, least 3 in 6 images. ")
+
+
 def test_pixels_of_both_zones(files, edited):
     def change(data):
         data["pixel_errors"]["band"] = {
@@ -99,7 +115,7 @@ def test_a_group_without_errors(files, edited):
     "change, message",
     [
         (lambda data: data.update(fingerprint="another"), "is of other predictions or another ground truth than"),
-        (lambda data: data.update(format=2), "is no attribution of format 1 .it says 2."),
+        (lambda data: data.update(format=1), "is no attribution of format 2 .it says 1."),
         (lambda data: data.pop("oracles"), "is no attribution of attribute-errors: it lacks 'oracles'"),
         (lambda data: data.update(groups=[3]), "is no attribution of attribute-errors"),
     ],
@@ -111,7 +127,7 @@ def test_something_else_is_refused(files, edited, change, message):
 
 def test_a_file_of_another_command(files, tmp_path):
     (tmp_path / "a.json").write_text("[1]")
-    with pytest.raises(InputError, match="is no attribution of format 1 .it says None."):
+    with pytest.raises(InputError, match="is no attribution of format 2 .it says None."):
         attribution_blocks(tmp_path / "a.json", files[0])
     with pytest.raises(InputError, match="cannot read"):
         attribution_blocks(tmp_path / "b.json", files[0])
