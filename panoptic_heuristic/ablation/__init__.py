@@ -5,7 +5,8 @@
 the folder that ``cache-predictions`` wrote, and their results have ``rows()`` and ``write(folder)``.
 """
 
-from panoptic_heuristic.ablation.attribution.attribute import Attribution, attribute
+from panoptic_heuristic.ablation.attribution.attribute import attribute
+from panoptic_heuristic.ablation.attribution.result import Attribution
 from panoptic_heuristic.ablation.sweeping.axes import Axis
 from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.ablation.sweeping.result import SweepResult

@@ -67,6 +67,7 @@ def fuse(
     return result
 
 
+@one_thread()
 def ranked_instances(heads: HeadOutputs, pipeline: Pipeline) -> Tuple[int, ...]:
     """The instances that claim pixels by a pipeline, best first, by their place in the input.
 

@@ -4,7 +4,8 @@ Each oracle knows the ground truth and changes one thing alone; the pipeline doe
 that of masks before fusing with ground-truth segments, as PQ has it; crowds are none. Only the
 instances that are in the cache can be used. An oracle may cost PQ: a segment of its right category
 that is a false positive there, say, or a better order in which another instance is rejected. A rule
-that rejects instances for more than overlap, such as class_aware for duplicates, does so here, too.
+that rejects instances for more than overlap, such as class_aware for duplicates, does so here, too. The
+last two change who has which pixels, and are for pipelines that are exact on regions.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ from panoptic_heuristic.ablation.attribution.overlaps import MATCH, best
 from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, places_of_categories, rank_by
 from panoptic_heuristic.ablation.regions.scoring import score
 from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion.claim import OverlapThresholds
 from panoptic_heuristic.quality import PQCounts
 
 
@@ -41,7 +43,7 @@ def perfect_acceptance(fused: FusedRegions) -> PQCounts:
 def perfect_order(fused: FusedRegions) -> PQCounts:
     """The instances that pass the cutoff claim in order of their IoU with the nearest segment of their category.
 
-    Equal ones keep the order of their scores. The overlap threshold stays.
+    Equal ones keep their order. The overlap threshold stays.
     """
     iou = np.where(_own(fused), fused.masks.iou, 0.0)[fused.ranked].max(axis=1, initial=0.0)
     order = np.argsort(-iou, kind="stable")
@@ -127,8 +129,8 @@ def count_oracles(fused: FusedRegions) -> Dict[str, PQCounts]:
 
 
 def _rejecting_none(pipeline: Pipeline) -> Pipeline:
-    """The same without an overlap test."""
-    if pipeline.value("claim.overlap_threshold") is None:
+    """The same without an overlap test; a rule of one's own that does not derive from the rules' base keeps its own."""
+    if not isinstance(pipeline.claim, OverlapThresholds):
         return pipeline
     return pipeline.replaced({"claim.overlap_threshold": 1.0, "claim.overlap_threshold_of": {}})
 

@@ -57,14 +57,18 @@ def trace_image(store: RegionStore, pipeline: Pipeline, image_id: int) -> Traced
         image_id: the image.
 
     Raises:
-        InputError: the image is not in the cache, or a file is missing or damaged.
+        InputError: the image is not in the cache, a file is missing or damaged, or a rule needs what is not known of
+            the image.
     """
     if image_id not in store.image_ids:
         raise InputError(f"{store.cache.folder} holds no image {image_id}")
     manifest, fingerprint = store.cache.manifest, store.fingerprint(image_id)
     cached = CachedHeads(store.cache, image_id)
     heads = HeadOutputs(cached.instances, cached.semantics(pipeline), manifest.categories)
-    result = cached.fuse(pipeline)
+    try:
+        result = cached.fuse(pipeline)
+    except InputError as error:
+        raise InputError(f"image {image_id}: {error}") from error
     if is_exact_on_regions(pipeline, manifest.floors.stuff_probability):
         regions = store.read(image_id, with_best_stuff=asks_best_stuff(pipeline), fingerprint=fingerprint)
         fused = fuse_regions(regions, manifest.categories, pipeline, result)

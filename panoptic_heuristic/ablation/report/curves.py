@@ -32,7 +32,7 @@ def curve_names(sweep: ReportedSweep) -> Tuple[str, ...]:
 
 
 def family_name(family: Family, families: Sequence[Family]) -> str:
-    """What tells a family from the others: its rule, its kind of stuff limit, or both."""
+    """The part of its name that tells a family from the others: its rule, its kind of stuff limit, or both."""
     parts = [family.rule] if len({one.rule for one in families}) > 1 else []
     if len({one.axes[2].name for one in families}) > 1:
         parts.append(family.axes[2].name)

@@ -1,4 +1,4 @@
-"""What the best setting does to classes and images, against the default."""
+"""The effects of the best setting on classes and images, against the default."""
 
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 

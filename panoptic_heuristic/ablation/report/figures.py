@@ -96,7 +96,7 @@ def _heat_caption(sweep: ReportedSweep, name: str) -> str:
 
 
 def _left_out(sweep: ReportedSweep) -> str:
-    """Which thresholds have one value only."""
+    """A sentence on the thresholds that have one value only."""
     single = {
         axis.name: axis.values[0]
         for family in sweep.families

@@ -30,7 +30,7 @@ from panoptic_heuristic.quality import Resampled
 
 @dataclass(frozen=True)
 class Images:
-    """What pictures are made of.
+    """The files that pictures are made of.
 
     Attributes:
         store: predictions and ground truth of a sweep.

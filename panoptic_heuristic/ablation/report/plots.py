@@ -1,4 +1,4 @@
-"""What all figures of a report share: their style, and how they become files."""
+"""The style that all figures of a report share, and their way into files."""
 
 import contextlib
 import io
@@ -114,7 +114,7 @@ def spaced(values: Sequence[float], position, least: float) -> List[float]:
 
 
 def best_marker() -> Dict:
-    """How the best setting is drawn."""
+    """The looks of the best setting."""
     return {
         "marker": "*", "markersize": 13, "markerfacecolor": BEST, "markeredgecolor": "white", "linestyle": "none",
         "zorder": 6,
@@ -122,7 +122,7 @@ def best_marker() -> Dict:
 
 
 def default_marker() -> Dict:
-    """How the default is drawn."""
+    """The looks of the default."""
     return {
         "marker": "D", "markersize": 6.5, "markerfacecolor": "white", "markeredgecolor": DEFAULT,
         "markeredgewidth": 1.6, "linestyle": "none", "zorder": 5,

@@ -263,6 +263,35 @@ def test_a_rule_of_ones_own_is_traced_pixel_by_pixel(store, total, monkeypatch):
         assert own.counts[name] == total.counts[name]
 
 
+@dataclass(frozen=True)
+class Mine:
+    """A claim rule whose parameter has the name of another one, and means something else."""
+
+    overlap_threshold: float = 0.2
+
+    def claim(self, heads, order):
+        assert self.overlap_threshold == 0.2
+        return Greedy(1 - self.overlap_threshold).claim(heads, order)
+
+
+def test_a_parameter_of_a_rule_of_ones_own_is_left_alone(store, monkeypatch):
+    monkeypatch.setitem(CLAIM_REGISTRY._obj_map, "mine", Mine)
+    own = attribute(store, dataclasses.replace(PIPELINE, claim=Mine()))
+    same = attribute(store, dataclasses.replace(PIPELINE, claim=Greedy(0.8)))
+    assert own.counts["none"] == same.counts["none"] and own.counts["order"] == same.counts["order"]
+
+
+class Demanding(Mine):
+    def claim(self, heads, order):
+        raise InputError("demanding needs more than that")
+
+
+def test_what_a_rule_refuses_names_the_image(store, monkeypatch):
+    monkeypatch.setitem(CLAIM_REGISTRY._obj_map, "demanding", Demanding)
+    with pytest.raises(InputError, match="^image 0: demanding needs more than that$"):
+        attribute(store, dataclasses.replace(PIPELINE, claim=Demanding()))
+
+
 def test_values_of_single_categories(store):
     thing, stuff = (next(key for key, one in store.cache.manifest.categories.items() if one.isthing == kind)
                     for kind in (True, False))  # fmt: skip

@@ -1,4 +1,4 @@
-"""What holds for every error of an image, by whatever rules it was fused."""
+"""Laws of the errors of an image, by whatever rules it was fused."""
 
 import numpy as np
 import pytest
