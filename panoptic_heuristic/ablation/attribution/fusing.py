@@ -81,7 +81,7 @@ def fuse_pixels(
     pipeline: Pipeline,
     result: FusionResult,
 ) -> FusedRegions:
-    """The same for an image that was fused pixel by pixel.
+    """Takes an image that was fused pixel by pixel.
 
     Args:
         regions: of the image, told apart by the map of ``result``.

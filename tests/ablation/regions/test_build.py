@@ -80,6 +80,16 @@ def test_regions_are_told_apart_by_what_they_are_left_to_only_if_asked():
     assert found == [*of_none, (STUFF_9, NONE, 1), (THING_31, STUFF_9, 1)]
 
 
+def test_regions_are_told_apart_by_a_fused_map():
+    predictions = predictions_of(5, np.ones((1, 1, 6), bool), np.array([0.9]), [0], draw("112222"))
+    arguments = predictions, LABELS, CATEGORIES, draw("5.5..."), [{"id": 5, "category_id": 9}]
+    assert build_regions(*arguments).segment_ids is None
+    regions = build_regions(*arguments, fused_ids=draw("2222.2"))
+    columns = (regions.semantic, regions.gt_place, regions.segment_ids, regions.pixels)
+    found = sorted(zip(*(one.tolist() for one in columns), strict=True))
+    assert found == [(STUFF_9, 0, 2, 1), (STUFF_9, 1, 2, 1), (STUFF_4, 0, 0, 1), (STUFF_4, 0, 2, 2), (STUFF_4, 1, 2, 1)]
+
+
 def test_a_segment_without_a_pixel_is_listed():
     regions = regions_of([], "00", "..", [{"id": 5, "category_id": 0, "iscrowd": 1}])
     assert (regions.gt.ids.tolist(), regions.gt.iscrowd.tolist()) == ([5], [True])

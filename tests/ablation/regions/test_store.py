@@ -51,6 +51,14 @@ def test_regions_are_kept_and_come_back_as_they_were(files, scenes):
             assert np.isnan(regions.mask_quality).all()
 
 
+def test_regions_told_apart_by_a_fused_map_are_not_kept(files, scenes):
+    store = open_store(*files)
+    ids = np.arange(scenes[1].gt_ids.size).reshape(scenes[1].gt_ids.shape)
+    regions = store.read_fused(1, ids)
+    assert regions.pixels.tolist() == [1] * ids.size and sorted(regions.segment_ids.tolist()) == ids.ravel().tolist()
+    assert not (files[0] / "regions").exists() and store.read(1).segment_ids is None
+
+
 def test_regions_with_their_best_stuff_are_kept_beside_the_others(tmp_path, scenes):
     cache = write_cache(tmp_path / "cache", scenes, stuff_probability=0.25)
     store = open_store(cache, *write_gt(tmp_path / "gt", scenes))
