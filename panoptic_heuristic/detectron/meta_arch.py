@@ -80,6 +80,18 @@ class PanopticHeuristicFPN(PanopticFPN):
         )
         return arguments
 
+    def forward(self, batched_inputs: List[Dict[str, Any]]):
+        """As Detectron2's ``PanopticFPN.forward``; a batch without a labelled pixel adds 0 to the semantic loss."""
+        outputs = super().forward(batched_inputs)
+        if self.training and not self._has_labelled_pixel(batched_inputs):
+            # Cross entropy is then a mean over nothing, NaN. Its gradient is 0, and stays connected: in distributed
+            # training each process must have one for every weight.
+            outputs["loss_sem_seg"] = outputs["loss_sem_seg"].nan_to_num(0.0)
+        return outputs
+
+    def _has_labelled_pixel(self, batched_inputs: List[Dict[str, Any]]) -> bool:
+        return any(bool((record["sem_seg"] != self.sem_seg_head.ignore_value).any()) for record in batched_inputs)
+
     def inference(self, batched_inputs: List[Dict[str, Any]], do_postprocess: bool = True):
         """As Detectron2's ``PanopticFPN.inference``, with the configured fusion and outputs."""
         if not do_postprocess:

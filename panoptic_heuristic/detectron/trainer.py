@@ -86,10 +86,16 @@ def train(cfg: CfgNode, *, resume: bool) -> Optional[Dict[str, Any]]:
         resume: continue from the last checkpoint in ``OUTPUT_DIR``, if there is one.
 
     Raises:
-        InputError: there is nothing to train on, or the weights to start from are missing or damaged.
+        InputError: there is nothing to train on, half precision is asked for without a GPU, or the weights to start
+            from are missing or damaged.
     """
     if not cfg.DATASETS.TRAIN:
         raise InputError("DATASETS.TRAIN names no data set to train on")
+    if cfg.SOLVER.AMP.ENABLED and not cfg.MODEL.DEVICE.startswith("cuda"):
+        raise InputError(
+            f"SOLVER.AMP.ENABLED trains in half precision, which Detectron2 does on GPUs only, but MODEL.DEVICE is "
+            f"{cfg.MODEL.DEVICE}; add SOLVER.AMP.ENABLED False"
+        )
     trainer = Trainer(cfg)
     with _told_plainly(cfg, trainer.checkpointer, resume):
         trainer.resume_or_load(resume=resume)

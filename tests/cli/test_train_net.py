@@ -227,6 +227,16 @@ def test_a_wrong_png_in_training_is_told_from_the_loader_process(trained, train_
     assert last.startswith("error: ") and last.endswith("is not a PNG")
 
 
+def test_half_precision_without_a_gpu_is_refused(trained, train_net, tmp_path, capsys):
+    """In training alone: a model that was trained on GPUs is evaluated on the CPU with the config it left."""
+    options = ["--config-file", str(SMALL_MODEL), *trained.overrides, "OUTPUT_DIR", str(tmp_path / "run")]
+    options += ["SOLVER.AMP.ENABLED", "True"]
+    assert train_net(options) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: SOLVER.AMP.ENABLED ") and last.endswith("add SOLVER.AMP.ENABLED False")
+    assert train_net(["--eval-only", *options]) == 0
+
+
 def test_training_on_several_cpu_processes_is_refused(train_net, capsys):
     assert train_net(["--config-file", str(SMALL_MODEL), "--num-cpu-processes", "2"]) == 2
     assert "needs --num-gpus" in capsys.readouterr().err

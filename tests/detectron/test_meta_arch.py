@@ -125,10 +125,40 @@ class TestEqualsDetectron2:
         assert "loss_sem_seg" in losses[0] and "loss_mask" in losses[0]
 
 
+class TestNothingLabelled:
+    """A batch of void: an image nobody has labelled, or a crop beside all that is."""
+
+    @pytest.mark.parametrize("labelled, is_zero", [(0, True), (1, False)])
+    def test_its_semantic_loss_is_zero_and_connected(self, labelled, is_zero):
+        trained = small_model(small_config()).train()
+        batch = records((64, 64, 64, 64), (64, 64, 64, 64))
+        for record in batch:
+            record["sem_seg"] = torch.full((64, 64), 255)
+            record["instances"] = ground_truth_instances(torch.zeros(0, 4), torch.zeros(0, 64, 64, dtype=torch.bool))
+        batch[1]["sem_seg"][0, :labelled] = 2
+        with EventStorage():
+            losses = trained(batch)
+        assert (losses["loss_sem_seg"] == 0) == is_zero
+        sum(losses.values()).backward()
+        gradient = trained.sem_seg_head.predictor.weight.grad
+        assert gradient.isfinite().all() and bool((gradient == 0).all()) == is_zero
+        # The other losses teach as before.
+        assert trained.proposal_generator.rpn_head.objectness_logits.weight.grad.abs().sum() > 0
+
+    def test_a_loss_that_is_broken_stays_so(self):
+        trained = small_model(small_config()).train()
+        torch.nn.init.constant_(trained.sem_seg_head.predictor.weight, float("nan"))
+        [record] = records((64, 64, 64, 64))
+        record["sem_seg"] = torch.ones(64, 64, dtype=torch.int64)
+        record["instances"] = ground_truth_instances(torch.zeros(0, 4), torch.zeros(0, 64, 64, dtype=torch.bool))
+        with EventStorage():
+            assert trained([record])["loss_sem_seg"].isnan()
+
+
 def ground_truth_instances(boxes, masks):
     instances = Instances((64, 64))
     instances.gt_boxes, instances.gt_masks = Boxes(boxes), BitMasks(masks)
-    instances.gt_classes = torch.tensor([1])
+    instances.gt_classes = torch.ones(len(boxes), dtype=torch.int64)
     return instances
 
 

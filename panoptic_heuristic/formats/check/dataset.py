@@ -27,6 +27,7 @@ _NOTE_KINDS = frozenset(
         "empty class",
         "EXIF orientation",
         "missing key",
+        "nothing labelled",
         "several crowds",
         "stuff limit",
         "unused PNG",

@@ -63,6 +63,8 @@ def check_image(task: ImageTask) -> ImageResult:
             areas = {key: area for key, area in all_areas.items() if key in listed or key == VOID_ID}
             findings += _id_findings(task.image, listed, all_areas, str(path))
             findings += _extent_findings(task.image, boxes, areas, str(path))
+            if not all_areas.keys() - {VOID_ID}:
+                findings.append(("nothing labelled", f"{path} is void all over; nothing is learned from it"))
     return ImageResult(tuple(findings), areas)
 
 

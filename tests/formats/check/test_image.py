@@ -122,6 +122,13 @@ def test_a_missing_folder_is_one_problem_not_one_per_file(data, key, name):
     assert only_problem(data, "folder") == f"{key} {data.root / name} is no folder"
 
 
+def test_an_image_without_a_labelled_pixel_is_noted(data):
+    write_png(data.png("val", 1), np.zeros_like(draw(DRAWINGS[1])))
+    with data.edit("val") as content:
+        content["annotations"][1]["segments_info"] = []
+    assert only_note(data, "nothing labelled") == f"{data.png('val', 1)} is void all over; nothing is learned from it"
+
+
 # --- JSON and PNG that differ ---
 
 
