@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from panoptic_heuristic.ablation.cache.folder import PredictionCache
-from panoptic_heuristic.ablation.regions.store import remember_gt
+from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
 from panoptic_heuristic.fusion import STAGES
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.conftest import ROOT
@@ -31,7 +30,7 @@ def test_an_example_runs_and_prints_what_its_comments_say(code, capsys, monkeypa
     monkeypatch.chdir(tmp_path)
     if '"cache"' in code:
         scenes = small_scenes(8)
-        remember_gt(PredictionCache.open(write_cache(tmp_path / "cache", scenes)), *write_gt(tmp_path / "gt", scenes))
+        remember_gt(write_cache(tmp_path / "cache", scenes), *write_gt(tmp_path / "gt", scenes))
     exec(compile(code, "an example", "exec"), {})
     said = [line.split("#", 1)[1].strip() for line in code.splitlines() if line.startswith("print(") and "#" in line]
     assert capsys.readouterr().out.splitlines() == said

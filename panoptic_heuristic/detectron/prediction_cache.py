@@ -21,8 +21,8 @@ from torch import Tensor
 
 from panoptic_heuristic import __version__
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
+from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns, encoded_masks
-from panoptic_heuristic.ablation.regions.store import remember_gt
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
 from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
@@ -128,7 +128,7 @@ def cache_predictions(
     if comm.is_main_process():
         cache = PredictionCache.create(folder, _manifest(cfg, name, ids, records, settings))
         if getattr(metadata, "panoptic_root", None):
-            remember_gt(cache, metadata.panoptic_json, metadata.panoptic_root)
+            remember_gt(cache.folder, metadata.panoptic_json, metadata.panoptic_root)
     comm.synchronize()
     cache = PredictionCache.open(folder)
     missing = {image.image_id for image in cache.missing()}

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.cache.ground_truth import find_gt
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, GtSegments, Regions
 from panoptic_heuristic.errors import InputError
@@ -22,12 +23,10 @@ from panoptic_heuristic.formats.coco_panoptic import (
     decode_panoptic_png,
     read_panoptic_json,
 )
-from panoptic_heuristic.formats.files import PathLike, inside, read_bytes, read_json, write_json
+from panoptic_heuristic.formats.files import PathLike, inside, read_bytes
 
 # Changes when the same predictions and ground truth would give other files.
 _VERSION = "4"
-
-_TRUTH_FILE = "ground_truth.json"
 
 
 class RegionStore:
@@ -141,13 +140,6 @@ class RegionStore:
         return self.cache.folder / kind / f"{image_id}.arrays"
 
 
-def remember_gt(cache: PredictionCache, panoptic_json: PathLike, panoptic_root: PathLike) -> None:
-    """Notes in a cache where its ground truth lies, for :func:`open_store`; the predictions do not depend on it."""
-    write_json(
-        cache.folder / _TRUTH_FILE, {"panoptic_json": str(panoptic_json), "panoptic_root": str(panoptic_root)}
-    )
-
-
 def open_store(
     cache: Union[PathLike, RegionStore],
     panoptic_json: Optional[PathLike] = None,
@@ -169,11 +161,7 @@ def open_store(
     if (panoptic_json is None) != (panoptic_root is None):
         raise InputError("--gt-json and --gt-folder belong together: give both or none")
     if panoptic_json is None:
-        path = cache.folder / _TRUTH_FILE
-        if not path.exists():
-            raise InputError(f"{cache.folder} does not say where its ground truth is; give --gt-json and --gt-folder")
-        noted = read_json(path)
-        panoptic_json, panoptic_root = noted["panoptic_json"], noted["panoptic_root"]
+        panoptic_json, panoptic_root = find_gt(cache.folder)
     return RegionStore(cache, read_panoptic_json(panoptic_json), panoptic_root)
 
 

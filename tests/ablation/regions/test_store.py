@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
 from panoptic_heuristic.ablation.regions.build import build_regions
-from panoptic_heuristic.ablation.regions.store import RegionStore, open_store, remember_gt
+from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json
 from panoptic_heuristic.formats.files import read_json, write_json
@@ -122,7 +123,7 @@ def test_other_predictions_give_other_regions(files, scenes):
 
 
 def test_the_ground_truth_a_cache_was_made_with_is_found_again(files):
-    remember_gt(PredictionCache.open(files[0]), files[1], files[2])
+    remember_gt(*files)
     assert open_store(files[0]).image_ids == (0, 1, 2)
 
 
