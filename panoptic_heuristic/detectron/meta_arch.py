@@ -1,6 +1,6 @@
 """Panoptic FPN with the merging of its two heads left to :func:`panoptic_heuristic.fusion.fuse`."""
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -17,6 +17,9 @@ from panoptic_heuristic.detectron.postprocess import OUTPUTS, Postprocessor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.label_divisor import encode_label_divisor
 from panoptic_heuristic.fusion import FusionResult, Need, Pipeline
+from panoptic_heuristic.fusion.tracing import refuse_tracing
+
+_INSTEAD = "trace TraceableNetwork, which is inference(..., do_postprocess=False), and fuse its outputs: docs/deploy.md"
 
 
 @META_ARCH_REGISTRY.register()
@@ -93,9 +96,14 @@ class PanopticHeuristicFPN(PanopticFPN):
         return any(bool((record["sem_seg"] != self.sem_seg_head.ignore_value).any()) for record in batched_inputs)
 
     def inference(self, batched_inputs: List[Dict[str, Any]], do_postprocess: bool = True):
-        """As Detectron2's ``PanopticFPN.inference``, with the configured fusion and outputs."""
+        """As Detectron2's ``PanopticFPN.inference``, with the configured fusion and outputs.
+
+        Raises:
+            InputError: PyTorch is tracing or exporting, with post-processing.
+        """
         if not do_postprocess:
             return super().inference(batched_inputs, do_postprocess=False)
+        refuse_tracing("post-processing", _INSTEAD)
         if not batched_inputs:
             return []
         # A class derived from Detectron2's may enlarge logits in its own way.
@@ -117,6 +125,10 @@ class PanopticHeuristicFPN(PanopticFPN):
                     found["panoptic_seg"] = self._formatted(found["panoptic_seg"])
                 outputs.append(found)
         return outputs
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """Asked for by ``torch.jit.script``, for this model and any that contains it."""
+        raise InputError(f"PanopticHeuristicFPN cannot be scripted: Detectron2's networks cannot; {_INSTEAD}")
 
     def _small_outputs(self, batched_inputs: List[Dict[str, Any]]) -> Tuple[List[Instances], Tensor]:
         """As ``inference`` without post-processing, and the semantic logits as they are before they are enlarged."""

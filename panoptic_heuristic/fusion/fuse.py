@@ -15,6 +15,7 @@ from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stuff import labels_of_stuff
 from panoptic_heuristic.fusion.suppress import Suppression
+from panoptic_heuristic.fusion.tracing import refuse_tracing
 
 
 @one_thread()
@@ -44,9 +45,10 @@ def fuse(
 
     Raises:
         InputError: the inputs do not belong together, see :class:`HeadOutputs`; a rule needs what
-            is not there; or a value of the pipeline is for a category that is unknown or of the
-            wrong kind.
+            is not there; a value of the pipeline is for a category that is unknown or of the
+            wrong kind; or PyTorch is tracing or exporting.
     """
+    refuse_tracing("fuse", "export the network alone, and call fuse on its outputs")
     heads = HeadOutputs(instances, semantics, categories, image)
     pipeline.check_categories(categories)
     suppression, order, dropped = _before_claim(heads, pipeline)
