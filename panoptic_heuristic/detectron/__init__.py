@@ -10,7 +10,16 @@ make_detectron2_importable()
 quiet_known_warnings()
 
 from panoptic_heuristic.detectron.config import add_panoptic_heuristic_config, load_config  # noqa: E402
+from panoptic_heuristic.detectron.ids import ContiguousIds  # noqa: E402
 from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN  # noqa: E402
+from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator  # noqa: E402
 from panoptic_heuristic.detectron.traceable import TraceableNetwork  # noqa: E402
 
-__all__ = ["PanopticHeuristicFPN", "TraceableNetwork", "add_panoptic_heuristic_config", "load_config"]
+__all__ = [
+    "ContiguousIds",
+    "PanopticHeuristicFPN",
+    "PanopticQualityEvaluator",
+    "TraceableNetwork",
+    "add_panoptic_heuristic_config",
+    "load_config",
+]

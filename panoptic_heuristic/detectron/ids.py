@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
+from detectron2.data import MetadataCatalog
 from torch import Tensor
 
+from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.formats.label_divisor import decode_label_divisor
 
@@ -60,6 +62,24 @@ class ContiguousIds:
         )
         ids = cls.of_categories(categories)
         return cls(ids.categories, ids.things, ids.labels, from_dataset=False)
+
+    @classmethod
+    def of_dataset(cls, name: str) -> "ContiguousIds":
+        """The numbering of a data set that is registered with its panoptic metadata.
+
+        Args:
+            name: in Detectron2's ``MetadataCatalog``.
+
+        Raises:
+            InputError: nothing has registered it, or not as a panoptic data set.
+        """
+        ids = cls.of_metadata(MetadataCatalog.get(name))
+        if ids is None:
+            raise InputError(
+                f"the data set {name} has no panoptic metadata; register it before, with "
+                "thing_dataset_id_to_contiguous_id and stuff_dataset_id_to_contiguous_id"
+            )
+        return ids
 
     @classmethod
     def of_metadata(cls, metadata: Any) -> Optional["ContiguousIds"]:

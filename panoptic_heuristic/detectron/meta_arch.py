@@ -10,8 +10,9 @@ from detectron2.data import MetadataCatalog
 from detectron2.modeling import META_ARCH_REGISTRY, PanopticFPN
 from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.structures import Instances
-from torch import Tensor
+from torch import Tensor, nn
 
+from panoptic_heuristic.detectron.config import MAP_FORMATS
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.postprocess import OUTPUTS, Postprocessor
 from panoptic_heuristic.errors import InputError
@@ -20,6 +21,9 @@ from panoptic_heuristic.fusion import FusionResult, Need, Pipeline
 from panoptic_heuristic.fusion.tracing import refuse_tracing
 
 _INSTEAD = "trace TraceableNetwork, which is inference(..., do_postprocess=False), and fuse its outputs: docs/deploy.md"
+
+# Arguments of Detectron2's model.
+_OF_PIPELINE = {"combine_overlap_thresh", "combine_stuff_area_thresh", "combine_instances_score_thresh"}
 
 
 @META_ARCH_REGISTRY.register()
@@ -53,9 +57,18 @@ class PanopticHeuristicFPN(PanopticFPN):
             kwargs: those of Detectron2's ``PanopticFPN``.
 
         Raises:
-            InputError: ``label_divisor`` is asked for, but the dataset ids are not known.
+            InputError: ``kwargs`` have a threshold of fusing; the heads have other numbers of classes than ``ids``; a
+                rule needs what they do not give, or names a category that is unknown; ``map_format`` or ``outputs`` are
+                none; or ``label_divisor`` is asked for, but the dataset ids are not known.
         """
+        for name in _OF_PIPELINE & kwargs.keys():
+            raise InputError(f"{name} means nothing to PanopticHeuristicFPN; the argument pipeline has the thresholds")
         super().__init__(**kwargs)
+        _check_heads(self.roi_heads, self.sem_seg_head, ids)
+        pipeline.check_categories(ids.categories)
+        pipeline.check_needs(missing_in_model("the semantic head", ids))
+        if map_format not in MAP_FORMATS:
+            raise InputError(f"map_format must be one of {', '.join(MAP_FORMATS)}, got {map_format!r}")
         self.postprocess = Postprocessor(pipeline, ids, frozenset(outputs))
         self.pipeline = pipeline
         self.ids = ids
@@ -72,7 +85,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         """The arguments of ``__init__`` from a config."""
         if not cfg.MODEL.MASK_ON:
             raise InputError("MODEL.MASK_ON is False, but PanopticHeuristicFPN merges instance masks; set it to True")
-        arguments = super().from_config(cfg)
+        arguments = {name: value for name, value in super().from_config(cfg).items() if name not in _OF_PIPELINE}
         ids, label_divisor = ids_and_divisor(cfg)
         arguments.update(
             pipeline=pipeline_of_model(cfg),
@@ -154,16 +167,26 @@ def pipeline_of_model(cfg: CfgNode) -> Pipeline:
         InputError: see :meth:`panoptic_heuristic.fusion.Pipeline.from_config`.
     """
     ids, _ = ids_and_divisor(cfg)
-    return Pipeline.from_config(cfg, ids.categories, missing_in_model(cfg, ids))
+    head = f"MODEL.SEM_SEG_HEAD.NUM_CLASSES={cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES}"
+    return Pipeline.from_config(cfg, ids.categories, missing_in_model(head, ids))
 
 
-def missing_in_model(cfg: CfgNode, ids: ContiguousIds) -> Dict[Need, str]:
-    """The inputs that a model of this config does not have for rules, and why."""
-    missing = {}
-    if not any(ids.categories[one].isthing for one in ids.labels if one is not None):
-        channels = cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES
-        missing[Need.THING_LABELS] = f"MODEL.SEM_SEG_HEAD.NUM_CLASSES={channels} has one label for all things"
-    return missing
+def missing_in_model(semantic_head: str, ids: ContiguousIds) -> Dict[Need, str]:
+    """The inputs that a model does not have for rules, and why; ``semantic_head`` names that head."""
+    if any(ids.categories[one].isthing for one in ids.labels if one is not None):
+        return {}
+    return {Need.THING_LABELS: f"{semantic_head} has one label for all things"}
+
+
+def _check_heads(roi_heads: nn.Module, sem_seg_head: nn.Module, ids: ContiguousIds) -> None:
+    """Raises if heads that say how many classes they have do not fit the ids."""
+    channels = getattr(getattr(sem_seg_head, "predictor", None), "out_channels", None)
+    for name, found, needed in (
+        ("roi_heads", getattr(roi_heads, "num_classes", None), len(ids.things)),
+        ("sem_seg_head", channels, len(ids.labels)),
+    ):
+        if found not in (None, needed):
+            raise InputError(f"{name} has {found} classes, but the data set of the argument ids needs {needed}")
 
 
 def _as_rgb(image: Tensor, input_format: str, size: Tuple[int, int]) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
+from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Need, Pipeline, SemanticMap, fuse
 
 OUTPUTS = ("sem_seg", "instances", "panoptic_seg")
@@ -26,11 +27,18 @@ class Postprocessor:
         outputs: which of :data:`OUTPUTS` are asked for. Of the others nothing is made that fusing
             can do without: no logits at output size unless a rule needs them, and no full-size
             masks; those below the score cutoff are not pasted at all.
+
+    Raises:
+        InputError: an output is asked for that there is not, or none is.
     """
 
     pipeline: Pipeline
     ids: ContiguousIds
     outputs: Collection[str] = OUTPUTS
+
+    def __post_init__(self):
+        if not self.outputs or not set(self.outputs) <= set(OUTPUTS):
+            raise InputError(f"outputs must be one or more of {', '.join(OUTPUTS)}, got {sorted(self.outputs)}")
 
     @property
     def needs_all_logits(self) -> bool:
