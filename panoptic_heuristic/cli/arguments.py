@@ -4,9 +4,10 @@ import argparse
 import math
 import re
 from pathlib import Path
-from typing import Any, Callable, NoReturn, Optional
+from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.user_code import run_file_or_module
 from panoptic_heuristic.formats.workers import default_workers
 
 
@@ -83,3 +84,21 @@ def add_cache_arguments(parser: "argparse._ActionsContainer", *, required: bool 
     parser.add_argument("--cache", type=Path, required=required, metavar="FOLDER", help="of cache-predictions")
     parser.add_argument("--gt-json", type=Path, help="COCO panoptic JSON (default: the one the cache was made with)")
     parser.add_argument("--gt-folder", type=Path, help="the folder of its PNGs")
+
+
+def add_register_argument(parser: "argparse._ActionsContainer") -> None:
+    """Adds ``--register``, which may be given several times; :func:`register_data_sets` takes its values."""
+    parser.add_argument(
+        "--register", action="append", default=[], metavar="FILE_OR_MODULE",
+        help="Python that registers your data sets in Detectron2's catalogs, such as my_datasets.py; may be repeated",
+    )  # fmt: skip
+
+
+def register_data_sets(sources: Sequence[str]) -> None:
+    """Runs what ``--register`` names, once per process. Processes that are launched are fresh and do it, too.
+
+    Raises:
+        InputError: there is no such file or module, or it raises.
+    """
+    for source in sources:
+        run_file_or_module(source, "data sets")

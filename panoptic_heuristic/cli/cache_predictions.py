@@ -11,7 +11,14 @@ from typing import List, Optional
 
 from tqdm import tqdm
 
-from panoptic_heuristic.cli.arguments import CommandParser, add_workers_argument, number, whole_number
+from panoptic_heuristic.cli.arguments import (
+    CommandParser,
+    add_register_argument,
+    add_workers_argument,
+    number,
+    register_data_sets,
+    whole_number,
+)
 from panoptic_heuristic.cli.head_flags import add_head_arguments, heads_of_flags
 from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError, command
@@ -40,7 +47,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     if args.cache.exists() and not args.cache.is_dir():
         raise InputError(f"--cache {args.cache} is a file; expected a folder, new or with a cache")
     if args.config_file is None:
-        _check_unused(args, ("store_logits", "opts"), "--images")
+        _check_unused(args, ("store_logits", "register", "opts"), "--images")
         _from_files(args)
     else:
         _check_unused(args, ("instances", "semantics", "categories", "label_to_category", "no_label"), "--config-file")
@@ -59,6 +66,8 @@ def _check_unused(args: argparse.Namespace, names, with_what: str) -> None:
 def _from_model(args: argparse.Namespace) -> None:
     from panoptic_heuristic.detectron.launching import launch_processes
 
+    # Before there are several processes, for one sentence.
+    register_data_sets(args.register)
     launch_processes(run_model, args)
 
 
@@ -72,6 +81,7 @@ def run_model(args: argparse.Namespace) -> None:
     from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions
     from panoptic_heuristic.detectron.trainer import check_device
 
+    register_data_sets(args.register)
     cfg, explicit = load_config(args.config_file, args.opts)
     check_device(cfg)
     for name in ("fvcore", "panoptic_heuristic"):
@@ -139,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     model = parser.add_argument_group("from a model")
     model.add_argument("--config-file", help="as for train-net; KEY VALUE pairs may follow")
+    add_register_argument(model)
     model.add_argument("--num-gpus", type=whole_number(0), default=1, help="per machine")
     model.add_argument("--num-machines", type=int, default=1)
     model.add_argument("--machine-rank", type=int, default=0)

@@ -7,7 +7,7 @@ import argparse
 import os
 from typing import List, Optional
 
-from panoptic_heuristic.cli.arguments import CommandParser, whole_number
+from panoptic_heuristic.cli.arguments import CommandParser, add_register_argument, register_data_sets, whole_number
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.packaged import config_path
 
@@ -18,6 +18,9 @@ examples:
       --config-file COCO-PanopticSegmentation/panoptic_heuristic_fpn_R_50_1x.yaml \\
       DATASETS.PANOPTIC_YAML balloons.yaml DATASETS.TRAIN '("balloons_train",)' DATASETS.TEST '("balloons_val",)'
 
+  the same on data sets that your own Python registers:
+  panoptic-heuristic train-net --register my_datasets.py --config-file my_config.yaml
+
   evaluate a checkpoint with other thresholds, and keep the predictions as PNGs and JSON:
   panoptic-heuristic train-net --eval-only --config-file output/config.yaml MODEL.WEIGHTS output/model_best.pth \\
       MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH 0.7 TEST.KEEP_PANOPTIC_PREDICTIONS True
@@ -25,7 +28,7 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Detectron2's options, and the number of CPU processes."""
+    """Detectron2's options, the number of CPU processes, and data sets of one's own."""
     import panoptic_heuristic.detectron  # noqa: F401, I001  first: it makes Detectron2 importable
     from detectron2.engine import default_argument_parser
 
@@ -33,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--num-cpu-processes", type=whole_number(1), default=1, help="processes that share an evaluation on the CPU"
     )
+    add_register_argument(parser)
     return parser
 
 
@@ -65,6 +69,7 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
     from panoptic_heuristic.detectron.trainer import check_device
 
+    register_data_sets(args.register)
     cfg, explicit = load_config(args.config_file, args.opts)
     check_device(cfg)
     os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
@@ -85,5 +90,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
     from panoptic_heuristic.detectron.launching import launch_processes
 
+    # Before there are several processes, for one sentence.
+    register_data_sets(args.register)
     launch_processes(run, args)
     return 0

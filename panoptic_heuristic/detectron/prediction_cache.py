@@ -111,7 +111,10 @@ def cache_predictions(
         raise InputError(f"DATASETS.TEST must name one data set to cache, got {list(cfg.DATASETS.TEST)}")
     name = cfg.DATASETS.TEST[0]
     if name not in DatasetCatalog.list():
-        raise InputError(f"DATASETS.TEST names {name!r}, which is not registered; name one with DATASETS.PANOPTIC_YAML")
+        raise InputError(
+            f"DATASETS.TEST names {name!r}, which is not registered; name the file that does with --register, or a "
+            "data set with DATASETS.PANOPTIC_YAML"
+        )
     metadata = MetadataCatalog.get(name)
     ids = ContiguousIds.of_metadata(metadata)
     if ids is None:

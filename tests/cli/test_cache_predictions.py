@@ -240,6 +240,8 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
         (["--config-file", "{model}", "--score-floor", "nan"], "--score-floor must be in [0, 1], got nan"),
         (["--images", "none.json"], "nothing to keep"),
         (["--images", "none.json", "--instances", "x.json"], "cannot read none.json"),
+        (["--images", "none.json", "--register", "a.py"], "--register means nothing with --images"),
+        (["--config-file", "{model}", "--register", "none.py"], "there is no file of data sets 'none.py'"),
         (["--images", "none.json", "--store-logits"], "--store-logits means nothing with --images"),
     ],
 )
