@@ -15,8 +15,8 @@ class DroppedCandidate:
     Attributes:
         isthing: True for an instance, False for a stuff category of the semantic map.
         category_id: dataset category id.
-        reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below its
-            cutoff), ``nms`` (it overlaps a better one), ``gate`` (the semantic labels agree with
+        reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below
+            ``instances_score_thresh``), ``nms`` (it overlaps a better one), ``gate`` (the semantic labels agree with
             too little of it), ``probability`` (its calibrated probability is below its cut),
             ``key`` (the key it is ranked by is below its cutoff), ``empty`` (no pixel), ``overlap``
             (too much of it was claimed before, or taken back), ``covered`` (all of it was claimed

@@ -120,9 +120,8 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
 
 def fusible(heads: Heads, pipeline: Pipeline) -> Heads:
     """The results without the instances that fusing drops for their score: most are, and each RLE costs time."""
-    return heads.keeping(
-        lambda entry: math.isfinite(entry.score) and entry.score >= pipeline.score_cutoff(entry.category_id)
-    )
+    needed = pipeline.instances_score_thresh_for
+    return heads.keeping(lambda entry: math.isfinite(entry.score) and entry.score >= needed(entry.category_id))
 
 
 def missing_needs(heads: Heads, image_root: Optional[PathLike]) -> Dict[Need, str]:

@@ -104,7 +104,7 @@ class PixelOracles:
         )
 
     def _instances(self, chosen, ranked=False) -> InstanceSet:
-        """Some of the instances; if they are ranked, with scores that say so and that pass every cutoff."""
+        """Some of the instances; if they are ranked, with scores that say so and that pass every threshold."""
         chosen = np.array(chosen, dtype=int)
         scores = 1e6 - np.arange(len(chosen)) if ranked else self.scores[chosen]
         return InstanceSet.from_bitmaps(self.masks[chosen], scores, self.category_ids[chosen])

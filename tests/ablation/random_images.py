@@ -148,7 +148,7 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     rng = np.random.default_rng([seed, 8])
     scores = image.predictions.scores
     finite = scores[np.isfinite(scores)]
-    cutoffs = [0.0, 0.5, 0.3, *rng.choice(finite, size=min(3, len(finite)), replace=False)]
+    thresholds = [0.0, 0.5, 0.3, *rng.choice(finite, size=min(3, len(finite)), replace=False)]
     overlaps = [0.0, 0.5, 1.0, 1 / 3, 0.25, round(float(rng.random()), 2)]
     area = image.gt_ids.size
     pixels = [0, 1, 4096, *rng.integers(1, max(area // 3, 2), size=4)]
@@ -157,7 +157,7 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     claims = [Greedy(value) for value in dict.fromkeys(overlaps)] + [PerPixel()]
     limits, claims = list(dict.fromkeys(limits)), claims
     most = max(1, round(settings / (len(limits) * len(claims))))
-    return grid_of(tuple(claims), tuple(dict.fromkeys(float(value) for value in cutoffs))[:most], tuple(limits))
+    return grid_of(tuple(claims), tuple(dict.fromkeys(float(value) for value in thresholds))[:most], tuple(limits))
 
 
 def random_pipelines(seed: int, image: RandomImage, number: int) -> List[Pipeline]:

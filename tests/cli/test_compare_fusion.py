@@ -78,7 +78,7 @@ def test_published_thresholds_are_those_of_the_files(tool, data, tmp_path):
         "detectron2": ["0.5", "", "0.5", "", "4096"],
         "blendmask": ["0.45", "", "0.4", "", "4096"],
         "kmax": ["0.7", "0", "0.2", "", "6400"],
-        # Its cutoff on scores is 0, and the cache has a floor.
+        # Its instances_score_thresh is 0, and the cache has a floor.
         "panoptic_fcn": ["0.05", "0.2", "0.5", "", "4096"],
         "mask2former": ["0.8", "", "", "0.8", "0"],
     }
@@ -96,10 +96,11 @@ def test_presets_that_need_what_was_not_kept_are_named(tool, data, tmp_path, cap
     assert {row["preset"] for row in rows_of(tmp_path)} == set(ALL) - notes_of(out)
 
 
-def test_a_raised_cutoff_is_told_once(tool, data, tmp_path, capsys):
+def test_a_raised_threshold_is_told_once(tool, data, tmp_path, capsys):
     assert tool.main([*data["logits"], *presets("detectron2", "panoptic_fcn"), "--output", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    told = "cutoff on scores raised to 0.05, below which the cache holds no instance: panoptic_fcn (published 0)\n"
+    told = "instances_score_thresh raised to 0.05, below which the cache holds no instance: "
+    told += "panoptic_fcn (published 0)\n"
     assert out.count("raised to") == out.count(told) == 1
     assert tool.main([*data["logits"], *presets("jsis"), "--output", str(tmp_path), "--overwrite"]) == 0
     assert "raised to" not in capsys.readouterr().out

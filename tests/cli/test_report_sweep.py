@@ -252,9 +252,9 @@ def test_an_unfinished_sweep(main, folder, tmp_path, capsys):
     assert "lacks 1 of 100 buckets, such as 07" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("cutoffs, overlaps", [((0.5,), 1), ((0.3, 0.5), 1), ((0.5,), 3)])
-def test_grids_with_nearly_nothing_to_draw(main, folder, tmp_path, cutoffs, overlaps):
-    grid = grid_of(claims_of(GREEDY)[:overlaps], cutoffs, limits_of(GREEDY)[:1])
+@pytest.mark.parametrize("thresholds, overlaps", [((0.5,), 1), ((0.3, 0.5), 1), ((0.5,), 3)])
+def test_grids_with_nearly_nothing_to_draw(main, folder, tmp_path, thresholds, overlaps):
+    grid = grid_of(claims_of(GREEDY)[:overlaps], thresholds, limits_of(GREEDY)[:1])
     drawn_sweep(tmp_path / "sweep", grid, [(0.1, 0.2)] * len(grid), images=1)
     assert main([str(tmp_path / "sweep"), "--output", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "report.html").exists()

@@ -55,9 +55,10 @@ class Files:
     def predictions(self, image_id=1):
         return PredictionCache.open(self.cache).read(image_id)
 
-    def fused_by_the_other_command(self, cutoff):
+    def fused_by_the_other_command(self, threshold):
         """The map of image 1 that fuse-predictions makes of the same files, in category ids."""
-        flags = ["--instances-score-thresh", str(cutoff), "--stuff-area-thresh", "1", "--workers", "1", "--overwrite"]
+        flags = ["--instances-score-thresh", str(threshold), "--stuff-area-thresh", "1", "--workers", "1"]
+        flags.append("--overwrite")
         main = self._load_tool("fuse_predictions").main
         assert main(["--output", str(self.folder / "out"), *self._files(), *flags]) == 0
         content = json.loads((self.folder / "out" / "panoptic_predictions.json").read_text())
@@ -66,10 +67,10 @@ class Files:
         ids = read_panoptic_png(png, height=3, width=4)
         return in_categories(ids, annotation["segments_info"])
 
-    def fused_from_the_cache(self, cutoff):
+    def fused_from_the_cache(self, threshold):
         manifest, predictions = PredictionCache.open(self.cache).manifest, self.predictions()
         semantics = predictions.to_semantics(manifest.label_to_category)
-        pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=1)
+        pipeline = Pipeline(instances_score_thresh=threshold, stuff_area_thresh=1)
         result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
         return in_categories(result.panoptic_seg, result.segments_info)
 
@@ -120,12 +121,12 @@ def test_an_image_nobody_says_anything_about_is_kept_too(files):
     assert (len(files.predictions(2).scores), files.predictions(2).semantics) == (0, None)
 
 
-@pytest.mark.parametrize("cutoff", [0.0, 0.4, 0.41, 0.95])
-def test_fusing_it_is_fusing_the_files(files, cutoff):
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 0.41, 0.95])
+def test_fusing_it_is_fusing_the_files(files, threshold):
     files.write("instances", INSTANCES)
     files.write("semantics", STUFF)
     assert files.run() == 0
-    assert files.fused_from_the_cache(cutoff) == files.fused_by_the_other_command(cutoff)
+    assert files.fused_from_the_cache(threshold) == files.fused_by_the_other_command(threshold)
 
 
 def test_agreement_with_masks_of_stuff_is_with_what_they_leave_free(files):

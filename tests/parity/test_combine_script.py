@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parity
 
 SCENES = 48 if os.environ.get("PARITY") == "full" else 5
 SIZES = ((1, 1), (9, 7), (40, 56), (90, 120), (64, 48))
-# Score cutoff, overlap threshold, stuff limit: the defaults, everything, nothing, and in between.
+# Score threshold, overlap threshold, stuff limit: the defaults, everything, nothing, and in between.
 SETTINGS = ((0.5, 0.5, 4096), (0.0, 1.0, 0), (0.3, 0.0, 1), (0.1, 0.3, 60), (0.7, 0.8, 200.5))
 
 

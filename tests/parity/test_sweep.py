@@ -169,7 +169,7 @@ def counted(image, grid):
 
 @pytest.mark.parametrize("base", STAGES.values(), ids=STAGES)
 def test_every_setting_counts_what_its_pixels_count_after_other_stages(monkeypatch, base):
-    # Few, so that cutoffs which need a pass of their own are taken in several turns.
+    # Few, so that thresholds which need a pass of their own are taken in several turns.
     monkeypatch.setattr(region_plan, "_MOST_PASSES", 20)
     differ = 0
     for seed in range(IMAGES):

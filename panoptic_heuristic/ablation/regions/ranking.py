@@ -34,21 +34,21 @@ class Ranking:
 
 
 def rank_instances(
-    regions: Regions, rules: Pipeline, score_thresholds: np.ndarray, key_cutoffs: np.ndarray
+    regions: Regions, rules: Pipeline, instances_score_thresh: np.ndarray, key_cutoffs: np.ndarray
 ) -> Ranking:
     """Ranks the instances of an image as :func:`panoptic_heuristic.fusion.fuse` does.
 
     Args:
         regions: of the image. Not changed.
-        rules: a pipeline that is exact on regions. Its score threshold and the cutoffs of its order do not matter.
-        score_thresholds: (N, E), the score that each instance needs.
+        rules: a pipeline that is exact on regions. Its thresholds do not matter.
+        instances_score_thresh: (N, E), the score that each instance needs.
         key_cutoffs: (N, E), likewise of what orders the instances.
 
     Raises:
         InputError: what a rule needs is not known of the image.
     """
     scores = regions.scores[:, None]
-    takes_part = np.isfinite(scores) & (scores >= score_thresholds)
+    takes_part = np.isfinite(scores) & (scores >= instances_score_thresh)
     claiming = regions
     try:
         if isinstance(rules.suppress, Nms):

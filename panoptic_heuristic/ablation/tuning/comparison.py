@@ -71,7 +71,7 @@ class Comparison:
     Attributes:
         table: highest PQ first; equal ones in the order of the pipelines, published before tuned.
         failed: why a pipeline could not fuse, by name.
-        raised: the published cutoff of those that had one below the scores in the cache, by name.
+        raised: the published ``instances_score_thresh`` of those that had one below the scores in the cache, by name.
         reference: the name of the pipeline that gains are over.
         images: how many were counted.
         tuned_on: the thresholds of the one half and of the other were tuned on so many images.

@@ -94,13 +94,13 @@ def test_types_are_those_of_the_keys():
 
 
 @pytest.mark.parametrize(
-    "pipeline, cutoff",
+    "pipeline, threshold",
     [(Pipeline(), 0.05), (SINGLE, 1e-05), (CALIBRATED, 0.05),
      (Pipeline(instances_score_thresh=0.01), 0.01), (Pipeline(instances_score_thresh_of={0: 0.0}), 0.0)],
 )  # fmt: skip
-def test_the_detector_cuts_nothing_that_fusion_may_take(pipeline, cutoff):
+def test_the_detector_cuts_nothing_that_fusion_may_take(pipeline, threshold):
     found = yaml.safe_load(config_yaml(pipeline, CATEGORIES))["MODEL"]["ROI_HEADS"]["SCORE_THRESH_TEST"]
-    assert found == cutoff and isinstance(found, float)
+    assert found == threshold and isinstance(found, float)
 
 
 def test_two_categories_of_one_name():

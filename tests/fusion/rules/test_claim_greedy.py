@@ -190,11 +190,11 @@ class TestOnADevice:
         assert len(waits) < 5
 
     @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no CUDA device")
-    @pytest.mark.parametrize("cutoff", [0.05, 0.5])
-    def test_a_gpu_gives_the_map_of_the_cpu(self, cutoff):
+    @pytest.mark.parametrize("threshold", [0.05, 0.5])
+    def test_a_gpu_gives_the_map_of_the_cpu(self, threshold):
         for seed in range(4):
             scene = make_scene(seed, image_size=(120, 160), instances=100, empty=5)
-            pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=100)
+            pipeline = Pipeline(instances_score_thresh=threshold, stuff_area_thresh=100)
             expected = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
             masks, labels = (torch.from_numpy(array).cuda() for array in (scene.masks, scene.semantic_labels))
             instances = InstanceSet.from_bitmaps(masks, scene.scores, scene.category_ids)

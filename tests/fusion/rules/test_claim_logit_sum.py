@@ -128,7 +128,7 @@ class TestUnknown:
         assert_map(run(lines, [0.8, 0.9], logits, meaning=SINGLE, category_ids=category_ids), "2221")
 
     def test_one_that_was_left_out_explains_nothing(self):
-        # The cat below the cutoff, and the one without a pixel.
+        # The cat below the threshold, and the one without a pixel.
         for lines, scores in ((["8888"], [0.4]), (["3333"], [0.9])):
             assert_map(run(lines, scores, {THINGS: 4, SKY_OF_COLLAPSED: 3}), "....")
 
