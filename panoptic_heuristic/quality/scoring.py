@@ -27,7 +27,7 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class ScoringSettings:
-    """How the files of images are read, and what is measured.
+    """The forms in which images are read, and the measures.
 
     Attributes:
         categories: the data set's categories.

@@ -1,4 +1,4 @@
-"""How hard the built-in data set is, and its classes. Lengths are in pixels of a 128 x 160 picture."""
+"""The difficulty of the built-in data set, and its classes. Lengths are in pixels of a 128 x 160 picture."""
 
 from dataclasses import dataclass
 

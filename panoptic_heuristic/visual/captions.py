@@ -1,4 +1,4 @@
-"""Where the names of segments stand in a picture: inside their segments, and never on each other."""
+"""The places of the names of segments in a picture: inside their segments, and never on each other."""
 
 from dataclasses import dataclass
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple

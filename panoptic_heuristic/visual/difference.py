@@ -1,4 +1,4 @@
-"""Where prediction and ground truth differ, pixel by pixel, as a picture."""
+"""Pictures of the pixels in which prediction and ground truth differ."""
 
 from typing import Collection, Iterable, Optional, Tuple
 

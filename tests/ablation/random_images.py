@@ -25,7 +25,7 @@ BEST_STUFF_FLOOR = 0.25
 
 
 class RandomImage(NamedTuple):
-    """What the heads said about an image, and its ground truth."""
+    """The outputs of the heads for an image, and its ground truth."""
 
     predictions: ImagePredictions
     gt_ids: np.ndarray
@@ -202,7 +202,7 @@ def random_thresholds(image: RandomImage, rng: np.random.Generator, base: Pipeli
 
 
 def counts_by_pixels(image: RandomImage, pipeline: Pipeline) -> PQCounts:
-    """What fusing and scoring an image pixel by pixel gives."""
+    """The counts of fusing and scoring an image pixel by pixel."""
     result = fuse(
         image.predictions.to_instances(),
         image.predictions.to_semantics(LABELS, best_stuff_floor=BEST_STUFF_FLOOR),

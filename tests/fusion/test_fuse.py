@@ -1,4 +1,4 @@
-"""What all rules share, drawn: score threshold, stuff, void, the order of ids, and what is refused."""
+"""The laws that all rules share, drawn: score threshold, stuff, void, the order of ids, and what is refused."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a pipeline is made of."""
+"""The parts of a pipeline: rules by their names, and thresholds."""
 
 import pytest
 

@@ -156,7 +156,7 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
 
 
 def counted(image, grid):
-    """What a sweep on regions counts."""
+    """The counts of a sweep on regions."""
     plan = SettingsPlan.of(grid.settings, CATEGORIES)
     regions = build_regions(
         image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments, with_best_stuff=plan.asks_best_stuff
@@ -277,7 +277,7 @@ def without_values_of_categories(pipeline):
 
 
 def fits(image, rules):
-    """Whether an image has what the rules need."""
+    """True if an image has what the rules need."""
     return image.predictions.semantics is not None or not isinstance(rules.suppress, SemanticGate)
 
 

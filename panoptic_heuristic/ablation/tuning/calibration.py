@@ -23,7 +23,7 @@ FEWEST_EXAMPLES = 10
 """A category with fewer true, or fewer false, examples is taken to be like all together."""
 
 PRIOR_DEVIATION = 0.5
-"""How far a category's weights are thought to be from those of all, in logits per standard deviation of a feature."""
+"""A category's weights are thought to be so far from those of all, in logits per standard deviation of a feature."""
 
 PRIOR_MATCHES = 10
 """As many true positives of the IoU of all categories are added to those of each, for its expected IoU."""

@@ -147,7 +147,7 @@ class _Run:
 
     @property
     def failed(self) -> Dict[str, str]:
-        """Why a pipeline could not fuse, by name."""
+        """The reasons for which pipelines could not fuse, by name."""
         found = [(name, search.error) for (name, _), search in self._searches.items()]
         found += ((name, one.error) for (name, _), outcomes in self._outcomes.items() for one in outcomes)
         return {name: error for name, error in found[::-1] if error is not None}

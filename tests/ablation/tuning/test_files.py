@@ -40,7 +40,7 @@ CALIBRATED = Pipeline(
 
 
 def pipeline_of(path) -> Pipeline:
-    """What a model with this config fuses by."""
+    """The pipeline of a model with this config."""
     from panoptic_heuristic.detectron import load_config
 
     cfg, _ = load_config(str(path))
@@ -63,7 +63,7 @@ def test_a_config_gives_the_pipeline_it_is_of(pipeline, tmp_path):
 
 
 def test_a_base_changes_nothing_but_the_rest(tmp_path):
-    """What another tuning has left in the base is all overruled; relative names hold from anywhere."""
+    """Values that another tuning has left in the base are all overruled; relative names hold from anywhere."""
     (tmp_path / "bases").mkdir()
     (tmp_path / "tuned").mkdir()
     rest = "\nMODEL:\n  WEIGHTS: some.pth\n"

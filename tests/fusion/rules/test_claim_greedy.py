@@ -139,7 +139,7 @@ def test_the_claim_alone_says_areas_in_rank_order_and_what_was_dropped():
 
 
 class TestOnADevice:
-    """How a GPU places instances runs on the CPU too, and must give what the CPU's own way gives."""
+    """The GPU's way to place instances runs on the CPU too, and must give what the CPU's own way gives."""
 
     def assert_equal(self, instances, ranked, thresholds):
         expected, met = place_on_cpu(instances, ranked, thresholds)

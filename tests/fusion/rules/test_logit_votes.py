@@ -1,4 +1,4 @@
-"""What adaptive and logit_sum share, drawn in rows of pixels: both add what the two heads say of an instance."""
+"""The laws that adaptive and logit_sum share, drawn in rows of pixels: both add the values of the two heads."""
 
 import numpy as np
 import pytest
