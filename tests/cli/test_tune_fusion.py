@@ -202,7 +202,7 @@ def test_a_given_split(main, arguments, scenes, tmp_path, capsys):
         (["--shrinkage", "nan"], "shrinkage must be in [0, inf)"),
         (["--workers", "0"], "--workers must be at least 1, got 0"),
         (["--seed", "-1"], "seed must be at least 0, got -1"),
-        (["--base", "nowhere.yaml"], "there is no config file nowhere.yaml"),
+        (["--base", "nowhere.yaml"], "there is no file 'nowhere.yaml' here, and none of that name in"),
         (["--gt-json", "nowhere.json"], "cannot read nowhere.json"),
         (["--cache", "nowhere"], "nowhere holds no manifest.json"),
     ],
