@@ -8,6 +8,7 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF
+from panoptic_heuristic.cli import cache_predictions, fuse_predictions
 from panoptic_heuristic.formats import read_panoptic_png
 from panoptic_heuristic.fusion import Pipeline, fuse
 from panoptic_heuristic.fusion.instance_measures import semantic_agreement
@@ -20,8 +21,8 @@ SKY, CAT, GRASS, DOG = 0, 7, 9, 90
 class Files:
     """The inputs of the command, and its cache."""
 
-    def __init__(self, folder, load_tool):
-        self.folder, self.cache, self._load_tool = folder, folder / "cache", load_tool
+    def __init__(self, folder):
+        self.folder, self.cache = folder, folder / "cache"
         self.flags, self.more = {}, []
         self.write("images", {"images": [self._image(2), self._image(1)]})
         self.write("categories", CATEGORIES)
@@ -50,7 +51,7 @@ class Files:
 
     def run(self, *more):
         argv = ["--cache", str(self.cache), "--workers", "1", *self._files(), *more]
-        return self._load_tool("cache_predictions").main(argv)
+        return cache_predictions.main(argv)
 
     def predictions(self, image_id=1):
         return PredictionCache.open(self.cache).read(image_id)
@@ -59,8 +60,7 @@ class Files:
         """The map of image 1 that fuse-predictions makes of the same files, in category ids."""
         flags = ["--instances-score-thresh", str(threshold), "--stuff-area-thresh", "1", "--workers", "1"]
         flags.append("--overwrite")
-        main = self._load_tool("fuse_predictions").main
-        assert main(["--output", str(self.folder / "out"), *self._files(), *flags]) == 0
+        assert fuse_predictions.main(["--output", str(self.folder / "out"), *self._files(), *flags]) == 0
         content = json.loads((self.folder / "out" / "panoptic_predictions.json").read_text())
         annotation = next(one for one in content["annotations"] if one["image_id"] == 1)
         png = self.folder / "out" / "panoptic_predictions" / annotation["file_name"]
@@ -81,8 +81,8 @@ def in_categories(ids, segments):
 
 
 @pytest.fixture
-def files(tmp_path, load_tool):
-    return Files(tmp_path, load_tool)
+def files(tmp_path):
+    return Files(tmp_path)
 
 
 INSTANCES = [
