@@ -1,11 +1,13 @@
 """demo after its training: on a model that was trained for seconds."""
 
+import contextlib
 import csv
 import json
 import shutil
 
 import pytest
 
+from panoptic_heuristic.__main__ import main
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
@@ -52,10 +54,20 @@ def test_the_sweep_gives_the_model_its_own_pq(ablated, trained, tmp_path):
             assert 100 * getattr(group, measure) == pytest.approx(model[measure.upper() + suffix], abs=1e-9)
 
 
+def run_here(arguments, log=None):
+    """Runs a command in this process; what it prints is appended to a log if there is one."""
+    with contextlib.ExitStack() as stack:
+        if log is not None:
+            stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(log, "a"))))
+        assert main([str(argument) for argument in arguments]) == 0
+
+
 @pytest.mark.slow
 def test_run_again_it_goes_on_where_it_was(ablated, trained, capfd, monkeypatch):
     before = {path: path.read_bytes() for path in sorted((ablated / "sweep").rglob("*")) if path.is_file()}
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # That its commands run as programs is seen the first time.
+    monkeypatch.setattr(demo, "_show", run_here)
+    monkeypatch.setattr(demo, "_run", run_here)
     demo.ablate(ablated, trained.data / "val" / "images", ablated / "run", folds=3)
     printed = capfd.readouterr().out
     assert "0 images run" in printed and "0 of 100 buckets counted now" in printed

@@ -120,18 +120,18 @@ def test_the_tuned_config_is_that_of_the_best_stage(tuned):
 
 
 def test_equal_runs_write_equal_bytes(tuned, arguments, tmp_path, capsys):
-    base = ["--base", str(tuned.parent / "base.yaml")]
-    # One folder up from where the others are, so that the relative name of the base is the same.
+    # Beside the other one, so that the relative name of the base is the same.
     again = tuned.parent / "again"
-    workers = [*arguments, "--workers", "2"]
-    assert main([*workers, *base, "--output", str(again)]) == 0
+    base = ["--base", str(tuned.parent / "base.yaml")]
+    assert main([*arguments, *base, "--workers", "2", "--output", str(again)]) == 0
     assert contents(again) == contents(tuned)
-    out = capsys.readouterr().out
-    assert main([*workers, *base, "--output", str(again), "--overwrite"]) == 0
-    assert contents(again) == contents(tuned)
-    assert capsys.readouterr().out == out
-    assert main([*arguments, *base, "--output", str(tmp_path), "--seed", "1"]) == 0
-    assert contents(tmp_path)["tuning.json"] != contents(tuned)["tuning.json"]
+    capsys.readouterr()
+    seen = []
+    for more in ([], ["--overwrite"], ["--overwrite", "--seed", "1"]):
+        assert main([*arguments, "--stages", "global", "--output", str(tmp_path), *more]) == 0
+        held_out = [one["held_out"] for one in json.loads((tmp_path / "tuning.json").read_text())["splits"]]
+        seen.append((held_out, contents(tmp_path), capsys.readouterr().out))
+    assert seen[1] == seen[0] and seen[2][0] != seen[0][0]
 
 
 def test_the_table(arguments, tmp_path, capsys):
