@@ -54,7 +54,7 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.parity
 
 FULL = os.environ.get("PARITY") == "full"
-IMAGES = 240 if FULL else 40
+IMAGES = 240 if FULL else 24
 SETTINGS_OF_EACH = None if FULL else 12
 DEMO_CACHE = Path(os.environ.get("DEMO_CACHE", ROOT / "output" / "demo" / "cache"))
 DEMO_IMAGES = None if FULL else 3
