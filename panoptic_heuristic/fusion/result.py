@@ -1,9 +1,8 @@
 """The result of fusing: a panoptic map, its segments, and the candidates that are not in it."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,7 +53,8 @@ class FusionResult:
             stuff by label.
     """
 
-    panoptic_seg: Union[np.ndarray, Tensor]
+    # Not a union: whoever fuses knows which of both went in.
+    panoptic_seg: Any
     segments_info: List[Dict[str, Any]]
     dropped: Tuple[DroppedCandidate, ...]
 

@@ -108,7 +108,7 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
     """
     image, photo = outputs.image, None
     if Need.IMAGE in fuser.pipeline.needs:
-        photo = read_photo(fuser.image_root, image.file_name, (image.height, image.width), "--images")
+        photo = read_photo(Path(fuser.image_root), image.file_name, (image.height, image.width), "--images")
     result = fuse(*outputs.read(fuser.categories, fuser.meaning), fuser.categories, fuser.pipeline, photo)
     ids, segments = with_colored_ids(result.panoptic_seg, result.segments_info, fuser.categories)
     write_panoptic_png(inside(fuser.folder, image.png_name), ids)
