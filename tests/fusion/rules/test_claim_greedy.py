@@ -53,21 +53,6 @@ def test_the_better_instance_keeps_contested_pixels():
     assert result.dropped == ()
 
 
-def test_rank_decides_and_not_the_place_in_the_input():
-    # RIGHT is best now, then BOTTOM; LEFT has lost 3 of its 9 pixels.
-    result = fused([LEFT, RIGHT, BOTTOM], [0.7, 0.9, 0.8])
-    assert_map(
-        result,
-        """
-        333111
-        333111
-        222222
-        222222
-        """,
-    )
-    assert instances_in(result) == [1, 2, 0]
-
-
 def test_at_overlap_0_one_claimed_pixel_is_too_much():
     masks = [mask("##.... ......"), mask(".##### ......"), mask("..#### ######")]
     result = fused(masks, [0.9, 0.8, 0.7], claim=Greedy(0))
