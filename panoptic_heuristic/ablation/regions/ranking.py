@@ -59,13 +59,13 @@ def rank_instances(
     except InputError as error:
         raise InputError(f"image {regions.image_id}: {error}") from error
     takes_part = takes_part & (keys[:, None] >= key_cutoffs)
-    ranked = rank_by(keys, takes_part.any(axis=1))
+    ranked = rank_by(keys, np.asarray(takes_part.any(axis=1)))
     return Ranking(claiming, ranked, takes_part[ranked])
 
 
 def _without_overlapping(regions: Regions, takes_part: np.ndarray, rule: Nms) -> np.ndarray:
     """(N, E) bool: the instances that no better one suppresses, of those that take part."""
-    ranked = rank_by(regions.scores, takes_part.any(axis=1))
+    ranked = rank_by(regions.scores, np.asarray(takes_part.any(axis=1)))
     exceeds = _ious(regions, ranked, rule.kind) > rule.iou_threshold
     stay = takes_part[ranked]
     for rank in range(1, len(ranked)):

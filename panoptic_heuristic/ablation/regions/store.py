@@ -165,16 +165,18 @@ def open_store(
     """
     if isinstance(cache, RegionStore):
         return cache
-    cache = PredictionCache.open(cache)
+    predictions = PredictionCache.open(cache)
     if (panoptic_json is None) != (panoptic_root is None):
         raise InputError("--gt-json and --gt-folder belong together: give both or none")
     if panoptic_json is None:
-        path = cache.folder / _TRUTH_FILE
+        path = predictions.folder / _TRUTH_FILE
         if not path.exists():
-            raise InputError(f"{cache.folder} does not say where its ground truth is; give --gt-json and --gt-folder")
+            raise InputError(
+                f"{predictions.folder} does not say where its ground truth is; give --gt-json and --gt-folder"
+            )
         noted = read_json(path)
         panoptic_json, panoptic_root = noted["panoptic_json"], noted["panoptic_root"]
-    return RegionStore(cache, read_panoptic_json(panoptic_json), panoptic_root)
+    return RegionStore(predictions, read_panoptic_json(panoptic_json), panoptic_root)
 
 
 def _check_categories(cache: PredictionCache, gt: PanopticJson) -> None:

@@ -203,7 +203,9 @@ def _unscaled(weights: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> W
     """Weights of the features as they are, of six digits: what is written to a YAML file is what was counted."""
     factors = weights[1:] / deviation
     bias = weights[0] - float((factors * mean).sum())
-    return tuple(float(f"{value:.6g}") for value in (bias, *factors.tolist()))
+    rounded = (float(f"{value:.6g}") for value in (bias, *factors.tolist()))
+    bias, score, agreement, area, covered = rounded
+    return bias, score, agreement, area, covered
 
 
 def _loss(

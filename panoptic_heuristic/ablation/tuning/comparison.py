@@ -136,5 +136,5 @@ def _gains(row: Row) -> Dict[str, Optional[float]]:
         gain = row.gains.get(kind)
         low, high = (gain and gain.interval) or (None, None)
         name = f"pq_over_{kind}"
-        values.update({name: gain and gain.pq, f"{name}_low": low, f"{name}_high": high})
+        values.update({name: None if gain is None else gain.pq, f"{name}_low": low, f"{name}_high": high})
     return values

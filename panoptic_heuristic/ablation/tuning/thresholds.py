@@ -70,11 +70,8 @@ def scaled(pipeline: Pipeline, image_area: float) -> Pipeline:
         image_area: the pixels of an image.
     """
     fraction = max(pipeline.stuff_area_fraction, min(pipeline.stuff_area_thresh / REFERENCE_PIXELS, 1.0))
-    return dataclasses.replace(
-        pipeline,
-        **stuff_limit(0, fraction),
-        thing_area_thresh=round(pipeline.thing_area_thresh * image_area / REFERENCE_PIXELS),
-    )
+    things = round(pipeline.thing_area_thresh * image_area / REFERENCE_PIXELS)
+    return pipeline.replaced({**stuff_limit(0, fraction), "thing_area_thresh": things})
 
 
 def stuff_limit(pixels: float, fraction: float) -> Dict[str, float]:
