@@ -4,7 +4,6 @@ Each line is the result of really trying the thing. Without Detectron2 all works
 exit code is 0 when fusing, scoring and ablation work, else 2; with --all, training and its tests must work, too.
 """
 
-import argparse
 import contextlib
 import importlib
 import importlib.metadata
@@ -17,6 +16,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence
+
+from panoptic_heuristic.cli.arguments import CommandParser
+from panoptic_heuristic.errors import command
 
 # What one may want to do, in the order it is told.
 CORE = "fusing, scoring, files, ablation"
@@ -233,9 +235,10 @@ def missing_for(use: str, findings: Sequence[Finding]) -> List[str]:
     return [one.check.name for one in findings if one.problem and one.check.use in (CORE, use)]
 
 
+@command
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Command line. Returns 0 when the core works (with ``--all`` the model and the reference, too), else 2."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(__doc__)
     parser.add_argument("--all", action="store_true", help="exit code 2 also if a model cannot be trained and tested")
     args = parser.parse_args(argv)
     findings = []

@@ -83,6 +83,11 @@ def test_everything_works_in_this_environment(capsys):
     assert ok >= {"Python", "PyTorch", "torchvision ops", "Detectron2", "pycocotools", "panopticapi", "OpenCV"}
 
 
+def test_a_wrong_command_line_is_one_sentence(capsys):
+    assert doctor.main(["--some"]) == 2
+    assert capsys.readouterr() == ("", "error: unrecognized arguments: --some\n")
+
+
 def test_on_a_bare_python_it_prints_and_does_not_crash():
     # -S leaves out site-packages: nothing but the standard library is there.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

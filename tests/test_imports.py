@@ -1,4 +1,4 @@
-"""Who may import what. The layers are the point of the folders, so a test keeps them apart."""
+"""The rooms of the package lie in layers, which is the point of the folders: none imports from one above it."""
 
 import ast
 import subprocess

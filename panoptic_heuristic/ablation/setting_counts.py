@@ -62,7 +62,7 @@ class SettingCounts:
 
     def add_image(self, counts: ImageCounts, settings: Optional[Sequence[int]] = None) -> None:
         """Adds what some settings, or all, found in an image; its ground truth is not touched, see :meth:`add_gt`."""
-        at = counts.places if settings is None else np.ix_(counts.places, settings)
+        at = counts.places if settings is None else np.ix_(counts.places, np.asarray(settings))
         for total, values in zip((self.iou_sum, self.tp, self.fp), counts.values, strict=True):
             total[at] += values
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.user_code import run_file_or_module
-from panoptic_heuristic.formats.workers import default_workers
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -56,6 +54,9 @@ def _number_type(kind: Callable, name: str, low: float, high: float) -> Callable
 
 def add_workers_argument(parser: "argparse._ActionsContainer") -> None:
     """Adds ``--workers``, a number of processes, to a parser or a group."""
+    # The doctor has this module on a bare Python, too.
+    from panoptic_heuristic.formats.workers import default_workers
+
     parser.add_argument(
         "--workers", type=whole_number(1), default=default_workers(), metavar="N",
         help="processes (default: up to 4, here %(default)s)",
@@ -100,5 +101,8 @@ def register_data_sets(sources: Sequence[str]) -> None:
     Raises:
         InputError: there is no such file or module, or it raises.
     """
+    # The doctor has this module on a bare Python, too.
+    from panoptic_heuristic.formats.user_code import run_file_or_module
+
     for source in sources:
         run_file_or_module(source, "data sets")

@@ -46,10 +46,10 @@ example:
 
 It writes {TABLE} (one line per preset and kind of thresholds, with the thresholds) and {CHART} (a bar chart).
 
-Tuned are the cutoff on scores (or on the key, where a preset has one), what an instance may lose to others, and the
-limit of stuff, as a fraction of the image; at most {MOST_TRIALS} settings of each preset are tried. All else stays as
-published, but for a limit of things in pixels, which may be scaled to the images. Presets that need mask probabilities
-or logits are compared if the cache was made with --store-logits.
+Tuned are instances_score_thresh (or the threshold on the key, where a preset has one), what an instance may lose to
+others, and the limit of stuff, as a fraction of the image; at most {MOST_TRIALS} settings of each preset are tried. All
+else stays as published, but for a limit of things in pixels, which may be scaled to the images. Presets that need mask
+probabilities or logits are compared if the cache was made with --store-logits.
 """
 
 
@@ -148,7 +148,7 @@ def notes(comparison: Comparison, refused: Mapping[str, str], floor: float) -> L
     ]
     if comparison.raised:
         which = ", ".join(f"{name} (published {value:g})" for name, value in comparison.raised.items())
-        lines.append(f"cutoff on scores raised to {floor:g}, below which the cache holds no instance: {which}")
+        lines.append(f"instances_score_thresh raised to {floor:g}, below which the cache holds no instance: {which}")
     unable = {**refused, **comparison.failed}
     return lines + [f"not compared: {name}: {reason}" for name, reason in unable.items()]
 

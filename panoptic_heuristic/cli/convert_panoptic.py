@@ -58,18 +58,12 @@ def coco_to_label_divisor(args: argparse.Namespace) -> int:
     content = read_panoptic_json(args.panoptic_json)
     void = 2**args.bits - 1 if args.void is None else args.void
     form = LabelDivisorForm(args.label_divisor, void, args.form, args.crowds)
-    output = _Output(args, "images.json", "labels", inputs=[args.panoptic_root])
-    convert.check_png_names(content.images, output.pngs)
-    function = partial(
-        convert.coco_to_label_divisor,
-        panoptic_root=args.panoptic_root,
-        output=output.pngs,
-        categories=content.categories,
-        form=form,
-        bits=args.bits,
-    )
-    output.run(function, content.images, args.workers)
-    output.write({"images": _images(content.images), "categories": content.categories.to_coco()})
+    output = _Output(args, "images.json", "labels", content.images, read_from=args.panoptic_root)
+    output.run(
+        convert.coco_to_label_divisor, content.images, panoptic_root=args.panoptic_root,
+        categories=content.categories, form=form, bits=args.bits,
+    )  # fmt: skip
+    output.write(content.categories.to_coco())
     print(f"label divisor {args.label_divisor}, form {args.form}, {args.bits} bits, void {void}")
     return 0
 
@@ -83,18 +77,12 @@ def label_divisor_to_coco(args: argparse.Namespace) -> int:
         if args.images_json is not None
         else _images_of_folder(args.label_root)
     )
-    output = _Output(args, "panoptic.json", "panoptic", inputs=[args.label_root])
-    convert.check_png_names(images, output.pngs)
-    function = partial(
-        convert.label_divisor_to_coco,
-        label_root=args.label_root,
-        output=output.pngs,
-        categories=categories,
-        form=form,
+    output = _Output(args, "panoptic.json", "panoptic", images, read_from=args.label_root)
+    annotations = output.run(
+        convert.label_divisor_to_coco, images, label_root=args.label_root, categories=categories, form=form,
         void=args.void,
-    )
-    annotations = output.run(function, images, args.workers)
-    output.write({"images": _images(images), "annotations": annotations, "categories": categories.to_coco()})
+    )  # fmt: skip
+    output.write(categories.to_coco(), annotations)
     return 0
 
 
@@ -106,22 +94,15 @@ def coco_to_instances_semantic(args: argparse.Namespace) -> int:
     largest = max(label_of.values()) + 1 if args.void is None else max([*label_of.values(), args.void])
     bits = 8 if largest <= 255 else 16
     void = 2**bits - 1 if args.void is None else args.void
-    output = _Output(args, "instances.json", "semantic", inputs=[args.panoptic_root])
-    convert.check_png_names(content.images, output.pngs)
-    function = partial(
-        convert.coco_to_instances_semantic,
-        panoptic_root=args.panoptic_root,
-        output=output.pngs,
-        categories=content.categories,
-        label_of=label_of,
-        void=void,
-        bits=bits,
-    )
-    found = chain.from_iterable(output.run(function, content.images, args.workers))
+    output = _Output(args, "instances.json", "semantic", content.images, read_from=args.panoptic_root)
+    found = output.run(
+        convert.coco_to_instances_semantic, content.images, panoptic_root=args.panoptic_root,
+        categories=content.categories, label_of=label_of, void=void, bits=bits,
+    )  # fmt: skip
+    annotations = [{"id": number, **annotation} for number, annotation in enumerate(chain.from_iterable(found), 1)]
     # Whoever reads an instances JSON takes each of its categories for a thing.
     things = [entry for entry in content.categories.to_coco() if entry["isthing"]]
-    annotations = [{"id": number, **annotation} for number, annotation in enumerate(found, start=1)]
-    output.write({"images": _images(content.images), "annotations": annotations, "categories": things})
+    output.write(things, annotations)
     print(f"semantic labels: {args.numbering}, {bits} bits, void {void}")
     return 0
 
@@ -130,21 +111,14 @@ def instances_semantic_to_coco(args: argparse.Namespace) -> int:
     """Instances and semantic labels to OUTPUT/panoptic.json and OUTPUT/panoptic/*.png."""
     categories = read_categories(args.categories_json)
     content = read_instances_json(args.instances_json, categories)
-    output = _Output(args, "panoptic.json", "panoptic", inputs=[args.semantic_root])
-    convert.check_png_names(content.images, output.pngs)
-    function = partial(
-        convert.instances_semantic_to_coco,
-        semantic_root=args.semantic_root,
-        output=output.pngs,
-        categories=categories,
-        label_of=semantic_numbering(categories, args.numbering),
-        void=args.void,
-        overlap=args.overlap,
-    )
+    output = _Output(args, "panoptic.json", "panoptic", content.images, read_from=args.semantic_root)
+    label_of = semantic_numbering(categories, args.numbering)
     jobs = [(image, content.annotations_of[image.image_id]) for image in content.images]
-    merged = output.run(function, jobs, args.workers)
-    annotations = [one.annotation for one in merged]
-    output.write({"images": _images(content.images), "annotations": annotations, "categories": categories.to_coco()})
+    merged = output.run(
+        convert.instances_semantic_to_coco, jobs, semantic_root=args.semantic_root, categories=categories,
+        label_of=label_of, void=args.void, overlap=args.overlap,
+    )  # fmt: skip
+    output.write(categories.to_coco(), [one.annotation for one in merged])
     for key, what in (
         ("contested_pixels", f"pixels claimed by several instances (--overlap {args.overlap})"),
         ("lost_instances", "instances without a pixel of their own, left out"),
@@ -159,13 +133,15 @@ def instances_semantic_to_coco(args: argparse.Namespace) -> int:
 class _Output:
     """The folder a conversion writes: one JSON, last, and a folder of PNGs."""
 
-    def __init__(self, args: argparse.Namespace, json_name: str, folder: str, *, inputs: List[Path]):
-        self.json, self.pngs = args.output / json_name, args.output / folder
-        for path in inputs:
-            if not path.is_dir():
-                raise InputError(f"{path} is no folder")
-            if path.resolve() == self.pngs.resolve():
-                raise InputError(f"{self.pngs} is the folder to read from; choose another --output")
+    def __init__(
+        self, args: argparse.Namespace, json_name: str, folder: str, images: Sequence[PanopticImage], read_from: Path
+    ):
+        self.json, self.pngs, self.workers = args.output / json_name, args.output / folder, args.workers
+        self.images = [convert.image_entry(image) for image in images]
+        if not read_from.is_dir():
+            raise InputError(f"{read_from} is no folder")
+        if read_from.resolve() == self.pngs.resolve():
+            raise InputError(f"{self.pngs} is the folder to read from; choose another --output")
         with writing_to(args.output):
             # An empty folder may be left of a conversion that failed at once.
             taken = [path for path in (self.json, *self.pngs.glob("*")) if path.exists()]
@@ -174,18 +150,18 @@ class _Output:
             self.pngs.mkdir(parents=True, exist_ok=True)
             # An old JSON would vouch for PNGs of which some are new.
             self.json.unlink(missing_ok=True)
+        convert.check_png_names(images, self.pngs)
 
-    def run(self, function: Callable, jobs: Sequence, workers: int) -> list:
-        with ordered_map(function, jobs, workers=workers) as results:
+    def run(self, function: Callable, jobs: Sequence, **settings: Any) -> list:
+        """Runs a conversion of one image on all; it writes the PNG, and returns the rest."""
+        with ordered_map(partial(function, output=self.pngs, **settings), jobs, workers=self.workers) as results:
             return list(progress_bar("convert")(results, len(jobs)))
 
-    def write(self, content: Any) -> None:
-        write_json(self.json, content)
-        print(f"wrote {self.json} and {len(content['images'])} PNGs in {self.pngs}")
-
-
-def _images(images: Sequence[PanopticImage]) -> List[Dict[str, Any]]:
-    return [convert.image_entry(image) for image in images]
+    def write(self, categories: List[Dict[str, Any]], annotations: Optional[List[Dict[str, Any]]] = None) -> None:
+        """Writes the JSON."""
+        listed = {} if annotations is None else {"annotations": annotations}
+        write_json(self.json, {"images": self.images, **listed, "categories": categories})
+        print(f"wrote {self.json} and {len(self.images)} PNGs in {self.pngs}")
 
 
 def _images_of_folder(folder: Path) -> List[PanopticImage]:

@@ -55,7 +55,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     pipeline = pipeline_of_flags(args, heads.categories, missing_needs(heads, args.image_root))
     without = [len(heads.images) - len(images_with) for images_with in (heads.instances, heads.semantics)]
     not_finite = sum(not math.isfinite(entry.score) for entries in heads.instances.values() for entry in entries)
-    # Under the same name: the entries below the cutoff are most of the memory.
+    # Under the same name: the entries below instances_score_thresh are most of the memory.
     heads = fusible(heads, pipeline)
     annotations = fuse_heads(
         heads,

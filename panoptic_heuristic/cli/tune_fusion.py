@@ -29,6 +29,7 @@ from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeli
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.formats.packaged import config_path
 
 _EXAMPLES = """\
 examples:
@@ -55,8 +56,7 @@ Rules that see more of pixels than their regions, and your own, have the first s
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
-    if args.base is not None and not args.base.is_file():
-        raise InputError(f"there is no config file {args.base}; --base names the one that the YAMLs build on")
+    base = None if args.base is None else config_path(args.base)
     check_results(args.output, file_names(TUNED_PIPELINES), args.overwrite)
     store = open_store(args.cache, args.gt_json, args.gt_folder)
     result = tune(
@@ -71,7 +71,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         progress=progress_bar("tune", "step"),
     )
     _print(result)
-    written = result.write(args.output, args.base)
+    written = result.write(args.output, base)
     _remove_others(args.output, written)
     print()
     print_written(written)
@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     files = parser.add_argument_group("files")
     add_cache_arguments(files)
     add_output_arguments(files, "the configs and the numbers")
-    files.add_argument("--base", type=Path, metavar="CONFIG", help="the _BASE_ of the YAMLs: the model's config")
+    files.add_argument("--base", metavar="CONFIG", help="the _BASE_ of the YAMLs: the model's config")
     held_out = parser.add_argument_group("what is held out")
     held_out.add_argument("--folds", type=int, metavar="K", help=f"random parts (default: {DEFAULT_FOLDS})")
     held_out.add_argument(

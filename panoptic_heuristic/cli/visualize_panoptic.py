@@ -36,7 +36,7 @@ _SHEET_SIDE = 420
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the files of all images lie.
+    """The places of the files of all images.
 
     Attributes:
         categories: the data set's categories.
@@ -55,7 +55,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Score:
-    """How well one image is predicted.
+    """The quality of one image.
 
     Attributes:
         pq: mean over the classes of this image alone, 0 to 1; None if it has no segment at all.

@@ -32,7 +32,7 @@ class Box(NamedTuple):
 def run_ends(
     segmentations: Sequence[Any], height: int, width: int, where: Callable[[int], str]
 ) -> List[np.ndarray]:
-    """Where the runs of COCO ``segmentation`` values end. Many at once cost a fifth of one by one.
+    """The ends of the runs of COCO ``segmentation`` values. Many at once cost a fifth of one by one.
 
     Args:
         segmentations: dicts with ``size`` [H, W] and ``counts``, a string, bytes or a list of

@@ -71,7 +71,8 @@ def id_pairs(key: str, entries: Any, categories: Optional[Categories]) -> List[T
     for entry in entries:
         if not isinstance(entry, (list, tuple)) or len(entry) != 2 or any(type(one) not in (str, int) for one in entry):
             raise InputError(f"{key} must hold pairs like [above, below], names or ids of categories, got {entry!r}")
-        pairs.append(tuple(_id_of(key, one, categories) if isinstance(one, str) else one for one in entry))
+        above, below = (_id_of(key, one, categories) if isinstance(one, str) else one for one in entry)
+        pairs.append((above, below))
         for category_id in pairs[-1] if categories is not None else ():
             if category_id not in categories:
                 raise CategoryError(f"{key} names the id {category_id}, which the data set does not have")

@@ -96,7 +96,7 @@ def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], 
     for index, score in enumerate(instances.scores.tolist()):
         if not math.isfinite(score):
             dropped[index] = "not_finite"
-        elif score < pipeline.score_cutoff(instances.category_ids[index]):
+        elif score < pipeline.instances_score_thresh_for(instances.category_ids[index]):
             dropped[index] = "score"
         else:
             kept.append(index)

@@ -37,8 +37,8 @@ class Crop(NamedTuple):
 class InstanceSet:
     """N scored instance masks of one image. Build it with one of the ``from_...`` methods.
 
-    A mask is cropped when it is first asked for and then kept, so that masks below the score
-    cutoff cost nothing.
+    A mask is cropped when it is first asked for and then kept, so that masks below
+    ``instances_score_thresh`` cost nothing.
 
     Attributes:
         scores: (N,) float64 tensor on the CPU. Not checked to be finite: fusing drops those that

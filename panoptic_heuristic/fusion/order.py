@@ -46,8 +46,8 @@ class OrderRule(Protocol):
 
         Args:
             heads: what was found. Not changed.
-            candidates: ascending indices of the instances whose score is finite and not below its
-                cutoff.
+            candidates: ascending indices of the instances whose score is finite and not below
+                ``instances_score_thresh``.
         """
         ...
 

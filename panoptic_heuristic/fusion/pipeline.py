@@ -262,14 +262,14 @@ class Pipeline:
             problem = f"needs {need.value}, but {missing[need]}"
             raise ParameterError(None, problem, stage=stage, rule=rule_name(stage, rule), mentions=("suppress",))
 
-    def score_cutoff(self, category_id: int) -> float:
+    def instances_score_thresh_for(self, category_id: int) -> float:
         """The score that an instance of a category needs."""
         return self.instances_score_thresh_of.get(category_id, self.instances_score_thresh)
 
     @property
     def lowest_score_thresh(self) -> float:
         """The lowest score that an instance of some category needs."""
-        return min((self.instances_score_thresh, *self.instances_score_thresh_of.values()))
+        return float(min((self.instances_score_thresh, *self.instances_score_thresh_of.values())))
 
     def is_too_small(self, category_id: int, area: int, image_area: int) -> bool:
         """True if a stuff segment is dropped for its size.

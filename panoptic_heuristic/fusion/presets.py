@@ -72,7 +72,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "maskformer": {"claim": {**_PIXEL_ARGMAX, "kept_pixels": "won"}, **_thresholds(0.8, 0)},
     "mask2former": {"claim": {**_PIXEL_ARGMAX, "kept_pixels": "mask"}, **_thresholds(0.8, 0)},
     # De Geus et al., "Panoptic Segmentation with a Joint Semantic and Instance Segmentation Network", 2018: no
-    # cutoff but the detector's, 0.05 in Detectron2.
+    # threshold on scores but the detector's, 0.05 in Detectron2.
     "jsis": {
         "claim": {"name": "pixel_argmax", "by": "mask", "kept_fraction": 0.0},
         "stuff": {"name": "next_best", "probability_floor": 0.25},

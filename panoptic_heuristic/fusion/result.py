@@ -1,9 +1,8 @@
 """The result of fusing: a panoptic map, its segments, and the candidates that are not in it."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,8 +14,8 @@ class DroppedCandidate:
     Attributes:
         isthing: True for an instance, False for a stuff category of the semantic map.
         category_id: dataset category id.
-        reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below its
-            cutoff), ``nms`` (it overlaps a better one), ``gate`` (the semantic labels agree with
+        reason: for things ``not_finite`` (its score is NaN or infinite), ``score`` (below
+            ``instances_score_thresh``), ``nms`` (it overlaps a better one), ``gate`` (the semantic labels agree with
             too little of it), ``probability`` (its calibrated probability is below its cut),
             ``key`` (the key it is ranked by is below its cutoff), ``empty`` (no pixel), ``overlap``
             (too much of it was claimed before, or taken back), ``covered`` (all of it was claimed
@@ -54,7 +53,8 @@ class FusionResult:
             stuff by label.
     """
 
-    panoptic_seg: Union[np.ndarray, Tensor]
+    # Not a union: whoever fuses knows which of both went in.
+    panoptic_seg: Any
     segments_info: List[Dict[str, Any]]
     dropped: Tuple[DroppedCandidate, ...]
 

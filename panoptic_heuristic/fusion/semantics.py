@@ -74,7 +74,8 @@ class SemanticMap:
     @property
     def image_size(self) -> Tuple[int, int]:
         """(H, W) in pixels."""
-        return tuple(self.labels.shape)
+        height, width = self.labels.shape
+        return height, width
 
     @property
     def device(self) -> torch.device:
@@ -92,8 +93,8 @@ class SemanticMap:
         """
         if self._bytes is not None:
             # Pixels elsewhere count as a label that is none.
-            counts = _byte_counts(self._bytes if where is None else (self._bytes + 1) * where.numpy())
-            counts = counts[0 if where is None else 1 :].tolist()
+            found = _byte_counts(self._bytes if where is None else (self._bytes + 1) * where.numpy())
+            counts = found[0 if where is None else 1 :].tolist()
         else:
             labels = self.labels.flatten() if where is None else self.labels.masked_select(where)
             counts = torch.bincount(labels.long()).tolist()

@@ -40,7 +40,7 @@ class SuppressRule(Protocol):
 
         Args:
             heads: what was found. Not changed.
-            candidates: ascending indices of the instances whose score is finite and not below its
-                cutoff.
+            candidates: ascending indices of the instances whose score is finite and not below
+                ``instances_score_thresh``.
         """
         ...

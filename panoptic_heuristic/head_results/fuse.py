@@ -108,7 +108,7 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
     """
     image, photo = outputs.image, None
     if Need.IMAGE in fuser.pipeline.needs:
-        photo = read_photo(fuser.image_root, image.file_name, (image.height, image.width), "--images")
+        photo = read_photo(Path(fuser.image_root), image.file_name, (image.height, image.width), "--images")
     result = fuse(*outputs.read(fuser.categories, fuser.meaning), fuser.categories, fuser.pipeline, photo)
     ids, segments = with_colored_ids(result.panoptic_seg, result.segments_info, fuser.categories)
     write_panoptic_png(inside(fuser.folder, image.png_name), ids)
@@ -120,9 +120,8 @@ def fuse_image(fuser: Fuser, outputs: ImageResults) -> Dict[str, Any]:
 
 def fusible(heads: Heads, pipeline: Pipeline) -> Heads:
     """The results without the instances that fusing drops for their score: most are, and each RLE costs time."""
-    return heads.keeping(
-        lambda entry: math.isfinite(entry.score) and entry.score >= pipeline.score_cutoff(entry.category_id)
-    )
+    needed = pipeline.instances_score_thresh_for
+    return heads.keeping(lambda entry: math.isfinite(entry.score) and entry.score >= needed(entry.category_id))
 
 
 def missing_needs(heads: Heads, image_root: Optional[PathLike]) -> Dict[Need, str]:

@@ -24,7 +24,7 @@ class ImageResults:
 
     Attributes:
         image: the image; ``png_name`` is the PNG to write.
-        instances: those to rank. The ones below the cutoff may be left out.
+        instances: those to rank. The ones below ``instances_score_thresh`` may be left out.
         semantics: masks, a label PNG or an .npz file of logits; None without any.
     """
 

@@ -20,7 +20,7 @@ from panoptic_heuristic.quality.counts import IOU_UNIT, PQCounts
 from panoptic_heuristic.quality.summary import groups_of, mean_of_occurring
 
 REPLICATES = 1000
-"""How many times units are drawn anew unless told otherwise."""
+"""Units are drawn anew so many times unless told otherwise."""
 
 # Of a sweep's hundred settings and 133 categories the PQ of so many replicates are 3 MB.
 _AT_ONCE = 25

@@ -1,4 +1,4 @@
-"""How sure the PQ of one evaluation is."""
+"""Confidence intervals of the PQ of one evaluation."""
 
 from dataclasses import dataclass
 from typing import Dict, Optional
@@ -33,7 +33,7 @@ def bootstrap_intervals(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Intervals:
-    """How far PQ would vary had other images of the same kind been drawn, see :func:`resample`.
+    """The intervals in which PQ would vary had other images of the same kind been drawn, see :func:`resample`.
 
     Args:
         result: with the counts of each image.

@@ -155,7 +155,8 @@ def measure_comparison(
 
 
 def _by_size(outcomes: List[Outcome]) -> Dict[str, PQCounts]:
-    counts, lower = {}, 0
+    counts: Dict[str, PQCounts] = {}
+    lower: float = 0
     for name, upper in _SIZES:
         counts[f"pq_{name}"] = total_of(outcome for outcome in outcomes if lower <= outcome.area < upper)
         lower = upper

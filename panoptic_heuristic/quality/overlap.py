@@ -1,4 +1,4 @@
-"""How many pixels each pair of segments of two maps shares.
+"""The numbers of pixels that pairs of segments of two maps share.
 
 Segments are named by their place: 0 is void, k is the k-th listed segment, and one more is for
 pixels that belong to neither.

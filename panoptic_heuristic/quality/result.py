@@ -119,7 +119,7 @@ class Result:
             InputError: a key is missing or of the wrong type, or the numbers contradict each other.
         """
         data = _mapping(data, ("params", "coverage", "counts", "images"), where)
-        coverage = _mapping(data["coverage"], ("ground_truth", "scored", "empty"), f"{where}, coverage")
+        covered = _mapping(data["coverage"], ("ground_truth", "scored", "empty"), f"{where}, coverage")
         images = {
             _whole(image_id, f"{where}, images"): _image_from_json(image, f"{where}, image {image_id}")
             for image_id, image in _mapping(data["images"], (), f"{where}, images").items()
@@ -128,7 +128,7 @@ class Result:
         counts = _counts_from_json(data["counts"], f"{where}, counts")
         _check_sums(counts, images, where)
         try:
-            coverage = Coverage(*(coverage[key] for key in ("ground_truth", "scored", "empty")))
+            coverage = Coverage(*(covered[key] for key in ("ground_truth", "scored", "empty")))
             return cls(params, coverage, counts, images)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error

@@ -27,7 +27,7 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class ScoringSettings:
-    """How the files of images are read, and what is measured.
+    """The forms in which images are read, and the measures.
 
     Attributes:
         categories: the data set's categories.
@@ -60,7 +60,7 @@ class ScoredImage:
 class ScoringWarnings:
     """Collects warnings: of each kind how many there are, and the first few sentences."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._number: Counter = Counter()
         self._images: Counter = Counter()
         self._first: Dict[str, List[str]] = {}
@@ -118,9 +118,9 @@ def score_images(
 def score_image(pair: ImagePair, settings: ScoringSettings) -> ScoredImage:
     """Reads and measures one image; errors are those of :func:`score_images`."""
     gt_ids, gt_segments = read_map(pair.gt, pair.size, settings.categories, settings.gt_form)
-    if pair.prediction is None:
-        pred_ids, pred_segments = np.zeros_like(gt_ids), ()
-    else:
+    pred_ids: np.ndarray = np.zeros_like(gt_ids)
+    pred_segments: Sequence[Mapping[str, Any]] = ()
+    if pair.prediction is not None:
         pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, settings.categories, settings.prediction_form)
     try:
         comparison = compare(

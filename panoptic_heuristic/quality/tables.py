@@ -31,7 +31,7 @@ def group_table(result: Result, categories: Categories, intervals: Optional[Inte
     for group in _GROUPS:
         quality = getattr(summary, group)
         row = [group, *(_percent(quality and getattr(quality, key)) for key in _KEYS)]
-        row.append(quality.categories if quality else 0)
+        row.append(str(quality.categories) if quality else "0")
         rows.append(row + ([_interval(getattr(intervals, group))] if intervals else []))
     return _table(rows, ["", "PQ", "SQ", "RQ", "n"] + ([_INTERVAL] if intervals else []), left=1)
 
@@ -56,7 +56,7 @@ def class_table(result: Result, categories: Categories, intervals: Optional[Inte
         if quality is None:
             continue
         row = [category.id, category.name, category.kind]
-        row += [_percent(quality and getattr(quality, key)) for key in _KEYS]
+        row += [_percent(getattr(quality, key)) for key in _KEYS]
         row += [counts.tp, counts.fp, counts.fn]
         rows.append(row + ([_interval(intervals.by_category.get(category.id))] if intervals else []))
     headers = ["id", "class", "kind", "PQ", "SQ", "RQ", *_COUNTS]

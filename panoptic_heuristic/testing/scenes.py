@@ -126,7 +126,7 @@ def make_scene(
         category_of_label[stuff_labels],
     )
     return Scene(
-        image_size=tuple(image_size),
+        image_size=(image_size[0], image_size[1]),
         categories=categories,
         probabilities=probabilities,
         boxes=boxes,
@@ -154,7 +154,7 @@ def fingerprint(scenes: Iterable[Scene]) -> str:
                 value = value.to_coco()
             if isinstance(value, np.ndarray):
                 digest.update(f"{field.name} {value.dtype.str} {value.shape}\n".encode())
-                digest.update(np.ascontiguousarray(value))
+                digest.update(np.ascontiguousarray(value).data)
             else:
                 digest.update(f"{field.name} {json.dumps(value)}\n".encode())
     return digest.hexdigest()
@@ -268,7 +268,7 @@ def _semantic_labels(
 ) -> np.ndarray:
     """Stuff where its field wins, things where the objects are, every border frayed."""
     head = smooth + noise
-    blurred = cv2.GaussianBlur(object_masks.any(axis=0).astype(np.float32), (0, 0), 1.5)
+    blurred = cv2.GaussianBlur(np.asarray(object_masks.any(axis=0), dtype=np.float32), (0, 0), 1.5)
     # Alone among the fields, that of things knows where it is right.
     head[0] = 0.35 * head[0] + 8 * (blurred - MASK_THRESHOLD)
     return np.concatenate([[0], stuff_labels])[head.argmax(axis=0)]

@@ -1,4 +1,4 @@
-"""How hard the built-in data set is, and its classes. Lengths are in pixels of a 128 x 160 picture."""
+"""The difficulty of the built-in data set, and its classes. Lengths are in pixels of a 128 x 160 picture."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ THING_ROUGHNESS = 0.06
 COLOUR_JITTER = 0.05
 FOREIGN_COLOUR_CHANCE = 0.03
 # Faint shapes of things painted on stuff and labelled as that stuff: false positives with medium scores, the
-# reason for a score cutoff.
+# reason for a threshold on scores.
 DISTRACTORS_PER_IMAGE = (0, 3)
 DISTRACTOR_RADIUS = (4.0, 9.0)
 DISTRACTOR_CONTRAST = (0.25, 0.60)

@@ -1,4 +1,4 @@
-"""Where the names of segments stand in a picture: inside their segments, and never on each other."""
+"""The places of the names of segments in a picture: inside their segments, and never on each other."""
 
 from dataclasses import dataclass
 from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
@@ -122,8 +122,8 @@ def _across(text: str, corner: Tuple[int, int], mask: np.ndarray, free: np.ndarr
     width, height = text_size(text, size)
     if depth.max() < _LEAST_DEPTH or width * height > _MOST_TEXT_PER_AREA * mask.sum():
         return None
-    y, x = np.unravel_index(depth.argmax(), mask.shape)
-    x, y = corner[0] + int(x) - width // 2, corner[1] + int(y) - height // 2
+    row, column = np.unravel_index(depth.argmax(), mask.shape)
+    x, y = corner[0] + int(column) - width // 2, corner[1] + int(row) - height // 2
     x, y = min(max(x, 0), free.shape[1] - width), min(max(y, 0), free.shape[0] - height)
     if x < 0 or y < 0 or not free[y : y + height, x : x + width].all():
         return None

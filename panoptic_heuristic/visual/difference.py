@@ -1,4 +1,4 @@
-"""Where prediction and ground truth differ, pixel by pixel, as a picture."""
+"""Pictures of the pixels in which prediction and ground truth differ."""
 
 from typing import Collection, Iterable, Optional, Tuple
 
@@ -62,14 +62,14 @@ def difference_map(
     """
     matched = list(matched)
     gt = np.zeros(gt_ids.shape, dtype=np.intp)
-    for kind, ids in ((1, crowds), (2, [gt for gt, _ in matched]), (3, missed)):
+    for kind, ids in ((1, crowds), (2, [gt_id for gt_id, _ in matched]), (3, missed)):
         gt[np.isin(gt_ids, list(ids))] = kind
     prediction = np.zeros(pred_ids.shape, dtype=np.intp)
-    for kind, ids in ((1, [pred for _, pred in matched]), (2, false)):
+    for kind, ids in ((1, [pred_id for _, pred_id in matched]), (2, false)):
         prediction[np.isin(pred_ids, list(ids))] = kind
     meaning = _MEANING[gt, prediction]
-    for gt, pred in matched:
-        meaning[(gt_ids == gt) & (pred_ids == pred)] = MATCHED
+    for gt_id, pred_id in matched:
+        meaning[(gt_ids == gt_id) & (pred_ids == pred_id)] = MATCHED
     return meaning
 
 

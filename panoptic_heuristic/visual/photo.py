@@ -41,5 +41,5 @@ def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by:
 
 
 def _other_size(path: Path, found: Tuple[int, int], expected: Tuple[int, int], said_by: str) -> InputError:
-    found, expected = ("{1}x{0}".format(*one) for one in (found, expected))
-    return InputError(f"{path} is {found} pixels, but {said_by} says {expected}")
+    is_size, said = ("{1}x{0}".format(*one) for one in (found, expected))
+    return InputError(f"{path} is {is_size} pixels, but {said_by} says {said}")

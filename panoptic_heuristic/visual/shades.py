@@ -16,7 +16,7 @@ def shade(color: Color, number: int) -> Color:
     """The colour of the instance ``number``, counted from 0, of a class; 0 has the class's own colour."""
     lightness_step, hue_step = _SHADES[number % len(_SHADES)]
     if not (lightness_step or hue_step):
-        return tuple(color)
+        return color
     hue, lightness, saturation = colorsys.rgb_to_hls(*(channel / 255 for channel in color))
     # Room for all steps: no shade comes near the black of void or the white of borders.
     lightness = min(max(lightness, 0.26), 0.68)

@@ -11,7 +11,7 @@ from tests.ablation.random_images import BEST_STUFF_FLOOR, CATEGORIES, LABELS, R
 
 
 class PixelOracles:
-    """What each oracle counts on one image under one pipeline, by methods of the oracles' names."""
+    """The counts of each oracle on one image under one pipeline, by methods of the oracles' names."""
 
     def __init__(self, image: RandomImage, pipeline: Pipeline):
         self.image, self.pipeline = image, pipeline
@@ -41,8 +41,8 @@ class PixelOracles:
         return self._count(self._fused(self._instances(sorted(right)), pipeline=pipeline))
 
     def order(self) -> PQCounts:
-        cutoffs = np.array([self.pipeline.score_cutoff(category_id) for category_id in self.category_ids.tolist()])
-        passing = np.flatnonzero(np.isfinite(self.scores) & (self.scores >= cutoffs))
+        thresholds = np.array(list(map(self.pipeline.instances_score_thresh_for, self.category_ids.tolist())))
+        passing = np.flatnonzero(np.isfinite(self.scores) & (self.scores >= thresholds))
         return self._count(self._fused(self._instances(self._by_iou(passing), ranked=True)))
 
     def category(self) -> PQCounts:
@@ -104,7 +104,7 @@ class PixelOracles:
         )
 
     def _instances(self, chosen, ranked=False) -> InstanceSet:
-        """Some of the instances; if they are ranked, with scores that say so and that pass every cutoff."""
+        """Some of the instances; if they are ranked, with scores that say so and that pass every threshold."""
         chosen = np.array(chosen, dtype=int)
         scores = 1e6 - np.arange(len(chosen)) if ranked else self.scores[chosen]
         return InstanceSet.from_bitmaps(self.masks[chosen], scores, self.category_ids[chosen])

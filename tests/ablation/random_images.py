@@ -25,7 +25,7 @@ BEST_STUFF_FLOOR = 0.25
 
 
 class RandomImage(NamedTuple):
-    """What the heads said about an image, and its ground truth."""
+    """The outputs of the heads for an image, and its ground truth."""
 
     predictions: ImagePredictions
     gt_ids: np.ndarray
@@ -148,7 +148,7 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     rng = np.random.default_rng([seed, 8])
     scores = image.predictions.scores
     finite = scores[np.isfinite(scores)]
-    cutoffs = [0.0, 0.5, 0.3, *rng.choice(finite, size=min(3, len(finite)), replace=False)]
+    thresholds = [0.0, 0.5, 0.3, *rng.choice(finite, size=min(3, len(finite)), replace=False)]
     overlaps = [0.0, 0.5, 1.0, 1 / 3, 0.25, round(float(rng.random()), 2)]
     area = image.gt_ids.size
     pixels = [0, 1, 4096, *rng.integers(1, max(area // 3, 2), size=4)]
@@ -157,7 +157,7 @@ def random_grid(seed: int, image: RandomImage, settings: int) -> Grid:
     claims = [Greedy(value) for value in dict.fromkeys(overlaps)] + [PerPixel()]
     limits, claims = list(dict.fromkeys(limits)), claims
     most = max(1, round(settings / (len(limits) * len(claims))))
-    return grid_of(tuple(claims), tuple(dict.fromkeys(float(value) for value in cutoffs))[:most], tuple(limits))
+    return grid_of(tuple(claims), tuple(dict.fromkeys(float(value) for value in thresholds))[:most], tuple(limits))
 
 
 def random_pipelines(seed: int, image: RandomImage, number: int) -> List[Pipeline]:
@@ -202,7 +202,7 @@ def random_thresholds(image: RandomImage, rng: np.random.Generator, base: Pipeli
 
 
 def counts_by_pixels(image: RandomImage, pipeline: Pipeline) -> PQCounts:
-    """What fusing and scoring an image pixel by pixel gives."""
+    """The counts of fusing and scoring an image pixel by pixel."""
     result = fuse(
         image.predictions.to_instances(),
         image.predictions.to_semantics(LABELS, best_stuff_floor=BEST_STUFF_FLOOR),

@@ -19,7 +19,7 @@ def small_scenes(number: int, *, image_size: Tuple[int, int] = (48, 65), instanc
 def scene_predictions(
     image_id: int, scene: Scene, *, best_stuff: bool = False, logits: bool = False
 ) -> ImagePredictions:
-    """What the heads said, as it is kept; what needs logits is known if it is asked for, and seeded noise."""
+    """The outputs of the heads, as they are kept; logits, and all that needs some, are seeded noise if asked for."""
     labels, unknown = scene.semantic_labels, np.full(len(scene.scores), np.nan)
     best, above, kept = np.where(labels == 0, NO_STUFF, labels), labels > 0, None
     channels = len(scene.label_to_category)

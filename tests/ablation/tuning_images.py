@@ -106,7 +106,7 @@ def pixel_counts(predictions, labels, categories, gt_ids, gt_segments, pipeline:
 
 
 def manifest_of(images: Sequence[Regions], categories, name: str = "drawn") -> Manifest:
-    """What a cache of some images would say of itself."""
+    """The manifest that a cache of some images would have."""
     cached = tuple(CachedImage(image.image_id, f"{image.image_id}.jpg", *image.image_size) for image in images)
     return Manifest(name, categories, {}, cached, Floors(0.05, 100, None), False, {"made": "up"})
 

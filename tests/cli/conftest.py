@@ -1,5 +1,6 @@
 import pytest
 
+from tests.cli.evaluation_files import ScoredFiles
 from tests.cli.small_training import SMALL_MODEL, Trained, run_command
 
 
@@ -16,3 +17,9 @@ def trained(tmp_path_factory) -> Trained:
         done = run_command("tools/train_net.py", ["--config-file", str(SMALL_MODEL), *overrides])
         assert done.returncode == 0, done.stderr
     return Trained(run, data)
+
+
+@pytest.fixture
+def scored(tmp_path) -> ScoredFiles:
+    """Files that evaluate-pq scores."""
+    return ScoredFiles(tmp_path)

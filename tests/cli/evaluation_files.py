@@ -13,7 +13,7 @@ from tests.formats.tiny_panoptic import write_tiny_panoptic
 from tests.formats.tiny_predictions import write_predictions
 
 
-class Files:
+class ScoredFiles:
     """Ground truth and predictions of the tiny data set, and the command line that scores them."""
 
     def __init__(self, root):
@@ -58,13 +58,13 @@ def group_rows(out):
     return {group: [float(value) for value in row] for group, row in rows.items()}
 
 
-def many_images(files, number):
+def many_images(scored, number):
     """The same files named by many images."""
-    with files.data.edit("val") as content:
+    with scored.data.edit("val") as content:
         copies = [(place % 3, 1000 - place) for place in range(number)]
         content["images"] = [{**content["images"][place], "id": image_id} for place, image_id in copies]
         content["annotations"] = [{**content["annotations"][place], "image_id": image_id} for place, image_id in copies]
-    with files.predictions.edit() as content:
+    with scored.predictions.edit() as content:
         content["annotations"] = [
             {**content["annotations"][place], "image_id": image_id} for place, image_id in reversed(copies)
         ]

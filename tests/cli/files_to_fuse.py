@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from panoptic_heuristic.cli.fuse_predictions import main
 from tests.formats.drawn_results import found, rle
 from tests.formats.tiny_panoptic import CATEGORIES
 
@@ -23,8 +24,8 @@ def stuff(drawing, image_id=1):
 class Files:
     """The inputs of the command for images of 3x4 pixels, and its output."""
 
-    def __init__(self, folder: Path, main):
-        self.folder, self.output, self.main = folder, folder / "out", main
+    def __init__(self, folder: Path):
+        self.folder, self.output = folder, folder / "out"
         self.arguments = {"images": "images.json", "categories": "categories.json"}
         self.arguments.update({"workers": 1, "stuff-area-thresh": 1})
         self.write("images", {"images": [self.image(1), self.image(2)]})
@@ -60,7 +61,7 @@ class Files:
         return argv + list(more)
 
     def run(self, *more):
-        return self.main(self.argv(*more))
+        return main(self.argv(*more))
 
     def annotation(self, image_id=1):
         content = json.loads((self.output / "panoptic_predictions.json").read_text())

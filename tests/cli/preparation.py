@@ -30,7 +30,7 @@ def truncate(path: Path, damage: str) -> None:
 
 
 def written_by_any_number_of_processes(main: Callable, folder: Path) -> int:
-    """How many files a script writes into a folder; with one process and with two they have the same bytes."""
+    """The number of files a script writes into a folder; with one process and with two they have the same bytes."""
     for workers in ("1", "2"):
         assert main(["--workers", workers, "--output", str(folder / workers)]) == 0
     files = contents(folder / "1")

@@ -196,7 +196,7 @@ def test_one_image(main, files, capsys):
     explained, errors = out.split("\n\n")
     # Each of 30 instances, and the stuff.
     assert explained.startswith("candidate ") and len(re.findall(r"^thing \d #\d+ ", explained, re.M)) == 30
-    assert "kept" in explained and "score below cutoff" in explained
+    assert "kept" in explained and "score below threshold" in explained
     matching = files.matchings(Pipeline(Greedy(), 0.5, 40))[0][2]
     ids = [int(line.split()[2]) for line in errors.splitlines()[2:]]
     assert ids == [*matching.missed, *matching.false] and ids

@@ -23,7 +23,7 @@ def arguments(benchmark, *argv):
 def test_it_times_both_and_compares_their_maps(benchmark, capsys):
     assert benchmark.run(arguments(benchmark, "--images", "1", "--detections", "6", "--repeats", "1")) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "1 scenes, 6 detections each, score cutoff 0.5, one core"
+    assert lines[0] == "1 scenes, 6 detections each, instances_score_thresh 0.5, one core"
     assert [line.split()[0] for line in lines[1:]] == ["combine", "fuse_predictions", "ratio", "maps"]
     assert lines[-1].split()[-1] == "0"
 

@@ -15,7 +15,8 @@ from benchmarks.side_by_side.contest import different_part  # noqa: E402
 from benchmarks.side_by_side.inputs import as_inputs, make_inputs  # noqa: E402
 from benchmarks.side_by_side.report import exponents  # noqa: E402
 
-SMALL = ["--sizes", "48x64", "--instances", "0", "20", "--cutoffs", "0.05", "--clocks", "1", "--rounds", "1"]
+SMALL = ["--sizes", "48x64", "--instances", "0", "20", "--instances-score-thresh", "0.05", "--clocks", "1"]
+SMALL += ["--rounds", "1"]
 
 
 def read(path):
@@ -32,7 +33,7 @@ def test_a_small_run_prints_a_table_and_writes_it_and_a_plot(tmp_path, capsys):
         ("bitmaps", "0"), ("rois", "0"), ("bitmaps", "20"), ("rois", "20"),
     ]  # fmt: skip
     for row in rows:
-        assert (row["height"], row["width"], row["cutoff"], row["clock"]) == ("48", "64", "0.05", "1")
+        assert (row["height"], row["width"], row["instances_score_thresh"], row["clock"]) == ("48", "64", "0.05", "1")
         assert np.isclose(float(row["ratio"]), float(row["reference_ms"]) / float(row["ours_ms"]))
         assert row["reference_mb"] == "" or float(row["reference_mb"]) >= 0
     assert (tmp_path / "fusion.png").read_bytes().startswith(b"\x89PNG")
@@ -68,21 +69,22 @@ def test_what_differs_is_named(part, word):
 
 
 def test_a_difference_fails_and_names_the_case(monkeypatch, capsys):
-    answer = {"contest": "rois", "clock": "1", "height": 48, "width": 64, "instances": 20, "cutoff": 0.05}
+    answer = {"contest": "rois", "clock": "1", "height": 48, "width": 64, "instances": 20}
+    answer["instances_score_thresh"] = 0.05
     monkeypatch.setattr(measuring, "answers", lambda name, work: iter([{**answer, "difference": "maps"}]))
     assert fusion.run(arguments(*SMALL)) == 1
-    assert "maps differ in rois, clock 1, 48x64, 20 instances, cutoff 0.05" in capsys.readouterr().out
+    assert "maps differ in rois, clock 1, 48x64, 20 instances, score threshold 0.05" in capsys.readouterr().out
 
 
 def test_the_measuring_process_sees_a_difference(tmp_path, capsys):
     np.savez(tmp_path / "48x64x20.npz", **make_inputs(0, (48, 64), 20))
 
-    def wrong(inputs, cutoff):
-        right = fusion.from_rois(inputs, cutoff)
+    def wrong(inputs, threshold):
+        right = fusion.from_rois(inputs, threshold)
         return right._replace(ours=lambda: (right.ours()[0] + 1, *right.ours()[1:]))
 
-    work = {"folder": str(tmp_path), "sizes": [[48, 64]], "instances": [20], "cutoffs": [0.05], "rounds": 1}
-    measuring.do_work({**work, "clock": "all"}, {"right": fusion.from_rois, "wrong": wrong})
+    work = {"folder": str(tmp_path), "sizes": [[48, 64]], "instances": [20], "instances_score_thresh": [0.05]}
+    measuring.do_work({**work, "rounds": 1, "clock": "all"}, {"right": fusion.from_rois, "wrong": wrong})
     right, wrong = map(json.loads, capsys.readouterr().out.splitlines())
     assert right["ours_ms"] > 0 and right["reference_ms"] > 0 and "difference" not in right
     assert wrong["difference"] == "maps"
@@ -120,7 +122,7 @@ def test_without_a_gpu_it_is_skipped_with_a_line(monkeypatch, capsys):
         (["--rounds", "0"], "--rounds must be at least 1, got 0"),
         (["--instances", "-1"], "--instances must be at least 0, got -1"),
         (["--seed", "-1"], "--seed must be at least 0, got -1"),
-        (["--cutoffs", "1.5"], "--cutoffs must be in [0, 1], got 1.5"),
+        (["--instances-score-thresh", "1.5"], "--instances-score-thresh must be in [0, 1], got 1.5"),
     ],
 )
 def test_wrong_numbers_are_one_sentence(capsys, options, message):

@@ -12,7 +12,8 @@ from benchmarks.side_by_side.contest import different_part  # noqa: E402
 from benchmarks.side_by_side.inputs import as_inputs, make_inputs, smooth_logits  # noqa: E402
 from benchmarks.side_by_side.measuring import peak_mb  # noqa: E402
 
-SMALL = ["--sizes", "130x140", "--instances", "12", "--cutoffs", "0.05", "--clocks", "1", "--rounds", "1"]
+SMALL = ["--sizes", "130x140", "--instances", "12", "--instances-score-thresh", "0.05", "--clocks", "1"]
+SMALL += ["--rounds", "1"]
 
 
 @pytest.fixture(scope="module")

@@ -104,12 +104,12 @@ def test_both_grids_have_a_thousand_settings_that_the_references_take(benchmark)
         assert all(setting.stuff_area_thresh >= 1 for setting in grid.settings)
 
 
-def test_the_sample_is_seeded_and_has_its_share_of_every_cutoff(sweep):
+def test_the_sample_is_seeded_and_has_its_share_of_every_threshold(sweep):
     assert sweep.sampled(SMALL, 2, seed=3) == sweep.sampled(SMALL, 2, seed=3)
     assert len({tuple(sweep.sampled(SMALL, 2, seed=seed)) for seed in range(20)}) > 5
     for seed in range(20):
-        cutoffs = [SMALL.settings[number].instances_score_thresh for number in sweep.sampled(SMALL, 2, seed)]
-        assert cutoffs == [0.1, 0.5]
+        thresholds = [SMALL.settings[number].instances_score_thresh for number in sweep.sampled(SMALL, 2, seed)]
+        assert thresholds == [0.1, 0.5]
     assert sorted(sweep.sampled(SMALL, 8, seed=0)) == list(range(8))
 
 

@@ -4,16 +4,12 @@ import re
 import numpy as np
 import pytest
 
+from panoptic_heuristic.cli.check_dataset import main
 from tests.cli.processes import help_of, interrupt_at_work, needs_proc, run
 from tests.conftest import ROOT
 from tests.formats.tiny_panoptic import DRAWINGS, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "check_dataset.py"
-
-
-@pytest.fixture(scope="module")
-def main(load_tool):
-    return load_tool("check_dataset").main
 
 
 @pytest.fixture
@@ -29,14 +25,14 @@ def spoil_areas(data, split="val"):
     return len(segments)
 
 
-def test_a_sound_data_set_passes(main, data, capsys):
+def test_a_sound_data_set_passes(data, capsys):
     assert main([str(data.yaml), "--stuff-area-thresh", "1"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[-1] == f"{data.yaml}: 0 problems, 0 notes; the data set passes"
     assert err == ""  # No progress bar where nobody watches.
 
 
-def test_the_table_counts_per_split_and_class(main, data, capsys):
+def test_the_table_counts_per_split_and_class(data, capsys):
     main([str(data.yaml), "--split", "val"])
     out = capsys.readouterr().out
     assert "split val: 3 images, median size 10x8\n" in out
@@ -49,12 +45,12 @@ def test_the_table_counts_per_split_and_class(main, data, capsys):
     assert "split train" not in out
 
 
-def test_several_splits_can_be_chosen(main, data, capsys):
+def test_several_splits_can_be_chosen(data, capsys):
     main([str(data.yaml), "--split", "val", "--split", "train"])
     assert re.findall(r"^split (\w+):", capsys.readouterr().out, re.M) == ["train", "val"]
 
 
-def test_notes_do_not_fail(main, data, capsys):
+def test_notes_do_not_fail(data, capsys):
     assert main([str(data.yaml)]) == 0
     out = capsys.readouterr().out
     # 4096 * 80 / 307200 is 1.07.
@@ -66,7 +62,7 @@ def test_notes_do_not_fail(main, data, capsys):
     assert out.splitlines()[-1] == f"{data.yaml}: 0 problems, 1 note; the data set passes"
 
 
-def test_problems_fail_and_are_told_one_a_line(main, data, capsys):
+def test_problems_fail_and_are_told_one_a_line(data, capsys):
     os.remove(data.image("val", 0))
     os.remove(data.png("val", 1))
     assert main([str(data.yaml)]) == 1
@@ -77,7 +73,7 @@ def test_problems_fail_and_are_told_one_a_line(main, data, capsys):
 
 
 @pytest.mark.parametrize("limit, shown", [(1, 1), (11, 11), (12, 12), (20, 12)])
-def test_many_problems_of_a_kind_are_cut(main, data, capsys, limit, shown):
+def test_many_problems_of_a_kind_are_cut(data, capsys, limit, shown):
     assert spoil_areas(data) == 12
     os.remove(data.image("train", 0))  # Of another kind, so not cut.
     assert main([str(data.yaml), "--max-problems", str(limit)]) == 1
@@ -90,13 +86,13 @@ def test_many_problems_of_a_kind_are_cut(main, data, capsys, limit, shown):
     assert lines[-1].startswith(f"{data.yaml}: 13 problems")
 
 
-def test_a_data_set_without_annotations(main, data, capsys):
+def test_a_data_set_without_annotations(data, capsys):
     data.yaml.write_text(re.sub(r", panoptic_root: \w+", "", data.yaml.read_text()))
     assert main([str(data.yaml)]) == 0
     assert "split val: 3 images, median size 10x8, no annotations read" in capsys.readouterr().out
 
 
-def test_a_data_set_without_images(main, tmp_path, capsys):
+def test_a_data_set_without_images(tmp_path, capsys):
     data = write_tiny_panoptic(tmp_path, splits=("val",), drawings=[])
     assert main([str(data.yaml)]) == 0
     assert "split val: 0 images, no annotations read" in capsys.readouterr().out
@@ -113,13 +109,13 @@ def test_a_data_set_without_images(main, tmp_path, capsys):
         (["{yaml}", "--stuff-area-thresh", "nan"], "error: --stuff-area-thresh must be at least 0, got nan"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(main, data, capsys, arguments, said):
+def test_wrong_usage_is_one_line_and_exit_code_2(data, capsys, arguments, said):
     assert main([argument.format(yaml=data.yaml) for argument in arguments]) == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", said.format(yaml=data.yaml) + "\n")
 
 
-def test_bad_yaml_is_one_line_and_exit_code_2(main, tmp_path, capsys):
+def test_bad_yaml_is_one_line_and_exit_code_2(tmp_path, capsys):
     path = tmp_path / "bad.yaml"
     path.write_text("name: [\n")
     assert main([str(path)]) == 2
@@ -127,12 +123,12 @@ def test_bad_yaml_is_one_line_and_exit_code_2(main, tmp_path, capsys):
     assert err.startswith(f"error: {path} is not valid YAML") and err.count("\n") == 1
 
 
-def test_wrong_flags_end_with_exit_code_2(main, capsys):
+def test_wrong_flags_end_with_exit_code_2(capsys):
     assert main(["a.yaml", "--no-such-flag"]) == 2
     assert capsys.readouterr().err == "error: unrecognized arguments: --no-such-flag\n"
 
 
-def test_real_coco_images_pass(main, coco_sample, tmp_path, capsys):
+def test_real_coco_images_pass(coco_sample, tmp_path, capsys):
     path = tmp_path / "coco.yaml"
     path.write_text(
         "name: coco_sample\nsplits:\n"

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.cli.compare_fusion import main
 from tests.ablation.comparing_caches import write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.cli.processes import run
@@ -13,11 +14,6 @@ from tests.conftest import ROOT
 PRESETS = ROOT / "configs" / "presets"
 ALL = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 NEED_LOGITS = {"efficientps", "jsis", "kmax", "mask2former", "maskformer", "panoptic_segformer", "upsnet", "pku360"}
-
-
-@pytest.fixture(scope="module")
-def tool(load_tool):
-    return load_tool("compare_fusion")
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +47,8 @@ def notes_of(out):
 # --- what it compares ---
 
 
-def test_all_presets_where_logits_were_kept(tool, data, tmp_path, capsys):
-    assert tool.main([*data["logits"], "--output", str(tmp_path)]) == 0
+def test_all_presets_where_logits_were_kept(data, tmp_path, capsys):
+    assert main([*data["logits"], "--output", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     assert notes_of(out) == set() and "Traceback" not in err and "VERSION" not in err and "nan" not in out
     rows = rows_of(tmp_path)
@@ -69,16 +65,16 @@ def test_all_presets_where_logits_were_kept(tool, data, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison.csv", "comparison.png"]
 
 
-def test_published_thresholds_are_those_of_the_files(tool, data, tmp_path):
+def test_published_thresholds_are_those_of_the_files(data, tmp_path):
     names = ("detectron2", "blendmask", "kmax", "panoptic_fcn", "mask2former")
-    assert tool.main([*data["logits"], *presets(*names), "--output", str(tmp_path)]) == 0
+    assert main([*data["logits"], *presets(*names), "--output", str(tmp_path)]) == 0
     published = {row["preset"]: row for row in rows_of(tmp_path) if row["thresholds"] == "published"}
     columns = ("instances_score_thresh", "key_cutoff", "overlap_threshold", "kept_fraction", "stuff_area_thresh")
     expected = {
         "detectron2": ["0.5", "", "0.5", "", "4096"],
         "blendmask": ["0.45", "", "0.4", "", "4096"],
         "kmax": ["0.7", "0", "0.2", "", "6400"],
-        # Its cutoff on scores is 0, and the cache has a floor.
+        # Its instances_score_thresh is 0, and the cache has a floor.
         "panoptic_fcn": ["0.05", "0.2", "0.5", "", "4096"],
         "mask2former": ["0.8", "", "", "0.8", "0"],
     }
@@ -86,8 +82,8 @@ def test_published_thresholds_are_those_of_the_files(tool, data, tmp_path):
         assert {name: [row[f"{one}_{half}"] for one in columns] for name, row in published.items()} == expected
 
 
-def test_presets_that_need_what_was_not_kept_are_named(tool, data, tmp_path, capsys):
-    assert tool.main([*data["plain"], "--output", str(tmp_path)]) == 0
+def test_presets_that_need_what_was_not_kept_are_named(data, tmp_path, capsys):
+    assert main([*data["plain"], "--output", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     # Mask quality is unknown there, too.
     assert notes_of(out) == NEED_LOGITS | {"panoptic_fcn"}
@@ -96,16 +92,17 @@ def test_presets_that_need_what_was_not_kept_are_named(tool, data, tmp_path, cap
     assert {row["preset"] for row in rows_of(tmp_path)} == set(ALL) - notes_of(out)
 
 
-def test_a_raised_cutoff_is_told_once(tool, data, tmp_path, capsys):
-    assert tool.main([*data["logits"], *presets("detectron2", "panoptic_fcn"), "--output", str(tmp_path)]) == 0
+def test_a_raised_threshold_is_told_once(data, tmp_path, capsys):
+    assert main([*data["logits"], *presets("detectron2", "panoptic_fcn"), "--output", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    told = "cutoff on scores raised to 0.05, below which the cache holds no instance: panoptic_fcn (published 0)\n"
+    told = "instances_score_thresh raised to 0.05, below which the cache holds no instance: "
+    told += "panoptic_fcn (published 0)\n"
     assert out.count("raised to") == out.count(told) == 1
-    assert tool.main([*data["logits"], *presets("jsis"), "--output", str(tmp_path), "--overwrite"]) == 0
+    assert main([*data["logits"], *presets("jsis"), "--output", str(tmp_path), "--overwrite"]) == 0
     assert "raised to" not in capsys.readouterr().out
 
 
-def test_a_config_of_ones_own_and_the_reference(tool, data, tmp_path, capsys):
+def test_a_config_of_ones_own_and_the_reference(data, tmp_path, capsys):
     """The reference is there unasked; rules that a data set cannot have are told of."""
     own = tmp_path / "mine.yaml"
     own.write_text("MODEL:\n  PANOPTIC_FPN:\n    COMBINE: {STUFF_AREA_LIMIT: 30}\n  WEIGHTS: nowhere.pth\n")
@@ -114,7 +111,7 @@ def test_a_config_of_ones_own_and_the_reference(tool, data, tmp_path, capsys):
         f"_BASE_: {PRESETS / 'pku360.yaml'}\nMODEL: {{PANOPTIC_FUSION: {{CLAIM: {{PRECEDENCE: [[tie, person]]}}}}}}\n"
     )
     output = tmp_path / "out"
-    assert tool.main([*data["logits"], "--presets", str(own), str(other), "--output", str(output)]) == 0
+    assert main([*data["logits"], "--presets", str(own), str(other), "--output", str(output)]) == 0
     out = capsys.readouterr().out
     assert {row["preset"] for row in rows_of(output)} == {"mine", "detectron2"}
     assert f"not compared: ties: {other}: MODEL.PANOPTIC_FUSION.CLAIM.PRECEDENCE names 'tie', which the data set" in out
@@ -126,11 +123,11 @@ def test_a_config_of_ones_own_and_the_reference(tool, data, tmp_path, capsys):
     assert published["detectron2"]["pq_over_published"] == ""
 
 
-def test_only_times_depend_on_the_run(tool, data, tmp_path):
+def test_only_times_depend_on_the_run(data, tmp_path):
     tables = []
     for name, workers in (("one", "1"), ("two", "2")):
         arguments = [*data["plain"], *presets("detectron2", "per_pixel"), "--workers", workers]
-        assert tool.main([*arguments, "--output", str(tmp_path / name)]) == 0
+        assert main([*arguments, "--output", str(tmp_path / name)]) == 0
         tables.append([{**row, "ms_per_image": ""} for row in rows_of(tmp_path / name)])
         assert float(rows_of(tmp_path / name)[0]["ms_per_image"]) > 0
     assert tables[0] == tables[1]
@@ -140,8 +137,8 @@ def test_only_times_depend_on_the_run(tool, data, tmp_path):
 # --- what it refuses ---
 
 
-def error_of(tool, capsys, arguments):
-    assert tool.main(arguments) == 2
+def error_of(capsys, arguments):
+    assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert err.startswith("error: ") and err.count("\n") == 1 and out == ""
     return err
@@ -158,8 +155,8 @@ def error_of(tool, capsys, arguments):
         (["--seed", "-1"], "--seed must be at least 0, got -1"),
     ],
 )
-def test_wrong_input(tool, data, tmp_path, capsys, extra, told):
-    assert told in error_of(tool, capsys, [*data["plain"], "--output", str(tmp_path / "out"), *extra])
+def test_wrong_input(data, tmp_path, capsys, extra, told):
+    assert told in error_of(capsys, [*data["plain"], "--output", str(tmp_path / "out"), *extra])
     assert not (tmp_path / "out").exists()
 
 
@@ -171,66 +168,66 @@ def test_wrong_input(tool, data, tmp_path, capsys, extra, told):
         ("MODEL: {PANOPTIC_FUSION: {CLAIMS: 1}}", "there is no config key MODEL.PANOPTIC_FUSION.CLAIMS"),
     ],
 )
-def test_a_preset_file_that_is_none(tool, data, tmp_path, capsys, content, told):
+def test_a_preset_file_that_is_none(data, tmp_path, capsys, content, told):
     path = tmp_path / "mine.yaml"
     path.write_text(content)
     arguments = [*data["plain"], "--presets", str(path), "--output", str(tmp_path / "out")]
-    assert told in error_of(tool, capsys, arguments)
+    assert told in error_of(capsys, arguments)
     assert not (tmp_path / "out").exists()
 
 
-def test_two_presets_of_one_name(tool, data, tmp_path, capsys):
+def test_two_presets_of_one_name(data, tmp_path, capsys):
     shutil.copy(PRESETS / "rap.yaml", tmp_path / "rap.yaml")
     files = ["--presets", str(PRESETS / "rap.yaml"), str(tmp_path / "rap.yaml")]
-    assert "are both called 'rap'; rename one of them" in error_of(tool, capsys, [*data["plain"], *files])
+    assert "are both called 'rap'; rename one of them" in error_of(capsys, [*data["plain"], *files])
 
 
-def test_a_reference_that_cannot_be_compared(tool, data, tmp_path, capsys):
+def test_a_reference_that_cannot_be_compared(data, tmp_path, capsys):
     path = tmp_path / "detectron2.yaml"
     path.write_text("MODEL: {PANOPTIC_FUSION: {PRESET: mask2former}}")
-    err = error_of(tool, capsys, [*data["plain"], "--presets", str(path), "--output", str(tmp_path / "out")])
+    err = error_of(capsys, [*data["plain"], "--presets", str(path), "--output", str(tmp_path / "out")])
     assert "detectron2, which the others are compared with, fails: claim=pixel_argmax needs" in err
 
 
 @pytest.mark.parametrize("name", ["comparison.csv", "comparison.png"])
-def test_existing_files_stay_unless_told(tool, data, tmp_path, capsys, name):
+def test_existing_files_stay_unless_told(data, tmp_path, capsys, name):
     (tmp_path / name).write_text("mine")
     arguments = [*data["plain"], *presets("detectron2"), "--output", str(tmp_path)]
-    assert f"{name} is there already; --overwrite replaces it" in error_of(tool, capsys, arguments)
+    assert f"{name} is there already; --overwrite replaces it" in error_of(capsys, arguments)
     assert (tmp_path / name).read_text() == "mine"
-    assert tool.main([*arguments, "--overwrite"]) == 0
+    assert main([*arguments, "--overwrite"]) == 0
     assert (tmp_path / name).read_bytes() != b"mine"
 
 
-def test_an_output_that_cannot_be(tool, data, tmp_path, capsys):
+def test_an_output_that_cannot_be(data, tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
     arguments = [*data["plain"], *presets("detectron2"), "--output"]
-    assert "is a file; expected a folder" in error_of(tool, capsys, [*arguments, str(tmp_path / "file")])
-    assert "cannot write to --output" in error_of(tool, capsys, [*arguments, str(tmp_path / "file" / "below")])
+    assert "is a file; expected a folder" in error_of(capsys, [*arguments, str(tmp_path / "file")])
+    assert "cannot write to --output" in error_of(capsys, [*arguments, str(tmp_path / "file" / "below")])
 
 
-def test_a_cache_of_one_image(tool, scenes, tmp_path, capsys):
+def test_a_cache_of_one_image(scenes, tmp_path, capsys):
     cache, gt = write_cache(tmp_path / "cache", scenes[:1]), write_gt(tmp_path / "gt", scenes[:1])
     arguments = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1])]
-    err = error_of(tool, capsys, [*arguments, *presets("detectron2"), "--output", str(tmp_path / "out")])
+    err = error_of(capsys, [*arguments, *presets("detectron2"), "--output", str(tmp_path / "out")])
     assert "there is 1 image; at least two are needed" in err
 
 
-def test_an_unfinished_cache(tool, scenes, tmp_path, capsys):
+def test_an_unfinished_cache(scenes, tmp_path, capsys):
     cache, gt = write_cache(tmp_path / "cache", scenes[:3]), write_gt(tmp_path / "gt", scenes[:3])
     PredictionCache.open(cache).path_of(1).unlink()
     arguments = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1]), "--workers", "1"]
-    err = error_of(tool, capsys, [*arguments, *presets("detectron2"), "--output", str(tmp_path / "out")])
+    err = error_of(capsys, [*arguments, *presets("detectron2"), "--output", str(tmp_path / "out")])
     assert "predictions/1.arrays is missing" in err
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_the_ground_truth_the_cache_was_made_with(tool, data, scenes, tmp_path):
+def test_the_ground_truth_the_cache_was_made_with(data, scenes, tmp_path):
     cache = write_cache(tmp_path / "cache", scenes)
     noted = {"panoptic_json": data["plain"][3], "panoptic_root": data["plain"][5]}
     (cache / "ground_truth.json").write_text(json.dumps(noted))
     arguments = ["--cache", str(cache), *presets("detectron2"), "--output", str(tmp_path / "out"), "--workers", "1"]
-    assert tool.main(arguments) == 0
+    assert main(arguments) == 0
 
 
 def test_help_without_detectron2_has_an_example():

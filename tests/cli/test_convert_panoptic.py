@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from panoptic_heuristic.cli import convert_panoptic
 from panoptic_heuristic.formats import read_annotation, read_panoptic_json
 from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
 from tests.cli.processes import help_of, run
@@ -16,10 +17,8 @@ from tests.formats.tiny_panoptic import CATEGORIES, write_png, write_tiny_panopt
 TOOL = ROOT / "tools" / "convert_panoptic.py"
 
 
-@pytest.fixture(scope="module")
-def main(load_tool):
-    tool = load_tool("convert_panoptic")
-    return lambda *arguments: tool.main([*map(str, arguments), "--workers", "1"])
+def main(*arguments):
+    return convert_panoptic.main([*map(str, arguments), "--workers", "1"])
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ FORMS = [
 
 class TestLabelDivisor:
     @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(map(str, form[1::2])))
-    def test_there_and_back_with_crowds_and_void(self, main, data, tmp_path, form):
+    def test_there_and_back_with_crowds_and_void(self, data, tmp_path, form):
         if "cityscapes" in form:
             # Things of category 0 have no value there, but sky is stuff.
             assert CATEGORIES[0]["isthing"] == 0
@@ -71,7 +70,7 @@ class TestLabelDivisor:
         assert len(expected) == 3
         assert segments_of(back / "panoptic.json", back / "panoptic") == expected
 
-    def test_values_and_names(self, main, data, tmp_path):
+    def test_values_and_names(self, data, tmp_path):
         assert main("coco-to-label-divisor", *coco(data), "--label-divisor", 7, "--output", tmp_path / "out") == 0
         values, bits = read_label_png(tmp_path / "out" / "labels" / "0002.png")
         # The third drawing: grass (9) around one dog (90), void in a corner.
@@ -79,7 +78,7 @@ class TestLabelDivisor:
         content = json.loads((tmp_path / "out" / "images.json").read_text())
         assert [image["file_name"] for image in content["images"]] == ["0000.jpg", "0001.jpg", "0002.jpg"]
 
-    def test_a_folder_without_a_list_of_images(self, main, data, tmp_path):
+    def test_a_folder_without_a_list_of_images(self, data, tmp_path):
         labels = tmp_path / "labels"
         for name in ("b/2.png", "a/1.png"):
             write_label_png(labels / name, np.full((2, 3), 90 * 7 + 1), 16)
@@ -99,7 +98,7 @@ class TestLabelDivisor:
 class TestInstancesSemantic:
     @pytest.mark.parametrize("numbering", ["category-ids", "separated"])
     @pytest.mark.parametrize("void", [[], ["--void", 400]])
-    def test_there_and_back_with_crowds_and_void(self, main, data, tmp_path, numbering, void):
+    def test_there_and_back_with_crowds_and_void(self, data, tmp_path, numbering, void):
         out, back = tmp_path / "out", tmp_path / "back"
         choice = ["--numbering", numbering, *void]
         assert main("coco-to-instances-semantic", *coco(data), *choice, "--output", out) == 0
@@ -109,7 +108,7 @@ class TestInstancesSemantic:
         expected = segments_of(data.json("val"), data.root / "panoptic_val")
         assert segments_of(back / "panoptic.json", back / "panoptic") == expected
 
-    def test_others_can_read_it(self, main, data, tmp_path):
+    def test_others_can_read_it(self, data, tmp_path):
         from pycocotools.coco import COCO
 
         assert main("coco-to-instances-semantic", *coco(data), "--output", tmp_path / "out") == 0
@@ -120,7 +119,7 @@ class TestInstancesSemantic:
         assert semantic.dtype == np.uint8 and semantic[0, 0] == 9 and semantic[3, 3] == 90 and semantic[7, 9] == 255
 
     @pytest.fixture
-    def overlapping(self, data, tmp_path, main):
+    def overlapping(self, data, tmp_path):
         assert main("coco-to-instances-semantic", *coco(data), "--output", tmp_path / "out") == 0
         path = tmp_path / "out" / "instances.json"
         content = json.loads(path.read_text())
@@ -131,7 +130,7 @@ class TestInstancesSemantic:
         known = ["--categories-json", data.json("val"), "--output", tmp_path / "back"]
         return ["--instances-json", path, "--semantic-root", tmp_path / "out" / "semantic", *known]
 
-    def test_overlap_fails_unless_told_otherwise(self, main, overlapping, tmp_path, capsys):
+    def test_overlap_fails_unless_told_otherwise(self, overlapping, tmp_path, capsys):
         assert main("instances-semantic-to-coco", *overlapping) == 2
         error = capsys.readouterr().err
         assert error.startswith("error: image 1 (0000.jpg): annotation 99 overlaps annotation 1 in 6 pixels")
@@ -139,7 +138,7 @@ class TestInstancesSemantic:
         assert not (tmp_path / "back" / "panoptic.json").exists()
 
     @pytest.mark.parametrize("overlap, area, segments", [("skip", 14, 7), ("overwrite", 20, 6)])
-    def test_overlap_as_chosen(self, main, overlapping, tmp_path, capsys, overlap, area, segments):
+    def test_overlap_as_chosen(self, overlapping, tmp_path, capsys, overlap, area, segments):
         assert main("instances-semantic-to-coco", *overlapping, "--overlap", overlap) == 0
         content = json.loads((tmp_path / "back" / "panoptic.json").read_text())
         found = [s["area"] for s in content["annotations"][0]["segments_info"] if s["category_id"] == 90]
@@ -153,7 +152,7 @@ class TestRefused:
     """One line, exit code 2, no JSON, nothing outside the folder."""
 
     @pytest.fixture
-    def refused(self, main, tmp_path, capsys):
+    def refused(self, tmp_path, capsys):
         def check(command, *arguments, match, output="out"):
             before = set(tmp_path.rglob("*"))
             assert main(command, *arguments, "--output", tmp_path / output) == 2
@@ -211,13 +210,13 @@ class TestRefused:
         write_png(data.png("val", 0), np.full((8, 10), 5))
         refused("coco-to-label-divisor", *coco(data), "--label-divisor", 7, match="holds segment 5, which the JSON")
 
-    def test_the_wrong_divisor(self, refused, main, data, tmp_path):
+    def test_the_wrong_divisor(self, refused, data, tmp_path):
         main("coco-to-label-divisor", *coco(data), "--label-divisor", 7, "--output", tmp_path / "labels")
         arguments = ["--label-root", tmp_path / "labels" / "labels", "--categories-json", data.json("val")]
         arguments += ["--label-divisor", 11]
         refused("label-divisor-to-coco", *arguments, match="are label_divisor 11 and void 65535 right?")
 
-    def test_a_missing_label_png(self, refused, main, data, tmp_path):
+    def test_a_missing_label_png(self, refused, data, tmp_path):
         main("coco-to-label-divisor", *coco(data), "--label-divisor", 7, "--output", tmp_path / "labels")
         (tmp_path / "labels" / "labels" / "0001.png").unlink()
         arguments = ["--label-root", tmp_path / "labels" / "labels", "--categories-json", data.json("val")]
@@ -238,7 +237,7 @@ class TestRefused:
         arguments = ["--panoptic-json", data.json("val"), "--panoptic-root", tmp_path / "none"]
         refused("coco-to-instances-semantic", *arguments, match="none is no folder")
 
-    def test_what_is_there_is_kept(self, refused, main, data, tmp_path):
+    def test_what_is_there_is_kept(self, refused, data, tmp_path):
         arguments = [*coco(data), "--label-divisor", 7]
         assert main("coco-to-label-divisor", *arguments, "--output", tmp_path / "out") == 0
         before = snapshot(tmp_path / "out")
@@ -261,19 +260,19 @@ class TestRefused:
         (tmp_path / "file").write_text("")
         refused("coco-to-instances-semantic", *coco(data), match="cannot write to", output="file/out")
 
-    def test_no_workers(self, data, tmp_path, load_tool, capsys):
+    def test_no_workers(self, data, tmp_path, capsys):
         arguments = ["coco-to-instances-semantic", *coco(data), "--output", tmp_path / "out", "--workers", 0]
-        assert load_tool("convert_panoptic").main([*map(str, arguments)]) == 2
+        assert convert_panoptic.main([*map(str, arguments)]) == 2
         assert "error: --workers must be at least 1, got 0\n" == capsys.readouterr().err
 
     @pytest.mark.parametrize("void", ["-1", "x", "1.5"])
-    def test_void_that_no_png_holds(self, main, data, tmp_path, void, capsys):
+    def test_void_that_no_png_holds(self, data, tmp_path, void, capsys):
         assert main("coco-to-instances-semantic", *coco(data), "--output", tmp_path / "out", f"--void={void}") == 2
         expected = "at least 0" if void == "-1" else "a whole number"
         assert f"error: --void must be {expected}, got " in capsys.readouterr().err
 
 
-def test_a_failed_conversion_leaves_no_json_of_before(main, data, tmp_path):
+def test_a_failed_conversion_leaves_no_json_of_before(data, tmp_path):
     """An old JSON would vouch for PNGs of which some are new."""
     arguments = [*coco(data), "--label-divisor", 7, "--output", tmp_path / "out"]
     assert main("coco-to-label-divisor", *arguments) == 0
@@ -283,7 +282,7 @@ def test_a_failed_conversion_leaves_no_json_of_before(main, data, tmp_path):
     assert not [path for path in (tmp_path / "out").rglob("*") if ".partial" in path.name]
 
 
-def test_any_number_of_workers_writes_the_same_bytes(main, data, tmp_path):
+def test_any_number_of_workers_writes_the_same_bytes(data, tmp_path):
     arguments = [*coco(data), "--label-divisor", 7]
     assert main("coco-to-label-divisor", *arguments, "--output", tmp_path / "one") == 0
     done = run([TOOL, "coco-to-label-divisor", *arguments, "--output", tmp_path / "two", "--workers", 2])
@@ -295,7 +294,7 @@ def test_it_loads_nothing_heavy():
     assert help_of(TOOL)[1] == "[]"
 
 
-def test_real_images_come_back(main, coco_sample, tmp_path):
+def test_real_images_come_back(coco_sample, tmp_path):
     arguments = ["--panoptic-json", coco_sample / "panoptic.json", "--panoptic-root", coco_sample / "panoptic"]
     assert main("coco-to-instances-semantic", *arguments, "--output", tmp_path / "a") == 0
     back = ["--instances-json", tmp_path / "a" / "instances.json", "--semantic-root", tmp_path / "a" / "semantic"]

@@ -1,15 +1,18 @@
 """demo after its training: on a model that was trained for seconds."""
 
+import contextlib
 import csv
 import json
 import shutil
 
 import pytest
 
+from panoptic_heuristic.__main__ import main
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.run import run_sweep
+from panoptic_heuristic.cli import demo
 from panoptic_heuristic.formats.files import read_json
 from panoptic_heuristic.fusion import Greedy
 from panoptic_heuristic.quality import summarize
@@ -18,12 +21,7 @@ from tests.cli.small_training import ROOT
 
 
 @pytest.fixture(scope="module")
-def demo(load_tool):
-    return load_tool("demo")
-
-
-@pytest.fixture(scope="module")
-def ablated(demo, trained, tmp_path_factory):
+def ablated(trained, tmp_path_factory):
     """The demo's folder, with the small model in place of the one it trains."""
     output = tmp_path_factory.mktemp("demo")
     run = output / "run"
@@ -56,17 +54,27 @@ def test_the_sweep_gives_the_model_its_own_pq(ablated, trained, tmp_path):
             assert 100 * getattr(group, measure) == pytest.approx(model[measure.upper() + suffix], abs=1e-9)
 
 
+def run_here(arguments, log=None):
+    """Runs a command in this process; what it prints is appended to a log if there is one."""
+    with contextlib.ExitStack() as stack:
+        if log is not None:
+            stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(log, "a"))))
+        assert main([str(argument) for argument in arguments]) == 0
+
+
 @pytest.mark.slow
-def test_run_again_it_goes_on_where_it_was(demo, ablated, trained, capfd, monkeypatch):
+def test_run_again_it_goes_on_where_it_was(ablated, trained, capfd, monkeypatch):
     before = {path: path.read_bytes() for path in sorted((ablated / "sweep").rglob("*")) if path.is_file()}
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # That its commands run as programs is seen the first time.
+    monkeypatch.setattr(demo, "_show", run_here)
+    monkeypatch.setattr(demo, "_run", run_here)
     demo.ablate(ablated, trained.data / "val" / "images", ablated / "run", folds=3)
     printed = capfd.readouterr().out
     assert "0 images run" in printed and "0 of 100 buckets counted now" in printed
     assert {path: path.read_bytes() for path in sorted((ablated / "sweep").rglob("*")) if path.is_file()} == before
 
 
-def test_what_fails_is_told_with_its_last_line(demo, tmp_path, capsys):
+def test_what_fails_is_told_with_its_last_line(tmp_path, capsys):
     (tmp_path / "run" / "inference").mkdir(parents=True)
     (tmp_path / "run" / "inference" / "results.json").write_text(json.dumps({"panoptic_seg": {}}))
     (tmp_path / "shapes").write_text("a file where the data set should go")
@@ -76,7 +84,7 @@ def test_what_fails_is_told_with_its_last_line(demo, tmp_path, capsys):
     assert "generate.log" in error
 
 
-def test_an_output_that_is_a_file_is_told(demo, tmp_path, capsys):
+def test_an_output_that_is_a_file_is_told(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert demo.main(["--output", str(tmp_path / "file")]) == 2
     assert capsys.readouterr().err.startswith("error: cannot write to --output")

@@ -5,34 +5,24 @@ import re
 import numpy as np
 import pytest
 
+from panoptic_heuristic.cli.evaluate_pq import main
 from panoptic_heuristic.formats import read_annotation, read_panoptic_json
 from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
 from panoptic_heuristic.quality import Result
-from tests.cli.evaluation_files import Files, assert_same, group_rows, many_images, of_panopticapi
+from tests.cli.evaluation_files import assert_same, group_rows, many_images, of_panopticapi
 from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, write_tiny_panoptic
 from tests.formats.tiny_predictions import PREDICTED, write_predictions
-
-
-@pytest.fixture(scope="module")
-def main(load_tool):
-    return load_tool("evaluate_pq").main
-
-
-@pytest.fixture
-def files(tmp_path):
-    return Files(tmp_path)
-
 
 # --- what it counts ---
 
 
-def test_the_tables_are_panopticapis(main, files, capsys):
-    assert main([*files.arguments, "--output", str(files.output)]) == 0
+def test_the_tables_are_panopticapis(scored, capsys):
+    assert main([*scored.arguments, "--output", str(scored.output)]) == 0
     out, err = capsys.readouterr()
     theirs, means = of_panopticapi(
-        files.data.json("val"), files.root / "panoptic_val", files.predictions.json, files.predictions.folder
+        scored.data.json("val"), scored.root / "panoptic_val", scored.predictions.json, scored.predictions.folder
     )
-    assert_same(files.result(), theirs)
+    assert_same(scored.result(), theirs)
     for group, name in (("all", "All"), ("things", "Things"), ("stuff", "Stuff")):
         expected = [100 * means[name][key] for key in ("pq", "sq", "rq")]
         assert group_rows(out)[group] == [*(pytest.approx(value, abs=0.005) for value in expected), means[name]["n"]]
@@ -45,7 +35,7 @@ def test_the_tables_are_panopticapis(main, files, capsys):
     assert "Traceback" not in err and "warning" not in out
 
 
-def test_real_coco_images_as_panopticapi(main, coco_sample, tmp_path, capsys):
+def test_real_coco_images_as_panopticapi(coco_sample, tmp_path, capsys):
     content = read_panoptic_json(coco_sample / "panoptic.json")
     annotations = []
     for image in content.images:
@@ -74,11 +64,11 @@ def test_real_coco_images_as_panopticapi(main, coco_sample, tmp_path, capsys):
     assert "95 % interval of PQ" in out and re.search(r"\d+ of 133 classes have no segment that counts", out)
 
 
-def test_perfect_predictions(main, files, capsys):
-    with files.predictions.edit() as content:
-        content["annotations"] = files.data.read("val")["annotations"]
-    arguments = files.arguments
-    arguments[arguments.index("--pred-folder") + 1] = str(files.root / "panoptic_val")
+def test_perfect_predictions(scored, capsys):
+    with scored.predictions.edit() as content:
+        content["annotations"] = scored.data.read("val")["annotations"]
+    arguments = scored.arguments
+    arguments[arguments.index("--pred-folder") + 1] = str(scored.root / "panoptic_val")
     assert main(arguments) == 0
     assert group_rows(capsys.readouterr().out) == {
         "all": [100, 100, 100, 4],
@@ -87,7 +77,7 @@ def test_perfect_predictions(main, files, capsys):
     }
 
 
-def test_a_group_without_classes_is_not_applicable(main, tmp_path, capsys):
+def test_a_group_without_classes_is_not_applicable(tmp_path, capsys):
     stuff = [{**category, "isthing": 0} for category in CATEGORIES]
     data = write_tiny_panoptic(tmp_path, splits=("val",), drawings=DRAWINGS[2:], categories=stuff)
     predictions = write_predictions(data, drawings=PREDICTED[2:])
@@ -97,16 +87,16 @@ def test_a_group_without_classes_is_not_applicable(main, tmp_path, capsys):
     assert re.search(r"^things +n/a +n/a +n/a +0$", capsys.readouterr().out, re.M)
 
 
-def test_measures_can_be_chosen(main, files, capsys):
+def test_measures_can_be_chosen(scored, capsys):
     for chosen, expected in (
         ([], {"pq"}),
         (["pq"], {"pq"}),
         (["0.6", "0.9", "dagger"], {"pq", "pq_iou_0.6", "pq_iou_0.9", "pq_dagger"}),
         (["sizes", "boundary"], {"pq", "pq_small", "pq_medium", "pq_large", "boundary_pq"}),
     ):
-        arguments = [*files.arguments, "--output", str(files.output), "--overwrite", "--measures", *chosen]
+        arguments = [*scored.arguments, "--output", str(scored.output), "--overwrite", "--measures", *chosen]
         assert main(arguments) == 0
-        assert set(files.result().counts) == expected
+        assert set(scored.result().counts) == expected
         shown = re.findall(r"^(pq_\S+|boundary_pq) ", capsys.readouterr().out, re.M)
         assert {"pq", *shown} == expected
 
@@ -114,13 +104,13 @@ def test_measures_can_be_chosen(main, files, capsys):
 # --- its files ---
 
 
-def test_the_files(main, files, capsys):
-    assert main([*files.arguments, "--output", str(files.output), "--bootstrap", "50"]) == 0
+def test_the_files(scored, capsys):
+    assert main([*scored.arguments, "--output", str(scored.output), "--bootstrap", "50"]) == 0
     names = ["images.csv", "per_class.csv", "quality.json"]
-    assert sorted(path.name for path in files.output.iterdir()) == names
+    assert sorted(path.name for path in scored.output.iterdir()) == names
     out = capsys.readouterr().out
-    assert all(str(files.output / name) in out.split("\nwritten: ")[1] for name in names)
-    with open(files.output / "per_class.csv", newline="") as file:
+    assert all(str(scored.output / name) in out.split("\nwritten: ")[1] for name in names)
+    with open(scored.output / "per_class.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["id"], row["class"], row["isthing"]) for row in rows] == [
         ("0", "sky", "0"),
@@ -128,60 +118,60 @@ def test_the_files(main, files, capsys):
         ("9", "grass", "0"),
         ("90", "dog", "1"),
     ]
-    for row, counts in zip(rows, (files.result().counts["pq"][key] for key in (0, 7, 9, 90)), strict=True):
+    for row, counts in zip(rows, (scored.result().counts["pq"][key] for key in (0, 7, 9, 90)), strict=True):
         assert [row["TP"], row["FP"], row["FN"]] == [str(counts.tp), str(counts.fp), str(counts.fn)]
         assert float(row["PQ_low"]) <= float(row["PQ"]) <= float(row["PQ_high"])
         assert "PQ of pq_dagger" in row
-    with open(files.output / "images.csv", newline="") as file:
+    with open(scored.output / "images.csv", newline="") as file:
         images = list(csv.DictReader(file))
     assert [row["png"] for row in images][-1] == "0001.png"  # The best one comes last.
     assert [float(row["PQ"]) for row in images] == sorted(float(row["PQ"]) for row in images)
 
 
-def test_nothing_is_written_unless_asked(main, files, capsys):
-    before = sorted(files.root.rglob("*"))
-    assert main(files.arguments) == 0
-    assert sorted(files.root.rglob("*")) == before
+def test_nothing_is_written_unless_asked(scored, capsys):
+    before = sorted(scored.root.rglob("*"))
+    assert main(scored.arguments) == 0
+    assert sorted(scored.root.rglob("*")) == before
     assert "written" not in capsys.readouterr().out
 
 
-def test_files_that_are_there_stay(main, files, capsys):
-    files.output.mkdir()
-    (files.output / "per_class.csv").write_text("mine")
-    arguments = [*files.arguments, "--output", str(files.output)]
+def test_files_that_are_there_stay(scored, capsys):
+    scored.output.mkdir()
+    (scored.output / "per_class.csv").write_text("mine")
+    arguments = [*scored.arguments, "--output", str(scored.output)]
     assert main(arguments) == 2
-    said = f"error: {files.output / 'per_class.csv'} is there already; --overwrite replaces it\n"
+    said = f"error: {scored.output / 'per_class.csv'} is there already; --overwrite replaces it\n"
     assert capsys.readouterr() == ("", said)
-    assert [path.name for path in files.output.iterdir()] == ["per_class.csv"]
+    assert [path.name for path in scored.output.iterdir()] == ["per_class.csv"]
     assert main([*arguments, "--overwrite"]) == 0
-    assert (files.output / "per_class.csv").read_text().startswith("id,class,")
+    assert (scored.output / "per_class.csv").read_text().startswith("id,class,")
 
 
-def test_equal_work_gives_equal_bytes(main, files, capsys):
-    many_images(files, 40)
+def test_equal_work_gives_equal_bytes(scored, capsys):
+    many_images(scored, 40)
     written = []
     for workers in ("1", "1", "2", "3"):
-        arguments = [*files.arguments, "--workers", workers, "--bootstrap", "10", "--output", str(files.output)]
+        arguments = [*scored.arguments, "--workers", workers, "--bootstrap", "10", "--output", str(scored.output)]
         assert main([*arguments, "--overwrite"]) == 0
         out = capsys.readouterr().out
-        written.append([out, *(path.read_bytes() for path in sorted(files.output.iterdir()))])
+        written.append([out, *(path.read_bytes() for path in sorted(scored.output.iterdir()))])
     assert written[1:] == written[:1] * 3
     # Nothing says where or when it was counted.
-    assert str(files.root) not in (files.output / "quality.json").read_text()
+    assert str(scored.root) not in (scored.output / "quality.json").read_text()
 
 
 # --- which images ---
 
 
 @pytest.fixture
-def subset(files):
+def subset(scored):
     """The second image has no prediction, and one prediction is of an image that is not there."""
-    with files.predictions.edit() as content:
+    with scored.predictions.edit() as content:
         content["annotations"][1]["image_id"] = 77
-    return files
+    return scored
 
 
-def test_a_missing_prediction_is_an_error(main, subset, capsys):
+def test_a_missing_prediction_is_an_error(subset, capsys):
     assert main([*subset.arguments, "--output", str(subset.output)]) == 2
     assert capsys.readouterr() == (
         "",
@@ -191,7 +181,7 @@ def test_a_missing_prediction_is_an_error(main, subset, capsys):
     assert not subset.output.exists()
 
 
-def test_a_missing_prediction_can_be_empty(main, subset, capsys):
+def test_a_missing_prediction_can_be_empty(subset, capsys):
     assert main([*subset.arguments, "--missing", "empty", "--output", str(subset.output)]) == 0
     assert (
         "coverage: 3 of 3 annotated images scored; 1 without a prediction counted as all void; "
@@ -203,7 +193,7 @@ def test_a_missing_prediction_can_be_empty(main, subset, capsys):
     assert subset.result().coverage.empty == 1
 
 
-def test_a_missing_prediction_can_be_skipped(main, subset, capsys):
+def test_a_missing_prediction_can_be_skipped(subset, capsys):
     assert main([*subset.arguments, "--missing", "skip", "--output", str(subset.output)]) == 0
     out = capsys.readouterr().out
     assert "coverage: 2 of 3 annotated images scored; 1 without a prediction left out; " in out

@@ -7,18 +7,9 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.cli.evaluation_files import Files, many_images
+from panoptic_heuristic.cli.evaluate_pq import main
+from tests.cli.evaluation_files import many_images
 from tests.formats.tiny_panoptic import write_png
-
-
-@pytest.fixture(scope="module")
-def main(load_tool):
-    return load_tool("evaluate_pq").main
-
-
-@pytest.fixture
-def files(tmp_path):
-    return Files(tmp_path)
 
 
 def first(content):
@@ -61,15 +52,15 @@ def segment(content):
         (lambda c: c.pop("annotations"), "is no COCO panoptic result file"),
     ],
 )
-def test_wrong_predictions_are_one_sentence(main, files, capsys, change, said):
-    with files.predictions.edit() as content:
+def test_wrong_predictions_are_one_sentence(scored, capsys, change, said):
+    with scored.predictions.edit() as content:
         change(content)
-    before = sorted(files.root.rglob("*"))
-    assert main([*files.arguments, "--output", str(files.output)]) == 2
+    before = sorted(scored.root.rglob("*"))
+    assert main([*scored.arguments, "--output", str(scored.output)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and err.startswith("error: ")
-    assert said in err and str(files.root / "pred") in err
-    assert sorted(files.root.rglob("*")) == before
+    assert said in err and str(scored.root / "pred") in err
+    assert sorted(scored.root.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
@@ -86,12 +77,12 @@ def test_wrong_predictions_are_one_sentence(main, files, capsys, change, said):
         (lambda c: c["images"][0].update(height=float("inf")), "'height' must be a positive integer, got inf"),
     ],
 )
-def test_wrong_ground_truth_is_one_sentence(main, files, capsys, change, said):
-    with files.data.edit("val") as content:
+def test_wrong_ground_truth_is_one_sentence(scored, capsys, change, said):
+    with scored.data.edit("val") as content:
         change(content)
-    assert main([*files.arguments, "--output", str(files.output)]) == 2
+    assert main([*scored.arguments, "--output", str(scored.output)]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and said in err and not files.output.exists()
+    assert out == "" and err.count("\n") == 1 and said in err and not scored.output.exists()
 
 
 def damaged_header(path, width, height):
@@ -114,32 +105,32 @@ def damaged_header(path, width, height):
 )
 @pytest.mark.parametrize("side", ["gt", "prediction"])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_wrong_pngs_are_one_sentence(main, files, capsys, side, damage, said, workers):
-    many_images(files, 30)
-    path = files.data.png("val", 1) if side == "gt" else files.predictions.png(1)
+def test_wrong_pngs_are_one_sentence(scored, capsys, side, damage, said, workers):
+    many_images(scored, 30)
+    path = scored.data.png("val", 1) if side == "gt" else scored.predictions.png(1)
     damage(path)
-    assert main([*files.arguments, "--workers", workers, "--output", str(files.output)]) == 2
+    assert main([*scored.arguments, "--workers", workers, "--output", str(scored.output)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and str(path) in err and said in err
-    assert not files.output.exists()
+    assert not scored.output.exists()
 
 
-def test_a_bomb_that_the_json_agrees_with(main, files, capsys):
-    with files.data.edit("val") as content:
+def test_a_bomb_that_the_json_agrees_with(scored, capsys):
+    with scored.data.edit("val") as content:
         content["images"][0].update(width=60000, height=60000)
-    damaged_header(files.data.png("val", 0), 60000, 60000)
-    assert main(files.arguments) == 2
-    said = f"error: {files.data.png('val', 0)} is 60000x60000 pixels; at most 134217728 pixels are decoded\n"
+    damaged_header(scored.data.png("val", 0), 60000, 60000)
+    assert main(scored.arguments) == 2
+    said = f"error: {scored.data.png('val', 0)} is 60000x60000 pixels; at most 134217728 pixels are decoded\n"
     assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("place", ["gt", "pred"])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_truncated_json(main, files, capsys, place, share):
-    path = files.data.json("val") if place == "gt" else files.predictions.json
+def test_a_truncated_json(scored, capsys, place, share):
+    path = scored.data.json("val") if place == "gt" else scored.predictions.json
     text = path.read_text()
     path.write_text(text[: int(share * len(text))])
-    assert main([*files.arguments, "--output", str(files.output)]) == 2
+    assert main([*scored.arguments, "--output", str(scored.output)]) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"error: {path} is not valid JSON: ") and err.count("\n") == 1
 
@@ -158,7 +149,7 @@ def test_a_truncated_json(main, files, capsys, place, share):
         (["--void", "0"], "--label-divisor and --void are for label-divisor PNGs, but both JSONs are given"),
     ],
 )
-def test_wrong_usage_is_one_sentence(main, files, capsys, arguments, said):
-    assert main([*files.arguments, *(argument.format(root=files.root) for argument in arguments)]) == 2
+def test_wrong_usage_is_one_sentence(scored, capsys, arguments, said):
+    assert main([*scored.arguments, *(argument.format(root=scored.root) for argument in arguments)]) == 2
     out, err = capsys.readouterr()
-    assert out == "" and said.format(root=files.root) in err and err.count("\n") == 1
+    assert out == "" and said.format(root=scored.root) in err and err.count("\n") == 1

@@ -13,8 +13,8 @@ from tests.formats.tiny_panoptic import CATEGORIES
 
 
 @pytest.fixture
-def files(tmp_path, load_tool):
-    return Files(tmp_path, load_tool("fuse_predictions").main)
+def files(tmp_path):
+    return Files(tmp_path)
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ TOOL = ROOT / "tools" / "fuse_predictions.py"
 
 
 @pytest.fixture
-def files(tmp_path, load_tool):
-    return Files(tmp_path, load_tool("fuse_predictions").main)
+def files(tmp_path):
+    return Files(tmp_path)
 
 
 @pytest.fixture

@@ -7,16 +7,13 @@ import pytest
 from PIL import Image
 
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.cli import attribute_errors, tune_fusion
+from panoptic_heuristic.cli.report_sweep import main
 from panoptic_heuristic.fusion import Pipeline
 from tests.ablation.grids import claims_of, grid_of, limits_of
 from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep, small_store, swept
 
 DEFAULT = ["--default-stuff-area-thresh", "100"]
-
-
-@pytest.fixture(scope="module")
-def main(load_tool):
-    return load_tool("report_sweep").main
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +52,7 @@ def pictures(folder):
 
 
 @pytest.fixture(scope="module")
-def report(main, folder):
+def report(folder):
     """The report of one sweep with everything in it."""
     assert main([str(folder / "r50"), "--output", str(folder / "out"), *DEFAULT, *pictures(folder)]) == 0
     return folder / "out"
@@ -115,7 +112,7 @@ class TestOneSweep:
                 float(row["pq_best"]) - float(row["pq_default"]), abs=1e-6
             )
 
-    def test_a_second_run_writes_the_same_bytes(self, report, main, folder, tmp_path):
+    def test_a_second_run_writes_the_same_bytes(self, report, folder, tmp_path):
         assert main([str(folder / "r50"), "--output", str(tmp_path), *DEFAULT, *pictures(folder)]) == 0
         assert contents(tmp_path) == contents(report)
 
@@ -125,7 +122,7 @@ class TestOneSweep:
         assert notice < lines.index("## Best settings")
 
 
-def test_what_is_printed(main, folder, tmp_path, capsys):
+def test_what_is_printed(folder, tmp_path, capsys):
     assert main([str(folder / "r50"), "--output", str(tmp_path / "new"), *DEFAULT, "--title", "A & B"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"Best of 48 settings: PQ [\d.]+ with greedy, .*; default .* \(95 % interval\)\.", out[0])
@@ -134,11 +131,11 @@ def test_what_is_printed(main, folder, tmp_path, capsys):
     assert "<title>A &amp; B</title>" in html and "Images that change most" not in html
 
 
-def test_results_of_other_commands(main, folder, tmp_path, load_tool):
+def test_results_of_other_commands(folder, tmp_path):
     cache, gt = ["--cache", str(folder / "cache")], pictures(folder)[2:6]
-    assert load_tool("attribute_errors").main([*cache, *gt, "--output", str(tmp_path / "errors")]) == 0
+    assert attribute_errors.main([*cache, *gt, "--output", str(tmp_path / "errors")]) == 0
     argv = [*cache, *gt, "--output", str(tmp_path / "tuned"), "--stages", "global", "--folds", "2", "--workers", "1"]
-    assert load_tool("tune_fusion").main(argv) == 0
+    assert tune_fusion.main(argv) == 0
     argv = ["--attribution", str(tmp_path / "errors" / "attribution.json")]
     argv += ["--tuning", str(tmp_path / "tuned" / "tuning.json"), "--output", str(tmp_path / "report")]
     assert main([str(folder / "r50"), *argv]) == 0
@@ -147,14 +144,14 @@ def test_results_of_other_commands(main, folder, tmp_path, load_tool):
     assert any(line.startswith("- Held-out gain: **") for line in lines)
 
 
-def test_a_mixed_grid(main, folder, tmp_path):
+def test_a_mixed_grid(folder, tmp_path):
     assert main([str(folder / "mixed"), "--output", str(tmp_path)]) == 0
     text = (tmp_path / "report.md").read_text()
     assert "The grid does not hold the default that was asked for" in text
     assert text.count("otherwise as above.") == 3
 
 
-def test_a_default_that_is_the_best(main, folder, tmp_path):
+def test_a_default_that_is_the_best(folder, tmp_path):
     pq = [(0.9, 0.9) if setting == Pipeline() else (0.1, 0.1) for setting in GREEDY.settings]
     drawn_sweep(tmp_path / "sweep", GREEDY, pq)
     assert main([str(tmp_path / "sweep"), "--output", str(tmp_path / "out")]) == 0
@@ -164,7 +161,7 @@ def test_a_default_that_is_the_best(main, folder, tmp_path):
 
 
 class TestSeveralSweeps:
-    def test_the_report(self, main, folder, second, tmp_path):
+    def test_the_report(self, folder, second, tmp_path):
         argv = [str(folder / "r50"), str(second), "--output", str(tmp_path), "--names", "R 50", "R/101"]
         assert main(argv) == 0
         names = set(contents(tmp_path))
@@ -176,7 +173,7 @@ class TestSeveralSweeps:
         assert [row["sweep"] for row in rows] == ["R 50"] * 48 + ["R/101"] * 48
         assert {row["sweep"] for row in rows_of(tmp_path / "classes.csv")} == {"R 50", "R/101"}
 
-    def test_each_with_its_cache(self, main, folder, tmp_path):
+    def test_each_with_its_cache(self, folder, tmp_path):
         shutil.copytree(folder / "r50", tmp_path / "copy")
         argv = [str(folder / "r50"), str(tmp_path / "copy"), "--output", str(tmp_path / "out"), "--pictures", "1"]
         files = pictures(folder)
@@ -184,7 +181,7 @@ class TestSeveralSweeps:
         assert main([*argv, *files]) == 0
         assert {"r50_change_1.png", "copy_change_1.png"} <= set(contents(tmp_path / "out"))
 
-    def test_of_other_grids(self, main, folder, tmp_path, capsys):
+    def test_of_other_grids(self, folder, tmp_path, capsys):
         assert main([str(folder / "r50"), str(folder / "mixed"), "--output", str(tmp_path)]) == 2
         told = "are sweeps of different grids (their claim, overlap_threshold, instances_score_thresh, "
         assert told in capsys.readouterr().err
@@ -224,12 +221,12 @@ class TestSeveralSweeps:
         (["{f}/r50", "--pictures", "-1"], "--pictures must be at least 0, got -1"),
     ],
 )
-def test_wrong_input_is_told_in_a_line(main, folder, tmp_path, capsys, argv, message):
+def test_wrong_input_is_told_in_a_line(folder, tmp_path, capsys, argv, message):
     assert main([*(one.format(f=folder) for one in argv), "--output", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err == f"error: {message.format(f=folder)}\n"
 
 
-def test_files_that_are_there_are_kept_unless_asked(main, folder, tmp_path, capsys):
+def test_files_that_are_there_are_kept_unless_asked(folder, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
     argv = [str(folder / "mixed"), "--output", str(tmp_path)]
     assert main(argv) == 2
@@ -238,23 +235,23 @@ def test_files_that_are_there_are_kept_unless_asked(main, folder, tmp_path, caps
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_a_sweep_is_never_written_over(main, folder, capsys):
+def test_a_sweep_is_never_written_over(folder, capsys):
     before = contents(folder / "r50" / "buckets")
     assert main([str(folder / "r50"), "--output", str(folder / "r50"), "--overwrite"]) == 2
     assert "holds a sweep with a settings.csv of its own" in capsys.readouterr().err
     assert contents(folder / "r50" / "buckets") == before and not (folder / "r50" / "report.md").exists()
 
 
-def test_an_unfinished_sweep(main, folder, tmp_path, capsys):
+def test_an_unfinished_sweep(folder, tmp_path, capsys):
     shutil.copytree(folder / "mixed", tmp_path / "part")
     (tmp_path / "part" / "buckets" / "07.arrays").unlink()
     assert main([str(tmp_path / "part"), "--output", str(tmp_path / "out")]) == 2
     assert "lacks 1 of 100 buckets, such as 07" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("cutoffs, overlaps", [((0.5,), 1), ((0.3, 0.5), 1), ((0.5,), 3)])
-def test_grids_with_nearly_nothing_to_draw(main, folder, tmp_path, cutoffs, overlaps):
-    grid = grid_of(claims_of(GREEDY)[:overlaps], cutoffs, limits_of(GREEDY)[:1])
+@pytest.mark.parametrize("thresholds, overlaps", [((0.5,), 1), ((0.3, 0.5), 1), ((0.5,), 3)])
+def test_grids_with_nearly_nothing_to_draw(folder, tmp_path, thresholds, overlaps):
+    grid = grid_of(claims_of(GREEDY)[:overlaps], thresholds, limits_of(GREEDY)[:1])
     drawn_sweep(tmp_path / "sweep", grid, [(0.1, 0.2)] * len(grid), images=1)
     assert main([str(tmp_path / "sweep"), "--output", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "report.html").exists()

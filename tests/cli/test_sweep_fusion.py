@@ -142,7 +142,7 @@ def test_wrong_input_is_one_sentence(arguments, main, tmp_path, capsys, changes,
         assert word in error
 
 
-def test_a_cutoff_below_the_cache_is_one_sentence(arguments, main, tmp_path, capsys):
+def test_a_threshold_below_the_cache_is_one_sentence(arguments, main, tmp_path, capsys):
     (tmp_path / "low.yaml").write_text("INSTANCES_CONFIDENCE_THRESH: [0.01, 0.5]")
     assert main(listed(arguments, grid=tmp_path / "low.yaml", output=tmp_path / "out")) == 2
     assert "instances_score_thresh 0.01" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.cli.tune_fusion import main
 from panoptic_heuristic.fusion import ClassAware, Greedy, Pipeline, PixelArgmax, Reclaim, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.comparing_caches import write_cache_with_logits
@@ -14,11 +15,6 @@ from tests.conftest import ROOT
 
 STAGE_FILES = ("global", "per_class", "calibrated", "calibrated_factor", "calibrated_one_cut")
 FILES = {"tuned.yaml", "tuning.json", *(f"{name}.yaml" for name in STAGE_FILES)}
-
-
-@pytest.fixture(scope="module")
-def main(load_tool):
-    return load_tool("tune_fusion").main
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +32,7 @@ def arguments(tmp_path_factory, scenes):
 
 
 @pytest.fixture(scope="module")
-def tuned(main, arguments, tmp_path_factory):
+def tuned(arguments, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
     (folder / "base.yaml").write_text("MODEL:\n  WEIGHTS: some.pth\n")
     assert main([*arguments, "--output", str(folder / "out"), "--base", str(folder / "base.yaml")]) == 0
@@ -76,13 +72,13 @@ def test_each_config_loads_and_counts_what_was_counted(tuned, scenes, arguments)
 
 
 @pytest.mark.parametrize("name, claim", [("class_aware", ClassAware), ("reclaim", Reclaim)])
-def test_another_claim_rule_is_tuned(main, tuned, scenes, arguments, tmp_path, name, claim):
+def test_another_claim_rule_is_tuned(tuned, scenes, arguments, tmp_path, name, claim):
     base = ["--base", str(tuned.parent / "base.yaml"), "--stages", "global", "per-class"]
     assert main([*arguments, *base, "--claim", name, "--output", str(tmp_path / "out")]) == 0
     assert_counts_are_right(tmp_path / "out", scenes, arguments, ["global", "per_class"], claim)
 
 
-def test_rules_that_see_more_than_regions_are_tuned_pixel_by_pixel(main, tuned, scenes, arguments, tmp_path, capsys):
+def test_rules_that_see_more_than_regions_are_tuned_pixel_by_pixel(tuned, scenes, arguments, tmp_path, capsys):
     cache = ["--cache", str(write_cache_with_logits(tmp_path / "cache", scenes, score_floor=0.05)), *arguments[2:]]
     base = ["--base", str(tuned.parent / "base.yaml")]
     rules = ["--config-file", str(ROOT / "configs/presets/mask2former.yaml")]
@@ -123,22 +119,22 @@ def test_the_tuned_config_is_that_of_the_best_stage(tuned):
     assert (tuned / "tuned.yaml").read_text() == (tuned / f"{numbers['chosen']}.yaml").read_text()
 
 
-def test_equal_runs_write_equal_bytes(main, tuned, arguments, tmp_path, capsys):
-    base = ["--base", str(tuned.parent / "base.yaml")]
-    # One folder up from where the others are, so that the relative name of the base is the same.
+def test_equal_runs_write_equal_bytes(tuned, arguments, tmp_path, capsys):
+    # Beside the other one, so that the relative name of the base is the same.
     again = tuned.parent / "again"
-    workers = [*arguments, "--workers", "2"]
-    assert main([*workers, *base, "--output", str(again)]) == 0
+    base = ["--base", str(tuned.parent / "base.yaml")]
+    assert main([*arguments, *base, "--workers", "2", "--output", str(again)]) == 0
     assert contents(again) == contents(tuned)
-    out = capsys.readouterr().out
-    assert main([*workers, *base, "--output", str(again), "--overwrite"]) == 0
-    assert contents(again) == contents(tuned)
-    assert capsys.readouterr().out == out
-    assert main([*arguments, *base, "--output", str(tmp_path), "--seed", "1"]) == 0
-    assert contents(tmp_path)["tuning.json"] != contents(tuned)["tuning.json"]
+    capsys.readouterr()
+    seen = []
+    for more in ([], ["--overwrite"], ["--overwrite", "--seed", "1"]):
+        assert main([*arguments, "--stages", "global", "--output", str(tmp_path), *more]) == 0
+        held_out = [one["held_out"] for one in json.loads((tmp_path / "tuning.json").read_text())["splits"]]
+        seen.append((held_out, contents(tmp_path), capsys.readouterr().out))
+    assert seen[1] == seen[0] and seen[2][0] != seen[0][0]
 
 
-def test_the_table(main, arguments, tmp_path, capsys):
+def test_the_table(arguments, tmp_path, capsys):
     assert main([*arguments, "--output", str(tmp_path)]) == 0
     out, err = capsys.readouterr()
     assert "Traceback" not in err and "nan" not in out
@@ -155,7 +151,7 @@ def test_the_table(main, arguments, tmp_path, capsys):
         assert str(tmp_path / name) in out.split("\nwritten: ")[1]
 
 
-def test_a_given_split(main, arguments, scenes, tmp_path, capsys):
+def test_a_given_split(arguments, scenes, tmp_path, capsys):
     chosen = [7, 0, 3, 5, 8]
     (tmp_path / "ids.txt").write_text("\n".join(map(str, chosen)) + "\n\n")
     (tmp_path / "ids.json").write_text(json.dumps(chosen))
@@ -202,12 +198,12 @@ def test_a_given_split(main, arguments, scenes, tmp_path, capsys):
         (["--shrinkage", "nan"], "shrinkage must be in [0, inf)"),
         (["--workers", "0"], "--workers must be at least 1, got 0"),
         (["--seed", "-1"], "seed must be at least 0, got -1"),
-        (["--base", "nowhere.yaml"], "there is no config file nowhere.yaml"),
+        (["--base", "nowhere.yaml"], "there is no file 'nowhere.yaml' here, and none of that name in"),
         (["--gt-json", "nowhere.json"], "cannot read nowhere.json"),
         (["--cache", "nowhere"], "nowhere holds no manifest.json"),
     ],
 )
-def test_wrong_input(main, arguments, tmp_path, capsys, extra, told):
+def test_wrong_input(arguments, tmp_path, capsys, extra, told):
     assert main([*arguments, "--output", str(tmp_path / "out"), *extra]) == 2
     out, err = capsys.readouterr()
     assert err.startswith("error: ") and told in err and err.count("\n") == 1 and out == ""
@@ -228,7 +224,7 @@ def test_wrong_input(main, arguments, tmp_path, capsys, extra, told):
         ("ids.txt", None, "cannot read"),
     ],
 )
-def test_a_wrong_list_of_images(main, arguments, tmp_path, capsys, name, content, told):
+def test_a_wrong_list_of_images(arguments, tmp_path, capsys, name, content, told):
     if content is not None:
         (tmp_path / name).write_text(content)
     command = [*without_folds(arguments), "--tuning-images", str(tmp_path / name), "--output", str(tmp_path / "out")]
@@ -236,13 +232,13 @@ def test_a_wrong_list_of_images(main, arguments, tmp_path, capsys, name, content
     assert told in capsys.readouterr().err
 
 
-def test_folds_or_a_list(main, arguments, tmp_path, capsys):
+def test_folds_or_a_list(arguments, tmp_path, capsys):
     (tmp_path / "ids.txt").write_text("1\n")
     assert main([*arguments, "--tuning-images", str(tmp_path / "ids.txt"), "--output", str(tmp_path / "out")]) == 2
     assert "give one of them" in capsys.readouterr().err
 
 
-def test_results_are_not_overwritten(main, arguments, tmp_path, capsys):
+def test_results_are_not_overwritten(arguments, tmp_path, capsys):
     output = tmp_path / "out"
     output.mkdir()
     (output / "calibrated.yaml").write_text("mine")
@@ -258,7 +254,7 @@ def test_results_are_not_overwritten(main, arguments, tmp_path, capsys):
     assert "is a file; expected a folder" in capsys.readouterr().err
 
 
-def test_a_cache_of_no_image(main, scenes, tmp_path, capsys):
+def test_a_cache_of_no_image(scenes, tmp_path, capsys):
     cache = write_cache(tmp_path / "cache", scenes[:1])
     manifest = json.loads((cache / "manifest.json").read_text())
     (cache / "manifest.json").write_text(json.dumps({**manifest, "images": []}))
@@ -268,14 +264,14 @@ def test_a_cache_of_no_image(main, scenes, tmp_path, capsys):
     assert "is a cache of no image" in capsys.readouterr().err
 
 
-def test_a_cache_of_one_image(main, scenes, tmp_path, capsys):
+def test_a_cache_of_one_image(scenes, tmp_path, capsys):
     cache, gt = write_cache(tmp_path / "cache", scenes[:1]), write_gt(tmp_path / "gt", scenes[:1])
     command = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1])]
     assert main([*command, "--output", str(tmp_path / "out")]) == 2
     assert "there is 1 image; at least two are needed to hold one out" in capsys.readouterr().err
 
 
-def test_an_unfinished_cache(main, scenes, tmp_path, capsys):
+def test_an_unfinished_cache(scenes, tmp_path, capsys):
     cache, gt = write_cache(tmp_path / "cache", scenes[:3]), write_gt(tmp_path / "gt", scenes[:3])
     PredictionCache.open(cache).path_of(1).unlink()
     command = ["--cache", str(cache), "--gt-json", str(gt[0]), "--gt-folder", str(gt[1]), "--folds", "2"]
@@ -284,7 +280,7 @@ def test_an_unfinished_cache(main, scenes, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_unknown_agreement_is_needed_by_one_stage_only(main, scenes, tmp_path, capsys):
+def test_unknown_agreement_is_needed_by_one_stage_only(scenes, tmp_path, capsys):
     cache, gt = write_cache(tmp_path / "cache", scenes[:4]), write_gt(tmp_path / "gt", scenes[:4])
     opened = PredictionCache.open(cache)
     predictions = opened.read(2)

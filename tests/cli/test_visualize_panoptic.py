@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from panoptic_heuristic.cli import visualize_panoptic
 from tests.cli.processes import help_of, run
 from tests.conftest import ROOT
 from tests.formats.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
@@ -24,11 +25,6 @@ PREDICTED = """
     gggggggggg
     gggggggggg
     """
-
-
-@pytest.fixture(scope="module")
-def tool(load_tool):
-    return load_tool("visualize_panoptic")
 
 
 @pytest.fixture
@@ -55,10 +51,10 @@ def predictions(data):
 
 
 @pytest.fixture
-def main(tool, tmp_path):
+def main(tmp_path):
     def run(*arguments, panel=160):
         arguments = [*arguments, "--output", tmp_path / "out", "--workers", 1, "--panel-size", panel]
-        return tool.main([str(argument) for argument in arguments])
+        return visualize_panoptic.main([str(argument) for argument in arguments])
 
     return run
 
@@ -98,8 +94,8 @@ class TestWhatIsDrawn:
         assert capsys.readouterr().out.startswith("drawn: 1 of 1 images\nwritten: 2 files")
         assert Image.open(tmp_path / "out" / "image_1.png").width == 10 + 2 * (160 + 10)
 
-    def test_more_images_than_a_sheet_holds(self, main, data, tmp_path, tool, monkeypatch):
-        monkeypatch.setattr(tool, "_ROWS_PER_SHEET", 2)
+    def test_more_images_than_a_sheet_holds(self, main, data, tmp_path, monkeypatch):
+        monkeypatch.setattr(visualize_panoptic, "_ROWS_PER_SHEET", 2)
         assert main(*gt(data), *predictions(data)) == 0
         assert [name for name in drawn(tmp_path) if "sheet" in name] == ["sheet_1.png", "sheet_2.png"]
 

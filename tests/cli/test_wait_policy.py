@@ -12,7 +12,7 @@ STARTS = [["-m", "panoptic_heuristic", "sweep-fusion"], [str(ROOT / "tools" / "s
 @pytest.mark.parametrize("given, expected", [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
 @pytest.mark.parametrize("start", STARTS)
 def test_threads_of_commands_wait_passively_unless_told_otherwise(tmp_path, start, given, expected):
-    """What OpenMP reads is there when PyTorch is loaded."""
+    """The variable that OpenMP reads is there when PyTorch is loaded."""
     (tmp_path / "torch.py").write_text("import os, sys\nsys.exit(os.environ.get('OMP_WAIT_POLICY'))\n")
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     env.pop("OMP_WAIT_POLICY", None)

@@ -1,4 +1,4 @@
-"""Where the paths in a data set's YAML file lead."""
+"""The paths in a data set's YAML file lead to the same files from any folder."""
 
 from pathlib import Path
 

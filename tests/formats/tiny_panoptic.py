@@ -72,7 +72,7 @@ DRAWINGS = (
 
 @dataclass(frozen=True)
 class TinyPanoptic:
-    """Where the files of a tiny data set lie.
+    """The places of the files of a tiny data set.
 
     Attributes:
         root: the folder.

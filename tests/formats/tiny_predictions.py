@@ -60,7 +60,7 @@ _OTHER_BITS = 3
 
 @dataclass(frozen=True)
 class TinyPredictions:
-    """Where the files of predictions lie."""
+    """The places of the files of predictions."""
 
     json: Path
     folder: Path

@@ -116,5 +116,5 @@ def stuff_in(result) -> list:
 
 
 def reasons(result) -> dict:
-    """Why each candidate is not in the map: by place in the input, or ("stuff", category)."""
+    """The reason of each candidate that is not in the map: by place in the input, or ("stuff", category)."""
     return {c.instance_id if c.isthing else ("stuff", c.category_id): c.reason for c in result.dropped}

@@ -12,6 +12,7 @@ from tests.fusion.cases import CASES, Case
 from tests.fusion.every_pipeline import PIPELINES
 
 HAS_CRF = importlib.util.find_spec("pydensecrf") is not None
+needs_pydensecrf = pytest.mark.skipif(not HAS_CRF, reason="pydensecrf is optional")
 # For laws that fuse more than once: all kinds of labels, few instances and many.
 FEW = ("8 instances", "50 instances", "100 instances")
 

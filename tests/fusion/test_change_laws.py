@@ -177,16 +177,16 @@ def test_orders_with_their_defaults_are_the_order_by_score(case, order):
 
 
 class TestThresholds:
-    # What is kept at a higher cutoff is a prefix of the ranking there, so its claims stay as they were.
+    # What is kept at a higher threshold is a prefix of the ranking there, so its claims stay as they were.
     @pytest.mark.parametrize("name", FEW)
     @pytest.mark.parametrize("claim", [Greedy(0.0), Greedy(0.5), Greedy(1.0), PerPixel(), ClassAware()], ids=str)
-    def test_void_grows_with_the_score_cutoff_when_stuff_has_no_limit(self, claim, name):
+    def test_void_grows_with_the_score_threshold_when_stuff_has_no_limit(self, claim, name):
         case = CASES[name]
         void = np.zeros(case.scene.image_size, dtype=bool)
-        for cutoff in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
-            at_cutoff = void_of(case, Pipeline(claim, cutoff, 0))
-            assert not (void & ~at_cutoff).any()
-            void = at_cutoff
+        for threshold in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+            at_threshold = void_of(case, Pipeline(claim, threshold, 0))
+            assert not (void & ~at_threshold).any()
+            void = at_threshold
 
     # Where pixels of dropped stuff go to others, what is void depends on who is left.
     @runs(

@@ -1,4 +1,4 @@
-"""What became of each candidate, drawn, and that no pixel is lost on the way."""
+"""The fate of each candidate, drawn; no pixel is lost on the way."""
 
 import numpy as np
 import pytest

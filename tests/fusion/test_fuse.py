@@ -1,4 +1,4 @@
-"""What all rules share, drawn: score cutoff, stuff, void, the order of ids, and what is refused."""
+"""The laws that all rules share, drawn: score threshold, stuff, void, the order of ids, and what is refused."""
 
 import numpy as np
 import pytest
@@ -91,15 +91,15 @@ class TestWholePicture:
 
 
 class TestScores:
-    @pytest.mark.parametrize("cutoff", [0.0, 0.1, 0.5, 0.7, 1.0])
-    def test_a_score_at_the_cutoff_is_kept_and_one_below_is_not(self, cutoff):
-        scores = [np.nextafter(cutoff, -1), cutoff, np.nextafter(cutoff, 2)]
-        result = fused([row((2 * k, 2 * k + 2), width=6) for k in range(3)], scores, score=cutoff)
+    @pytest.mark.parametrize("threshold", [0.0, 0.1, 0.5, 0.7, 1.0])
+    def test_a_score_at_the_threshold_is_kept_and_one_below_is_not(self, threshold):
+        scores = [np.nextafter(threshold, -1), threshold, np.nextafter(threshold, 2)]
+        result = fused([row((2 * k, 2 * k + 2), width=6) for k in range(3)], scores, score=threshold)
         assert_map(result, "..2211")
         assert reasons(result) == {0: "score"}
 
     @pytest.mark.parametrize(
-        "score, cutoff, kept",
+        "score, threshold, kept",
         [
             (0.7, 0.7, False),  # float32(0.7) is 0.699999988
             (0.3, 0.3, True),  # float32(0.3) is 0.300000012
@@ -109,17 +109,17 @@ class TestScores:
             (0.3, np.nextafter(float(np.float32(0.3)), 1), False),  # float32 cannot tell the two apart
         ],
     )
-    def test_float32_scores_are_compared_in_float64(self, score, cutoff, kept):
+    def test_float32_scores_are_compared_in_float64(self, score, threshold, kept):
         for scores in (np.array([score], np.float32), torch.tensor([score])):
-            result = fused([row((0, 2), width=4)], scores, score=cutoff)
+            result = fused([row((0, 2), width=4)], scores, score=threshold)
             assert reasons(result) == ({} if kept else {0: "score"})
 
-    @pytest.mark.parametrize("cutoff", [0.3, 0.5, 0.8])
-    def test_a_category_may_have_a_cutoff_of_its_own(self, cutoff):
-        scores = [np.nextafter(cutoff, 0), cutoff, np.nextafter(cutoff, 1), 0.49, 0.5]
+    @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
+    def test_a_category_may_have_a_threshold_of_its_own(self, threshold):
+        scores = [np.nextafter(threshold, 0), threshold, np.nextafter(threshold, 1), 0.49, 0.5]
         result = fused(
             [row((k, k + 1), width=5) for k in range(5)], scores,
-            category_ids=[DOG, DOG, DOG, CAT, CAT], instances_score_thresh_of={DOG: cutoff},
+            category_ids=[DOG, DOG, DOG, CAT, CAT], instances_score_thresh_of={DOG: threshold},
         )  # fmt: skip
         assert reasons(result) == {0: "score", 3: "score"}
 
@@ -140,7 +140,7 @@ class TestScores:
         assert (dropped.score, dropped.instance_id) == (0.25, 0)
 
     @pytest.mark.parametrize("order", [ByScore(), Calibrated()], ids=str)
-    def test_masks_below_the_cutoff_are_not_even_made(self, order):
+    def test_masks_below_the_threshold_are_not_even_made(self, order):
         bitmaps = InstanceSet.from_bitmaps([row((0, 2), width=4), row((2, 4), width=4)], [0.9, 0.4], [CAT, CAT])
         made = []
 

@@ -374,7 +374,7 @@ class TestFastPaste:
 
 
 class TestWindowsOfAllMasks:
-    """What a GPU is asked is the same on the CPU, and compared with it here."""
+    """The GPU's way runs on the CPU too, and is compared with the CPU's here."""
 
     @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64])
     def test_they_are_those_of_each_mask(self, dtype):

@@ -44,5 +44,5 @@ def test_the_order_decides_who_claims_first_and_what_takes_part(score):
     masks = [row((0, 3), width=8), row((2, 5), width=8), row((4, 7), width=8)]
     result = fused(masks, [0.7, 0.8, 0.6], order=LastFirst(1), score=score)
     assert_map(result, "222.111." if score == 0 else "111.....")
-    # The score cutoff comes before.
+    # The score threshold comes before.
     assert reasons(result) == {1: "for fun", **({2: "score"} if score else {})}

@@ -1,4 +1,4 @@
-"""What parameters of rules and pipelines may be, and what a wrong one is told."""
+"""The values that parameters of rules and pipelines may have, and the errors of wrong ones."""
 
 import copy
 import dataclasses

@@ -1,4 +1,4 @@
-"""What a pipeline is made of."""
+"""The parts of a pipeline: rules by their names, and thresholds."""
 
 import pytest
 
@@ -50,3 +50,10 @@ def test_an_unknown_rule_is_an_error():
 def test_what_is_no_rule_is_refused_at_once(stage, rule, example):
     with pytest.raises(InputError, match=rf"{stage} must be a rule such as {example}\(\), got {rule!r}"):
         Pipeline(**{stage: rule})
+
+
+def test_the_score_that_an_instance_needs_depends_on_its_category():
+    pipeline = Pipeline(instances_score_thresh=0.3, instances_score_thresh_of={4: 0.2, 5: 0.9})
+    assert [pipeline.instances_score_thresh_for(category_id) for category_id in (3, 4, 5)] == [0.3, 0.2, 0.9]
+    assert pipeline.lowest_score_thresh == 0.2
+    assert Pipeline(instances_score_thresh=0.3, instances_score_thresh_of={4: 0.4}).lowest_score_thresh == 0.3

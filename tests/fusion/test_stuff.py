@@ -1,4 +1,4 @@
-"""Which stuff stays, drawn: counted before or after things, and where labels are probable enough."""
+"""The stuff that stays, drawn: counted before or after things, and where labels are probable enough."""
 
 import numpy as np
 import pytest

@@ -39,7 +39,7 @@ class Drop:
 def test_what_is_dropped_claims_nothing(score):
     result = fused(MASKS, [0.7, 0.8, 0.6], suppress=Drop(1), score=score)
     assert_map(result, "111.222." if score == 0 else "111.....")
-    # The score cutoff comes before.
+    # The score threshold comes before.
     assert reasons(result) == {1: "for fun", **({2: "score"} if score else {})}
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF
+from panoptic_heuristic.cli import cache_predictions, fuse_predictions
 from panoptic_heuristic.formats import read_panoptic_png
 from panoptic_heuristic.fusion import Pipeline, fuse
 from panoptic_heuristic.fusion.instance_measures import semantic_agreement
@@ -20,8 +21,8 @@ SKY, CAT, GRASS, DOG = 0, 7, 9, 90
 class Files:
     """The inputs of the command, and its cache."""
 
-    def __init__(self, folder, load_tool):
-        self.folder, self.cache, self._load_tool = folder, folder / "cache", load_tool
+    def __init__(self, folder):
+        self.folder, self.cache = folder, folder / "cache"
         self.flags, self.more = {}, []
         self.write("images", {"images": [self._image(2), self._image(1)]})
         self.write("categories", CATEGORIES)
@@ -50,26 +51,26 @@ class Files:
 
     def run(self, *more):
         argv = ["--cache", str(self.cache), "--workers", "1", *self._files(), *more]
-        return self._load_tool("cache_predictions").main(argv)
+        return cache_predictions.main(argv)
 
     def predictions(self, image_id=1):
         return PredictionCache.open(self.cache).read(image_id)
 
-    def fused_by_the_other_command(self, cutoff):
+    def fused_by_the_other_command(self, threshold):
         """The map of image 1 that fuse-predictions makes of the same files, in category ids."""
-        flags = ["--instances-score-thresh", str(cutoff), "--stuff-area-thresh", "1", "--workers", "1", "--overwrite"]
-        main = self._load_tool("fuse_predictions").main
-        assert main(["--output", str(self.folder / "out"), *self._files(), *flags]) == 0
+        flags = ["--instances-score-thresh", str(threshold), "--stuff-area-thresh", "1", "--workers", "1"]
+        flags.append("--overwrite")
+        assert fuse_predictions.main(["--output", str(self.folder / "out"), *self._files(), *flags]) == 0
         content = json.loads((self.folder / "out" / "panoptic_predictions.json").read_text())
         annotation = next(one for one in content["annotations"] if one["image_id"] == 1)
         png = self.folder / "out" / "panoptic_predictions" / annotation["file_name"]
         ids = read_panoptic_png(png, height=3, width=4)
         return in_categories(ids, annotation["segments_info"])
 
-    def fused_from_the_cache(self, cutoff):
+    def fused_from_the_cache(self, threshold):
         manifest, predictions = PredictionCache.open(self.cache).manifest, self.predictions()
         semantics = predictions.to_semantics(manifest.label_to_category)
-        pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=1)
+        pipeline = Pipeline(instances_score_thresh=threshold, stuff_area_thresh=1)
         result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
         return in_categories(result.panoptic_seg, result.segments_info)
 
@@ -80,8 +81,8 @@ def in_categories(ids, segments):
 
 
 @pytest.fixture
-def files(tmp_path, load_tool):
-    return Files(tmp_path, load_tool)
+def files(tmp_path):
+    return Files(tmp_path)
 
 
 INSTANCES = [
@@ -120,12 +121,12 @@ def test_an_image_nobody_says_anything_about_is_kept_too(files):
     assert (len(files.predictions(2).scores), files.predictions(2).semantics) == (0, None)
 
 
-@pytest.mark.parametrize("cutoff", [0.0, 0.4, 0.41, 0.95])
-def test_fusing_it_is_fusing_the_files(files, cutoff):
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 0.41, 0.95])
+def test_fusing_it_is_fusing_the_files(files, threshold):
     files.write("instances", INSTANCES)
     files.write("semantics", STUFF)
     assert files.run() == 0
-    assert files.fused_from_the_cache(cutoff) == files.fused_by_the_other_command(cutoff)
+    assert files.fused_from_the_cache(threshold) == files.fused_by_the_other_command(threshold)
 
 
 def test_agreement_with_masks_of_stuff_is_with_what_they_leave_free(files):

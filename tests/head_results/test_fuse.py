@@ -58,11 +58,11 @@ def test_what_is_there_is_overwritten_when_asked(heads, tmp_path):
     assert np.unique(read_panoptic_png(tmp_path / "panoptic_predictions" / "1.png", height=2, width=3)).size == 2
 
 
-@pytest.mark.parametrize("cutoff, scores", [(0.49, [0.9, 0.5, 0.49]), (0.5, [0.9, 0.5]), (0.51, [0.9])])
-def test_what_fusing_drops_for_its_score_is_left_out_before(heads, cutoff, scores):
-    kept = fusible(heads, Pipeline(instances_score_thresh=cutoff))
+@pytest.mark.parametrize("threshold, scores", [(0.49, [0.9, 0.5, 0.49]), (0.5, [0.9, 0.5]), (0.51, [0.9])])
+def test_what_fusing_drops_for_its_score_is_left_out_before(heads, threshold, scores):
+    kept = fusible(heads, Pipeline(instances_score_thresh=threshold))
     assert [entry.score for entry in kept.instances[1]] == scores
-    per_class = Pipeline(instances_score_thresh=cutoff, instances_score_thresh_of={DOG: 0.95})
+    per_class = Pipeline(instances_score_thresh=threshold, instances_score_thresh_of={DOG: 0.95})
     assert [entry.score for entry in fusible(heads, per_class).instances[1]] == [s for s in scores if s != 0.5]
 
 

@@ -17,13 +17,14 @@ from panopticapi.utils import rgb2id
 from PIL import Image
 from pycocotools import mask as rle_codec
 
+from panoptic_heuristic.cli import fuse_predictions
 from panoptic_heuristic.testing.scenes import make_scene
 
 pytestmark = pytest.mark.parity
 
 SCENES = 48 if os.environ.get("PARITY") == "full" else 5
 SIZES = ((1, 1), (9, 7), (40, 56), (90, 120), (64, 48))
-# Score cutoff, overlap threshold, stuff limit: the defaults, everything, nothing, and in between.
+# Score threshold, overlap threshold, stuff limit: the defaults, everything, nothing, and in between.
 SETTINGS = ((0.5, 0.5, 4096), (0.0, 1.0, 0), (0.3, 0.0, 1), (0.1, 0.3, 60), (0.7, 0.8, 200.5))
 
 
@@ -97,7 +98,7 @@ def of_combine_script(folder, score, overlap, stuff_area):
     return folder / "theirs.json", folder / "theirs"
 
 
-def of_this_project(load_tool, folder, score, overlap, stuff_area):
+def of_this_project(folder, score, overlap, stuff_area):
     arguments = {
         **{name: folder / f"{name}.json" for name in ("semantics", "instances", "images", "categories")},
         "instances-score-thresh": score,
@@ -107,7 +108,7 @@ def of_this_project(load_tool, folder, score, overlap, stuff_area):
         "workers": 1,
     }
     argv = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
-    assert load_tool("fuse_predictions").main(argv) == 0
+    assert fuse_predictions.main(argv) == 0
     return folder / "ours" / "panoptic_predictions.json", folder / "ours" / "panoptic_predictions"
 
 
@@ -126,12 +127,12 @@ def read(json_path, folder):
 
 
 @pytest.mark.parametrize("number", range(len(SETTINGS)))
-def test_maps_are_those_of_the_combine_script(number, write, load_tool, tmp_path, capsys):
+def test_maps_are_those_of_the_combine_script(number, write, tmp_path, capsys):
     score, overlap, stuff_area = SETTINGS[number]
     scenes = [random_scene(place, number) for place in range(SCENES)]
     images = write(scenes)
     theirs = read(*of_combine_script(tmp_path, score, overlap, stuff_area))
-    ours = read(*of_this_project(load_tool, tmp_path, score, overlap, stuff_area))
+    ours = read(*of_this_project(tmp_path, score, overlap, stuff_area))
     met = Counter(scenes=len(images))
     for image in images:
         key = image["id"]

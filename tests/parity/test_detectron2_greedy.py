@@ -43,7 +43,7 @@ class Thresholds:
 
 
 def random_scene(seed: int) -> Scene:
-    """A scene of 0 to 100 instances, some with an empty mask, some with a score that is a usual cutoff."""
+    """A scene of 0 to 100 instances, some with an empty mask, some with a score that is a usual threshold."""
     rng = np.random.default_rng([seed, 1])
     size = LARGE_SIZE if seed % LARGE_EVERY == 0 else IMAGE_SIZES[rng.integers(len(IMAGE_SIZES))]
     count = int(rng.choice([0, 1, 2, rng.integers(3, 30), rng.integers(30, 101), 100]))
@@ -61,8 +61,8 @@ def random_thresholds(seed: int, scene: Scene) -> Thresholds:
     """Thresholds at 0, at 1, in between, and exactly at a value that occurs in the scene."""
     rng = np.random.default_rng([seed, 2])
     of_an_instance = rng.choice(scene.scores) if len(scene.scores) else 0.5
-    cutoffs = [0.0, 1.0, rng.random(), rng.choice(BOUNDARY_SCORES), of_an_instance]
-    score = float(cutoffs[rng.choice(5, p=[0.3, 0.05, 0.15, 0.2, 0.3])])
+    scores = [0.0, 1.0, rng.random(), rng.choice(BOUNDARY_SCORES), of_an_instance]
+    score = float(scores[rng.choice(5, p=[0.3, 0.05, 0.15, 0.2, 0.3])])
     overlap = float(rng.choice([0.0, 1.0, 0.5, rng.random()]))
     if rng.random() < 0.5:
         # Which fractions occur depends on the threshold: only one that is still met at itself will do.
@@ -146,7 +146,7 @@ def compare(seed: int, scene: Scene, claim, thresholds: Thresholds) -> Counter:
             "Detectron2's segments without a pixel": without_pixels,
             "dropped for overlap": sum(dropped.reason == "overlap" for dropped in result.dropped),
             "dropped as empty": sum(dropped.reason == "empty" for dropped in result.dropped),
-            "scores at the cutoff": int(np.count_nonzero(scene.scores.astype(np.float64) == thresholds.score)),
+            "scores at the threshold": int(np.count_nonzero(scene.scores.astype(np.float64) == thresholds.score)),
             "fractions at the overlap threshold": met.fractions.count(thresholds.overlap) if between else 0,
             "areas at the stuff limit": met.free_areas.count(thresholds.stuff_area),
         }
@@ -171,7 +171,7 @@ def test_greedy_equals_detectron2(capsys):
         "Detectron2's segments without a pixel",
         "dropped for overlap",
         "dropped as empty",
-        "scores at the cutoff",
+        "scores at the threshold",
         "fractions at the overlap threshold",
         "areas at the stuff limit",
     ):

@@ -110,7 +110,7 @@ def assert_equal(counts, stat, seed):
 
 
 def what_it_exercises(gt_ids, gt_segments, pred_ids, pred_segments):
-    """How often a pair meets the rules that are easy to get wrong."""
+    """The number of times that a pair meets each rule that is easy to get wrong."""
     met = Counter()
     listed = {segment["id"] for segment in gt_segments}
     all_crowds = count_image(gt_ids, gt_segments, pred_ids, pred_segments, CATEGORIES, all_crowds=True)

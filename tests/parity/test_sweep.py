@@ -54,7 +54,7 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.parity
 
 FULL = os.environ.get("PARITY") == "full"
-IMAGES = 240 if FULL else 40
+IMAGES = 240 if FULL else 24
 SETTINGS_OF_EACH = None if FULL else 12
 DEMO_CACHE = Path(os.environ.get("DEMO_CACHE", ROOT / "output" / "demo" / "cache"))
 DEMO_IMAGES = None if FULL else 3
@@ -156,7 +156,7 @@ def test_every_setting_of_the_demo_counts_what_its_pixels_count():
 
 
 def counted(image, grid):
-    """What a sweep on regions counts."""
+    """The counts of a sweep on regions."""
     plan = SettingsPlan.of(grid.settings, CATEGORIES)
     regions = build_regions(
         image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments, with_best_stuff=plan.asks_best_stuff
@@ -169,7 +169,7 @@ def counted(image, grid):
 
 @pytest.mark.parametrize("base", STAGES.values(), ids=STAGES)
 def test_every_setting_counts_what_its_pixels_count_after_other_stages(monkeypatch, base):
-    # Few, so that cutoffs which need a pass of their own are taken in several turns.
+    # Few, so that thresholds which need a pass of their own are taken in several turns.
     monkeypatch.setattr(region_plan, "_MOST_PASSES", 20)
     differ = 0
     for seed in range(IMAGES):
@@ -277,7 +277,7 @@ def without_values_of_categories(pipeline):
 
 
 def fits(image, rules):
-    """Whether an image has what the rules need."""
+    """True if an image has what the rules need."""
     return image.predictions.semantics is not None or not isinstance(rules.suppress, SemanticGate)
 
 

@@ -1,4 +1,4 @@
-"""Where names stand: inside their segment if they fit, never on each other, never outside the picture."""
+"""The places of names: inside their segment if they fit, never on each other, never outside the picture."""
 
 import numpy as np
 import pytest

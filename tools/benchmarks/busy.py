@@ -77,7 +77,7 @@ def _spin() -> None:
 
 
 def _works(number: int, folder: Path) -> Dict[str, Callable[[], Any]]:
-    """What is timed, each over all scenes."""
+    """The functions that are timed, each over all scenes."""
     scenes = [make_scene(seed) for seed in range(number)]
     gt = folder / "gt"
     write_ground_truth(gt, scenes)

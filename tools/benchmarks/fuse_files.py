@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             cv2.setNumThreads(threads[1])
         written = ours / f"{fuse_predictions.NAME}.json", ours / fuse_predictions.NAME
         different = compare(theirs / "panoptic.json", theirs, *written)
-    settings = f"{args.detections} detections each, score cutoff {args.instances_score_thresh}"
+    settings = f"{args.detections} detections each, instances_score_thresh {args.instances_score_thresh}"
     print(f"{args.images} scenes, {settings}, one core")
     for side, spent in zip(_NAMES, seconds, strict=True):
         print(f"{side:17s} {1000 * spent / args.images:6.1f} ms of CPU time per image, best of {args.repeats} runs")

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     return command.run(args, "fusion", {"bitmaps": from_bitmaps, "rois": from_rois})
 
 
-def from_bitmaps(inputs: Inputs, cutoff: float):
+def from_bitmaps(inputs: Inputs, score_thresh: float):
     """The contest from full-size masks."""
     from detectron2.layers.mask_ops import paste_masks_in_image
 
@@ -32,10 +32,10 @@ def from_bitmaps(inputs: Inputs, cutoff: float):
     def instances(category_ids) -> InstanceSet:
         return InstanceSet.from_bitmaps(masks, inputs.scores, category_ids)
 
-    return _contest(inputs, cutoff, lambda: masks, instances)
+    return _contest(inputs, score_thresh, lambda: masks, instances)
 
 
-def from_rois(inputs: Inputs, cutoff: float):
+def from_rois(inputs: Inputs, score_thresh: float):
     """The contest from RoI probabilities."""
     from detectron2.layers.mask_ops import paste_masks_in_image
 
@@ -46,21 +46,21 @@ def from_rois(inputs: Inputs, cutoff: float):
 
     return _contest(
         inputs,
-        cutoff,
+        score_thresh,
         lambda: paste_masks_in_image(inputs.probabilities, inputs.boxes, inputs.output_size),
         instances,
     )
 
 
-def _contest(inputs: Inputs, cutoff: float, masks: Callable, instances: Callable):
+def _contest(inputs: Inputs, score_thresh: float, masks: Callable, instances: Callable):
     from panoptic_heuristic.detectron.ids import ContiguousIds
 
     ids = ContiguousIds.of_counts(THINGS, CHANNELS)
-    pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=contest.STUFF_AREA_THRESH)
+    pipeline = Pipeline(instances_score_thresh=score_thresh, stuff_area_thresh=contest.STUFF_AREA_THRESH)
     category_ids = [ids.things[index] for index in inputs.classes.tolist()]
 
     def reference() -> Tuple:
-        return contest.combined(masks(), inputs.scores, inputs.classes, inputs.labels, cutoff)
+        return contest.combined(masks(), inputs.scores, inputs.classes, inputs.labels, score_thresh)
 
     def ours() -> Tuple:
         result = fuse(instances(category_ids), SemanticMap(inputs.labels, ids.labels), ids.categories, pipeline)
@@ -68,6 +68,7 @@ def _contest(inputs: Inputs, cutoff: float, masks: Callable, instances: Callable
 
     def merged_on_cpu() -> Tuple:
         found = contest.painted(instances(category_ids))
-        return contest.combined(*(one.cpu() for one in (found, inputs.scores, inputs.classes, inputs.labels)), cutoff)
+        on_cpu = (one.cpu() for one in (found, inputs.scores, inputs.classes, inputs.labels))
+        return contest.combined(*on_cpu, score_thresh)
 
     return contest.Contest(reference, ours, merged_on_cpu)

@@ -28,19 +28,19 @@ def run(args: argparse.Namespace) -> int:
     return command.run(args, "postprocess", {"panoptic_seg": map_alone, "default": all_outputs})
 
 
-def map_alone(inputs: Inputs, cutoff: float):
+def map_alone(inputs: Inputs, score_thresh: float):
     """The contest for the map alone."""
-    return _contest(inputs, cutoff, ("panoptic_seg",))
+    return _contest(inputs, score_thresh, ("panoptic_seg",))
 
 
-def all_outputs(inputs: Inputs, cutoff: float):
+def all_outputs(inputs: Inputs, score_thresh: float):
     """The contest for all that Detectron2 returns."""
     from panoptic_heuristic.detectron.postprocess import OUTPUTS
 
-    return _contest(inputs, cutoff, OUTPUTS)
+    return _contest(inputs, score_thresh, OUTPUTS)
 
 
-def _contest(inputs: Inputs, cutoff: float, outputs: Tuple[str, ...]):
+def _contest(inputs: Inputs, score_thresh: float, outputs: Tuple[str, ...]):
     from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
     from detectron2.structures import Boxes, Instances
 
@@ -49,7 +49,7 @@ def _contest(inputs: Inputs, cutoff: float, outputs: Tuple[str, ...]):
 
     size, network_size = inputs.output_size, inputs.network_size
     ids = ContiguousIds.of_counts(THINGS, CHANNELS)
-    pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=contest.STUFF_AREA_THRESH)
+    pipeline = Pipeline(instances_score_thresh=score_thresh, stuff_area_thresh=contest.STUFF_AREA_THRESH)
     postprocess = Postprocessor(pipeline, ids, outputs)
     scale = torch.tensor([network_size[1] / size[1], network_size[0] / size[0]] * 2).to(inputs.boxes)
     boxes = inputs.boxes * scale
@@ -70,7 +70,7 @@ def _contest(inputs: Inputs, cutoff: float, outputs: Tuple[str, ...]):
         sem_seg = sem_seg_postprocess(logits, network_size, *size)
         found = detector_postprocess(instances(), *size)
         fields = found.pred_masks, found.scores, found.pred_classes
-        return *contest.combined(*fields, sem_seg.argmax(dim=0), cutoff), sem_seg, found.pred_masks
+        return *contest.combined(*fields, sem_seg.argmax(dim=0), score_thresh), sem_seg, found.pred_masks
 
     def ours() -> Tuple:
         if postprocess.needs_all_logits:
@@ -81,10 +81,12 @@ def _contest(inputs: Inputs, cutoff: float, outputs: Tuple[str, ...]):
         result = found["panoptic_seg"]
         return result.panoptic_seg, ids.to_contiguous(result.segments_info), *others
 
-    return contest.Contest(reference, ours, lambda: _merged_on_cpu(inputs, cutoff, instances(), postprocess, enlarged))
+    return contest.Contest(
+        reference, ours, lambda: _merged_on_cpu(inputs, score_thresh, instances(), postprocess, enlarged)
+    )
 
 
-def _merged_on_cpu(inputs: Inputs, cutoff: float, instances, postprocess, enlarged) -> Tuple:
+def _merged_on_cpu(inputs: Inputs, score_thresh: float, instances, postprocess, enlarged) -> Tuple:
     """The result that Detectron2 merges on the CPU from the masks and labels that the Postprocessor has on a GPU."""
     size = inputs.output_size
     if postprocess.needs_all_logits:
@@ -105,4 +107,4 @@ def _merged_on_cpu(inputs: Inputs, cutoff: float, instances, postprocess, enlarg
         rois = InstanceSet.from_rois(kept.roi_masks, kept.pred_boxes.tensor, kept.scores, unknown, size)
         labels = semantic_labels(inputs.logits, stride=STRIDE, image_size=inputs.network_size, output_size=size)
         fields = contest.painted(rois), kept.scores, kept.pred_classes, labels
-    return contest.combined(*(one.cpu() for one in fields), cutoff)
+    return contest.combined(*(one.cpu() for one in fields), score_thresh)

@@ -111,11 +111,11 @@ def run(args: argparse.Namespace) -> int:
 def sampled(grid: Grid, count: int, seed: int) -> List[int]:
     """The numbers of some settings: one of each of ``count`` equal parts of the grid.
 
-    The parts are those of the grid in order of the cutoff, which decides most how long the loop takes.
+    The parts are those of the grid in order of ``instances_score_thresh``, which decides most how long the loop takes.
     """
     rng = np.random.default_rng(seed)
-    cutoffs = [setting.instances_score_thresh for setting in grid.settings]
-    return [int(rng.choice(part)) for part in np.array_split(np.argsort(cutoffs, kind="stable"), count)]
+    scores = [setting.instances_score_thresh for setting in grid.settings]
+    return [int(rng.choice(part)) for part in np.array_split(np.argsort(scores, kind="stable"), count)]
 
 
 # --- what is measured ---

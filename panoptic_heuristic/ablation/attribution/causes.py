@@ -28,7 +28,7 @@ GROUPS = {
 
 CAUSES: Dict[str, Dict[str, Cause]] = {
     MISSED_THING: {
-        "score": Cause("right instance, score below the cutoff", "acceptance"),
+        "score": Cause("right instance, score below the threshold", "acceptance"),
         "overlap": Cause("right instance, rejected for overlap", "acceptance"),
         "covered": Cause("right instance, wholly covered", "acceptance"),
         "otherwise": Cause("right instance, dropped by another rule", "acceptance"),
@@ -66,7 +66,7 @@ CAUSES: Dict[str, Dict[str, Cause]] = {
 
 Missed things. A *right instance* has the category and, before fusing, an IoU above 0.5; of several the one with the
 highest score counts.
-    score, overlap, covered: what it was dropped for; score is any cutoff on what ranks instances, and a score that
+    score, overlap, covered: what it was dropped for; score is any threshold on what ranks instances, and a score that
         is not finite is one below it.
     otherwise: it was dropped for anything else, such as by nms or a veto.
     used: it was kept, and with what it kept it matches another ground-truth segment.

@@ -9,7 +9,7 @@ from panoptic_heuristic.fusion.explain import Explanation, LostPixels
 
 FATES = {
     "not_finite": "score not finite",
-    "score": "score below cutoff",
+    "score": "score below threshold",
     "nms": "overlaps a better one",
     "gate": "labels disagree",
     "probability": "probability below cut",

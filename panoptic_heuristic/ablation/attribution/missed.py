@@ -10,7 +10,7 @@ from panoptic_heuristic.ablation.attribution.overlaps import MATCH, POOR, Overla
 from panoptic_heuristic.ablation.regions.regions import sums
 
 _BELOW_A_CUTOFF = ("score", "not_finite", "key", "probability")
-"""Reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate` for a cutoff on what ranks instances."""
+"""Reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate` for a threshold on what ranks instances."""
 
 
 def find_missed(fused: FusedRegions) -> List[SegmentError]:

@@ -41,7 +41,7 @@ def perfect_acceptance(fused: FusedRegions) -> PQCounts:
 
 
 def perfect_order(fused: FusedRegions) -> PQCounts:
-    """The instances that pass the cutoff claim in order of their IoU with the nearest segment of their category.
+    """Instances that pass the score threshold claim in order of their IoU with the nearest segment of their category.
 
     Equal ones keep their order. The overlap threshold stays.
     """

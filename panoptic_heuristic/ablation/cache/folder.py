@@ -63,7 +63,7 @@ class Floors:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a cache holds and where it is from. Two runs whose manifests are equal may be one.
+    """The contents of a cache and their origin. Two runs whose manifests are equal may be one.
 
     Attributes:
         dataset_name: for people.
@@ -92,7 +92,7 @@ class Manifest:
         )
 
     def hands_over_logits(self, pipeline: Pipeline) -> bool:
-        """Whether a pipeline gets logits. Where the best stuff is enough, it does not: that is exact."""
+        """True if a pipeline gets logits. Where the best stuff is enough, it does not: that is exact."""
         if Need.LOGITS in pipeline.needs:
             return self.has_logits
         return self.has_logits and Need.BEST_STUFF in pipeline.needs and not self._knows_best_stuff(pipeline)

@@ -1,4 +1,4 @@
-"""What the two heads said about one image, as it is kept on disk.
+"""The outputs of the two heads for one image, as they are kept on disk.
 
 Shape legend: N instances, an image of H x W pixels, R runs of pixels in column order (as COCO's RLE
 has them) along which the semantic head says the same, RoI masks of M x M.
@@ -68,7 +68,7 @@ class SemanticRuns:
 
 @dataclass(frozen=True, eq=False)
 class ImagePredictions:
-    """What is kept of one image.
+    """The outputs of the two heads for one image.
 
     Attributes:
         image_id: the image.

@@ -47,9 +47,9 @@ def settle(
 ) -> Candidates:
     """Takes an image from the claim to the segments it may have.
 
-    With one cutoff on what ranks the instances, those kept at a cutoff are the first of those kept
+    With one threshold on what ranks the instances, those kept at a threshold are the first of those kept
     without it, and, but for rules where a later one takes pixels back, have the same pixels. So one claim
-    answers every such cutoff.
+    answers every such threshold.
 
     Args:
         regions: of the image.

@@ -8,9 +8,10 @@ Shape legend: G regions, N instances, M <= N of them ranked, S settings.
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Tuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from panoptic_heuristic.ablation.regions.regions import Regions, distinct_rows
 from panoptic_heuristic.fusion import ClassAware, Greedy, PerPixel, Reclaim
@@ -66,7 +67,7 @@ def claims_are_prefixes(rule: ClaimRule) -> bool:
 def claim_regions(
     rule: ClaimRule,
     regions: Regions,
-    ranked: Sequence[int],
+    ranked: ArrayLike,
     overlap_thresholds: np.ndarray,
     takes_part: Optional[np.ndarray] = None,
 ) -> RegionClaims:
@@ -76,17 +77,17 @@ def claim_regions(
         rule: one for which :func:`claims_on_regions` holds. Its own overlap threshold does not
             matter; :class:`panoptic_heuristic.fusion.PerPixel` is the greedy rule at 1.
         regions: of one image.
-        ranked: instances, best first.
+        ranked: (M,) integers, instances, best first.
         overlap_thresholds: (S,), or (M, S) if they differ by instance.
         takes_part: (M, S) bool; None if all do.
     """
-    ranked = np.asarray(ranked, dtype=np.int64)
-    thresholds = np.broadcast_to(overlap_thresholds, (len(ranked), overlap_thresholds.shape[-1]))
+    order = np.asarray(ranked, dtype=np.int64)
+    thresholds = np.broadcast_to(overlap_thresholds, (len(order), overlap_thresholds.shape[-1]))
     if type(rule) is ClassAware:
-        return _class_aware(rule, regions, ranked, thresholds, takes_part)
+        return _class_aware(rule, regions, order, thresholds, takes_part)
     if type(rule) is Reclaim:
-        return _reclaim(rule, regions, ranked, thresholds, takes_part)
-    return _greedy(regions, ranked, thresholds, takes_part)
+        return _reclaim(rule, regions, order, thresholds, takes_part)
+    return _greedy(regions, order, thresholds, takes_part)
 
 
 def _greedy(

@@ -27,7 +27,7 @@ class Family:
     Attributes:
         rules: one of the pipelines; its thresholds do not matter.
         numbers: (S,) int64, the places of the pipelines among all.
-        score_thresholds: (E, C) float64, the score that an instance needs.
+        instances_score_thresh: (E, C) float64, the score that an instance needs.
         key_cutoffs: (E, C), likewise of what orders instances.
         overlap_thresholds: (O, C), the fraction of an instance that may be claimed already.
         stuff_areas: (L, C), the pixels that stuff needs.
@@ -39,7 +39,7 @@ class Family:
 
     rules: Pipeline
     numbers: np.ndarray
-    score_thresholds: np.ndarray
+    instances_score_thresh: np.ndarray
     key_cutoffs: np.ndarray
     overlap_thresholds: np.ndarray
     stuff_areas: np.ndarray
@@ -57,7 +57,7 @@ class Family:
             numbers: their places among all.
             categories: the data set's.
         """
-        entry, entries = _distinct([(_score_threshold(one), _key_cutoff(one)) for one in pipelines])
+        entry, entries = _distinct([(_instances_score_thresh(one), _key_cutoff(one)) for one in pipelines])
         overlap, overlaps = _distinct([(_overlap_threshold(one),) for one in pipelines])
         limit, limits = _distinct([_stuff_limit(one) for one in pipelines])
         by_category = [
@@ -74,7 +74,8 @@ class Family:
             regions: of the image.
             places: (N,) the place of each instance's category.
         """
-        return rank_instances(regions, self.rules, self.score_thresholds[:, places].T, self.key_cutoffs[:, places].T)
+        by_instance = (values[:, places].T for values in (self.instances_score_thresh, self.key_cutoffs))
+        return rank_instances(regions, self.rules, *by_instance)
 
     def stuff_limits(self, image_area: int) -> np.ndarray:
         """(L, C) float64, the pixels that stuff needs in an image of so many, as ``Pipeline.is_too_small`` has it."""
@@ -110,7 +111,7 @@ def _rules(pipeline: Pipeline) -> Hashable:
     return (*others.values(), pipeline.thing_area_thresh)
 
 
-def _score_threshold(pipeline: Pipeline) -> _Of:
+def _instances_score_thresh(pipeline: Pipeline) -> _Of:
     return pipeline.instances_score_thresh, pipeline.instances_score_thresh_of
 
 

@@ -61,7 +61,7 @@ def passes_of(family: Family, ranking: Ranking, places: np.ndarray) -> Iterator[
     present = np.unique(places)
     first, overlap = distinct_rows(family.overlap_thresholds[:, present])
     overlaps, overlap = family.overlap_thresholds[first][:, places].T, overlap[family.overlap]
-    is_prefix = claims_are_prefixes(family.rules.claim) & (entries[1:] <= entries[:-1]).all(axis=0)
+    is_prefix = np.asarray((entries[1:] <= entries[:-1]).all(axis=0)) & claims_are_prefixes(family.rules.claim)
 
     answered = np.flatnonzero(is_prefix[entry])
     if len(answered):

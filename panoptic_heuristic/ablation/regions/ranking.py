@@ -34,21 +34,21 @@ class Ranking:
 
 
 def rank_instances(
-    regions: Regions, rules: Pipeline, score_thresholds: np.ndarray, key_cutoffs: np.ndarray
+    regions: Regions, rules: Pipeline, instances_score_thresh: np.ndarray, key_cutoffs: np.ndarray
 ) -> Ranking:
     """Ranks the instances of an image as :func:`panoptic_heuristic.fusion.fuse` does.
 
     Args:
         regions: of the image. Not changed.
-        rules: a pipeline that is exact on regions. Its score threshold and the cutoffs of its order do not matter.
-        score_thresholds: (N, E), the score that each instance needs.
+        rules: a pipeline that is exact on regions. Its thresholds do not matter.
+        instances_score_thresh: (N, E), the score that each instance needs.
         key_cutoffs: (N, E), likewise of what orders the instances.
 
     Raises:
         InputError: what a rule needs is not known of the image.
     """
     scores = regions.scores[:, None]
-    takes_part = np.isfinite(scores) & (scores >= score_thresholds)
+    takes_part = np.isfinite(scores) & (scores >= instances_score_thresh)
     claiming = regions
     try:
         if isinstance(rules.suppress, Nms):
@@ -59,13 +59,13 @@ def rank_instances(
     except InputError as error:
         raise InputError(f"image {regions.image_id}: {error}") from error
     takes_part = takes_part & (keys[:, None] >= key_cutoffs)
-    ranked = rank_by(keys, takes_part.any(axis=1))
+    ranked = rank_by(keys, np.asarray(takes_part.any(axis=1)))
     return Ranking(claiming, ranked, takes_part[ranked])
 
 
 def _without_overlapping(regions: Regions, takes_part: np.ndarray, rule: Nms) -> np.ndarray:
     """(N, E) bool: the instances that no better one suppresses, of those that take part."""
-    ranked = rank_by(regions.scores, takes_part.any(axis=1))
+    ranked = rank_by(regions.scores, np.asarray(takes_part.any(axis=1)))
     exceeds = _ious(regions, ranked, rule.kind) > rule.iou_threshold
     stay = takes_part[ranked]
     for rank in range(1, len(ranked)):

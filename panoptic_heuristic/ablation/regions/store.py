@@ -157,12 +157,12 @@ def open_store(
     """
     if isinstance(cache, RegionStore):
         return cache
-    cache = PredictionCache.open(cache)
+    predictions = PredictionCache.open(cache)
     if (panoptic_json is None) != (panoptic_root is None):
         raise InputError("--gt-json and --gt-folder belong together: give both or none")
     if panoptic_json is None:
-        panoptic_json, panoptic_root = find_gt(cache.folder)
-    return RegionStore(cache, read_panoptic_json(panoptic_json), panoptic_root)
+        panoptic_json, panoptic_root = find_gt(predictions.folder)
+    return RegionStore(predictions, read_panoptic_json(panoptic_json), panoptic_root)
 
 
 def _check_categories(cache: PredictionCache, gt: PanopticJson) -> None:

@@ -129,7 +129,8 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     ids, segments = store.gt_of(change.image_id)
     gt = SegmentMap(ids, segments)
     photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape, "the cache")
-    maps, pictures = [gt], []
+    maps = [gt]
+    pictures: List[np.ndarray] = []
     heads = CachedHeads(store.cache, change.image_id)
     for pipeline in (pair.default, pair.best):
         fused = heads.fuse(pipeline)
@@ -141,8 +142,8 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
         pictures = pictures or [drawn[titles.index(title)] for title in ("image", "ground truth") if title in titles]
         pictures.append(drawn[titles.index("prediction")])
         maps.append(prediction)
-    titles = ["image", "ground truth", "default", "best"][-len(pictures) :]
-    sheet = make_sheet([Row(_caption(change), tuple(pictures))], titles, [class_legend(maps, categories)])
+    columns = ["image", "ground truth", "default", "best"][-len(pictures) :]
+    sheet = make_sheet([Row(_caption(change), tuple(pictures))], columns, [class_legend(maps, categories)])
     content = io.BytesIO()
     Image.fromarray(sheet).save(content, format="PNG", compress_level=9)
     return content.getvalue()

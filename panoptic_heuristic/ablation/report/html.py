@@ -3,7 +3,7 @@
 import base64
 import html
 import re
-from typing import Iterator, List, Mapping
+from typing import Dict, Iterator, List, Mapping
 
 from panoptic_heuristic.ablation.report.document import (
     Block,
@@ -118,7 +118,7 @@ def _escape(text: str) -> str:
 
 def _anchors(document: Document) -> Mapping[str, str]:
     """An id for each section's name."""
-    anchors = {}
+    anchors: Dict[str, str] = {}
     for block in document.blocks:
         if isinstance(block, Heading) and block.level == 2 and block.text not in anchors:
             anchors[block.text] = f"s{len(anchors) + 1}-{re.sub(r'[^a-z0-9]+', '-', block.text.lower()).strip('-')}"

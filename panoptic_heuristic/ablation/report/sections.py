@@ -134,8 +134,8 @@ def provenance(sweep: ReportedSweep, level: int) -> List[Block]:
     return [
         Heading("What was swept", level),
         Text(
-            "An instance below the lowest score kept never reached the sweep: the effective cutoff is the larger "
-            "of the two."
+            "An instance below the lowest score kept never reached the sweep: the effective "
+            "instances_score_thresh is the larger of the two."
         ),
         Table(("", "value"), tuple(Row(fact) for fact in facts if fact[1]), words=2),
         Table(("key", "value"), made_from, words=2, folded="What made the predictions"),

@@ -16,7 +16,7 @@ from panoptic_heuristic.quality import Resampled
 
 GROUPS = ("all", "things", "stuff")
 SHOWN = 10
-"""How many of the best settings are listed."""
+"""The number of the best settings that are listed."""
 
 _COCO_IMAGE = 640 * 480
 

@@ -38,7 +38,7 @@ def flat_values(pipeline: Pipeline) -> Dict[str, Any]:
     """
     flat: Dict[str, Any] = {}
     # The pipeline's own values of single categories are in its mapping only where there are some.
-    own = {name: [] for name in vars(pipeline) if name.endswith("_of")}
+    own: Dict[str, Any] = {name: [] for name in vars(pipeline) if name.endswith("_of")}
     for path, value in {**own, **pipeline.to_mapping()}.items():
         if path not in STAGES:
             flat[path] = value

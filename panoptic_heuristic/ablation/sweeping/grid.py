@@ -4,7 +4,7 @@ import itertools
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Dict, Hashable, Iterator, Mapping, Tuple
+from typing import Any, Dict, Hashable, Iterator, Mapping, Set, Tuple
 
 from panoptic_heuristic.ablation.sweeping.axes import Axis
 from panoptic_heuristic.ablation.sweeping.columns import columns_of, row_of
@@ -52,7 +52,8 @@ class Grid:
     def settings(self) -> Tuple[Pipeline, ...]:
         """All settings in the order of their numbers."""
         settings: Dict[Hashable, Pipeline] = {}
-        left_out, used = set(), set()
+        left_out: Set[str] = set()
+        used: Set[str] = set()
         for rules, with_rules, parameters in self._combinations():
             kept = {path: value for path, value in parameters.items() if _has(with_rules, path)}
             used.update(kept)

@@ -23,7 +23,7 @@ FEWEST_EXAMPLES = 10
 """A category with fewer true, or fewer false, examples is taken to be like all together."""
 
 PRIOR_DEVIATION = 0.5
-"""How far a category's weights are thought to be from those of all, in logits per standard deviation of a feature."""
+"""A category's weights are thought to be so far from those of all, in logits per standard deviation of a feature."""
 
 PRIOR_MATCHES = 10
 """As many true positives of the IoU of all categories are added to those of each, for its expected IoU."""
@@ -203,7 +203,9 @@ def _unscaled(weights: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> W
     """Weights of the features as they are, of six digits: what is written to a YAML file is what was counted."""
     factors = weights[1:] / deviation
     bias = weights[0] - float((factors * mean).sum())
-    return tuple(float(f"{value:.6g}") for value in (bias, *factors.tolist()))
+    rounded = (float(f"{value:.6g}") for value in (bias, *factors.tolist()))
+    bias, score, agreement, area, covered = rounded
+    return bias, score, agreement, area, covered
 
 
 def _loss(

@@ -110,7 +110,7 @@ def _with_best_value(
     pipeline, claim = state.pipeline, state.pipeline.claim
     has_overlap = hasattr(claim, "overlap_threshold")
     overlap = claim.overlap_threshold_for(category_id) if has_overlap else 1.0
-    current = float(pipeline.score_cutoff(category_id)), float(overlap)
+    current = float(pipeline.instances_score_thresh_for(category_id)), float(overlap)
     tried = candidates(current, has_overlap, score_floor)
     pipelines = [with_values(pipeline, category_id, values) for values in tried]
     plan = SettingsPlan.of(pipelines, categories)

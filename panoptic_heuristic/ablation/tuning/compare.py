@@ -19,7 +19,7 @@ from panoptic_heuristic.ablation.tuning.pixel_counter import Outcome, PixelCount
 from panoptic_heuristic.ablation.tuning.rounds import ascent_rounds
 from panoptic_heuristic.ablation.tuning.search import Search, run_searches, steps_of
 from panoptic_heuristic.ablation.tuning.splits import Split, folds_of
-from panoptic_heuristic.ablation.tuning.thresholds import Baselines, lowest_score, raised_to_floor
+from panoptic_heuristic.ablation.tuning.thresholds import Baselines, raised_to_floor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import Pipeline
@@ -48,7 +48,7 @@ def compare(
     Args:
         cache: a folder of predictions, or an opened store.
         pipelines: by name, with the thresholds they come with. Those that need what the cache lacks are left
-            out and named; a cutoff below the lowest score in the cache is raised to it.
+            out and named; an ``instances_score_thresh`` below the lowest score in the cache is raised to it.
         reference: the name of the one that gains are over; None for the first.
         gt_json: a COCO panoptic JSON; None for the ground truth that was noted when the cache was made.
         gt_folder: the folder of its PNGs; None likewise.
@@ -94,7 +94,7 @@ def halves_of(images: int, tuning_images: int, seed: int) -> Tuple[Split, ...]:
 def _usable(
     store: RegionStore, pipelines: Mapping[str, Pipeline]
 ) -> Tuple[Dict[str, Pipeline], Dict[str, str], Dict[str, float]]:
-    """The pipelines that a cache can be fused by, why the others cannot, and cutoffs that were raised."""
+    """The pipelines that a cache can be fused by, why the others cannot, and the thresholds that were raised."""
     floor = store.cache.manifest.floors.instances_score_thresh
     usable: Dict[str, Pipeline] = {}
     refused: Dict[str, str] = {}
@@ -108,7 +108,7 @@ def _usable(
             continue
         usable[name] = raised_to_floor(pipeline, floor)
         if usable[name] != pipeline:
-            raised[name] = lowest_score(pipeline)
+            raised[name] = pipeline.lowest_score_thresh
     return usable, refused, raised
 
 
@@ -147,7 +147,7 @@ class _Run:
 
     @property
     def failed(self) -> Dict[str, str]:
-        """Why a pipeline could not fuse, by name."""
+        """The reasons for which pipelines could not fuse, by name."""
         found = [(name, search.error) for (name, _), search in self._searches.items()]
         found += ((name, one.error) for (name, _), outcomes in self._outcomes.items() for one in outcomes)
         return {name: error for name, error in found[::-1] if error is not None}

@@ -71,7 +71,7 @@ class Comparison:
     Attributes:
         table: highest PQ first; equal ones in the order of the pipelines, published before tuned.
         failed: why a pipeline could not fuse, by name.
-        raised: the published cutoff of those that had one below the scores in the cache, by name.
+        raised: the published ``instances_score_thresh`` of those that had one below the scores in the cache, by name.
         reference: the name of the pipeline that gains are over.
         images: how many were counted.
         tuned_on: the thresholds of the one half and of the other were tuned on so many images.
@@ -136,5 +136,5 @@ def _gains(row: Row) -> Dict[str, Optional[float]]:
         gain = row.gains.get(kind)
         low, high = (gain and gain.interval) or (None, None)
         name = f"pq_over_{kind}"
-        values.update({name: gain and gain.pq, f"{name}_low": low, f"{name}_high": high})
+        values.update({name: None if gain is None else gain.pq, f"{name}_low": low, f"{name}_high": high})
     return values

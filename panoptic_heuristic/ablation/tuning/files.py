@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.tuning.settings import BASELINES
-from panoptic_heuristic.ablation.tuning.thresholds import lowest_score
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, write_json, written_whole
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 TUNED, NUMBERS = "tuned.yaml", "tuning.json"
 
-_DETECTOR_CUTOFF = 0.05
+_DETECTOR_THRESH = 0.05
 """Detectron2's MODEL.ROI_HEADS.SCORE_THRESH_TEST."""
 
 
@@ -62,17 +61,16 @@ def config_yaml(
     """
     content = pipeline.to_config(categories)
     # What the detector cuts, fusion never sees.
-    cutoff = min(_DETECTOR_CUTOFF, lowest_score(pipeline))
-    model = {
-        "META_ARCHITECTURE": "PanopticHeuristicFPN", "ROI_HEADS": {"SCORE_THRESH_TEST": cutoff}, **content["MODEL"]
-    }  # fmt: skip
+    score_thresh = min(_DETECTOR_THRESH, pipeline.lowest_score_thresh)
+    detector = {"META_ARCHITECTURE": "PanopticHeuristicFPN", "ROI_HEADS": {"SCORE_THRESH_TEST": score_thresh}}
     comments = [*comments, "SCORE_THRESH_TEST is not above the lowest score that is let in."]
     if isinstance(pipeline.order, Calibrated):
         comments += [
             "WEIGHTS: bias, and the weights of logit of the score, agreement with the semantic labels, log of the "
             "area, fraction covered by better instances."
         ]
-    return config_text({**({} if base is None else {"_BASE_": base}), **content, "MODEL": model}, comments)
+    content = {**({} if base is None else {"_BASE_": base}), **content, "MODEL": {**detector, **content["MODEL"]}}
+    return config_text(content, comments)
 
 
 def write_tuning(folder: PathLike, result: "TuningResult", base: Optional[PathLike] = None) -> List[Path]:

@@ -105,9 +105,9 @@ class PixelCounter:
                 asking.setdefault(place, []).append(number)
         jobs = []
         for place in sorted(asking):
-            pipelines = (one for number in asking[place] for one in requests[number][1])
+            asked = (one for number in asking[place] for one in requests[number][1])
             # What several requests ask for is fused once.
-            jobs.append((place, tuple(dict.fromkeys(pipelines))))
+            jobs.append((place, tuple(dict.fromkeys(asked))))
         for (place, pipelines), outcomes in zip(jobs, self.outcomes(jobs), strict=True):
             found = dict(zip(pipelines, outcomes, strict=True))
             for pipeline, outcome in found.items():

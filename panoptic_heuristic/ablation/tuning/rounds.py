@@ -1,6 +1,6 @@
 """The settings to try of a pipeline: many where counting is cheap, few where each image is fused.
 
-Both ways search a cutoff, what an instance may lose to others, and the limit of stuff for the PQ of all
+Both ways search a threshold on scores, what an instance may lose to others, and the limit of stuff for the PQ of all
 categories. The **grid** tries all combinations, since PQ of stuff depends on all three: a coarse grid that
 holds the baselines, then smaller and smaller steps around its best point, with the limit in pixels and as a
 fraction of the image. The **ascent** tries one threshold after the other, from coarse to fine, with the limit
@@ -24,14 +24,14 @@ OVERLAPS = tuple(round(0.1 * step, 1) for step in range(1, 11))
 # Detectron2's 4096 pixels of an image of 640 x 480, halves and doubles of it.
 FRACTIONS = (0.0, *(4096 / (640 * 480) * 2.0**power for power in (-6, -5, -4, -3, -2, -1, 0, 1, 2)))
 
-# Each round of the grid around the best point: steps of the cutoff, of the overlap, and the factor of the limit.
+# Each round of the grid around the best point: steps of the score, of the overlap, and the factor of the limit.
 _GRID_STEPS = ((0.025, 0.05, 2**0.5), (0.0125, 0.025, 2**0.25))
 
 MOST_TRIALS = 25
 """An ascent never tries more settings than this."""
 
 # Of the ascent: first values, and the steps around the best one. Areas are told apart by ratios.
-_CUTOFFS, _LOST, _AREAS = (0.2, 0.4, 0.6, 0.8), (0.2, 0.5, 0.8), (0.0, 0.003, 0.01, 0.03)
+_FIRST_SCORES, _FIRST_LOST, _FIRST_AREAS = (0.2, 0.4, 0.6, 0.8), (0.2, 0.5, 0.8), (0.0, 0.003, 0.01, 0.03)
 _STEPS, _FACTORS, _FROM_NOTHING = (0.1, 0.05), (1.8, 1.35), (0.001, 0.0005)
 
 def grid_rounds(baselines: Baselines, *, score_floor: float, image_area: float) -> List[Round]:
@@ -39,11 +39,11 @@ def grid_rounds(baselines: Baselines, *, score_floor: float, image_area: float) 
 
     Args:
         baselines: are among the first.
-        score_floor: no lower cutoff on scores is tried.
+        score_floor: no lower ``instances_score_thresh`` is tried.
         image_area: the pixels of an image, by which limits in pixels and fractions are compared.
     """
     thresholds = Thresholds.of(baselines.default)
-    grid = _Grid(thresholds, thresholds.lowest_cutoff(score_floor), image_area)
+    grid = _Grid(thresholds, thresholds.lowest(score_floor), image_area)
     return [partial(grid.coarse, baselines), *(partial(grid.around, steps) for steps in _GRID_STEPS)]
 
 
@@ -52,13 +52,13 @@ def ascent_rounds(baselines: Baselines, *, score_floor: float) -> List[Round]:
 
     Args:
         baselines: are tried first.
-        score_floor: no lower cutoff on scores is tried.
+        score_floor: no lower ``instances_score_thresh`` is tried.
     """
     thresholds = Thresholds.of(baselines.default)
-    lowest = thresholds.lowest_cutoff(score_floor)
+    lowest = thresholds.lowest(score_floor)
     values = {
-        thresholds.cutoff: lambda value, zoom: _even(_CUTOFFS, value, zoom, lowest),
-        thresholds.overlap: lambda value, zoom: _even(_LOST, value, zoom),
+        thresholds.score: lambda value, zoom: _even(_FIRST_SCORES, value, zoom, lowest),
+        thresholds.overlap: lambda value, zoom: _even(_FIRST_LOST, value, zoom),
         "stuff_area_fraction": _areas,
     }
     paths = [path for path in values if path is not None]
@@ -81,7 +81,7 @@ class _Grid:
 
     Attributes:
         thresholds: of the pipeline.
-        lowest: cutoff that is tried.
+        lowest: score that is tried.
         image_area: the pixels of an image.
     """
 
@@ -92,21 +92,21 @@ class _Grid:
     def coarse(self, baselines: Baselines, best: Pipeline) -> List[Pipeline]:
         """The first round."""
         default, scaled = baselines.default, baselines.scaled
-        cutoff, overlap = self._values(default)
+        score, overlap = self._values(default)
         pixels = {float(round(fraction * self.image_area)) for fraction in FRACTIONS} | {default.stuff_area_thresh}
         fractions = {fraction for fraction in FRACTIONS if fraction} | {scaled.stuff_area_fraction}
         grid = self._combined(
             scaled,
             {overlap} if overlap is None else {*OVERLAPS, overlap},
-            {self.lowest, *(score for score in SCORES if score >= self.lowest), cutoff},
+            {self.lowest, *(one for one in SCORES if one >= self.lowest), score},
             {*((value, 0.0) for value in pixels), *((0.0, value) for value in fractions if value)},
         )
         return self._nearest_first([*grid, default, scaled], best)
 
     def around(self, steps: Tuple[float, float, float], best: Pipeline) -> List[Pipeline]:
         """A later round: a step down and one up from the best point, of each threshold."""
-        by_cutoff, by_overlap, factor = steps
-        cutoff, overlap = self._values(best)
+        by_score, by_overlap, factor = steps
+        score, overlap = self._values(best)
         pixels, fraction = best.stuff_area_thresh, best.stuff_area_fraction
         changed = {
             (float(round(pixels * times)), _readable(min(fraction * times, 1.0))) for times in (1 / factor, factor)
@@ -114,25 +114,25 @@ class _Grid:
         grid = self._combined(
             best,
             {overlap} if overlap is None else {_clipped(overlap, by, 0, 1) for by in (-by_overlap, 0, by_overlap)},
-            {_clipped(cutoff, by, self.lowest, max(cutoff, 1.0)) for by in (-by_cutoff, 0, by_cutoff)},
+            {_clipped(score, by, self.lowest, max(score, 1.0)) for by in (-by_score, 0, by_score)},
             {(pixels, fraction), *changed},
         )
         return self._nearest_first(grid, best)
 
     def _values(self, pipeline: Pipeline) -> Tuple[float, Optional[float]]:
-        """Cutoff and overlap."""
+        """Score and overlap."""
         paths = self.thresholds
-        return pipeline.value(paths.cutoff), None if paths.overlap is None else pipeline.value(paths.overlap)
+        return pipeline.value(paths.score), None if paths.overlap is None else pipeline.value(paths.overlap)
 
     def _combined(
-        self, base: Pipeline, overlaps: Set[Optional[float]], cutoffs: Set[float], limits: Set[Tuple[float, float]]
+        self, base: Pipeline, overlaps: Set[Optional[float]], scores: Set[float], limits: Set[Tuple[float, float]]
     ) -> List[Pipeline]:
         """All combinations with limits of stuff in pixels and as fractions."""
         # Limits in pixels come first: of equal pipelines as near as each other the first is taken.
         ordered = sorted(limits, key=lambda limit: limit[::-1])
         grid = []
-        for overlap, cutoff, limit in itertools.product(sorted(overlaps), sorted(cutoffs), ordered):
-            values = {self.thresholds.cutoff: cutoff, **stuff_limit(*limit)}
+        for overlap, score, limit in itertools.product(sorted(overlaps), sorted(scores), ordered):
+            values = {self.thresholds.score: score, **stuff_limit(*limit)}
             if self.thresholds.overlap is not None:
                 values[self.thresholds.overlap] = overlap
             grid.append(base.replaced(values))
@@ -143,13 +143,13 @@ class _Grid:
         return sorted(pipelines, key=lambda pipeline: self._distance(pipeline, near))
 
     def _distance(self, one: Pipeline, other: Pipeline) -> float:
-        """A doubled limit is as far as 0.1 of a cutoff or an overlap."""
+        """A doubled limit is as far as 0.1 of a score or an overlap."""
         pixels = [max(each.stuff_area_thresh, each.stuff_area_fraction * self.image_area) for each in (one, other)]
         doublings = abs(np.log2((1 + pixels[0]) / (1 + pixels[1])))
         values = zip(self._values(one), self._values(other), strict=True)
-        by_cutoff, by_overlap = (0.0 if first is None else abs(first - second) for first, second in values)
+        by_score, by_overlap = (0.0 if first is None else abs(first - second) for first, second in values)
         # Two digits: a limit in pixels and the same as a fraction are equally far.
-        return round(float(by_cutoff + by_overlap + doublings / 10), 2)
+        return round(float(by_score + by_overlap + doublings / 10), 2)
 
 
 def _clipped(value: float, change: float, low: float, high: float) -> float:
@@ -170,7 +170,7 @@ def _even(first: Tuple[float, ...], value: float, zoom: int, low: float = 0.0) -
 
 def _areas(value: float, zoom: int) -> Tuple[float, ...]:
     if zoom == 0:
-        return _AREAS
+        return _FIRST_AREAS
     if value == 0:
         return (_FROM_NOTHING[zoom - 1],)
     factor = _FACTORS[zoom - 1]

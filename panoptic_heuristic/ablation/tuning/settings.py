@@ -3,7 +3,7 @@
 The stages build on each other::
 
     default, scaled      the pipeline as it is; the same with its area limits scaled to the images
-    global               one cutoff, one overlap, one limit of stuff
+    global               one score, one overlap, one limit of stuff
     per_class            a score and an overlap per thing, a limit per stuff, where that pays
     calibrated           ordered and cut by a probability, the cuts by rule
     calibrated_factor    the same with all cuts times a searched factor; a check of the rule
@@ -13,7 +13,7 @@ The stages build on each other::
 from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation.tuning.thresholds import Baselines, lowest_score
+from panoptic_heuristic.ablation.tuning.thresholds import Baselines
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
 
@@ -41,7 +41,7 @@ class TuningSettings:
         pipeline: the rules, and the thresholds to come from.
         on_regions: True if the pipeline is exact on regions, and so cheap to count. Otherwise few settings
             are tried, and there is no stage but the first.
-        score_floor: the lowest score that the predictions have; no lower cutoff is tried.
+        score_floor: the lowest score that the predictions have; no lower ``instances_score_thresh`` is tried.
         image_area: the pixels of an image, by which area limits are scaled.
         stages: some of :data:`STAGES`, in this order, the first one always; None for all there are.
         shrinkage: how many standard errors a category's own values must gain; 0 for none.
@@ -68,7 +68,7 @@ class TuningSettings:
             raise InputError(f"shrinkage must be in [0, inf) standard errors, got {self.shrinkage!r}")
         if self.seed < 0:
             raise InputError(f"seed must be at least 0, got {self.seed}")
-        score = lowest_score(self.pipeline)
+        score = self.pipeline.lowest_score_thresh
         if score < self.score_floor:
             raise InputError(
                 f"tuning would start from instances_score_thresh {score:g}, but the cache holds no instance with a "

@@ -17,12 +17,13 @@ class Thresholds:
     """The paths of a pipeline's thresholds. Stuff has a limit besides, in pixels or as a fraction of the image.
 
     Attributes:
-        cutoff: on the key that orders instances if there is one, else on the score.
+        score: ``instances_score_thresh``, or ``order.key_cutoff`` where the instances that take part are told by the
+            key that orders them.
         overlap: what an instance may lose to others: a maximum, ``overlap_threshold``, or the minimum
             ``kept_fraction``; None if the claim rule has neither.
     """
 
-    cutoff: str
+    score: str
     overlap: Optional[str]
 
     @classmethod
@@ -32,9 +33,9 @@ class Thresholds:
         overlap = next((path for path in _OF_CLAIM if pipeline.value(path) is not None), None)
         return cls("order.key_cutoff" if has_key else "instances_score_thresh", overlap)
 
-    def lowest_cutoff(self, score_floor: float) -> float:
-        """No lower cutoff is tried: below the floor instances are not known. A key has no floor."""
-        return score_floor if self.cutoff == "instances_score_thresh" else 0.0
+    def lowest(self, score_floor: float) -> float:
+        """The lowest value of ``score`` that is tried: below the floor instances are not known. A key has no floor."""
+        return score_floor if self.score == "instances_score_thresh" else 0.0
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,8 @@ def scaled(pipeline: Pipeline, image_area: float) -> Pipeline:
         image_area: the pixels of an image.
     """
     fraction = max(pipeline.stuff_area_fraction, min(pipeline.stuff_area_thresh / REFERENCE_PIXELS, 1.0))
-    return dataclasses.replace(
-        pipeline,
-        **stuff_limit(0, fraction),
-        thing_area_thresh=round(pipeline.thing_area_thresh * image_area / REFERENCE_PIXELS),
-    )
+    things = round(pipeline.thing_area_thresh * image_area / REFERENCE_PIXELS)
+    return pipeline.replaced({**stuff_limit(0, fraction), "thing_area_thresh": things})
 
 
 def stuff_limit(pixels: float, fraction: float) -> Dict[str, float]:
@@ -82,18 +80,13 @@ def stuff_limit(pixels: float, fraction: float) -> Dict[str, float]:
 
 
 def raised_to_floor(pipeline: Pipeline, score_floor: float) -> Pipeline:
-    """The pipeline with no cutoff on scores below those of the instances that were kept."""
+    """The pipeline with no ``instances_score_thresh`` below the scores of the instances that were kept."""
     of_category = {key: max(value, score_floor) for key, value in pipeline.instances_score_thresh_of.items()}
     return dataclasses.replace(
         pipeline,
         instances_score_thresh=max(pipeline.instances_score_thresh, score_floor),
         instances_score_thresh_of=of_category,
     )
-
-
-def lowest_score(pipeline: Pipeline) -> float:
-    """The lowest score that a pipeline lets in, of any category."""
-    return float(min([pipeline.instances_score_thresh, *pipeline.instances_score_thresh_of.values()]))
 
 
 def threshold_values(pipeline: Pipeline) -> Dict[str, Optional[float]]:

@@ -1,6 +1,6 @@
 """The problems of a COCO panoptic JSON, one sentence each: a reader stops at the first, a check tells them all."""
 
-from typing import Any, Container, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Container, Dict, Generator, Iterator, List, Mapping, Optional
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, is_integer
@@ -66,7 +66,7 @@ def annotation_problems(
         seen.add(image_id)
 
 
-def _image_problems(images: List[Any], where: str) -> Iterator[str]:
+def _image_problems(images: List[Any], where: str) -> Generator[str, None, Dict[int, int]]:
     ids: Dict[int, int] = {}
     for place, image in enumerate(images):
         at = f"{where}, image {place}"

@@ -164,7 +164,8 @@ def merge_instances(
     ids = np.zeros(labels.shape, dtype=np.int32)
     claims = np.zeros(labels.shape, dtype=bool)
     segmentations = [annotation["segmentation"] for annotation in annotations]
-    masks = run_ends(segmentations, *labels.shape, lambda place: _name(annotations, place + 1))
+    height, width = labels.shape
+    masks = run_ends(segmentations, height, width, lambda place: _name(annotations, place + 1))
     for number, ends in enumerate(masks, start=1):
         x0, y0, mask = crop_of_runs(ends, labels.shape[0])
         crop = (slice(y0, y0 + mask.shape[0]), slice(x0, x0 + mask.shape[1]))

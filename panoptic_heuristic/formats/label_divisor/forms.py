@@ -26,7 +26,7 @@ UNLISTED = ("fail", "void")
 
 @dataclass(frozen=True)
 class LabelDivisorForm:
-    """How segments become values.
+    """The rule by which segments become values.
 
     Attributes:
         label_divisor: values per category, at least 2.

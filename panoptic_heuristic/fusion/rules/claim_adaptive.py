@@ -8,18 +8,8 @@ from torch import Tensor
 
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThreshold
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
+from panoptic_heuristic.fusion.logit_votes import LogitVote
 from panoptic_heuristic.fusion.order import Order
-from panoptic_heuristic.fusion.soft_channels import (
-    BoxVote,
-    Channels,
-    claim_of_winners,
-    inside_box,
-    mask_logits,
-    uncovered,
-)
-from panoptic_heuristic.fusion.soft_masks import check_probabilities
-
-WHO = "the claim rule adaptive"
 
 MASK_LOGIT_FACTOR = 4.0
 """EfficientPS multiplies the logits of its masks by this."""
@@ -57,22 +47,11 @@ class Adaptive(HasOverlapThreshold):
             InputError: there are no RoI mask probabilities or no semantic logits, or no channel means
                 the category of an instance, or things.
         """
-        instances = heads.instances
-        check_probabilities(instances, WHO)
-        channels = Channels.of(heads, WHO)
-        kept, dropped = uncovered(
-            instances,
-            order.ranked,
-            self.overlap_threshold_for,
-            within_category=False,
-        )
-        vote = BoxVote(channels.largest(channels.stuff)[0])
-        for place, index in enumerate(kept, start=1):
-            soft = inside_box(instances, index)
-            mask = MASK_LOGIT_FACTOR * mask_logits(soft.values)
-            semantic, _ = channels.largest(channels.of_thing(instances.category_ids[index]), soft.window)
-            vote.enter(place, soft.window, (_sigmoid(mask) + _sigmoid(semantic)) * (mask + semantic))
-        return claim_of_winners(vote.winner, kept, dropped)
+        vote = LogitVote(heads, order, self, "the claim rule adaptive", within_category=False)
+        for entrant in vote.entrants():
+            mask, semantic = MASK_LOGIT_FACTOR * entrant.mask_logits, entrant.semantic_logits
+            vote.enter(entrant, (_sigmoid(mask) + _sigmoid(semantic)) * (mask + semantic))
+        return vote.claim(vote.winner)
 
 
 def _sigmoid(logits: Tensor) -> Tensor:

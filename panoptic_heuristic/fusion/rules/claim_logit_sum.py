@@ -9,19 +9,9 @@ from torch import Tensor
 
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThreshold
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
+from panoptic_heuristic.fusion.logit_votes import LogitVote
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.semantics import SemanticMap
-from panoptic_heuristic.fusion.soft_channels import (
-    BoxVote,
-    Channels,
-    claim_of_winners,
-    inside_box,
-    mask_logits,
-    uncovered,
-)
-from panoptic_heuristic.fusion.soft_masks import check_probabilities
-
-WHO = "the claim rule logit_sum"
 
 
 @CLAIM_REGISTRY.register("logit_sum")
@@ -63,29 +53,18 @@ class LogitSum(HasOverlapThreshold):
             InputError: there are no RoI mask probabilities or no semantic logits, or no channel means
                 the category of an instance, or things.
         """
-        instances = heads.instances
-        check_probabilities(instances, WHO)
-        channels = Channels.of(heads, WHO)
-        kept, dropped = uncovered(
-            instances,
-            order.ranked,
-            self.overlap_threshold_for,
-            within_category=True,
-        )
-        stuff, stuff_labels = channels.largest(channels.stuff)
-        vote = BoxVote(stuff)
-        found = torch.full_like(stuff, -torch.inf)
-        for place, index in enumerate(kept, start=1):
-            soft = inside_box(instances, index)
-            semantic, _ = channels.largest(channels.of_thing(instances.category_ids[index]), soft.window)
-            vote.enter(place, soft.window, semantic + mask_logits(soft.values))
-            found[soft.window] = torch.maximum(found[soft.window], semantic)
+        vote = LogitVote(heads, order, self, "the claim rule logit_sum", within_category=True)
+        found = torch.full_like(vote.best, -torch.inf)
+        for entrant in vote.entrants():
+            vote.enter(entrant, entrant.semantic_logits + entrant.mask_logits)
+            found[entrant.window] = torch.maximum(found[entrant.window], entrant.semantic_logits)
+        channels = vote.channels
         unknown = channels.largest(channels.things)[0] - found.masked_fill(found == -torch.inf, 0)
         is_unknown = unknown > vote.best
         winner = vote.winner.masked_fill(is_unknown, 0)
-        stuff_labels.masked_fill_(is_unknown, -1)
+        stuff_labels = vote.stuff_labels.masked_fill(is_unknown, -1)
         semantics = _relabelled(heads.semantics, stuff_labels, winner > 0)
-        return dataclasses.replace(claim_of_winners(winner, kept, dropped), semantics=semantics)
+        return dataclasses.replace(vote.claim(winner), semantics=semantics)
 
 
 def _relabelled(semantics: SemanticMap, stuff_labels: Tensor, has_instance: Tensor) -> SemanticMap:

@@ -15,10 +15,10 @@ from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
 from panoptic_heuristic.fusion.soft_masks import check_probabilities, soft_crop
 
 BY = ("score", "mask")
-"""What a pixel goes by: score times mask probability, or the probability alone."""
+"""The values that a pixel goes by: score times mask probability, or the probability alone."""
 
 KEPT_PIXELS = ("mask", "won")
-"""Which of the pixels it won a segment keeps."""
+"""The pixels that a segment keeps of those it won."""
 
 
 @CLAIM_REGISTRY.register("pixel_argmax")

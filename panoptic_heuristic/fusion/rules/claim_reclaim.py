@@ -14,7 +14,7 @@ from panoptic_heuristic.fusion.parameters import ParameterError, check_choice, c
 from panoptic_heuristic.fusion.soft_masks import SoftCrop, check_probabilities, soft_crop
 
 ON_TOP = ("area", "mean_probability", "precedence")
-"""How to tell which of two instances lies on top."""
+"""The ways to tell which of two instances lies on top."""
 
 
 @CLAIM_REGISTRY.register("reclaim")

@@ -95,6 +95,7 @@ class BestStuff:
                     f"the floor of best_stuff is {self.floor}, but the predictions were kept with the floor "
                     f"{semantics.best_stuff_floor}; use that one, or keep predictions anew"
                 )
-            return tuple(values.masked_select(where) for values in semantics.best_stuff)
+            best, above = semantics.best_stuff
+            return best.masked_select(where), above.masked_select(where)
         logits = at_pixels(semantics.channels("best_stuff"), where)
         return best_stuff(logits, [label for label in stuff if label < len(logits)], self.floor)

@@ -155,4 +155,5 @@ def _checked_weights(name: str, values: Any, category_id: Optional[int] = None) 
             f"(bias, {', '.join(FEATURES)}), got {values!r}",
             category_id=category_id,
         )
-    return tuple(float(value) for value in numbers)
+    bias, score, agreement, area, covered = map(float, numbers)
+    return bias, score, agreement, area, covered

@@ -181,7 +181,7 @@ def test_a_failed_write_leaves_no_json_of_before(total, tmp_path):
 
 
 def test_maps_that_are_all_void(tmp_path, scenes):
-    # Nothing passes the cutoff, and no label has so many pixels.
+    # Nothing passes the score threshold, and no label has so many pixels.
     store = open_store(write_cache(tmp_path / "c", scenes[:1]), *write_gt(tmp_path / "t", scenes[:1]))
     total = attribute(store, Pipeline(PerPixel(), 2.0, 1e9))
     data = attribution_json(total)

@@ -24,13 +24,13 @@ def test_a_table_as_it_is_printed():
     result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=3))
     assert explanation_table(explain(result, instances, semantics), CATEGORIES) == "\n".join(
         [
-            "candidate      score  fate                  pixels before    kept  lost to (pixels)",
-            "-----------  -------  ------------------  ---------------  ------  ------------------",
-            "cat #0         0.875  kept                              4       4",
-            "dog #1         0.800  overlap too large                 3       0  cat #0 2, sky 1",
-            "cat #2         0.250  score below cutoff                2       0  sky 2",
-            "sky                   kept                              8       6  cat #0 2",
-            "grass                 area too small                    2       0  void 2",
+            "candidate      score  fate                     pixels before    kept  lost to (pixels)",
+            "-----------  -------  ---------------------  ---------------  ------  ------------------",
+            "cat #0         0.875  kept                                 4       4",
+            "dog #1         0.800  overlap too large                    3       0  cat #0 2, sky 1",
+            "cat #2         0.250  score below threshold                2       0  sky 2",
+            "sky                   kept                                 8       6  cat #0 2",
+            "grass                 area too small                       2       0  void 2",
         ]
     )
 

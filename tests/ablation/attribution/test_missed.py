@@ -43,7 +43,7 @@ def test_score(score, expected):
 
 
 @pytest.mark.parametrize("score", [np.nan, np.inf, -np.inf])
-def test_a_score_that_is_not_finite_is_below_every_cutoff(score):
+def test_a_score_that_is_not_finite_is_below_every_threshold(score):
     assert missed("cccc", [("####", score, CAT)], score=0.0) == {"c": ("score", None)}
 
 
@@ -185,7 +185,7 @@ def test_errors_come_in_the_order_of_the_ground_truth():
     [{"order": Power(agreement_exponent=1.0, key_cutoff=0.1)}, {"order": Calibrated(default_cut=1.0)}],
     ids=["key", "probability"],
 )
-def test_a_cutoff_on_what_ranks_instances_is_one_on_scores(rules):
+def test_a_threshold_on_what_ranks_instances_is_one_on_scores(rules):
     # No label agrees with the cat.
     assert missed("cccc", [("####", 0.9, CAT)], **rules) == {"c": ("score", None)}
 

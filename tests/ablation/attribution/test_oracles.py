@@ -36,7 +36,7 @@ def half_up(part, whole):
 # --- drawings ---
 
 
-def test_acceptance_ignores_the_cutoff_and_the_overlap():
+def test_acceptance_ignores_the_score_threshold_and_the_overlap():
     fused = draw("ccck", [("####", 0.9, CAT), ("###.", 0.1, CAT), ("...#", 0.2, CAT), ("####", 0.8, DOG)])
     # The first cat is right, and the second one better.
     assert fused.counts() == {CAT: CategoryCounts(half_up(3, 4), 1, 0, 1)}
@@ -71,7 +71,7 @@ def test_order():
     assert perfect_order(fused) == {CAT: CategoryCounts(ONE, 1, 0, 0), DOG: CategoryCounts(0, 0, 1, 0)}
 
 
-def test_order_keeps_the_cutoff_and_the_overlap_test():
+def test_order_keeps_the_score_threshold_and_the_overlap_test():
     fused = draw("cccc", [("###.", 0.6, CAT), ("####", 0.4, CAT), ("####", 0.9, DOG)])
     # The cat comes first now, and the dog is rejected.
     assert perfect_order(fused) == {CAT: CategoryCounts(half_up(3, 4), 1, 0, 0)}

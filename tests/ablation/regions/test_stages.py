@@ -107,7 +107,7 @@ def test_what_an_instance_becomes_by_the_labels(labels, becomes):
 
 
 def test_the_same_segments_may_own_other_regions():
-    """Where B takes part it takes half of A, then loses most of it to C and goes; A does not get its pixels back."""
+    """If B takes part it takes half of A, then loses most of it to C and goes; A does not get its pixels back."""
     regions = regions_of("1" * 12, "############", "......######", "........####")
     takes_part = np.array([[True, True, True], [True, False, True], [True, True, True]])
     rule = Reclaim(area_ratio=0.7)

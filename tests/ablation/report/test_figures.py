@@ -34,10 +34,10 @@ def texts(blocks):
     return [block.text for block in blocks if isinstance(block, Text)]
 
 
-def single(cutoffs=(0.5,), overlaps=(0.5,), limits=(4096.0,)):
+def single(thresholds=(0.5,), overlaps=(0.5,), limits=(4096.0,)):
     return grid_of(
         tuple(Greedy(value) for value in overlaps),
-        cutoffs,
+        thresholds,
         tuple((value, 0.0) for value in limits),
     )
 
@@ -54,13 +54,13 @@ class TestHeatMaps:
         assert "b_heat4_instances_score_thresh_stuff_area_fraction.png" in found
 
     def test_a_threshold_with_one_value_is_left_out_with_a_sentence(self, tmp_path):
-        sweep = reported(tmp_path, single(cutoffs=(0.3, 0.5), overlaps=(0.4, 0.5)))
+        sweep = reported(tmp_path, single(thresholds=(0.3, 0.5), overlaps=(0.4, 0.5)))
         blocks = heat_maps(sweep, "a", 2)
         assert names(blocks) == ["a_heat_instances_score_thresh_overlap_threshold.png"]
         assert texts(blocks) == ["Left out, for the grid has one value of it: stuff_area_thresh (4096)."]
 
     def test_a_grid_with_no_two_thresholds(self, tmp_path):
-        blocks = heat_maps(reported(tmp_path, single(cutoffs=(0.3, 0.5))), "a", 2)
+        blocks = heat_maps(reported(tmp_path, single(thresholds=(0.3, 0.5))), "a", 2)
         assert names(blocks) == []
         assert texts(blocks) == ["No two thresholds have several values in this grid."]
 
@@ -75,29 +75,29 @@ class TestHeatMaps:
         ],
     )
     def test_the_range_of_colours(self, pq, expected):
-        (family,) = families_of(single(cutoffs=(0.3, 0.5)))
+        (family,) = families_of(single(thresholds=(0.3, 0.5)))
         assert color_range(family, np.array(pq, dtype=float)) == pytest.approx(expected)
 
     def test_the_best_is_outlined_where_it_is(self):
-        (family,) = families_of(single(cutoffs=(0.2, 0.4, 0.6), overlaps=(0.1, 0.3, 0.5)))
+        (family,) = families_of(single(thresholds=(0.2, 0.4, 0.6), overlaps=(0.1, 0.3, 0.5)))
         corners = {}
-        for cutoff in (0, 2):
+        for threshold in (0, 2):
             for overlap in (0, 2):
                 pq = np.linspace(50, 51, 9)
-                pq[family.numbers[cutoff, overlap, 0]] = 55
+                pq[family.numbers[threshold, overlap, 0]] = 55
                 (one,) = draw_heat_maps(family, pq, None, "best")
                 image = pixels(one.png)
                 # Below the legend, which has the colour, too.
                 image = image[60:]
                 ys, xs = np.nonzero((abs(image - 255 * np.array(to_rgb(BEST))) < 3).all(axis=2))
-                corners[cutoff, overlap] = (xs.mean() / image.shape[1], 1 - ys.mean() / image.shape[0])
+                corners[threshold, overlap] = (xs.mean() / image.shape[1], 1 - ys.mean() / image.shape[0])
         left, right = corners[0, 0][0], corners[2, 0][0]
         low, high = corners[0, 0][1], corners[0, 2][1]
         assert left < 0.35 and right > 0.6 and low < 0.5 and high > 0.6
         assert corners[2, 2] == pytest.approx((right, high), abs=0.02)
 
     def test_a_map_with_gaps(self):
-        (family,) = families_of(single(cutoffs=(0.2, 0.4), overlaps=(0.1, 0.3)))
+        (family,) = families_of(single(thresholds=(0.2, 0.4), overlaps=(0.1, 0.3)))
         (one,) = draw_heat_maps(family, np.array([np.nan, 50, np.nan, 51]), 0, "best")
         assert (pixels(one.png) == 0xD0).all(axis=2).sum() > 1000
 

@@ -14,8 +14,8 @@ FOUR = grid_of((Greedy(0.5),), (0.3, 0.5), ((0.0, 0.0), (4096.0, 0.0)))
 GREEDY_HALF = (Greedy(0.5),)
 
 
-def grid(claims=GREEDY_HALF, cutoffs=(0.5,), limits=((4096.0, 0.0),)):
-    return grid_of(claims, cutoffs, limits)
+def grid(claims=GREEDY_HALF, thresholds=(0.5,), limits=((4096.0, 0.0),)):
+    return grid_of(claims, thresholds, limits)
 
 
 def nearest(a_grid, **thresholds):
@@ -31,12 +31,12 @@ class TestDefault:
         }  # fmt: skip
 
     @pytest.mark.parametrize(
-        "cutoffs, score, found",
+        "thresholds, score, found",
         # The first of two as near.
         [((0.7, 0.45), 0.5, 0.45), ((0.6, 0.4), 0.5, 0.6), ((0.1, 0.2), 0.0, 0.1)],
     )
-    def test_nearest_score(self, cutoffs, score, found):
-        assert nearest(grid(cutoffs=cutoffs), instances_score_thresh=score).instances_score_thresh == found
+    def test_nearest_score(self, thresholds, score, found):
+        assert nearest(grid(thresholds=thresholds), instances_score_thresh=score).instances_score_thresh == found
 
     def test_the_greedy_rule_comes_before_a_nearer_overlap_threshold(self):
         claims = (PerPixel(), Greedy(0.9), Greedy(0.8))
@@ -58,9 +58,8 @@ class TestDefault:
 
     def test_whether_the_grid_holds_it(self, tmp_path):
         fractions = grid(limits=[(0.0, 0.0), (0.0, 4096 / 307200)])
-        for number, (a_grid, held) in enumerate(
-            [(GREEDY, True), (grid(cutoffs=(0.5000001,)), False), (fractions, True), (grid(limits=[(0.0, 0.1)]), False)]
-        ):
+        others = grid(thresholds=(0.5000001,)), grid(limits=[(0.0, 0.1)])
+        for number, (a_grid, held) in enumerate([(GREEDY, True), (fractions, True), *((one, False) for one in others)]):
             result = drawn_sweep(tmp_path / str(number), a_grid, [(0.5, 0.5)] * len(a_grid))
             assert ReportedSweep.of("a", result, Default()).has_default == held
 

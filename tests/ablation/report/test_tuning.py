@@ -11,7 +11,7 @@ from tests.ablation.report_sweeps import GREEDY, drawn_sweep, small_store, swept
 
 
 def one(pq, *gains):
-    """What the file says of a pipeline."""
+    """The entry of a pipeline in the file."""
     keys = ("against", "held_out", "interval", "tuning", "overfit")
     gains = [dict(zip(keys, gain, strict=True)) for gain in gains]
     return {"pq": pq, "pq_things": pq - 1, "pq_stuff": None, "gains": gains}

@@ -179,7 +179,7 @@ OVERLAP_THRESH: 0.4
 
 
 def test_any_parameter_may_have_several_values(tmp_path):
-    """What a rule lacks is left out, and what is there already does not come again."""
+    """A parameter that a rule lacks is left out, and a setting that is there already does not come again."""
     grid = grid_of(tmp_path, ANY)
     assert grid.base == Pipeline(Greedy(0.4))
     assert list(grid.settings) == [

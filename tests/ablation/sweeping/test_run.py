@@ -356,7 +356,7 @@ def test_with_an_order_of_ones_own_all_rules_are_swept_pixel_by_pixel(store, tmp
         del ORDER_REGISTRY._obj_map["last_first"]
 
 
-def test_a_cutoff_below_what_the_cache_holds_is_refused(store, tmp_path):
+def test_a_threshold_below_what_the_cache_holds_is_refused(store, tmp_path):
     grid = grid_of(claims_of(GRID), (0.5, 0.04), limits_of(GRID))
     with pytest.raises(InputError, match="instances_score_thresh 0.04, but .* below 0.05"):
         SweepJob(store, grid, tmp_path)

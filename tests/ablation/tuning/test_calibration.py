@@ -204,7 +204,7 @@ def test_cuts_of_a_hand_made_example():
 
 
 def test_an_instance_at_the_cut_changes_nothing():
-    """What the rule is derived from: I / D with and without an instance of probability p and IoU u."""
+    """The rule is derived from this: I / D with and without an instance of probability p and IoU u."""
     iou_sum, size, u = 30.0, 60.0, 0.8
     cuts, _ = cuts_by_rule({0: iou_sum / size}, CALIBRATION, [0])
     for above in (-0.1, 0.0, 0.1):

@@ -31,7 +31,7 @@ WRONG = WRONG[0].replace(".", "t"), WRONG[1]
 
 @pytest.mark.parametrize("segments", [0, 1])
 def test_a_rare_category_keeps_the_global_values(segments):
-    """Ten false positives would go with a higher cutoff, but one segment says nothing of where it must stay below."""
+    """Ten false positives would go with a higher threshold, but one segment does not say how high it may be."""
     images = images_of(*[RIGHT] * segments, *[WRONG] * 10)
     assert images[0].gt.per_category(CATEGORIES)[PLACES.index(0)] == segments
     assert tuned(images) == GLOBAL
@@ -91,7 +91,7 @@ def test_each_move_raises_the_quality():
     assert moved
 
 
-def test_no_cutoff_below_the_floor():
+def test_no_threshold_below_the_floor():
     found_late = "aaaa....", [("####....", 0.2, 0)]
     images = images_of(*[found_late] * 4)
     assert tuned(images, score_floor=0.05).instances_score_thresh_of[0] <= 0.2

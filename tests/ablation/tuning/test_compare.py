@@ -156,7 +156,7 @@ def test_what_cannot_fuse_is_left_out_with_its_reason(store, comparison, monkeyp
         compare(store, presets, reference="argmax")
 
 
-def test_low_cutoffs_are_raised_to_the_floor(store):
+def test_low_thresholds_are_raised_to_the_floor(store):
     found = compare(store, {"low": Pipeline(instances_score_thresh=0.01), "first": PRESETS["first"]})
     assert found.raised == {"low": 0.01} and found.reference == "low"
     assert found.row("low", PUBLISHED).pipelines[0].instances_score_thresh == 0.05

@@ -40,7 +40,7 @@ CALIBRATED = Pipeline(
 
 
 def pipeline_of(path) -> Pipeline:
-    """What a model with this config fuses by."""
+    """The pipeline of a model with this config."""
     from panoptic_heuristic.detectron import load_config
 
     cfg, _ = load_config(str(path))
@@ -63,7 +63,7 @@ def test_a_config_gives_the_pipeline_it_is_of(pipeline, tmp_path):
 
 
 def test_a_base_changes_nothing_but_the_rest(tmp_path):
-    """What another tuning has left in the base is all overruled; relative names hold from anywhere."""
+    """Values that another tuning has left in the base are all overruled; relative names hold from anywhere."""
     (tmp_path / "bases").mkdir()
     (tmp_path / "tuned").mkdir()
     rest = "\nMODEL:\n  WEIGHTS: some.pth\n"
@@ -94,13 +94,13 @@ def test_types_are_those_of_the_keys():
 
 
 @pytest.mark.parametrize(
-    "pipeline, cutoff",
+    "pipeline, threshold",
     [(Pipeline(), 0.05), (SINGLE, 1e-05), (CALIBRATED, 0.05),
      (Pipeline(instances_score_thresh=0.01), 0.01), (Pipeline(instances_score_thresh_of={0: 0.0}), 0.0)],
 )  # fmt: skip
-def test_the_detector_cuts_nothing_that_fusion_may_take(pipeline, cutoff):
+def test_the_detector_cuts_nothing_that_fusion_may_take(pipeline, threshold):
     found = yaml.safe_load(config_yaml(pipeline, CATEGORIES))["MODEL"]["ROI_HEADS"]["SCORE_THRESH_TEST"]
-    assert found == cutoff and isinstance(found, float)
+    assert found == threshold and isinstance(found, float)
 
 
 def test_two_categories_of_one_name():

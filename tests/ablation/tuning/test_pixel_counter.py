@@ -20,7 +20,7 @@ def test_one_image(store):
 
 
 def test_each_rule_gets_what_it_would_get_alone(scenes, tmp_path, monkeypatch):
-    """Where the kept best stuff answers, a rule does not get logits because another one in the list does."""
+    """If the kept best stuff answers, a rule does not get logits because another one in the list does."""
     cache = write_cache_with_logits(tmp_path / "cache", scenes[:2], score_floor=0.05)
     store = open_store(cache, *write_gt(tmp_path / "gt", scenes[:2]))
     names = ("pku360", "efficientps", "jsis", "detectron2", "kmax")
@@ -58,7 +58,7 @@ def test_counters_give_what_is_asked_for(store):
 
 
 def finished(generator):
-    """What a generator returns, and how often it yields."""
+    """The value that a generator returns, and the number of times it yields."""
     steps = 0
     while True:
         try:

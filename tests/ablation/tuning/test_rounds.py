@@ -66,7 +66,7 @@ def test_any_rules_that_are_exact_on_regions(pipeline):
 
 
 def test_a_key_is_cut_in_place_of_the_score():
-    """Down to zero, whatever the floor of scores is; and a cutoff of nothing is still that of the key."""
+    """Down to zero, whatever the floor of scores is; and a threshold of nothing is still that of the key."""
     key = Pipeline(order=Power(quality_exponent=1.0, key_cutoff=0.2), instances_score_thresh=0.4)
     coarse, around, _ = grid_rounds(Baselines.of(key, 100), score_floor=0.4, image_area=100)
     tried = coarse(key)
@@ -76,7 +76,7 @@ def test_a_key_is_cut_in_place_of_the_score():
     assert {one.order.key_cutoff for one in around(lowest)} == {0.0, 0.025}
 
 
-def test_the_cutoff_goes_between_right_and_wrong():
+def test_the_threshold_goes_between_right_and_wrong():
     """Only the small steps fit between."""
     images = [
         drawn_image("aaaa....cccc", [("####........", 0.29, 0), ("........####", 0.27, 0)], image_id=k) for k in (0, 1)
@@ -113,7 +113,7 @@ def test_nothing_changes_without_a_reason():
     assert global_best(images, CATEGORIES, baselines, 0.05) in (baselines.default, baselines.scaled)
 
 
-def test_no_cutoff_below_the_floor():
+def test_no_threshold_below_the_floor():
     """The lower, the better here: the right instance has a score of 0.1."""
     images = [drawn_image("aaaa", [("####", 0.1, 0)])]
     assert global_best(images, CATEGORIES, BASELINES, 0.05).instances_score_thresh <= 0.1
@@ -138,12 +138,12 @@ AREA = 100 * 100
 
 def tried(pipeline, name, zoom, *, floor=0.05):
     """The values of a threshold that a round looks at around a pipeline, which comes first."""
-    names = ["cutoff", "overlap_threshold", "stuff_area_fraction"]
+    names = ["score", "overlap_threshold", "stuff_area_fraction"]
     rounds = ascent_rounds(Baselines.of(pipeline, AREA), score_floor=floor)
     before, *found = rounds[1 + len(names) * zoom + names.index(name)](pipeline)
     assert before == pipeline
     path = {
-        "cutoff": "order.key_cutoff" if isinstance(pipeline.order, Power) else "instances_score_thresh",
+        "score": "order.key_cutoff" if isinstance(pipeline.order, Power) else "instances_score_thresh",
         "overlap_threshold": "claim.overlap_threshold",
     }.get(name, name)
     return [one.value(path) for one in found]
@@ -151,23 +151,23 @@ def tried(pipeline, name, zoom, *, floor=0.05):
 
 def test_values_are_coarse_then_close():
     pipeline = Pipeline(Greedy(0.4), instances_score_thresh=0.4)
-    assert tried(pipeline, "cutoff", 0) == [0.2, 0.4, 0.6, 0.8]
-    assert tried(pipeline, "cutoff", 1) == [0.3, 0.5]
-    assert tried(pipeline, "cutoff", 2) == [0.35, 0.45]
+    assert tried(pipeline, "score", 0) == [0.2, 0.4, 0.6, 0.8]
+    assert tried(pipeline, "score", 1) == [0.3, 0.5]
+    assert tried(pipeline, "score", 2) == [0.35, 0.45]
     assert tried(pipeline, "overlap_threshold", 0) == [0.2, 0.5, 0.8]
     assert tried(pipeline, "overlap_threshold", 1) == [0.3, 0.5]
 
 
 def test_scores_stay_at_or_above_the_floor_and_fractions_in_their_interval():
     low, high = Pipeline(Greedy(0.0), 0.25), Pipeline(Greedy(1.0), 0.98)
-    assert tried(low, "cutoff", 0, floor=0.4) == [0.4, 0.4, 0.6, 0.8]
-    assert tried(low, "cutoff", 1, floor=0.15) == [0.15, 0.35]
-    assert tried(low, "cutoff", 1, floor=0.16) == [0.16, 0.35]
-    assert tried(high, "cutoff", 1) == [0.88, 1.0]
+    assert tried(low, "score", 0, floor=0.4) == [0.4, 0.4, 0.6, 0.8]
+    assert tried(low, "score", 1, floor=0.15) == [0.15, 0.35]
+    assert tried(low, "score", 1, floor=0.16) == [0.16, 0.35]
+    assert tried(high, "score", 1) == [0.88, 1.0]
     assert tried(low, "overlap_threshold", 1) == [0.0, 0.1]
     assert tried(high, "overlap_threshold", 1) == [0.9, 1.0]
-    # A key is a product of what was kept: its cutoff has no floor.
-    assert tried(Pipeline(order=Power(key_cutoff=0.05)), "cutoff", 1, floor=0.4) == [0.0, 0.15]
+    # A key is a product of what was kept: its threshold has no floor.
+    assert tried(Pipeline(order=Power(key_cutoff=0.05)), "score", 1, floor=0.4) == [0.0, 0.15]
 
 
 def test_stuff_limits_are_fractions_that_differ_by_factors():

@@ -4,7 +4,6 @@ from panoptic_heuristic.ablation.tuning.thresholds import (
     REFERENCE_PIXELS,
     Baselines,
     Thresholds,
-    lowest_score,
     raised_to_floor,
     scaled,
     threshold_values,
@@ -31,15 +30,15 @@ def test_rules_without_one():
     assert Thresholds.of(Pipeline(PixelArgmax())) == Thresholds("instances_score_thresh", "claim.kept_fraction")
 
 
-def test_the_cutoff_is_on_the_key_where_there_is_one():
-    assert Thresholds.of(Pipeline(order=Power(quality_exponent=1.0, key_cutoff=0.2))).cutoff == "order.key_cutoff"
+def test_the_score_is_the_key_where_there_is_one():
+    assert Thresholds.of(Pipeline(order=Power(quality_exponent=1.0, key_cutoff=0.2))).score == "order.key_cutoff"
     # Another order that cuts on the score.
-    assert Thresholds.of(Pipeline(order=Power(quality_exponent=1.0))).cutoff == "instances_score_thresh"
+    assert Thresholds.of(Pipeline(order=Power(quality_exponent=1.0))).score == "instances_score_thresh"
 
 
 def test_a_key_has_no_floor():
-    assert Thresholds("instances_score_thresh", None).lowest_cutoff(0.3) == 0.3
-    assert Thresholds("order.key_cutoff", None).lowest_cutoff(0.3) == 0
+    assert Thresholds("instances_score_thresh", None).lowest(0.3) == 0.3
+    assert Thresholds("order.key_cutoff", None).lowest(0.3) == 0
 
 
 def test_baselines_are_a_pipeline_and_the_same_scaled():
@@ -47,11 +46,6 @@ def test_baselines_are_a_pipeline_and_the_same_scaled():
     baselines = Baselines.of(pipeline, REFERENCE_PIXELS / 4)
     assert baselines.default == pipeline
     assert baselines.scaled == Pipeline(Greedy(0.3), 0.4, 0, 0.02, thing_area_thresh=100)
-
-
-def test_the_lowest_score_is_that_of_any_category():
-    assert lowest_score(Pipeline(instances_score_thresh=0.3, instances_score_thresh_of={4: 0.2})) == 0.2
-    assert lowest_score(Pipeline(instances_score_thresh=0.3, instances_score_thresh_of={4: 0.4})) == 0.3
 
 
 @pytest.mark.parametrize(
@@ -78,9 +72,9 @@ def test_scaled_limit_of_things():
     assert scaled(Pipeline(), 5).thing_area_thresh == 0
 
 
-@pytest.mark.parametrize("cutoff, raised", [(0.0, 0.3), (0.3, 0.3), (0.31, 0.31)])
-def test_cutoffs_are_raised_to_the_floor(cutoff, raised):
-    pipeline = Pipeline(instances_score_thresh=cutoff, instances_score_thresh_of={2: cutoff, 4: 0.9})
+@pytest.mark.parametrize("threshold, raised", [(0.0, 0.3), (0.3, 0.3), (0.31, 0.31)])
+def test_thresholds_are_raised_to_the_floor(threshold, raised):
+    pipeline = Pipeline(instances_score_thresh=threshold, instances_score_thresh_of={2: threshold, 4: 0.9})
     found = raised_to_floor(pipeline, 0.3)
     assert found == Pipeline(instances_score_thresh=raised, instances_score_thresh_of={2: raised, 4: 0.9})
 

@@ -1,10 +1,7 @@
-"""Borders that move to where colours change, drawn; and laws on random scenes."""
+"""Borders that move to where colours change, drawn."""
 
-import dataclasses
-import importlib.util
 import sys
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -22,14 +19,8 @@ from panoptic_heuristic.fusion import (
     fuse,
 )
 from panoptic_heuristic.fusion.head_outputs import needs_of
-from panoptic_heuristic.fusion.rules import border_dense_crf
-from panoptic_heuristic.quality import MeasureSettings, measure_image, summarize
-from panoptic_heuristic.testing.scenes import make_scene
-from tests.fusion.cases import photo
 from tests.fusion.drawings import CAT, CATEGORIES, GRASS, LABELS, SKY, assert_map, draw, reasons, row
-from tests.fusion.results import named, who
-
-needs_pydensecrf = pytest.mark.skipif(importlib.util.find_spec("pydensecrf") is None, reason="pydensecrf is optional")
+from tests.fusion.runs import needs_pydensecrf
 
 COLOURS = {"r": (220, 40, 40), "g": (40, 200, 60), "b": (40, 60, 220), "y": (230, 220, 40)}
 
@@ -57,11 +48,6 @@ def result_of(panoptic_seg: np.ndarray, stuff=()) -> FusionResult:
             segment.update(category_id=stuff[i - count - 1])
         segments_info.append(segment)
     return FusionResult(torch.from_numpy(panoptic_seg.astype(np.int32)), segments_info, ())
-
-
-def as_rules_get_it(result: FusionResult) -> FusionResult:
-    """The result with a tensor for its map."""
-    return dataclasses.replace(result, panoptic_seg=torch.from_numpy(result.panoptic_seg))
 
 
 def refined(before: str, image: str, stuff=(), **parameters) -> FusionResult:
@@ -261,206 +247,3 @@ def test_without_pydensecrf_it_says_what_to_install(monkeypatch):
 )
 def test_the_margin_is_that_of_the_widest_kernel_and_has_all_choices(rule, margin):
     assert rule.margin == margin
-
-
-SIZE = (48, 65)
-SCENES = [
-    make_scene(seed, image_size=SIZE, instances=count, things=5, stuff=12) for seed, count in enumerate([0, 7, 40, 100])
-]
-RULES = {
-    "default": DenseCrf(),
-    "narrow": DenseCrf(1, bilateral_sxy=8),
-    "many runs": DenseCrf(2, 0.7, bilateral_sxy=4, max_segments=2),
-    "wide": DenseCrf(20, 0.5, 3, 5, 60, 30, 20, 2),
-}
-
-
-@needs_pydensecrf
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-@pytest.mark.parametrize("seed", range(len(SCENES)))
-class TestLaws:
-    @pytest.fixture
-    def run(self, seed, rule):
-        scene = SCENES[seed]
-        heads = HeadOutputs(
-            scene.instances(), scene.semantics(), scene.categories, torch.from_numpy(photo(scene.gt_ids, seed))
-        )
-        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30)
-        before = as_rules_get_it(fuse(heads.instances, heads.semantics, heads.categories, pipeline))
-        return heads, before, rule.refine(heads, before)
-
-    def test_a_pixel_goes_only_to_what_was_within_the_radius(self, run, rule):
-        _, before, after = run
-        old, new = named(before), named(after)
-        for y, x in np.ndindex(SIZE):
-            square = old[max(y - rule.radius, 0) : y + rule.radius + 1, max(x - rule.radius, 0) : x + rule.radius + 1]
-            assert new[y, x] in set(square.ravel())
-        assert (old != new).any()
-
-    def test_every_segment_stays_or_is_dropped_for_it(self, run):
-        _, before, after = run
-        gone = {
-            (one.isthing, one.category_id, one.instance_id) for one in after.dropped if one.reason == "border"
-        }  # fmt: skip
-        assert [who(one) for one in before.segments_info if who(one) not in gone] == [
-            who(one) for one in after.segments_info
-        ]
-        assert len(after.dropped) == len(before.dropped) + len(gone)
-        assert set(before.dropped) <= set(after.dropped)
-
-    def test_the_numbering_does_not_matter(self, run, rule):
-        heads, before, after = run
-        count = len(before.segments_info)
-        turned = torch.where(before.panoptic_seg > 0, count + 1 - before.panoptic_seg, 0).to(torch.int32)
-        segments_info = [{**one, "id": count + 1 - one["id"]} for one in reversed(before.segments_info)]
-        other = rule.refine(heads, FusionResult(turned, segments_info, before.dropped))
-        np.testing.assert_array_equal(named(other), named(after))
-
-
-@needs_pydensecrf
-def test_the_scenes_lose_segments():
-    # Else the laws above would say little.
-    reasons = set()
-    for seed, scene in enumerate(SCENES):
-        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30, border=DenseCrf())
-        image = photo(scene.gt_ids, seed)
-        result = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline, image)
-        reasons |= {one.reason for one in result.dropped}
-    assert "border" in reasons
-
-
-def plainly(rule: DenseCrf, image: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """The rule in one run over the whole image, pixel by pixel."""
-    from pydensecrf.densecrf import DenseCRF2D
-
-    ids, (height, width), r = np.unique(before), before.shape, rule.radius
-    energy = np.full((len(ids), height, width), 1e6, dtype=np.float32)
-    for y, x in np.ndindex(before.shape):
-        choices = np.unique(before[max(y - r, 0) : y + r + 1, max(x - r, 0) : x + r + 1])
-        for one in choices:
-            own = one == before[y, x]
-            probability = rule.certainty if own else (1 - rule.certainty) / (len(choices) - 1)
-            energy[ids == one, y, x] = -np.log(probability)
-    crf = DenseCRF2D(width, height, len(ids))
-    crf.setUnaryEnergy(energy.reshape(len(ids), -1))
-    crf.addPairwiseGaussian(sxy=rule.gaussian_sxy, compat=rule.gaussian_compat)
-    crf.addPairwiseBilateral(
-        sxy=rule.bilateral_sxy, srgb=rule.bilateral_srgb, rgbim=image, compat=rule.bilateral_compat
-    )  # fmt: skip
-    return ids[np.argmax(crf.inference(rule.iterations), axis=0)].reshape(before.shape)
-
-
-class Runs:
-    """Stands in for pydensecrf's module, and remembers the width, height and segments of each run."""
-
-    def __init__(self, densecrf):
-        self.densecrf = densecrf
-        self.sizes = []
-
-    def DenseCRF2D(self, width, height, count):  # noqa: N802
-        self.sizes.append((width, height, count))
-        return self.densecrf.DenseCRF2D(width, height, count)
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    runs = Runs(border_dense_crf._densecrf())
-    monkeypatch.setattr(border_dense_crf, "_densecrf", lambda: runs)
-    return runs
-
-
-@needs_pydensecrf
-@pytest.mark.parametrize("seed", range(3))
-class TestRuns:
-    def start(self, seed, image_size):
-        scene = make_scene(seed, image_size=image_size, instances=60, things=5, stuff=12)
-        pipeline = Pipeline(instances_score_thresh=0.3, stuff_area_thresh=30)
-        before = as_rules_get_it(fuse(scene.instances(), scene.semantics(), scene.categories, pipeline))
-        return heads_of(photo(scene.gt_ids, seed)), before
-
-    @pytest.mark.parametrize(
-        "rule",
-        [
-            DenseCrf(1, bilateral_sxy=70, max_segments=1000),
-            DenseCrf(3, 0.7, 5, 1, 70, 40, 4, iterations=2, max_segments=1000),
-            DenseCrf(8, 0.9, 2, 8, 100, 4, 20, iterations=1, max_segments=1000),
-        ],
-        ids=str,
-    )
-    def test_one_is_as_a_plain_version(self, runs, seed, rule):
-        heads, before = self.start(seed, SIZE)
-        after = rule.refine(heads, before)
-        assert len(runs.sizes) == 1
-        expected = plainly(rule, heads.image.numpy(), before.panoptic_seg)
-        expected = before.with_map(torch.from_numpy(expected), "border")
-        assert np.array_equal(after.panoptic_seg, expected.panoptic_seg)
-        assert after.dropped == expected.dropped
-
-    @pytest.mark.parametrize("max_segments", [2, 3, 5])
-    def test_many_have_few_segments_each_or_are_small(self, runs, seed, max_segments):
-        heads, before = self.start(seed, (160, 200))
-        rule = DenseCrf(2, bilateral_sxy=15, max_segments=max_segments)
-        after = rule.refine(heads, before)
-        assert len(runs.sizes) > 1
-        for width, height, count in runs.sizes:
-            # Those of the margin are one more.
-            assert count <= max_segments + 1 or max(width, height) <= 3 * rule.margin
-        runs.sizes.clear()
-        in_one = dataclasses.replace(rule, max_segments=1000).refine(heads, before)
-        assert len(runs.sizes) == 1
-        # They see less of what is far away.
-        assert (named(after) == named(in_one)).mean() > 0.99
-
-
-def boundary_pq(gt_ids, gt_segments, result, categories) -> float:
-    settings = MeasureSettings(boundary=True, boundary_dilation=0.005)
-    measures = measure_image(gt_ids, gt_segments, result.panoptic_seg, result.segments_info, categories, settings)
-    return summarize(measures.counts["boundary_pq"], categories).all.pq
-
-
-@needs_pydensecrf
-@pytest.mark.parametrize("seed", range(3))
-class TestBoundaryPq:
-    def test_it_rises_where_roi_masks_are_too_coarse(self, seed):
-        # Stars of 100 pixels on two kinds of stuff: RoI masks blunt their spikes, and noise frays the horizon.
-        rng, height, width = np.random.default_rng(seed), 180, 330
-        y, x = np.mgrid[:height, :width]
-        horizon = 90 + 12 * np.sin(x / 20)
-        gt = np.where(y < horizon, 4, 5)
-        frayed = horizon + cv2.resize(rng.normal(0, 3, (90, 165)), (width, height), interpolation=cv2.INTER_NEAREST)
-        probabilities, boxes = [], []
-        for place in range(3):
-            centre_y, centre_x = rng.integers(70, 110), 60 + 105 * place
-            angle = np.arctan2(y - centre_y, x - centre_x) + rng.random()
-            star = np.hypot(y - centre_y, x - centre_x) < 32 + 16 * np.cos(9 * angle)
-            gt[star] = place + 1
-            boxes.append((centre_x - 52, centre_y - 52, centre_x + 52, centre_y + 52))
-            crop = star[centre_y - 52 : centre_y + 52, centre_x - 52 : centre_x + 52]
-            probabilities.append(cv2.resize(crop.astype(np.float32), (28, 28), interpolation=cv2.INTER_AREA))
-        segments = [
-            {"id": i, "category_id": one, "iscrowd": 0} for i, one in enumerate([CAT, CAT, CAT, SKY, GRASS], start=1)
-        ]
-        instances = InstanceSet.from_rois(
-            np.array(probabilities), np.float32(boxes), [0.9, 0.8, 0.7], [CAT] * 3, (height, width)
-        )
-        inputs = instances, SemanticMap(np.where(y < frayed, 1, 2), LABELS), CATEGORIES
-        before, after = (
-            boundary_pq(gt, segments, fuse(*inputs, Pipeline(**border), photo(gt, seed)), CATEGORIES)
-            for border in ({}, {"border": DenseCrf()})
-        )
-        assert after > before + 0.1
-
-    def test_it_rises_on_scenes_as_heads_give_them(self, seed):
-        scene = make_scene(seed, image_size=(160, 200), instances=60, things=5, stuff=12)
-        image = photo(scene.gt_ids, seed)
-        pipelines = Pipeline(), Pipeline(border=DenseCrf()), Pipeline(border=DenseCrf(bilateral_sxy=8, max_segments=3))
-        before, *after = (
-            boundary_pq(
-                scene.gt_ids,
-                scene.gt_segments,
-                fuse(scene.instances(), scene.semantics(), scene.categories, pipeline, image),
-                scene.categories,
-            )
-            for pipeline in pipelines
-        )
-        assert min(after) > before

@@ -88,43 +88,10 @@ class TestStuff:
         assert_map(result, "1111..")
 
 
-class TestOverlap:
-    def kept(self, lines, **others):
-        scores, claim = [0.9 - 0.1 * place for place in range(len(lines))], others.pop("claim", Adaptive())
-        result = run(lines, scores, {THINGS: 3, SKY_OF_COLLAPSED: 0}, claim=claim, **others)
-        return [index for index in range(len(lines)) if reasons(result).get(index) != "overlap"]
-
-    def lines(self, claimed):
-        # The second has 8 pixels.
-        return ["8" * 8 + "." * 8, "." * (8 - claimed) + "6" * 8 + "." * claimed]
-
-    @pytest.mark.parametrize("category_ids", [[CAT, CAT], [DOG, CAT]], ids=["its own", "another"])
-    @pytest.mark.parametrize("claimed, kept", [(3, True), (4, True), (5, False)], ids=["below", "at", "above"])
-    def test_half_may_be_covered_by_any_category(self, claimed, kept, category_ids):
-        assert self.kept(self.lines(claimed), category_ids=category_ids) == ([0, 1] if kept else [0])
-
-    def test_the_fraction_is_compared_in_float64(self):
-        lines = ["8" * 8 + "." * 8, "." + "6" * 10 + "." * 5]
-        assert self.kept(lines, claim=Adaptive(0.7)) == [0, 1]
-        assert self.kept(lines, claim=Adaptive(np.nextafter(0.7, 0))) == [0]
-
-    def test_only_those_that_stay_count(self):
-        # The second goes; of the third the first covers a quarter, and the two together all.
-        lines = ["8" * 5 + "." * 11, "." * 2 + "6" * 5 + "." * 9, "." * 4 + "6" * 3 + "." * 9]
-        assert self.kept(lines) == [0, 2]
-
-    def test_one_that_goes_does_not_compete(self):
-        lines, boxes, logits = ["8888", "4444"], [(0, 0, 4, 4), (1, 0, 5, 4)], {THINGS: 2, SKY_OF_COLLAPSED: 1}
-        result = run(lines, [0.9, 0.8], logits, boxes=boxes, width=5)
-        assert_map(result, "1111.")
+def test_better_instances_of_any_category_cover():
+    for category_ids in ([CAT, CAT], [DOG, CAT]):
+        result = run(["8888", ".666"], [0.9, 0.8], {THINGS: 3, SKY_OF_COLLAPSED: 0}, category_ids=category_ids)
         assert reasons(result) == {1: "overlap"}
-        assert_map(run(lines, [0.9, 0.8], logits, boxes=boxes, width=5, claim=Adaptive(0.75)), "11112")
-
-    @pytest.mark.parametrize("claimed, kept", [(5, True), (6, True), (7, False)], ids=["below", "at", "above"])
-    def test_a_category_may_have_a_threshold_of_its_own(self, claimed, kept):
-        claim = Adaptive(overlap_threshold_of={CAT: 0.75})
-        assert self.kept(self.lines(claimed), claim=claim) == ([0, 1] if kept else [0])
-        assert self.kept(self.lines(claimed), claim=claim, category_ids=[CAT, DOG]) == [0]
 
 
 class TestBoxes:

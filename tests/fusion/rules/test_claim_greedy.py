@@ -53,21 +53,6 @@ def test_the_better_instance_keeps_contested_pixels():
     assert result.dropped == ()
 
 
-def test_rank_decides_and_not_the_place_in_the_input():
-    # RIGHT is best now, then BOTTOM; LEFT has lost 3 of its 9 pixels.
-    result = fused([LEFT, RIGHT, BOTTOM], [0.7, 0.9, 0.8])
-    assert_map(
-        result,
-        """
-        333111
-        333111
-        222222
-        222222
-        """,
-    )
-    assert instances_in(result) == [1, 2, 0]
-
-
 def test_at_overlap_0_one_claimed_pixel_is_too_much():
     masks = [mask("##.... ......"), mask(".##### ......"), mask("..#### ######")]
     result = fused(masks, [0.9, 0.8, 0.7], claim=Greedy(0))
@@ -139,7 +124,7 @@ def test_the_claim_alone_says_areas_in_rank_order_and_what_was_dropped():
 
 
 class TestOnADevice:
-    """How a GPU places instances runs on the CPU too, and must give what the CPU's own way gives."""
+    """The GPU's way to place instances runs on the CPU too, and must give what the CPU's own way gives."""
 
     def assert_equal(self, instances, ranked, thresholds):
         expected, met = place_on_cpu(instances, ranked, thresholds)
@@ -190,11 +175,11 @@ class TestOnADevice:
         assert len(waits) < 5
 
     @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no CUDA device")
-    @pytest.mark.parametrize("cutoff", [0.05, 0.5])
-    def test_a_gpu_gives_the_map_of_the_cpu(self, cutoff):
+    @pytest.mark.parametrize("threshold", [0.05, 0.5])
+    def test_a_gpu_gives_the_map_of_the_cpu(self, threshold):
         for seed in range(4):
             scene = make_scene(seed, image_size=(120, 160), instances=100, empty=5)
-            pipeline = Pipeline(instances_score_thresh=cutoff, stuff_area_thresh=100)
+            pipeline = Pipeline(instances_score_thresh=threshold, stuff_area_thresh=100)
             expected = fuse(scene.instances(), scene.semantics(), scene.categories, pipeline)
             masks, labels = (torch.from_numpy(array).cuda() for array in (scene.masks, scene.semantic_labels))
             instances = InstanceSet.from_bitmaps(masks, scene.scores, scene.category_ids)

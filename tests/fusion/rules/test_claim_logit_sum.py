@@ -128,7 +128,7 @@ class TestUnknown:
         assert_map(run(lines, [0.8, 0.9], logits, meaning=SINGLE, category_ids=category_ids), "2221")
 
     def test_one_that_was_left_out_explains_nothing(self):
-        # The cat below the cutoff, and the one without a pixel.
+        # The cat below the threshold, and the one without a pixel.
         for lines, scores in ((["8888"], [0.4]), (["3333"], [0.9])):
             assert_map(run(lines, scores, {THINGS: 4, SKY_OF_COLLAPSED: 3}), "....")
 
@@ -180,61 +180,11 @@ class TestChannels:
             fuse(instances, semantics, CATEGORIES, Pipeline(LogitSum()))
 
 
-class TestOverlap:
-    LOGITS = {DOGS: 3, CATS: 3, SKIES: 0}
-
-    def kept(self, lines, category_ids, **parameters):
-        scores = [0.9 - 0.1 * place for place in range(len(lines))]
-        result = run(
-            lines,
-            scores,
-            self.LOGITS,
-            meaning=SINGLE,
-            category_ids=category_ids,
-            claim=LogitSum(**{"overlap_threshold": 0.3, **parameters}),
-        )
-        return [index for index in range(len(lines)) if reasons(result).get(index) != "overlap"]
-
-    def lines(self, claimed):
-        # The second has 10 pixels.
-        return ["8" * 8 + "." * 8, "." * (8 - claimed) + "6" * 10 + "." * (claimed - 2)]
-
-    @pytest.mark.parametrize("claimed, kept", [(2, True), (3, True), (4, False)], ids=["below", "at", "above"])
-    def test_three_tenths_may_be_covered_by_its_own_category(self, claimed, kept):
-        assert self.kept(self.lines(claimed), [CAT, CAT]) == ([0, 1] if kept else [0])
-
-    def test_other_categories_do_not_count(self):
-        assert self.kept(["8888", "6666"], [CAT, DOG]) == [0, 1]
-
-    def test_the_fraction_is_compared_in_float64(self):
-        assert self.kept(self.lines(7), [CAT, CAT], overlap_threshold=0.7) == [0, 1]
-        assert self.kept(self.lines(7), [CAT, CAT], overlap_threshold=np.nextafter(0.7, 0)) == [0]
-
-    def test_only_those_that_stay_count(self):
-        # The second goes; of the third the first covers a quarter, and the two together all.
-        lines = ["8" * 5 + "." * 11, "." * 3 + "6" * 5 + "." * 8, "." * 4 + "6" * 4 + "." * 8]
-        assert self.kept(lines, [CAT] * 3) == [0, 2]
-
-    def test_those_that_stay_count_together(self):
-        lines = ["8" * 2 + "." * 14, "." * 2 + "8" * 2 + "." * 12, "." + "6" * 10 + "." * 5]
-        assert self.kept(lines, [CAT] * 3) == [0, 1, 2]
-        lines = ["8" * 3 + "." * 13, "." * 3 + "8" * 2 + "." * 11, "." + "6" * 10 + "." * 5]
-        assert self.kept(lines, [CAT] * 3) == [0, 1]
-
-    def test_one_that_goes_does_not_compete(self):
-        # It would have won its pixels from sky, and the unknown is as if it were not there.
-        lines, boxes = ["8888", "4444"], [(0, 0, 4, 4), (2, 0, 6, 4)]
-        logits = {THINGS: 2, SKY_OF_COLLAPSED: 1}
-        result = run(lines, [0.9, 0.8], logits, boxes=boxes, width=6)
-        assert_map(result, "1111..")
-        assert reasons(result) == {1: "overlap"}
-        assert_map(run(lines, [0.9, 0.8], logits, boxes=boxes, width=6, claim=LogitSum(0.5)), "111122")
-
-    @pytest.mark.parametrize("claimed, kept", [(4, True), (5, True), (6, False)], ids=["below", "at", "above"])
-    def test_a_category_may_have_a_threshold_of_its_own(self, claimed, kept):
-        own = {"overlap_threshold_of": {CAT: 0.5}}
-        assert self.kept(self.lines(claimed), [CAT, CAT], **own) == ([0, 1] if kept else [0])
-        assert self.kept(self.lines(claimed), [DOG, DOG], **own) == [0]
+def test_only_better_instances_of_its_own_category_cover():
+    logits = {DOGS: 3, CATS: 3, SKIES: 0}
+    for category_ids, dropped in (([CAT, CAT], {1: "overlap"}), ([CAT, DOG], {1: "outvoted"})):
+        result = run(["8888", "6666"], [0.9, 0.8], logits, meaning=SINGLE, category_ids=category_ids)
+        assert reasons(result) == dropped
 
 
 class TestBoxes:

@@ -73,7 +73,7 @@ def test_of_equal_scores_the_earlier_wins():
     assert_map(fused(masks[::-1], [0.8] * 3, claim=PerPixel()), "32112")
 
 
-def test_score_cutoff_empty_masks_and_bad_scores_are_as_in_greedy():
+def test_score_threshold_empty_masks_and_bad_scores_are_as_in_greedy():
     masks = [row((0, 2), width=6), row(width=6), row((1, 4), width=6), row((3, 6), width=6)]
     result = fused(masks, [0.5, 0.9, np.nextafter(0.5, 0), np.nan], claim=PerPixel())
     assert_map(result, "11....")

@@ -239,7 +239,7 @@ class TestLabels:
 
 
 class TestKept:
-    """What a prediction cache keeps in place of logits."""
+    """The best stuff that a prediction cache keeps in place of logits."""
 
     def semantics(self, floor=0.25):
         best, above = draw("1231"), np.array([[True, True, True, False]])

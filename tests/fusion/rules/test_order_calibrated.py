@@ -127,7 +127,7 @@ class TestCuts:
         assert reasons(result) == {1: "probability", 3: "probability"}
         assert order.cuts([CAT, DOG]).tolist() == [0.6, 0.5]
 
-    def test_the_cutoff_on_the_score_comes_before(self):
+    def test_the_score_threshold_comes_before(self):
         masks = [row((k, k + 1), width=4) for k in range(4)]
         order = Calibrated(default_cut=1.0)
         result = fused(masks, [0.9, 0.49, np.nan, 0.5], order=order)
@@ -176,13 +176,13 @@ class TestRanking:
         result = fused(self.MASKS, [0.7, 0.8, 0.9], order=order, claim=Greedy(1.0))
         assert instances_in(result) == [0, 1, 2]
 
-    def test_better_instances_below_their_own_cutoff_cover_too(self):
-        # The cat is better and below the cats' cutoff; what was said of the dog is not changed by that.
+    def test_better_instances_below_their_own_threshold_cover_too(self):
+        # The cat is better and below the cats' threshold; what was said of the dog is not changed by that.
         masks = [row((0, 4), width=8), row((2, 6), width=8)]
         order = Calibrated(default_weights=COVERED, default_cut=0.45)
-        for cutoff in (0, 0.9):
+        for threshold in (0, 0.9):
             result = fused(
-                masks, [0.8, 0.7], category_ids=[CAT, DOG], order=order, instances_score_thresh_of={CAT: cutoff}
+                masks, [0.8, 0.7], category_ids=[CAT, DOG], order=order, instances_score_thresh_of={CAT: threshold}
             )  # fmt: skip
             # Half of the dog is covered: p = 1 / (1 + exp(0.5)) = 0.38.
             assert reasons(result)[1] == "probability"

@@ -116,7 +116,7 @@ class TestCutoff:
         dropped = explain(result, instances, None)[0]
         assert (dropped.reason, dropped.area_before, dropped.lost_to[0].instance_id) == ("key", 4, 1)
 
-    def test_the_cutoff_on_the_score_comes_before(self):
+    def test_the_score_threshold_comes_before(self):
         masks = [row((k, k + 1), width=4) for k in range(4)]
         result = ordered(masks, [0.9, 0.4, np.nan, 0.5], Power(key_cutoff=0.6), score=0.5)
         assert reasons(result) == {1: "score", 2: "not_finite", 3: "key"}

@@ -1,4 +1,4 @@
-"""What claim rules with an overlap threshold share, drawn in rows of pixels of one category."""
+"""The laws that claim rules with an overlap threshold share, drawn in rows of pixels of one category."""
 
 from functools import partial
 

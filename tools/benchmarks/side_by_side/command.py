@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     counts = [0, 10, 30, 100, 300]
     parser.add_argument("--instances", nargs="+", type=whole_number(0), default=counts, help="default: 0 10 30 100 300")
     parser.add_argument(
-        "--cutoffs", nargs="+", type=number(0, 1), default=[0.5, 0.05], help="of scores (default: 0.5 0.05)"
+        "--instances-score-thresh", nargs="+", type=number(0, 1), default=[0.5, 0.05], help="default: 0.5 0.05"
     )
     parser.add_argument(
         "--clocks",
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace, name: str, contests: Contests) -> int:
     with tempfile.TemporaryDirectory() as folder:
         digest = write_inputs(Path(folder), args)
         print(f"inputs: seed {args.seed}, SHA-256 {digest}")
-        work = {"folder": folder, "sizes": args.sizes, "instances": args.instances, "cutoffs": args.cutoffs}
-        work["rounds"] = args.rounds
+        axes = {name: getattr(args, name) for name in ("sizes", "instances", "instances_score_thresh")}
+        work = {"folder": folder, **axes, "rounds": args.rounds}
         rows, differences = measure(name, list(contests), work, clocks, not args.no_memory)
     if differences:
         print("\n".join(differences))

@@ -15,7 +15,7 @@ SIDES = ("reference", "ours")
 
 
 class Contest(NamedTuple):
-    """One task done by both sides on the same inputs, at one cutoff.
+    """One task done by both sides on the same inputs, at one ``instances_score_thresh``.
 
     Attributes:
         reference: does it as Detectron2 does; gives (map, segments, other tensors that must be equal).
@@ -45,12 +45,12 @@ def import_references() -> None:
         raise InputError(f"this compares with Detectron2: {error}") from error
 
 
-def combined(masks, scores, classes, labels, cutoff: float) -> Tuple:
+def combined(masks, scores, classes, labels, score_thresh: float) -> Tuple:
     """The map and the segments that Detectron2 merges."""
     from detectron2.modeling.meta_arch.panoptic_fpn import combine_semantic_and_instance_outputs
 
     instances = SimpleNamespace(pred_masks=masks, scores=scores, pred_classes=classes)
-    limits = OVERLAP_THRESHOLD, STUFF_AREA_THRESH, cutoff
+    limits = OVERLAP_THRESHOLD, STUFF_AREA_THRESH, score_thresh
     return combine_semantic_and_instance_outputs(instances, labels, *limits)
 
 

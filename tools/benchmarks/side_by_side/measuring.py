@@ -31,7 +31,7 @@ def measure(
     name: str, contests: List[str], work: Dict[str, Any], clocks: List[str], memory: bool
 ) -> Tuple[List[Dict[str, Any]], List[str]]:
     """A row per case with times, peaks and their ratios, and the cases where the sides differ, in words."""
-    cases = len(work["sizes"]) * len(work["instances"]) * len(work["cutoffs"]) * len(contests)
+    cases = len(work["sizes"]) * len(work["instances"]) * len(work["instances_score_thresh"]) * len(contests)
     jobs = [{"clock": clock} for clock in clocks]
     places = [place for place in ("1", "gpu") if place in clocks] or ["1"]
     if memory:
@@ -90,11 +90,11 @@ def do_work(work: Dict[str, Any], contests: Contests) -> int:
     for size in work["sizes"]:
         for count in work["instances"]:
             inputs = read_inputs(work["folder"], size, count, device)
-            for cutoff in work["cutoffs"]:
+            for score_thresh in work["instances_score_thresh"]:
                 for name, make in contests.items():
-                    case = dict(zip(COLUMNS, (name, clock, *size, count, cutoff), strict=False))
+                    case = dict(zip(COLUMNS, (name, clock, *size, count, score_thresh), strict=False))
                     with torch.no_grad():
-                        contest = make(inputs, cutoff)
+                        contest = make(inputs, score_thresh)
                         if "side" in work:
                             answer = {"peak_mb": peak_mb(getattr(contest, work["side"]), device)}
                         else:

@@ -1,4 +1,4 @@
-"""What adaptive and logit_sum share, drawn in rows of pixels: both add what the two heads say of an instance."""
+"""The laws that adaptive and logit_sum share, drawn in rows of pixels: both add the values of the two heads."""
 
 import numpy as np
 import pytest
@@ -59,6 +59,56 @@ class TestChannels:
     def test_of_several_the_largest(self, rule):
         meaning, logits = {0: CAT, 1: SKY, 2: CAT, 3: DOG}, {0: [4, 1, 1, 4], 1: 2, 2: [1, 4, 1, 4]}
         assert_map(fused_row(["4444"], [0.9], logits, meaning=meaning, labels="1111", claim=rule()), "1121")
+
+
+BELOW_AT_ABOVE = pytest.mark.parametrize(
+    "beside, kept", [(-1, True), (0, True), (1, False)], ids=["below", "at", "above"]
+)
+
+
+class TestOverlap:
+    def kept(self, claim, lines, category_ids=None):
+        scores = [0.9 - 0.1 * place for place in range(len(lines))]
+        result = fused_row(lines, scores, {THINGS: 3, SKY_OF_COLLAPSED: 0}, category_ids=category_ids, claim=claim)
+        return [index for index in range(len(lines)) if reasons(result).get(index) != "overlap"]
+
+    def lines(self, claimed):
+        # The second has 10 pixels.
+        return ["8" * 8 + "." * 8, "." * (8 - claimed) + "6" * 10 + "." * (claimed - 2)]
+
+    @BELOW_AT_ABOVE
+    def test_so_much_may_be_covered_and_not_a_pixel_more(self, rule, beside, kept):
+        for claim, claimed in ((rule(0.3), 3), (rule(), 5)):
+            assert self.kept(claim, self.lines(claimed + beside)) == [0, 1][: 1 + kept]
+
+    def test_the_fraction_is_compared_in_float64(self, rule):
+        assert self.kept(rule(0.7), self.lines(7)) == [0, 1]
+        assert self.kept(rule(np.nextafter(0.7, 0)), self.lines(7)) == [0]
+
+    def test_only_those_that_stay_count(self, rule):
+        # The second goes; of the third the first covers a quarter, and the two together all.
+        lines = ["8" * 5 + "." * 11, "." * 3 + "6" * 5 + "." * 8, "." * 4 + "6" * 4 + "." * 8]
+        assert self.kept(rule(0.3), lines) == [0, 2]
+
+    def test_those_that_stay_count_together(self, rule):
+        lines = ["8" * 2 + "." * 14, "." * 2 + "8" * 2 + "." * 12, "." + "6" * 10 + "." * 5]
+        assert self.kept(rule(0.3), lines) == [0, 1, 2]
+        lines = ["8" * 3 + "." * 13, "." * 3 + "8" * 2 + "." * 11, "." + "6" * 10 + "." * 5]
+        assert self.kept(rule(0.3), lines) == [0, 1]
+
+    def test_one_that_goes_does_not_compete(self, rule):
+        # It would have won its pixels from sky, and the unknown is as if it were not there.
+        lines, boxes, logits = ["8888", "4444"], [(0, 0, 4, 4), (2, 0, 6, 4)], {THINGS: 2, SKY_OF_COLLAPSED: 1}
+        result = fused_row(lines, [0.9, 0.8], logits, boxes=boxes, width=6, claim=rule(0.3))
+        assert_map(result, "1111..")
+        assert reasons(result) == {1: "overlap"}
+        assert_map(fused_row(lines, [0.9, 0.8], logits, boxes=boxes, width=6, claim=rule(0.5)), "111122")
+
+    @BELOW_AT_ABOVE
+    def test_a_category_may_have_a_threshold_of_its_own(self, rule, beside, kept):
+        claim, lines = rule(0.3, overlap_threshold_of={CAT: 0.5}), self.lines(5 + beside)
+        assert self.kept(claim, lines, [CAT, CAT]) == [0, 1][: 1 + kept]
+        assert self.kept(claim, lines, [DOG, DOG]) == [0]
 
 
 class TestBoxes:
