@@ -10,6 +10,7 @@ from panoptic_heuristic.fusion import Pipeline
 from tests.cli.files_to_fuse import Files, stuff
 from tests.formats.drawn_results import found, rle
 from tests.formats.tiny_panoptic import CATEGORIES
+from tests.fusion.runs import needs_pydensecrf
 
 
 @pytest.fixture
@@ -96,6 +97,7 @@ class TestMaps:
         assert files.run("--overwrite", "--config-file", str(config), "--instances-score-thresh", "0.95") == 0
         assert files.drawing() == ".... .... ...."
 
+    @needs_pydensecrf
     def test_an_image_for_a_rule_that_looks_at_it(self, files):
         files.fill()
         files.semantics(*stuff("ssss gggg gggg"))
