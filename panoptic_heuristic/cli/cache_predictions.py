@@ -78,6 +78,7 @@ def run_model(args: argparse.Namespace) -> None:
 
     from panoptic_heuristic.detectron import load_config
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.model_keys import check_model_keys
     from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions
     from panoptic_heuristic.detectron.trainer import check_device
 
@@ -87,6 +88,7 @@ def run_model(args: argparse.Namespace) -> None:
     for name in ("fvcore", "panoptic_heuristic"):
         setup_logger(None, distributed_rank=comm.get_rank(), name=name)
     use_dataset_yaml(cfg, explicit)
+    check_model_keys(cfg)
     cfg.freeze()
     settings = CachingSettings(
         _MODEL_FLOOR if args.score_floor is None else args.score_floor,

@@ -67,6 +67,7 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
 
     from panoptic_heuristic.detectron import load_config
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.model_keys import check_model_keys
     from panoptic_heuristic.detectron.trainer import check_device
 
     register_data_sets(args.register)
@@ -75,6 +76,7 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
     os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=distributed_rank, name="panoptic_heuristic")
     use_dataset_yaml(cfg, explicit)
+    check_model_keys(cfg)
     cfg.freeze()
     return cfg
 

@@ -12,7 +12,7 @@ from panoptic_heuristic.formats.packaged import config_path
 from panoptic_heuristic.formats.yaml_files import read_config_chain
 from panoptic_heuristic.fusion import STAGES
 from panoptic_heuristic.fusion.config_form import check_fusion_keys, told_by_key
-from panoptic_heuristic.fusion.config_keys import FUSION, THRESHOLD_KEYS, preset_nodes, stage_defaults
+from panoptic_heuristic.fusion.config_keys import FUSION, THRESHOLD_KEYS, fusion_defaults, preset_nodes
 from panoptic_heuristic.fusion.pipeline_files import with_preset
 from panoptic_heuristic.fusion.rule_files import load_rule_files
 
@@ -103,29 +103,10 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
 
 def _add_fusion_keys(cfg: CfgNode) -> None:
     """Adds ``MODEL.PANOPTIC_FUSION`` to a config, with the rules of Detectron2."""
-    cfg.MODEL.PANOPTIC_FUSION = CfgNode()
-    fusion = cfg.MODEL.PANOPTIC_FUSION
-    # A published system's rules; setting it sets the keys of all stages.
-    fusion.PRESET = "detectron2"
-    # Python files that register rules of one's own.
-    fusion.RULE_FILES = []
+    cfg.MODEL.PANOPTIC_FUSION = CfgNode(fusion_defaults())
     for stage in STAGES:
-        fusion[stage.upper()] = CfgNode(stage_defaults(stage))
         # For the parameters of rules of one's own, which are not known yet; typos are found later.
-        fusion[stage.upper()].set_new_allowed(True)
-    # An instance needs so many pixels in the map.
-    fusion.THINGS = CfgNode({"AREA_LIMIT": 0})
-    # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
-    fusion.STUFF_AREA_FRACTION = 0.0
-    # [category name, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 0.4}] of things, and
-    # [category name, {STUFF_AREA_LIMIT: 1000, STUFF_AREA_FRACTION: 0.01}] of stuff: lists, since
-    # nodes refuse new keys.
-    fusion.PER_CLASS = []
-    # "segments": (map of ids, segments_info), as Detectron2. "label_divisor": (map of dataset
-    # category id * label_divisor + instance with -1 for void, None).
-    fusion.MAP_FORMAT = "segments"
-    # What the model returns. With ["panoptic_seg"] alone it is faster and needs less memory.
-    fusion.OUTPUTS = ["sem_seg", "instances", "panoptic_seg"]
+        cfg.MODEL.PANOPTIC_FUSION[stage.upper()].set_new_allowed(True)
 
 
 def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNode, Set[str]]:

@@ -22,7 +22,7 @@ from detectron2.utils import comm
 from panoptic_heuristic.detectron.compat import has_compiled_ops
 from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
-from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN, pipeline_of_model
+from panoptic_heuristic.detectron.model_keys import fuses_by_pipeline, pipeline_in_force
 from panoptic_heuristic.detectron.postprocess import OUTPUTS
 from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvaluator
 from panoptic_heuristic.errors import InputError
@@ -57,14 +57,14 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         )
     evaluators: List[DatasetEvaluator] = []
     has_ground_truth = hasattr(metadata, "panoptic_root")
-    ours = cfg.MODEL.META_ARCHITECTURE == PanopticHeuristicFPN.__name__
     if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS or not has_ground_truth:
-        info = {"fusion": pipeline_of_model(cfg).to_mapping()} if ours else {}
+        pipeline = pipeline_in_force(cfg)
+        info = {} if pipeline is None else {"fusion": pipeline.to_mapping()}
         evaluators.append(PanopticPredictionWriter(dataset_name, output_dir, info))
     if has_ground_truth:
         if hasattr(metadata, "panoptic_categories"):
             prepare_evaluation(dataset_name)
-        outputs = cfg.MODEL.PANOPTIC_FUSION.OUTPUTS if ours else OUTPUTS
+        outputs = cfg.MODEL.PANOPTIC_FUSION.OUTPUTS if fuses_by_pipeline(cfg) else OUTPUTS
         if "instances" in outputs:
             evaluators.append(COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()))
         if "sem_seg" in outputs:

@@ -18,7 +18,7 @@ from detectron2.utils import comm
 from panoptic_heuristic.detectron.evaluation import build_evaluator
 from panoptic_heuristic.detectron.hooks import BestCheckpoint
 from panoptic_heuristic.detectron.mapper import PanopticPngMapper
-from panoptic_heuristic.detectron.meta_arch import PanopticHeuristicFPN, pipeline_of_model
+from panoptic_heuristic.detectron.model_keys import fuses_by_pipeline, pipeline_in_force
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import write_json
 
@@ -73,8 +73,8 @@ class Trainer(DefaultTrainer):
         if comm.is_main_process():
             folder = os.path.join(cfg.OUTPUT_DIR, "inference")
             write_json(os.path.join(folder, "results.json"), _without_nan(results))
-            if isinstance(model, PanopticHeuristicFPN):
-                write_json(os.path.join(folder, "fusion.json"), model.pipeline.to_mapping())
+            if pipeline := pipeline_in_force(cfg):
+                write_json(os.path.join(folder, "fusion.json"), pipeline.to_mapping())
         return results
 
 
@@ -151,15 +151,20 @@ def effective_score_cutoff(cfg: CfgNode) -> float:
 
 
 def log_fusion(cfg: CfgNode) -> None:
-    """Logs the rules and the thresholds in force.
+    """Logs the rules and the thresholds in force, if those of the config are.
 
     Raises:
         InputError: they are wrong, or do not fit each other or the model.
     """
+    pipeline = pipeline_in_force(cfg)
+    if pipeline is None:
+        _logger.info("MODEL.META_ARCHITECTURE %s has no fusion of this project", cfg.MODEL.META_ARCHITECTURE)
+        return
+    preset = f"preset {cfg.MODEL.PANOPTIC_FUSION.PRESET}" if fuses_by_pipeline(cfg) else "of Detectron2's PanopticFPN"
     _logger.info(
-        "fusion preset %s: %s; effective score cutoff %g, the larger of it and SCORE_THRESH_TEST %g",
-        cfg.MODEL.PANOPTIC_FUSION.PRESET,
-        pipeline_of_model(cfg),
+        "fusion %s: %s; effective score cutoff %g, the larger of it and SCORE_THRESH_TEST %g",
+        preset,
+        pipeline,
         effective_score_cutoff(cfg),
         cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST,
     )

@@ -16,6 +16,7 @@ from panoptic_heuristic.fusion.config_keys import (
     OF_THINGS,
     PER_CLASS_KEYS,
     THRESHOLD_KEYS,
+    fusion_defaults,
     key_of,
     preset_nodes,
     stage_defaults,
@@ -25,9 +26,6 @@ from panoptic_heuristic.fusion.parameters import OfCategory, ParameterError, Thi
 from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.fusion.rule_files import files_of_rules, load_rule_files
 from panoptic_heuristic.fusion.stages import STAGES, make_rule, parameter_names, rule_class, rule_name
-
-_OTHER_KEYS = ("PRESET", "RULE_FILES", "THINGS", "STUFF_AREA_FRACTION", "PER_CLASS", "MAP_FORMAT", "OUTPUTS")
-"""The keys of ``MODEL.PANOPTIC_FUSION`` that are no stages."""
 
 
 @contextlib.contextmanager
@@ -76,7 +74,7 @@ def check_fusion_keys(fusion: Mapping[str, Any]) -> None:
     Raises:
         InputError: names the key, and one that is spelled like it.
     """
-    known = [*(stage.upper() for stage in STAGES), *_OTHER_KEYS]
+    known = list(fusion_defaults())
     for name in fusion:
         if name not in known:
             raise InputError(f"there is no config key {FUSION}{name}{_hint(FUSION, name, known)}")

@@ -70,6 +70,30 @@ def stage_defaults(stage: str) -> Dict[str, Any]:
     return keys
 
 
+def fusion_defaults() -> Dict[str, Any]:
+    """The keys of ``MODEL.PANOPTIC_FUSION`` with their defaults, which fuse as Detectron2 does."""
+    return {
+        # A published system's rules; setting it sets the keys of all stages.
+        "PRESET": "detectron2",
+        # Python files that register rules of one's own.
+        "RULE_FILES": [],
+        **{stage.upper(): stage_defaults(stage) for stage in STAGES},
+        # An instance needs so many pixels in the map.
+        "THINGS": {"AREA_LIMIT": 0},
+        # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
+        "STUFF_AREA_FRACTION": 0.0,
+        # [category name, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 0.4}] of things, and
+        # [category name, {STUFF_AREA_LIMIT: 1000, STUFF_AREA_FRACTION: 0.01}] of stuff: lists, since
+        # nodes of Detectron2 refuse new keys.
+        "PER_CLASS": [],
+        # "segments": (map of ids, segments_info), as Detectron2. "label_divisor": (map of dataset
+        # category id * label_divisor + instance with -1 for void, None).
+        "MAP_FORMAT": "segments",
+        # What the model returns. With ["panoptic_seg"] alone it is faster and needs less memory.
+        "OUTPUTS": ["sem_seg", "instances", "panoptic_seg"],
+    }
+
+
 def preset_nodes(name: Any) -> Dict[str, Dict[str, Any]]:
     """The node of every stage, such as ``CLAIM``, for the rules of a preset; its thresholds are not in it.
 

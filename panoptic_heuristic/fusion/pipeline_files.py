@@ -11,6 +11,7 @@ from panoptic_heuristic.formats.files import PathLike, read_json
 from panoptic_heuristic.formats.yaml_files import merged, read_config_chain
 from panoptic_heuristic.fusion.config_form import told_by_key
 from panoptic_heuristic.fusion.config_keys import preset_nodes
+from panoptic_heuristic.fusion.unused_keys import check_keys_of_file
 
 
 def read_pipeline_file(path: PathLike) -> Tuple[Mapping[str, Any], bool]:
@@ -23,13 +24,17 @@ def read_pipeline_file(path: PathLike) -> Tuple[Mapping[str, Any], bool]:
         The content, and True if it is a config.
 
     Raises:
-        InputError: the file is missing, or neither.
+        InputError: the file is missing, or neither, or sets fusion keys for a model that does not use them.
     """
     if Path(path).suffix == ".json":
         return read_json(path), False
     # File by file, so that a preset overrides the rules of a base file, and keys beside it the preset.
-    chain = [with_preset(_decoded(keys), path) for keys in read_config_chain(path)]
-    return merged(chain), True
+    content = merged([with_preset(_decoded(keys), path) for keys in read_config_chain(path)])
+    try:
+        check_keys_of_file(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return content, True
 
 
 def with_preset(content: Mapping[str, Any], path: PathLike) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, write_json, written_whole
 from panoptic_heuristic.fusion import Calibrated, Pipeline
 from panoptic_heuristic.fusion.pipeline_files import config_text
+from panoptic_heuristic.fusion.unused_keys import OWN_ARCHITECTURE
 
 if TYPE_CHECKING:
     from panoptic_heuristic.ablation.tuning.result import TuningResult
@@ -62,7 +63,7 @@ def config_yaml(
     content = pipeline.to_config(categories)
     # What the detector cuts, fusion never sees.
     score_thresh = min(_DETECTOR_THRESH, pipeline.lowest_score_thresh)
-    detector = {"META_ARCHITECTURE": "PanopticHeuristicFPN", "ROI_HEADS": {"SCORE_THRESH_TEST": score_thresh}}
+    detector = {"META_ARCHITECTURE": OWN_ARCHITECTURE, "ROI_HEADS": {"SCORE_THRESH_TEST": score_thresh}}
     comments = [*comments, "SCORE_THRESH_TEST is not above the lowest score that is let in."]
     if isinstance(pipeline.order, Calibrated):
         comments += [
