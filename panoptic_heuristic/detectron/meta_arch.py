@@ -12,6 +12,7 @@ from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.structures import Instances
 from torch import Tensor, nn
 
+from panoptic_heuristic.detectron.augmented_heads import AugmentedHeads
 from panoptic_heuristic.detectron.config import MAP_FORMATS
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.postprocess import OUTPUTS, Postprocessor
@@ -43,6 +44,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         map_format: str = "segments",
         label_divisor: int = 1000,
         outputs: Sequence[str] = OUTPUTS,
+        augmented_heads: Optional[AugmentedHeads] = None,
         **kwargs: Any,
     ):
         """
@@ -54,6 +56,7 @@ class PanopticHeuristicFPN(PanopticFPN):
                 category id * label_divisor + instance with -1 for void, and None.
             label_divisor: see ``map_format``.
             outputs: see :class:`Postprocessor`.
+            augmented_heads: asks the heads about several versions of each image in inference; None for the image alone.
             kwargs: those of Detectron2's ``PanopticFPN``.
 
         Raises:
@@ -74,6 +77,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         self.ids = ids
         self.map_format = map_format
         self.label_divisor = label_divisor
+        self.augmented_heads = augmented_heads
         if map_format == "label_divisor" and not ids.from_dataset:
             raise InputError(
                 "MODEL.PANOPTIC_FUSION.MAP_FORMAT is label_divisor, but the data set in DATASETS.TEST or "
@@ -93,6 +97,7 @@ class PanopticHeuristicFPN(PanopticFPN):
             map_format=cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT,
             label_divisor=label_divisor,
             outputs=cfg.MODEL.PANOPTIC_FUSION.OUTPUTS,
+            augmented_heads=AugmentedHeads.from_config(cfg) if cfg.TEST.AUG.ENABLED else None,
         )
         return arguments
 
@@ -115,13 +120,14 @@ class PanopticHeuristicFPN(PanopticFPN):
             InputError: PyTorch is tracing or exporting, with post-processing.
         """
         if not do_postprocess:
-            return super().inference(batched_inputs, do_postprocess=False)
+            return self._raw_outputs(batched_inputs)
         refuse_tracing("post-processing", _INSTEAD)
         if not batched_inputs:
             return []
         # A class derived from Detectron2's may enlarge logits in its own way.
-        if self.postprocess.needs_all_logits or type(self.sem_seg_head) is not SemSegFPNHead:
-            stride, (detector_results, logits) = None, super().inference(batched_inputs, do_postprocess=False)
+        own_head = type(self.sem_seg_head) is not SemSegFPNHead
+        if self.postprocess.needs_all_logits or own_head or self.augmented_heads is not None:
+            stride, (detector_results, logits) = None, self._raw_outputs(batched_inputs)
         else:
             stride, (detector_results, logits) = self.sem_seg_head.common_stride, self._small_outputs(batched_inputs)
         outputs = []
@@ -142,6 +148,12 @@ class PanopticHeuristicFPN(PanopticFPN):
     def __prepare_scriptable__(self) -> NoReturn:
         """Asked for by ``torch.jit.script``, for this model and any that contains it."""
         raise InputError(f"PanopticHeuristicFPN cannot be scripted: Detectron2's networks cannot; {_INSTEAD}")
+
+    def _raw_outputs(self, batched_inputs: List[Dict[str, Any]]) -> Tuple[List[Instances], Sequence[Tensor]]:
+        """The outputs of both heads: of the images as they are, or merged over versions of them."""
+        if self.augmented_heads is not None:
+            return self.augmented_heads(self, batched_inputs)
+        return super().inference(batched_inputs, do_postprocess=False)
 
     def _small_outputs(self, batched_inputs: List[Dict[str, Any]]) -> Tuple[List[Instances], Tensor]:
         """As ``inference`` without post-processing, and the semantic logits as they are before they are enlarged."""

@@ -10,10 +10,13 @@ from panoptic_heuristic.detectron.near_names import near_names
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL
 from panoptic_heuristic.fusion import Pipeline
-from panoptic_heuristic.fusion.unused_keys import check_not_set
+from panoptic_heuristic.fusion.unused_keys import OWN_ARCHITECTURE, check_not_set
 
-# Key, the value that is obeyed, why others are not. Those of Panoptic FPN, ours and Detectron2's.
-_OF_PANOPTIC_FPN: Tuple[Tuple[str, bool, str], ...] = (
+# Key, the value that is obeyed, why others are not.
+_Refused = Tuple[Tuple[str, int, str], ...]
+
+# Of Panoptic FPN, ours and Detectron2's.
+_OF_PANOPTIC_FPN: _Refused = (
     ("MODEL.LOAD_PROPOSALS", False, "a Panoptic FPN makes its proposals itself"),
     (
         "MODEL.PANOPTIC_FPN.COMBINE.ENABLED",
@@ -22,8 +25,16 @@ _OF_PANOPTIC_FPN: Tuple[Tuple[str, bool, str], ...] = (
     ),
 )
 
-# Those of data sets that are read from panoptic PNGs.
-_OF_PANOPTIC_PNGS = (
+_OF_OTHER_MODELS: _Refused = (
+    ("TEST.AUG.ENABLED", False, f"no model but {OWN_ARCHITECTURE} is tested on several versions of an image here"),
+)
+
+_OF_AUGMENTATION: _Refused = (
+    ("MODEL.KEYPOINT_ON", False, "TEST.AUG merges no keypoints of several versions of an image"),
+)
+
+# Of data sets that are read from panoptic PNGs.
+_OF_PANOPTIC_PNGS: _Refused = (
     ("MODEL.KEYPOINT_ON", False, "the data set of DATASETS.PANOPTIC_YAML has no keypoints"),
     ("MODEL.SEM_SEG_HEAD.IGNORE_VALUE", IGNORE_LABEL, "labels that are made from panoptic PNGs have it for void"),
 )
@@ -60,10 +71,12 @@ def check_model_keys(cfg: CfgNode) -> None:
     Raises:
         InputError: names the key, and what to do.
     """
-    architecture = cfg.MODEL.META_ARCHITECTURE
-    if not fuses_by_pipeline(cfg):
-        check_not_set(cfg.MODEL.PANOPTIC_FUSION, architecture)
     refused = _OF_PANOPTIC_FPN if issubclass(_model_class(cfg), PanopticFPN) else ()
+    if not fuses_by_pipeline(cfg):
+        check_not_set(cfg.MODEL.PANOPTIC_FUSION, cfg.MODEL.META_ARCHITECTURE)
+        refused += _OF_OTHER_MODELS
+    elif cfg.TEST.AUG.ENABLED:
+        refused += _OF_AUGMENTATION
     if cfg.DATASETS.PANOPTIC_YAML:
         refused += _OF_PANOPTIC_PNGS
     for key, obeyed, why in refused:

@@ -270,7 +270,9 @@ def _config_of_predictions(cfg: CfgNode) -> Dict[str, Any]:
             node = node[parent]
         node.pop(last)
     sizes = {key: value for key, value in values["INPUT"].items() if key.endswith("_TEST") or key == "FORMAT"}
-    return {"MODEL": values["MODEL"], "INPUT": sizes}
+    # Only where it changes them, so that caches without it stay as they are.
+    augmentation = {"TEST": {"AUG": values["TEST"]["AUG"]}} if cfg.TEST.AUG.ENABLED else {}
+    return {"MODEL": values["MODEL"], "INPUT": sizes, **augmentation}
 
 
 def _weights(cfg: CfgNode) -> Dict[str, Optional[str]]:

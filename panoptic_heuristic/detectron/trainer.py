@@ -168,6 +168,9 @@ def log_fusion(cfg: CfgNode) -> None:
         effective_score_cutoff(cfg),
         cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST,
     )
+    if cfg.TEST.AUG.ENABLED:
+        versions = len(cfg.TEST.AUG.MIN_SIZES) * (2 if cfg.TEST.AUG.FLIP else 1)
+        _logger.info("TEST.AUG: the heads say the average of what they say about %d versions of each image", versions)
 
 
 def warn_about_learning_rate(cfg: CfgNode, reference: Tuple[float, int]) -> None:

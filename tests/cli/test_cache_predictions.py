@@ -237,6 +237,8 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
         (["--config-file", "{model}", "DATASETS.TEST", "('shapes_train', 'shapes_val')"], "must name one data set"),
         (["--config-file", "{model}", "DATASETS.TEST", "('none',)"], "DATASETS.TEST names 'none', but"),
         (["--config-file", "{model}", "MODEL.META_ARCHITECTURE", "GeneralizedRCNN"], "take PanopticHeuristicFPN with"),
+        (["--config-file", "{model}", "MODEL.META_ARCHITECTURE", "PanopticFPN",
+          "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION", "0.2"], "PanopticFPN does not use MODEL.PANOPTIC_FUSION.STUFF"),
         (["--config-file", "{model}", "--score-floor", "nan"], "--score-floor must be in [0, 1], got nan"),
         (["--images", "none.json"], "nothing to keep"),
         (["--images", "none.json", "--instances", "x.json"], "cannot read none.json"),

@@ -177,6 +177,12 @@ def map_format_that_detectron2_misreads(trained, tmp_path):
     return overrides, "which misreads MODEL.PANOPTIC_FUSION.MAP_FORMAT label_divisor"
 
 
+def fusion_keys_of_another_model(trained, tmp_path):
+    rule = "MODEL.PANOPTIC_FUSION.CLAIM.NAME"
+    overrides = ["MODEL.META_ARCHITECTURE", "PanopticFPN", rule, "per_pixel"]
+    return overrides, f"MODEL.META_ARCHITECTURE PanopticFPN does not use {rule}; set it to PanopticHeuristicFPN"
+
+
 def png_of_another_size(trained, tmp_path):
     data = shutil.copytree(trained.data, tmp_path / "data")
     content = json.loads((data / "val" / "panoptic.json").read_text())
@@ -205,6 +211,7 @@ def id_that_the_json_lacks(trained, tmp_path):
         unknown_rule,
         threshold_out_of_range,
         map_format_that_detectron2_misreads,
+        fusion_keys_of_another_model,
         png_of_another_size,
         id_that_the_json_lacks,
     ],

@@ -59,6 +59,15 @@ class TestLogOfFusion:
         assert "fusion preset detectron2: suppress=none order=score claim=per_pixel veto=none stuff=void" in logged()
         assert " stuff_area_thresh=12.5 stuff_area_fraction=0 thing_area_thresh=0; effective" in logged()
 
+    @pytest.mark.parametrize("flip, versions", [(True, 4), (False, 2)])
+    def test_versions_of_each_image_are_told(self, logged, flip, versions):
+        log_fusion(small_config())
+        assert "TEST.AUG" not in logged()
+        log_fusion(
+            small_config({"TEST.AUG.ENABLED": True, "TEST.AUG.MIN_SIZES": (32, 64), "TEST.AUG.FLIP": flip})
+        )
+        assert f"TEST.AUG: the heads say the average of what they say about {versions} versions" in logged()
+
     def test_a_rule_that_does_not_fit_the_model_is_refused(self):
         # The last label of this head is none of a thing.
         config = small_config({"MODEL.PANOPTIC_FUSION.LEFTOVER.NAME": "components"})
