@@ -77,6 +77,7 @@ def run_model(args: argparse.Namespace) -> None:
     from detectron2.utils.logger import setup_logger
 
     from panoptic_heuristic.detectron import load_config
+    from panoptic_heuristic.detectron.class_names import record_class_names
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
     from panoptic_heuristic.detectron.model_keys import check_model_keys
     from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions
@@ -89,6 +90,7 @@ def run_model(args: argparse.Namespace) -> None:
         setup_logger(None, distributed_rank=comm.get_rank(), name=name)
     use_dataset_yaml(cfg, explicit)
     check_model_keys(cfg)
+    record_class_names(cfg)
     cfg.freeze()
     settings = CachingSettings(
         _MODEL_FLOOR if args.score_floor is None else args.score_floor,

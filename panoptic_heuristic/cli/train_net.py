@@ -66,6 +66,7 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
     from detectron2.utils.logger import setup_logger
 
     from panoptic_heuristic.detectron import load_config
+    from panoptic_heuristic.detectron.class_names import record_class_names
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
     from panoptic_heuristic.detectron.model_keys import check_model_keys
     from panoptic_heuristic.detectron.trainer import check_device
@@ -77,6 +78,7 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=distributed_rank, name="panoptic_heuristic")
     use_dataset_yaml(cfg, explicit)
     check_model_keys(cfg)
+    record_class_names(cfg)
     cfg.freeze()
     return cfg
 

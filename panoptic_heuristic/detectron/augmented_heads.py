@@ -49,7 +49,7 @@ class AugmentedHeads:
             InputError: it names no version.
         """
         if not cfg.TEST.AUG.MIN_SIZES:
-            raise InputError("TEST.AUG.MIN_SIZES is empty; name the sizes that images are tested at, or disable TEST.AUG")
+            raise InputError("TEST.AUG.MIN_SIZES is empty; name sizes to test at, or disable TEST.AUG")
         return cls(
             DatasetMapperTTA(cfg),
             cfg.MODEL.ROI_HEADS.NUM_CLASSES,

@@ -93,6 +93,10 @@ def add_panoptic_heuristic_config(cfg: CfgNode) -> None:
     # A data set of one's own as a YAML file, see datasets/README.md. Its splits are registered as
     # <name>_<split>; DATASETS.TRAIN and DATASETS.TEST default to its splits train and val.
     cfg.DATASETS.PANOPTIC_YAML = ""
+    # The classes by contiguous id, as Detectron2's metadata name them: written here when a run starts, so that its
+    # saved config says what the channels of its weights mean.
+    cfg.DATASETS.THING_CLASSES = []
+    cfg.DATASETS.STUFF_CLASSES = []
     # Keep the predictions as COCO panoptic PNGs and JSON under OUTPUT_DIR/inference.
     cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = False
     # "quality": our counts. "detectron2": its own evaluator, which runs panopticapi, for comparison.

@@ -56,8 +56,8 @@ def use_dataset_yaml(cfg: CfgNode, explicit: Set[str]) -> None:
         # As lists: semantic labels follow the order.
         if _without_colors(content) != _without_colors(contents[0]):
             raise InputError(f"{content.path} and {contents[0].path} have different categories")
-        _register(split, content, data.label_divisor)
-    ids = ContiguousIds.of_categories(contents[0].categories)
+        ids = ContiguousIds.of_categories(content.categories, data.class_order, str(data.path))
+        _register(split, content, ids, data.label_divisor)
     _derive_class_counts(cfg, ids, explicit, str(data.path))
 
 
@@ -96,12 +96,12 @@ def _id_table(ids: ContiguousIds) -> str:
     return tabulate(rows, headers=["dataset id", "name", "", "contiguous id", "colour"])
 
 
-def _register(split: DatasetSplit, content: PanopticJson, label_divisor: int) -> None:
+def _register(split: DatasetSplit, content: PanopticJson, ids: ContiguousIds, label_divisor: int) -> None:
     """Puts a split into Detectron2's catalogs, replacing one of the same name."""
     if split.name in DatasetCatalog.list():
         DatasetCatalog.remove(split.name)
         MetadataCatalog.remove(split.name)
-    DatasetCatalog.register(split.name, lambda: _records(split, content))
+    DatasetCatalog.register(split.name, lambda: _records(split, content, ids))
     metadata = MetadataCatalog.get(split.name)
     metadata.set(
         image_root=str(split.image_root),
@@ -109,20 +109,20 @@ def _register(split: DatasetSplit, content: PanopticJson, label_divisor: int) ->
         evaluator_type="coco_panoptic_seg",
         ignore_label=IGNORE_LABEL,
         label_divisor=label_divisor,
-        panoptic_categories=content.categories,
-        **ContiguousIds.of_categories(content.categories).to_metadata(),
+        panoptic_categories=ids.categories,
+        **ids.to_metadata(),
     )
     if split.panoptic_root is not None:
         metadata.set(panoptic_root=str(split.panoptic_root))
 
 
-def _records(split: DatasetSplit, content: PanopticJson) -> List[Dict[str, Any]]:
+def _records(split: DatasetSplit, content: PanopticJson, ids: ContiguousIds) -> List[Dict[str, Any]]:
     """Detectron2's dataset dicts.
 
     ``annotations`` say category and crowd only, which is what Detectron2 filters and counts by;
     boxes and masks are made from the PNG when an image is loaded.
     """
-    class_of = {category.id: index for index, category in enumerate(content.categories.things)}
+    class_of = {category_id: index for index, category_id in enumerate(ids.things)}
     records = []
     for image in content.images:
         record = {

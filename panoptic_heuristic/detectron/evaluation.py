@@ -47,7 +47,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
     metadata = MetadataCatalog.get(dataset_name)
     kind = getattr(metadata, "evaluator_type", None)
     if kind == "coco":
-        return COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops())
+        return _ap_evaluator(dataset_name, output_dir)
     if kind == "sem_seg":
         return SemSegEvaluator(dataset_name, output_dir=output_dir)
     if kind != "coco_panoptic_seg":
@@ -66,12 +66,16 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
             prepare_evaluation(dataset_name)
         outputs = cfg.MODEL.PANOPTIC_FUSION.OUTPUTS if fuses_by_pipeline(cfg) else OUTPUTS
         if "instances" in outputs:
-            evaluators.append(COCOEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops()))
+            evaluators.append(_ap_evaluator(dataset_name, output_dir))
         if "sem_seg" in outputs:
             evaluators.append(SemSegEvaluator(dataset_name, output_dir=output_dir))
         if "panoptic_seg" in outputs:
             evaluators.append(_panoptic_evaluator(cfg, dataset_name, output_dir))
     return DatasetEvaluators(evaluators)
+
+
+def _ap_evaluator(dataset_name: str, output_dir: str) -> DatasetEvaluator:
+    return NamingCocoEvaluator(dataset_name, output_dir=output_dir, use_fast_impl=has_compiled_ops())
 
 
 def _panoptic_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> DatasetEvaluator:
@@ -86,6 +90,19 @@ def _panoptic_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dat
             "set one of them back"
         )
     return UnchangingPanopticEvaluator(dataset_name, output_dir)
+
+
+class NamingCocoEvaluator(COCOEvaluator):
+    """Detectron2's AP evaluator, with the right name on the AP of each class.
+
+    Pycocotools sorts categories by dataset id, and Detectron2 names them in the order of contiguous ids.
+    """
+
+    def _derive_coco_results(self, coco_eval: Any, iou_type: str, class_names: Optional[List[str]] = None):
+        contiguous_of = self._metadata.get("thing_dataset_id_to_contiguous_id")
+        if class_names is not None and contiguous_of:
+            class_names = [class_names[contiguous_of[dataset_id]] for dataset_id in sorted(contiguous_of)]
+        return super()._derive_coco_results(coco_eval, iou_type, class_names=class_names)
 
 
 class UnchangingPanopticEvaluator(COCOPanopticEvaluator):

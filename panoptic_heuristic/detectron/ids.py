@@ -13,6 +13,7 @@ from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
+from panoptic_heuristic.formats.class_order import DEFAULT_ORDER, ClassOrder
 from panoptic_heuristic.formats.label_divisor import decode_label_divisor
 
 THINGS_LABEL = 0
@@ -24,7 +25,7 @@ DEFAULT_LABEL_DIVISOR = 1000
 THINGS_LABEL_DATASET_ID = -1
 """Detectron2 wants a dataset id for that label too; -1 cannot be a category."""
 
-_THINGS_NAME, _THINGS_COLOR = "things", (82, 18, 128)
+THINGS_NAME, _THINGS_COLOR = "things", (82, 18, 128)
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,23 @@ class ContiguousIds:
     from_dataset: bool = True
 
     @classmethod
-    def of_categories(cls, categories: Categories) -> "ContiguousIds":
-        """The numbering of a Panoptic FPN: things in order, stuff in order after the things label."""
-        things = tuple(category.id for category in categories.things)
-        return cls(categories, things, (None,) + tuple(category.id for category in categories.stuff))
+    def of_categories(
+        cls, categories: Categories, order: ClassOrder = DEFAULT_ORDER, where: str = "categories"
+    ) -> "ContiguousIds":
+        """The numbering of a Panoptic FPN: things in order, stuff in order after the things label.
+
+        Args:
+            categories: of the data set.
+            order: theirs; semantic labels follow the list of :attr:`categories`, which gets it, too.
+            where: the file that the order stands in, for messages.
+
+        Raises:
+            InputError: the order is not one of these categories.
+        """
+        things, stuff = order.applied(categories, where)
+        ordered = categories if order == DEFAULT_ORDER else Categories([*things, *stuff])
+        labels = (None, *(category.id for category in stuff))
+        return cls(ordered, tuple(category.id for category in things), labels)
 
     @classmethod
     def of_counts(cls, num_things: int, num_labels: int) -> "ContiguousIds":
@@ -97,7 +111,7 @@ class ContiguousIds:
         stuff_of = {
             dataset_id: label
             for dataset_id, label in label_of.items()
-            if dataset_id not in thing_of and not (label == THINGS_LABEL and names[label] == _THINGS_NAME)
+            if dataset_id not in thing_of and not (label == THINGS_LABEL and names[label] == THINGS_NAME)
         }
         things = [
             Category(dataset_id, metadata.thing_classes[index], True, _color(metadata, "thing_colors", index))
@@ -121,7 +135,7 @@ class ContiguousIds:
             "thing_classes": [category.name for category in things],
             "thing_colors": [list(category.color) for category in things],
             "thing_dataset_id_to_contiguous_id": {category.id: i for i, category in enumerate(things)},
-            "stuff_classes": [_THINGS_NAME] + [category.name for category in stuff],
+            "stuff_classes": [THINGS_NAME] + [category.name for category in stuff],
             "stuff_colors": [list(_THINGS_COLOR)] + [list(category.color) for category in stuff],
             "stuff_dataset_id_to_contiguous_id": {
                 THINGS_LABEL_DATASET_ID: THINGS_LABEL,

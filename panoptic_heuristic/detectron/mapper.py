@@ -11,8 +11,8 @@ from detectron2.data import detection_utils
 from detectron2.data import transforms as T
 from detectron2.structures import BitMasks, Instances
 
+from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL, semantic_labels
 
@@ -29,31 +29,31 @@ class PanopticPngMapper:
 
     @configurable
     def __init__(
-        self, is_train: bool, *, categories: Categories, augmentations: List[T.Augmentation], image_format: str
+        self, is_train: bool, *, ids: ContiguousIds, augmentations: List[T.Augmentation], image_format: str
     ):
         """
         Args:
             is_train: whether to add ground truth.
-            categories: of the data set.
+            ids: of the data set's categories.
             augmentations: applied to image and ground truth.
             image_format: as in ``INPUT.FORMAT``.
         """
         self.is_train = is_train
-        self.categories = categories
-        self.class_of = {category.id: index for index, category in enumerate(categories.things)}
+        self.categories = ids.categories
+        self.class_of = {category_id: index for index, category_id in enumerate(ids.things)}
         self.augmentations = T.AugmentationList(augmentations)
         self.image_format = image_format
         _logger.info("augmentations in %s: %s", "training" if is_train else "inference", augmentations)
 
     @classmethod
-    def from_config(cls, cfg: CfgNode, is_train: bool, *, categories: Categories) -> Dict[str, Any]:
+    def from_config(cls, cfg: CfgNode, is_train: bool, *, ids: ContiguousIds) -> Dict[str, Any]:
         """The arguments of ``__init__`` from a config."""
         augmentations = detection_utils.build_augmentation(cfg, is_train)
         if cfg.INPUT.CROP.ENABLED and is_train:
             augmentations.insert(0, T.RandomCrop(cfg.INPUT.CROP.TYPE, cfg.INPUT.CROP.SIZE))
         return {
             "is_train": is_train,
-            "categories": categories,
+            "ids": ids,
             "augmentations": augmentations,
             "image_format": cfg.INPUT.FORMAT,
         }

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 import detectron2
 import numpy as np
@@ -275,9 +275,7 @@ def _config_of_predictions(cfg: CfgNode) -> Dict[str, Any]:
     return {"MODEL": values["MODEL"], "INPUT": sizes, **augmentation}
 
 
-def _weights(cfg: CfgNode) -> Dict[str, Optional[str]]:
-    if not cfg.MODEL.WEIGHTS:
-        return {"weights": None, "weights_sha256": None}
+def _weights(cfg: CfgNode) -> Dict[str, str]:
     path = PathManager.get_local_path(cfg.MODEL.WEIGHTS)
     return {"weights": os.path.basename(cfg.MODEL.WEIGHTS), "weights_sha256": file_sha256(path)}
 

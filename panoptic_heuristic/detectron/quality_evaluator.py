@@ -13,11 +13,15 @@ from detectron2.utils import comm
 
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.quality import PanopticQuality, Quality, class_table, group_table, write_result
+from panoptic_heuristic.quality import PanopticQuality, PQCounts, Quality, class_table, group_table, write_result
 
 _logger = logging.getLogger(__name__)
+
+MANY = 10
+"""So many segments of a category are not missed by chance alone."""
 
 # Detectron2's suffixes of PQ, SQ and RQ for the groups of a summary.
 _GROUPS = {"all": "", "things": "_th", "stuff": "_st"}
@@ -87,6 +91,12 @@ class PanopticQualityEvaluator(DatasetEvaluator):
         _logger.info(
             "panoptic quality:\n%s\n\n%s", group_table(result, self._categories), class_table(result, self._categories)
         )
+        if missed := never_found(result.counts["pq"], self._categories):
+            _logger.warning(
+                "no map has a segment of %s: if the model should know them, its classes may have another order than "
+                "the data set's; see class_order in docs/config.md",
+                ", ".join(missed),
+            )
         if self._output_dir is not None:
             name_of = {image_id: self._image_of[image_id].png_name for image_id in result.images}
             written = write_result(Path(self._output_dir) / "panoptic_quality", result, self._categories, name_of)
@@ -95,6 +105,20 @@ class PanopticQualityEvaluator(DatasetEvaluator):
         for group, suffix in _GROUPS.items():
             results.update({name + suffix: value for name, value in _percent(getattr(summary, group)).items()})
         return OrderedDict(panoptic_seg=results)
+
+
+def never_found(counts: PQCounts, categories: Categories) -> List[str]:
+    """The categories of which no map has a segment, though there are many in the ground truth, in words.
+
+    Args:
+        counts: of all images.
+        categories: of the data set.
+    """
+    return [
+        f"{categories[category_id].name} ({count.fn} in the ground truth)"
+        for category_id, count in counts.items()
+        if count.fn >= MANY and not count.tp and not count.fp
+    ]
 
 
 def _percent(quality: Optional[Quality]) -> Dict[str, float]:

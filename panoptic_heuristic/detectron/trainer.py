@@ -1,47 +1,40 @@
 """Training and evaluation of a config."""
 
-import contextlib
 import logging
 import math
 import os
-import pickle
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
-from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.config import CfgNode
 from detectron2.data import DatasetMapper, MetadataCatalog, build_detection_test_loader, build_detection_train_loader
 from detectron2.engine import DefaultTrainer, HookBase
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 
+from panoptic_heuristic.detectron.class_names import CHECKPOINT_KEY, ClassNames
 from panoptic_heuristic.detectron.evaluation import build_evaluator
 from panoptic_heuristic.detectron.hooks import BestCheckpoint
+from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.mapper import PanopticPngMapper
 from panoptic_heuristic.detectron.model_keys import fuses_by_pipeline, pipeline_in_force
+from panoptic_heuristic.detectron.weights import load_weights, told_plainly
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import write_json
 
 _logger = logging.getLogger(__name__)
-
-# What torch and pickle raise on a file that is missing, cut, or something else.
-_LOADING_ERRORS = (
-    AssertionError,
-    OSError,
-    RuntimeError,
-    EOFError,
-    LookupError,
-    AttributeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
 
 
 class Trainer(DefaultTrainer):
     """Detectron2's trainer with this project's data sets, evaluators and the best checkpoint."""
 
     def build_hooks(self) -> List[Optional[HookBase]]:
-        """Detectron2's hooks, and the best checkpoint by PQ between evaluation and writing."""
+        """Detectron2's hooks, and the best checkpoint by PQ between evaluation and writing.
+
+        From here on checkpoints hold the order of the classes, and a training that is resumed compares it.
+        """
+        if names := ClassNames.of_config(self.cfg):
+            self.checkpointer.add_checkpointable(CHECKPOINT_KEY, names)
         hooks = super().build_hooks()
         if comm.is_main_process():
             hooks.insert(-1, BestCheckpoint(self.checkpointer, "panoptic_seg/PQ"))
@@ -97,7 +90,7 @@ def train(cfg: CfgNode, *, resume: bool) -> Optional[Dict[str, Any]]:
             f"{cfg.MODEL.DEVICE}; add SOLVER.AMP.ENABLED False"
         )
     trainer = Trainer(cfg)
-    with _told_plainly(cfg, trainer.checkpointer, resume):
+    with told_plainly(cfg, trainer.checkpointer, resume):
         trainer.resume_or_load(resume=resume)
     return trainer.train()
 
@@ -124,14 +117,10 @@ def load_model(cfg: CfgNode, *, resume: bool = False) -> torch.nn.Module:
     """Builds the model of a config with ``MODEL.WEIGHTS``, or with the last checkpoint when resuming.
 
     Raises:
-        InputError: the weights are missing or damaged.
+        InputError: see :func:`panoptic_heuristic.detectron.weights.load_weights`.
     """
     model = Trainer.build_model(cfg)
-    checkpointer = DetectionCheckpointer(model, save_dir=cfg.OUTPUT_DIR)
-    if not cfg.MODEL.WEIGHTS and not (resume and checkpointer.has_checkpoint()):
-        _logger.warning("MODEL.WEIGHTS is empty: what is evaluated now is a model with random weights")
-    with _told_plainly(cfg, checkpointer, resume):
-        checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
+    load_weights(model, cfg, resume=resume)
     return model
 
 
@@ -201,20 +190,7 @@ def mapper_of(cfg: CfgNode, dataset_name: str, *, is_train: bool):
     metadata = MetadataCatalog.get(dataset_name)
     if not hasattr(metadata, "panoptic_categories"):
         return DatasetMapper(cfg, is_train)
-    return PanopticPngMapper(cfg, is_train, categories=metadata.panoptic_categories)
-
-
-@contextlib.contextmanager
-def _told_plainly(cfg: CfgNode, checkpointer: DetectionCheckpointer, resume: bool) -> Iterator[None]:
-    """Turns what loading a missing or damaged checkpoint raises into one sentence."""
-    resumes = resume and checkpointer.has_checkpoint()
-    path = checkpointer.get_checkpoint_file() if resumes else cfg.MODEL.WEIGHTS
-    try:
-        yield
-    except _LOADING_ERRORS as error:
-        if not os.path.isfile(path):
-            raise InputError(f"cannot read the checkpoint {path}: {_first_line(error)}") from error
-        raise InputError(f"{path} is damaged or no checkpoint: {_first_line(error)}") from error
+    return PanopticPngMapper(cfg, is_train, ids=ContiguousIds.of_metadata(metadata))
 
 
 def _without_nan(results: Any) -> Any:
@@ -223,6 +199,3 @@ def _without_nan(results: Any) -> Any:
         return {key: _without_nan(value) for key, value in results.items()}
     return None if isinstance(results, float) and math.isnan(results) else results
 
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

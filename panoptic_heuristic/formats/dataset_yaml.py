@@ -8,10 +8,13 @@
       val:   {image_root: val, panoptic_json: val.json, panoptic_root: val_panoptic}
       test:  {image_root: test, panoptic_json: test_images.json, categories_json: val.json}
 
+    class_order: {things: [blue balloon, red balloon]}
+
 Paths are relative to the YAML file; ``~`` and environment variables are expanded.
 ``$DETECTRON2_DATASETS`` is the folder it is to Detectron2, which is ``datasets`` in the working
 directory where the variable is not set. A split without ``panoptic_root`` is a test set: its
-images are predicted, not scored.
+images are predicted, not scored. ``class_order``, which may be left out, is for weights whose classes
+have another order; see :class:`panoptic_heuristic.formats.class_order.ClassOrder`.
 """
 
 import os
@@ -24,11 +27,12 @@ import yaml
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, read_categories
+from panoptic_heuristic.formats.class_order import ClassOrder
 from panoptic_heuristic.formats.coco_panoptic import PanopticJson, read_panoptic_json
 from panoptic_heuristic.formats.files import PathLike
 
 _SPLIT_KEYS = {"image_root", "panoptic_json", "panoptic_root", "categories_json"}
-_KEYS = {"name", "splits", "label_divisor"}
+_KEYS = {"name", "splits", "label_divisor", "class_order"}
 _DATASETS_VARIABLE = "DETECTRON2_DATASETS"
 
 
@@ -85,12 +89,14 @@ class DatasetYaml:
         name: the data set's name.
         splits: the splits by their short name, such as ``train``.
         label_divisor: of label-divisor maps, see :mod:`panoptic_heuristic.formats.label_divisor`.
+        class_order: of the model's heads.
     """
 
     path: Path
     name: str
     splits: Dict[str, DatasetSplit]
     label_divisor: int
+    class_order: ClassOrder
 
 
 def datasets_root() -> Path:
@@ -127,7 +133,8 @@ def read_dataset_yaml(path: PathLike) -> DatasetYaml:
         str(split): _read_split(f"{data['name']}_{split}", entry, path, f"{path}, split {split}")
         for split, entry in data["splits"].items()
     }
-    return DatasetYaml(path, data["name"], splits, label_divisor)
+    class_order = ClassOrder.read(data.get("class_order", {}), f"{path}: class_order")
+    return DatasetYaml(path, data["name"], splits, label_divisor, class_order)
 
 
 def _read_split(name: str, entry: Any, path: Path, where: str) -> DatasetSplit:

@@ -79,6 +79,8 @@ def test_the_keys_that_are_added_and_their_defaults(cfg):
         "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION": 0.0,
         "MODEL.PANOPTIC_FUSION.PER_CLASS": [],
         "DATASETS.PANOPTIC_YAML": "",
+        "DATASETS.THING_CLASSES": [],
+        "DATASETS.STUFF_CLASSES": [],
         "TEST.KEEP_PANOPTIC_PREDICTIONS": False,
         "TEST.PANOPTIC_EVALUATOR": "quality",
     }

@@ -12,12 +12,14 @@ from PIL import Image
 
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config
 from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.mapper import PanopticPngMapper
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
 from tests.formats.tiny_panoptic import CATEGORIES, draw, write_png, write_tiny_panoptic
 
 TINY = Categories.from_coco(CATEGORIES)
+TINY_IDS = ContiguousIds.of_categories(TINY)
 FLIP = T.RandomFlip(1.0)
 
 # s sky, g grass, c and C cats, d dog, x a crowd of dogs, "." void.
@@ -46,7 +48,8 @@ def load(tmp_path):
 
 
 def mapper(*augmentations, is_train=True, categories=TINY):
-    return PanopticPngMapper(is_train, categories=categories, augmentations=list(augmentations), image_format="BGR")
+    ids = ContiguousIds.of_categories(categories)
+    return PanopticPngMapper(is_train, ids=ids, augmentations=list(augmentations), image_format="BGR")
 
 
 def things_and_crowds(record):
@@ -152,12 +155,12 @@ def test_crop_of_the_config_comes_first(load):
     cfg = get_cfg()
     cfg.INPUT.CROP.ENABLED, cfg.INPUT.CROP.TYPE, cfg.INPUT.CROP.SIZE = True, "absolute", [2, 3]
     cfg.INPUT.MIN_SIZE_TRAIN = (4,)
-    sample = PanopticPngMapper(cfg, True, categories=TINY)(records[0])
+    sample = PanopticPngMapper(cfg, True, ids=TINY_IDS)(records[0])
     assert tuple(sample["image"].shape) == (3, 4, 6)
     assert tuple(sample["sem_seg"].shape) == sample["instances"].image_size == (4, 6)
     # In inference the whole image is taken.
     cfg.INPUT.MIN_SIZE_TEST = 4
-    assert tuple(PanopticPngMapper(cfg, False, categories=TINY)(records[0])["image"].shape) == (3, 4, 8)
+    assert tuple(PanopticPngMapper(cfg, False, ids=TINY_IDS)(records[0])["image"].shape) == (3, 4, 8)
 
 
 @pytest.mark.parametrize("drawing", ["ssss ssgg", ".... ....", "xxss xxgg"], ids=["stuff", "void", "a crowd"])
