@@ -68,16 +68,23 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
     from panoptic_heuristic.detectron import load_config
     from panoptic_heuristic.detectron.class_names import record_class_names
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.evaluation import check_evaluation
     from panoptic_heuristic.detectron.model_keys import check_model_keys
-    from panoptic_heuristic.detectron.trainer import check_device
+    from panoptic_heuristic.detectron.readiness import check_data_sets, check_device
+    from panoptic_heuristic.detectron.weights import check_weights
 
     register_data_sets(args.register)
     cfg, explicit = load_config(args.config_file, args.opts)
     check_device(cfg)
+    check_weights(cfg, resume=args.resume, needed=args.eval_only)
+    check_model_keys(cfg)
     os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
     setup_logger(cfg.OUTPUT_DIR, distributed_rank=distributed_rank, name="panoptic_heuristic")
     use_dataset_yaml(cfg, explicit)
-    check_model_keys(cfg)
+    for key in ("TEST",) if args.eval_only else ("TRAIN", "TEST"):
+        check_data_sets(f"DATASETS.{key}", cfg.DATASETS[key])
+    for name in cfg.DATASETS.TEST:
+        check_evaluation(cfg, name)
     record_class_names(cfg)
     cfg.freeze()
     return cfg

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Deque, Dict, List, Mapping, Optional
+from typing import Any, Collection, Deque, Dict, List, Mapping, Optional
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
@@ -29,8 +29,37 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import with_colored_ids, write_panoptic_png
 from panoptic_heuristic.formats.files import inside, write_json
 
+_KINDS = ("coco", "sem_seg", "coco_panoptic_seg")
+"""The values of ``evaluator_type`` in the metadata that are known."""
+
 # So many maps may wait for their PNG: more would only fill the memory of a disk that is too slow.
 _PENDING_PNGS = 8
+
+
+def check_evaluation(cfg: CfgNode, dataset_name: str) -> None:
+    """Raises if a data set cannot be evaluated as a config asks; for before a training, too.
+
+    Raises:
+        InputError: there is no evaluator for this data set, or the evaluators' keys do not fit each other.
+    """
+    kind = getattr(MetadataCatalog.get(dataset_name), "evaluator_type", None)
+    if kind not in _KINDS:
+        raise InputError(
+            f"no evaluator is known for {dataset_name!r} (evaluator_type {kind!r}); "
+            "is it registered, or named by DATASETS.PANOPTIC_YAML?"
+        )
+    if cfg.TEST.PANOPTIC_EVALUATOR not in ("quality", "detectron2"):
+        raise InputError(f"TEST.PANOPTIC_EVALUATOR must be quality or detectron2, got {cfg.TEST.PANOPTIC_EVALUATOR!r}")
+    if cfg.TEST.PANOPTIC_EVALUATOR == "detectron2" and cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT != "segments":
+        raise InputError(
+            "TEST.PANOPTIC_EVALUATOR is detectron2, which misreads MODEL.PANOPTIC_FUSION.MAP_FORMAT label_divisor; "
+            "set one of them back"
+        )
+    if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS and (kind != "coco_panoptic_seg" or "panoptic_seg" not in _outputs(cfg)):
+        raise InputError(
+            f"TEST.KEEP_PANOPTIC_PREDICTIONS is True, but there is no panoptic map of {dataset_name} "
+            f"(evaluator_type {kind}, outputs {', '.join(_outputs(cfg))}); set it to False"
+        )
 
 
 def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> DatasetEvaluator:
@@ -42,19 +71,14 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         output_dir: where evaluators put their files.
 
     Raises:
-        InputError: there is no evaluator for this data set.
+        InputError: see :func:`check_evaluation`.
     """
+    check_evaluation(cfg, dataset_name)
     metadata = MetadataCatalog.get(dataset_name)
-    kind = getattr(metadata, "evaluator_type", None)
-    if kind == "coco":
+    if metadata.evaluator_type == "coco":
         return _ap_evaluator(dataset_name, output_dir)
-    if kind == "sem_seg":
+    if metadata.evaluator_type == "sem_seg":
         return SemSegEvaluator(dataset_name, output_dir=output_dir)
-    if kind != "coco_panoptic_seg":
-        raise InputError(
-            f"no evaluator is known for {dataset_name!r} (evaluator_type {kind!r}); "
-            "is it registered, or named by DATASETS.PANOPTIC_YAML?"
-        )
     evaluators: List[DatasetEvaluator] = []
     has_ground_truth = hasattr(metadata, "panoptic_root")
     if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS or not has_ground_truth:
@@ -64,7 +88,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
     if has_ground_truth:
         if hasattr(metadata, "panoptic_categories"):
             prepare_evaluation(dataset_name)
-        outputs = cfg.MODEL.PANOPTIC_FUSION.OUTPUTS if fuses_by_pipeline(cfg) else OUTPUTS
+        outputs = _outputs(cfg)
         if "instances" in outputs:
             evaluators.append(_ap_evaluator(dataset_name, output_dir))
         if "sem_seg" in outputs:
@@ -79,17 +103,14 @@ def _ap_evaluator(dataset_name: str, output_dir: str) -> DatasetEvaluator:
 
 
 def _panoptic_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> DatasetEvaluator:
-    kind = cfg.TEST.PANOPTIC_EVALUATOR
-    if kind == "quality":
+    if cfg.TEST.PANOPTIC_EVALUATOR == "quality":
         return PanopticQualityEvaluator(dataset_name, output_dir)
-    if kind != "detectron2":
-        raise InputError(f"TEST.PANOPTIC_EVALUATOR must be quality or detectron2, got {kind!r}")
-    if cfg.MODEL.PANOPTIC_FUSION.MAP_FORMAT != "segments":
-        raise InputError(
-            "TEST.PANOPTIC_EVALUATOR is detectron2, which misreads MODEL.PANOPTIC_FUSION.MAP_FORMAT label_divisor; "
-            "set one of them back"
-        )
     return UnchangingPanopticEvaluator(dataset_name, output_dir)
+
+
+def _outputs(cfg: CfgNode) -> Collection[str]:
+    # Detectron2's own model always returns all.
+    return cfg.MODEL.PANOPTIC_FUSION.OUTPUTS if fuses_by_pipeline(cfg) else OUTPUTS
 
 
 class NamingCocoEvaluator(COCOEvaluator):

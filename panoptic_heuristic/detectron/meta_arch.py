@@ -69,7 +69,7 @@ class PanopticHeuristicFPN(PanopticFPN):
         super().__init__(**kwargs)
         _check_heads(self.roi_heads, self.sem_seg_head, ids)
         pipeline.check_categories(ids.categories)
-        pipeline.check_needs(missing_in_model("the semantic head", ids))
+        pipeline.check_needs(missing_in_model("the semantic head", self.input_format, ids))
         if map_format not in MAP_FORMATS:
             raise InputError(f"map_format must be one of {', '.join(MAP_FORMATS)}, got {map_format!r}")
         self.postprocess = Postprocessor(pipeline, ids, frozenset(outputs))
@@ -152,6 +152,7 @@ class PanopticHeuristicFPN(PanopticFPN):
     def _raw_outputs(self, batched_inputs: List[Dict[str, Any]]) -> Tuple[List[Instances], Sequence[Tensor]]:
         """The outputs of both heads: of the images as they are, or merged over versions of them."""
         if self.augmented_heads is not None:
+            refuse_tracing("TEST.AUG", "disable it to trace the network alone")
             return self.augmented_heads(self, batched_inputs)
         return super().inference(batched_inputs, do_postprocess=False)
 
@@ -180,14 +181,23 @@ def pipeline_of_model(cfg: CfgNode) -> Pipeline:
     """
     ids, _ = ids_and_divisor(cfg)
     head = f"MODEL.SEM_SEG_HEAD.NUM_CLASSES={cfg.MODEL.SEM_SEG_HEAD.NUM_CLASSES}"
-    return Pipeline.from_config(cfg, ids.categories, missing_in_model(head, ids))
+    return Pipeline.from_config(cfg, ids.categories, missing_in_model(head, cfg.INPUT.FORMAT, ids))
 
 
-def missing_in_model(semantic_head: str, ids: ContiguousIds) -> Dict[Need, str]:
-    """The inputs that a model does not have for rules, and why; ``semantic_head`` names that head."""
-    if any(ids.categories[one].isthing for one in ids.labels if one is not None):
-        return {}
-    return {Need.THING_LABELS: f"{semantic_head} has one label for all things"}
+def missing_in_model(semantic_head: str, input_format: Optional[str], ids: ContiguousIds) -> Dict[Need, str]:
+    """The inputs that a model does not have for rules, and why.
+
+    Args:
+        semantic_head: a name for that head.
+        input_format: of images, as in ``INPUT.FORMAT``.
+        ids: which category each output channel means.
+    """
+    missing = {}
+    if not any(ids.categories[one].isthing for one in ids.labels if one is not None):
+        missing[Need.THING_LABELS] = f"{semantic_head} has one label for all things"
+    if input_format not in ("RGB", "BGR"):
+        missing[Need.IMAGE] = f"the model's INPUT.FORMAT {input_format} is neither RGB nor BGR"
+    return missing
 
 
 def _check_heads(roi_heads: nn.Module, sem_seg_head: nn.Module, ids: ContiguousIds) -> None:

@@ -40,13 +40,29 @@ _OF_PANOPTIC_PNGS: _Refused = (
 )
 
 
+def model_class(cfg: CfgNode) -> type:
+    """The class that ``MODEL.META_ARCHITECTURE`` names; ``object`` for a function that makes a model.
+
+    Raises:
+        InputError: nothing registered it.
+    """
+    name = cfg.MODEL.META_ARCHITECTURE
+    registered = dict(iter(META_ARCH_REGISTRY))
+    if name not in registered:
+        raise InputError(
+            f"MODEL.META_ARCHITECTURE names {name!r}, which nothing has registered; {near_names(name, registered)}"
+        )
+    found = registered[name]
+    return found if isinstance(found, type) else object
+
+
 def fuses_by_pipeline(cfg: CfgNode) -> bool:
     """True if the model of a config fuses by ``MODEL.PANOPTIC_FUSION``: it is ours, or derived from it.
 
     Raises:
         InputError: nothing registered a model of that name.
     """
-    return issubclass(_model_class(cfg), PanopticHeuristicFPN)
+    return issubclass(model_class(cfg), PanopticHeuristicFPN)
 
 
 def pipeline_in_force(cfg: CfgNode) -> Optional[Pipeline]:
@@ -60,7 +76,7 @@ def pipeline_in_force(cfg: CfgNode) -> Optional[Pipeline]:
     """
     if fuses_by_pipeline(cfg):
         return pipeline_of_model(cfg)
-    if _model_class(cfg) is PanopticFPN:
+    if model_class(cfg) is PanopticFPN:
         return Pipeline.from_config({"MODEL": {"PANOPTIC_FPN": cfg.MODEL.PANOPTIC_FPN}})
     return None
 
@@ -71,7 +87,7 @@ def check_model_keys(cfg: CfgNode) -> None:
     Raises:
         InputError: names the key, and what to do.
     """
-    refused = _OF_PANOPTIC_FPN if issubclass(_model_class(cfg), PanopticFPN) else ()
+    refused = _OF_PANOPTIC_FPN if issubclass(model_class(cfg), PanopticFPN) else ()
     if not fuses_by_pipeline(cfg):
         check_not_set(cfg.MODEL.PANOPTIC_FUSION, cfg.MODEL.META_ARCHITECTURE)
         refused += _OF_OTHER_MODELS
@@ -83,18 +99,6 @@ def check_model_keys(cfg: CfgNode) -> None:
         value = _value_of(cfg, key)
         if value != obeyed:
             raise InputError(f"{key} is {value}, but {why}; set it to {obeyed}")
-
-
-def _model_class(cfg: CfgNode) -> type:
-    name = cfg.MODEL.META_ARCHITECTURE
-    registered = dict(iter(META_ARCH_REGISTRY))
-    if name not in registered:
-        raise InputError(
-            f"MODEL.META_ARCHITECTURE names {name!r}, which nothing has registered; {near_names(name, registered)}"
-        )
-    found = registered[name]
-    # A registry takes functions, too.
-    return found if isinstance(found, type) else object
 
 
 def _value_of(cfg: CfgNode, key: str):

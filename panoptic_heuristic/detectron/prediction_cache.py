@@ -25,7 +25,9 @@ from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
+from panoptic_heuristic.detectron.model_keys import model_class
 from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
+from panoptic_heuristic.detectron.readiness import check_data_sets, reading
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import is_integer
@@ -110,11 +112,7 @@ def cache_predictions(
     if len(cfg.DATASETS.TEST) != 1:
         raise InputError(f"DATASETS.TEST must name one data set to cache, got {list(cfg.DATASETS.TEST)}")
     name = cfg.DATASETS.TEST[0]
-    if name not in DatasetCatalog.list():
-        raise InputError(
-            f"DATASETS.TEST names {name!r}, which is not registered; name the file that does with --register, or a "
-            "data set with DATASETS.PANOPTIC_YAML"
-        )
+    check_data_sets("DATASETS.TEST", [name])
     metadata = MetadataCatalog.get(name)
     ids = ContiguousIds.of_metadata(metadata)
     if ids is None:
@@ -122,12 +120,12 @@ def cache_predictions(
     check_class_counts(cfg, ids, name)
     records = _records(name)
     cfg = with_floor(cfg, settings)
-    model = load_model(cfg).eval()
-    if not (isinstance(model, PanopticFPN) and cfg.MODEL.MASK_ON):
+    if not (issubclass(model_class(cfg), PanopticFPN) and cfg.MODEL.MASK_ON):
         raise InputError(
             f"MODEL.META_ARCHITECTURE {cfg.MODEL.META_ARCHITECTURE} with MODEL.MASK_ON {cfg.MODEL.MASK_ON} does not "
             "have the two heads that are fused; take PanopticHeuristicFPN with masks"
         )
+    model = load_model(cfg).eval()
     if comm.is_main_process():
         cache = PredictionCache.create(folder, _manifest(cfg, name, ids, records, settings))
         if getattr(metadata, "panoptic_root", None):
@@ -148,10 +146,8 @@ def cache_predictions(
 
 def _records(name: str) -> List[Dict[str, Any]]:
     """The dataset dicts of a registered data set, whose ids name files."""
-    try:
+    with reading(name):
         records = DatasetCatalog.get(name)
-    except OSError as error:
-        raise InputError(f"cannot read the data set {name}: {error.filename}: {error.strerror}") from error
     seen = set()
     for record in records:
         image_id = record["image_id"]

@@ -18,6 +18,7 @@ from panoptic_heuristic.detectron.hooks import BestCheckpoint
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.mapper import PanopticPngMapper
 from panoptic_heuristic.detectron.model_keys import fuses_by_pipeline, pipeline_in_force
+from panoptic_heuristic.detectron.readiness import reading
 from panoptic_heuristic.detectron.weights import load_weights, told_plainly
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import write_json
@@ -43,12 +44,15 @@ class Trainer(DefaultTrainer):
     @classmethod
     def build_train_loader(cls, cfg: CfgNode):
         """Detectron2's loader; data sets of a YAML are read from their panoptic PNGs."""
-        return build_detection_train_loader(cfg, mapper=mapper_of(cfg, cfg.DATASETS.TRAIN[0], is_train=True))
+        mapper = mapper_of(cfg, cfg.DATASETS.TRAIN[0], is_train=True)
+        with reading(", ".join(cfg.DATASETS.TRAIN)):
+            return build_detection_train_loader(cfg, mapper=mapper)
 
     @classmethod
     def build_test_loader(cls, cfg: CfgNode, dataset_name: str):
         """Detectron2's loader; data sets of a YAML are read without any ground truth."""
-        return build_detection_test_loader(cfg, dataset_name, mapper=mapper_of(cfg, dataset_name, is_train=False))
+        with reading(dataset_name):
+            return build_detection_test_loader(cfg, dataset_name, mapper=mapper_of(cfg, dataset_name, is_train=False))
 
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
@@ -122,16 +126,6 @@ def load_model(cfg: CfgNode, *, resume: bool = False) -> torch.nn.Module:
     model = Trainer.build_model(cfg)
     load_weights(model, cfg, resume=resume)
     return model
-
-
-def check_device(cfg: CfgNode) -> None:
-    """Raises if the config asks for a GPU that is not there.
-
-    Raises:
-        InputError: says what to add.
-    """
-    if cfg.MODEL.DEVICE.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"MODEL.DEVICE is {cfg.MODEL.DEVICE}, but there is no GPU here; add MODEL.DEVICE cpu")
 
 
 def effective_score_cutoff(cfg: CfgNode) -> float:

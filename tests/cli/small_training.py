@@ -8,6 +8,7 @@ from typing import NamedTuple, Sequence
 
 from panopticapi.evaluation import pq_compute
 
+from panoptic_heuristic.formats.yaml_files import read_yaml
 from tests.cli.processes import run
 from tests.conftest import ROOT
 
@@ -19,6 +20,11 @@ class Trained(NamedTuple):
 
     folder: Path
     data: Path
+
+    @property
+    def config(self):
+        """The config that was saved."""
+        return read_yaml(self.folder / "config.yaml")
 
     @property
     def overrides(self):

@@ -233,6 +233,7 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
         (["--config-file", "{model}", "--no-label", "3"], "--no-label means nothing with --config-file"),
         (["--config-file", "{model}", "MODEL.NOTHING", "1"], "MODEL.NOTHING"),
         (["--config-file", "{model}", "MODEL.WEIGHTS", "none.pth"], "none.pth"),
+        (["--config-file", "{model}", "MODEL.WEIGHTS", ""], "MODEL.WEIGHTS is empty, and random weights predict"),
         (["--config-file", "{model}", "DATASETS.TEST", "()"], "DATASETS.TEST must name one data set"),
         (["--config-file", "{model}", "DATASETS.TEST", "('shapes_train', 'shapes_val')"], "must name one data set"),
         (["--config-file", "{model}", "DATASETS.TEST", "('none',)"], "DATASETS.TEST names 'none', but"),
@@ -249,7 +250,7 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
 )
 def test_wrong_input_is_one_sentence(trained, load_tool, tmp_path, capsys, flags, words):
     flags = [str(SMALL_MODEL) if flag == "{model}" else flag for flag in flags]
-    data = trained.overrides[:2] if str(SMALL_MODEL) in flags else []
+    data = trained.overrides if str(SMALL_MODEL) in flags else []
     # KEY VALUE pairs come last.
     own = next((place for place, flag in enumerate(flags) if flag.startswith(("MODEL.", "DATASETS."))), len(flags))
     code = load_tool("cache_predictions").main(["--cache", str(tmp_path / "c"), *flags[:own], *data, *flags[own:]])

@@ -150,6 +150,51 @@ def missing_checkpoint(trained, tmp_path):
     return ["MODEL.WEIGHTS", str(tmp_path / "none.pth")], "cannot read the checkpoint"
 
 
+def no_checkpoint(trained, tmp_path):
+    return ["MODEL.WEIGHTS", ""], "MODEL.WEIGHTS is empty, and random weights predict nothing; name a checkpoint"
+
+
+def weights_of_another_number_of_classes(trained, tmp_path):
+    state = torch.load(trained.folder / "model_final.pth", weights_only=False)
+    state["model"] = {key: value for key, value in state["model"].items() if "box_predictor" not in key}
+    torch.save(state, tmp_path / "half.pth")
+    return ["MODEL.WEIGHTS", str(tmp_path / "half.pth")], "half.pth has no fitting weights for 4 parameters"
+
+
+def weights_of_another_order_of_classes(trained, tmp_path):
+    data = shutil.copytree(trained.data, tmp_path / "data")
+    names = trained.config["DATASETS"]["THING_CLASSES"]
+    with open(data / "shapes.yaml", "a", encoding="utf-8") as file:
+        file.write(f"class_order: {{things: {[*names[1::-1], *names[2:]]}}}\n")
+    overrides = ["DATASETS.PANOPTIC_YAML", str(data / "shapes.yaml")]
+    return overrides, f"{names[0]!r} as class 0 of thing_classes, where the data set has {names[1]!r}; name the order"
+
+
+def data_set_that_nothing_registered(trained, tmp_path):
+    overrides = ["DATASETS.PANOPTIC_YAML", "", "DATASETS.TEST", "('coco_2017_val_panoptic_separate',)"]
+    return overrides, "which is not registered; did you mean coco_2017_val_panoptic_separated"
+
+
+def coco_that_is_not_there(trained, tmp_path):
+    overrides = ["DATASETS.PANOPTIC_YAML", "", "DATASETS.TEST", "('coco_2017_val_panoptic_separated',)"]
+    return overrides, "there is no datasets/coco/annotations/instances_val2017.json"
+
+
+def dense_crf_on_grey_images(trained, tmp_path):
+    overrides = ["MODEL.PANOPTIC_FUSION.BORDER.NAME", "dense_crf", "INPUT.FORMAT", "L"]
+    overrides += ["MODEL.PIXEL_MEAN", "[118.0]", "MODEL.PIXEL_STD", "[60.0]"]
+    return overrides, "INPUT.FORMAT L is neither RGB nor BGR"
+
+
+def unknown_evaluator(trained, tmp_path):
+    return ["TEST.PANOPTIC_EVALUATOR", "panopticapi"], "TEST.PANOPTIC_EVALUATOR must be quality or detectron2"
+
+
+def predictions_of_no_map(trained, tmp_path):
+    overrides = ["TEST.KEEP_PANOPTIC_PREDICTIONS", "True", "MODEL.PANOPTIC_FUSION.OUTPUTS", "['sem_seg']"]
+    return overrides, "but there is no panoptic map of shapes_val (evaluator_type coco_panoptic_seg, outputs sem_seg)"
+
+
 def typo_in_a_key(trained, tmp_path):
     prefix = "MODEL.PANOPTIC_FPN.COMBINE."
     return [f"{prefix}OVERLAP_TRESH", "0.4"], f"did you mean {prefix}OVERLAP_THRESH?"
@@ -205,6 +250,14 @@ def id_that_the_json_lacks(trained, tmp_path):
         damaged_checkpoint,
         text_as_checkpoint,
         missing_checkpoint,
+        no_checkpoint,
+        weights_of_another_number_of_classes,
+        weights_of_another_order_of_classes,
+        data_set_that_nothing_registered,
+        coco_that_is_not_there,
+        dense_crf_on_grey_images,
+        unknown_evaluator,
+        predictions_of_no_map,
         typo_in_a_key,
         contradicting_class_count,
         missing_data_set,
@@ -222,6 +275,16 @@ def test_wrong_input_ends_in_one_sentence(trained, train_net, tmp_path, capsys, 
     assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(tmp_path / "run"), *overrides]) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("error: ") and sentence in last
+
+
+def test_what_is_wrong_with_the_weights_is_told_first(trained, train_net, tmp_path, capfd):
+    data = trained.overrides[:2]
+    for flags in (["--eval-only"], []):
+        options = [*flags, "--config-file", str(SMALL_MODEL), *data, "OUTPUT_DIR", str(tmp_path / "run")]
+        assert train_net([*options, "MODEL.WEIGHTS", "none.pth"]) == 2
+        # Nothing is logged before it, and nothing is written.
+        assert capfd.readouterr().err.count("\n") == 1
+        assert not (tmp_path / "run").exists()
 
 
 def test_a_wrong_png_in_training_is_told_from_the_loader_process(trained, train_net, tmp_path, capsys):

@@ -1,8 +1,10 @@
 import argparse
 
 import pytest
+import torch
 
 from panoptic_heuristic.detectron import launching
+from panoptic_heuristic.errors import InputError
 
 
 def run(args):
@@ -17,6 +19,7 @@ def options(**values):
 @pytest.fixture
 def launched(monkeypatch):
     calls = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
     monkeypatch.setattr(launching, "launch", lambda *args, **named: calls.append(("launch", args, named)))
     monkeypatch.setattr(launching, "launch_on_cpu", lambda *args: calls.append(("launch_on_cpu", args)))
     return calls
@@ -27,6 +30,17 @@ def test_detectron2_gets_its_own_options(launched):
     launching.launch_processes(run, args)
     named = {"num_machines": 2, "machine_rank": 1, "dist_url": "tcp://first:1", "args": (args,)}
     assert launched == [("launch", (run, 8), named)]
+
+
+@pytest.mark.parametrize(
+    "there, advice", [(0, "leave it out, and add MODEL.DEVICE cpu"), (7, "--num-gpus 7 takes all")]
+)
+def test_more_processes_than_gpus_are_refused(launched, monkeypatch, there, advice):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    message = f"^--num-gpus is 8, but the number of GPUs here is {there}; {advice}$"
+    with pytest.raises(InputError, match=message):
+        launching.launch_processes(run, options(num_gpus=8, num_machines=1))
+    assert launched == []
 
 
 def test_several_processes_on_the_cpu_go_first(launched):

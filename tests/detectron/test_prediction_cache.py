@@ -160,9 +160,11 @@ def test_detectron2s_own_architecture_and_data_sets_without_an_image_folder_do(t
 
     Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / "1.png")
     register("own", lambda: [record(1, str(tmp_path / "1.png"))])
-    cfg = small_config({"DATASETS.TEST": ("own",), "MODEL.META_ARCHITECTURE": "PanopticFPN", "MODEL.WEIGHTS": ""})
+    torch.save(small_model(small_config()).state_dict(), tmp_path / "weights.pth")
+    weights = {"MODEL.META_ARCHITECTURE": "PanopticFPN", "MODEL.WEIGHTS": str(tmp_path / "weights.pth")}
+    cfg = small_config({"DATASETS.TEST": ("own",), **weights})
     assert cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING).images == 1
     manifest = PredictionCache.open(tmp_path / "cache").manifest
     assert manifest.images[0].file_name == "1.png"
-    assert manifest.source["weights"] is None
+    assert manifest.source["weights"] == "weights.pth"
     assert cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING).images == 0

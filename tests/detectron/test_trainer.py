@@ -3,10 +3,9 @@
 import logging
 
 import pytest
-import torch
 
 from panoptic_heuristic.detectron import trainer
-from panoptic_heuristic.detectron.trainer import check_device, effective_score_cutoff, log_fusion
+from panoptic_heuristic.detectron.trainer import effective_score_cutoff, log_fusion
 from panoptic_heuristic.errors import InputError
 from tests.detectron.small_models import small_config
 
@@ -77,22 +76,6 @@ class TestLogOfFusion:
         )
         with pytest.raises(InputError, match=message):
             log_fusion(config)
-
-
-class TestDevice:
-    def test_the_cpu_is_always_there(self):
-        check_device(small_config({"MODEL.DEVICE": "cpu"}))
-
-    @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
-    def test_a_gpu_that_is_not_there(self, monkeypatch, device):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-        message = f"MODEL.DEVICE is {device}, but there is no GPU here; add MODEL.DEVICE cpu"
-        with pytest.raises(InputError, match=message):
-            check_device(small_config({"MODEL.DEVICE": device}))
-
-    def test_a_gpu_that_is_there(self, monkeypatch):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        check_device(small_config({"MODEL.DEVICE": "cuda"}))
 
 
 class TestNothingToDo:
