@@ -70,7 +70,7 @@ class AugmentedHeads:
     def _of_image(self, model: PanopticFPN, record: Dict[str, Any]) -> Tuple[Instances, Tensor]:
         height, width = record["image"].shape[1:]
         size = record.get("height", height), record.get("width", width)
-        versions = self.versions({"image": record["image"], "height": size[0], "width": size[1]})
+        versions = self.versions({"image": record["image"].cpu(), "height": size[0], "width": size[1]})
         found: List[Instances] = []
         logits = torch.zeros(())
         for version in versions:
@@ -84,8 +84,8 @@ class AugmentedHeads:
         return instances, logits / len(versions)
 
     def _without_duplicates(self, instances: Instances, size: Tuple[int, int]) -> Instances:
-        scores = torch.zeros(len(instances), self.num_classes + 1, device=instances.scores.device)
-        scores[torch.arange(len(instances)), instances.pred_classes] = instances.scores.float()
+        one_of_each = torch.nn.functional.one_hot(instances.pred_classes, self.num_classes + 1)
+        scores = one_of_each * instances.scores.float()[:, None]
         [kept], _ = fast_rcnn_inference(
             [instances.pred_boxes.tensor], [scores], [size], _ANY_SCORE, self.nms_thresh, self.detections_per_image
         )

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Mapping, Optional
 
 from detectron2.config import CfgNode
+from detectron2.data import MetadataCatalog
 
 from panoptic_heuristic.detectron.ids import THINGS_NAME, ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import ids_and_divisor
@@ -51,14 +52,15 @@ class ClassNames:
         """Compares itself with what a checkpoint says; see :meth:`check`."""
         self.check(state, "the checkpoint")
 
-    def check(self, state: Mapping[str, Any], where: str) -> None:
-        """Raises if weights were trained with another order of these classes.
+    def check(self, state: Mapping[str, Any], where: str, here: str = "the data set") -> None:
+        """Raises if weights, or another data set, have another order of these classes.
 
         A name that only one side has may be another name for the same class, and is only warned of.
 
         Args:
             state: of :meth:`state_dict`.
             where: what says so, for the message.
+            here: what has these classes, likewise.
 
         Raises:
             InputError: names the first class that has another place.
@@ -69,13 +71,13 @@ class ClassNames:
                 if theirs != ours and (theirs in names or ours in trained):
                     kind = "things" if key == "thing_classes" else "stuff"
                     raise InputError(
-                        f"{where} has {theirs!r} as class {place} of {key}, where the data set has {ours!r}; name the "
-                        f"order of the weights as class_order: {{{kind}: [...]}} in the YAML file of the data set, or "
+                        f"{where} has {theirs!r} as class {place} of {key}, where {here} has {ours!r}; name the "
+                        f"order of the weights as class_order: {{{kind}: [...]}} in the YAML file of a data set, or "
                         "register it in that order"
                     )
             renamed = [f"{one!r} is {other!r}" for one, other in zip(trained, names, strict=False) if one != other]
             if renamed:
-                _logger.warning("%s has other names than the data set in %s: %s", where, key, ", ".join(renamed))
+                _logger.warning("%s has other names than %s in %s: %s", where, here, key, ", ".join(renamed))
 
 
 def record_class_names(cfg: CfgNode) -> None:
@@ -85,11 +87,15 @@ def record_class_names(cfg: CfgNode) -> None:
         cfg: changed in place. If it was saved by an earlier run, the order of then is compared.
 
     Raises:
-        InputError: the data set has another order than that of the earlier run.
+        InputError: the data sets have different orders, or another one than that of the earlier run.
     """
     names = ClassNames.of_config(cfg)
     if names is None:
         return
+    for name in (*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST):
+        if ids := ContiguousIds.of_metadata(MetadataCatalog.get(name)):
+            of_name = ClassNames.of_ids(ids).state_dict()
+            names.check(of_name, f"the data set {name}", "the first of DATASETS.TEST and TRAIN")
     if cfg.DATASETS.THING_CLASSES:
         saved = {"thing_classes": cfg.DATASETS.THING_CLASSES, "stuff_classes": cfg.DATASETS.STUFF_CLASSES}
         names.check(saved, "the config, in DATASETS.THING_CLASSES and STUFF_CLASSES,")

@@ -51,8 +51,8 @@ def check_data_sets(key: str, names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             raise InputError(
-                f"{key} names {name!r}, which is not registered; {near_names(name, known)}; "
-                "DATASETS.PANOPTIC_YAML registers a data set of one's own"
+                f"{key} names {name!r}, which is not registered, as DATASETS.PANOPTIC_YAML does it with one's own; "
+                f"{near_names(name, known)}"
             )
         metadata = MetadataCatalog.get(name)
         for entry in _PATHS:

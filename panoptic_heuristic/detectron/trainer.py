@@ -43,7 +43,16 @@ class Trainer(DefaultTrainer):
 
     @classmethod
     def build_train_loader(cls, cfg: CfgNode):
-        """Detectron2's loader; data sets of a YAML are read from their panoptic PNGs."""
+        """Detectron2's loader; data sets of a YAML are read from their panoptic PNGs.
+
+        Raises:
+            InputError: there are data sets of both kinds, or one cannot be read.
+        """
+        if len({hasattr(MetadataCatalog.get(name), "panoptic_categories") for name in cfg.DATASETS.TRAIN}) > 1:
+            raise InputError(
+                f"DATASETS.TRAIN {tuple(cfg.DATASETS.TRAIN)} mixes data sets of DATASETS.PANOPTIC_YAML with others, "
+                "which are read in another way; train on one kind"
+            )
         mapper = mapper_of(cfg, cfg.DATASETS.TRAIN[0], is_train=True)
         with reading(", ".join(cfg.DATASETS.TRAIN)):
             return build_detection_train_loader(cfg, mapper=mapper)

@@ -172,7 +172,7 @@ def weights_of_another_order_of_classes(trained, tmp_path):
 
 def data_set_that_nothing_registered(trained, tmp_path):
     overrides = ["DATASETS.PANOPTIC_YAML", "", "DATASETS.TEST", "('coco_2017_val_panoptic_separate',)"]
-    return overrides, "which is not registered; did you mean coco_2017_val_panoptic_separated"
+    return overrides, "did you mean coco_2017_val_panoptic_separated"
 
 
 def coco_that_is_not_there(trained, tmp_path):

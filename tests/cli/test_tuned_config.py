@@ -8,7 +8,7 @@ from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import Result
 from tests.cli.small_training import SMALL_MODEL
 
-PLAIN = "_BASE_: {base}\nMODEL: {{META_ARCHITECTURE: PanopticFPN}}\n"
+PLAIN = "_BASE_: {base}\nMODEL: {{META_ARCHITECTURE: PanopticFPN, PANOPTIC_FUSION: {{STUFF_AREA_FRACTION: 0.2}}}}\n"
 
 
 @pytest.fixture(autouse=True)

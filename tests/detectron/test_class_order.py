@@ -136,8 +136,19 @@ class TestRecorded:
         use_dataset_yaml(cfg, set())
         message = (
             "^the config, in DATASETS.THING_CLASSES .* has 'cat' as class 0 of thing_classes, where the data set has "
-            r"'dog'; name the order of the weights as class_order: \{things: \[...\]\} in the YAML file"
+            r"'dog'; name the order of the weights as class_order: \{things: \[...\]\} in the YAML file of a"
         )
+        with pytest.raises(InputError, match=message):
+            record_class_names(cfg)
+
+    def test_data_sets_of_one_run_are_compared(self, data, tmp_path):
+        cfg = config(data, tmp_path)
+        metadata = MetadataCatalog.get("tiny_val").as_dict()
+        metadata.update(thing_classes=["dog", "cat"], thing_dataset_id_to_contiguous_id={90: 0, 7: 1}, name="own")
+        DatasetCatalog.register("own", list)
+        MetadataCatalog.get("own").set(**metadata)
+        cfg.DATASETS.TRAIN = ("own",)
+        message = "^the data set own has 'dog' as class 0 of thing_classes, where the first of .* TRAIN has 'cat'"
         with pytest.raises(InputError, match=message):
             record_class_names(cfg)
 

@@ -68,10 +68,10 @@ class TestDataSets:
         with pytest.raises(InputError) as caught:
             check_data_sets("DATASETS.TEST", ["baloons_val"])
         assert str(caught.value) == (
-            "DATASETS.TEST names 'baloons_val', which is not registered; did you mean balloons_val?; "
-            "DATASETS.PANOPTIC_YAML registers a data set of one's own"
+            "DATASETS.TEST names 'baloons_val', which is not registered, as DATASETS.PANOPTIC_YAML does it with one's "
+            "own; did you mean balloons_val?"
         )
-        with pytest.raises(InputError, match="names 'x', which is not registered; no name is like it"):
+        with pytest.raises(InputError, match="names 'x', which is not registered, .*; no name is like it$"):
             check_data_sets("DATASETS.TRAIN", ["x"])
 
     def test_coco_that_is_not_there(self):
@@ -108,6 +108,14 @@ class TestDataSets:
             Trainer.build_train_loader(cfg)
         with pytest.raises(InputError, match=message):
             Trainer.build_test_loader(cfg, "own")
+
+
+    def test_data_sets_that_are_read_in_different_ways(self, tmp_path):
+        DatasetCatalog.register("own", list)
+        cfg = small_config({"DATASETS.PANOPTIC_YAML": str(write_tiny_panoptic(tmp_path).yaml)})
+        cfg.DATASETS.TRAIN = ("tiny_train", "own")
+        with pytest.raises(InputError, match=r"DATASETS.TRAIN \('tiny_train', 'own'\) mixes data sets of DATASETS.PAN"):
+            Trainer.build_train_loader(cfg)
 
 
 class TestImagesForRules:
