@@ -1,4 +1,4 @@
-"""What a run needs and may lack: looked for before any work."""
+"""The things that a run needs and may lack: looked for before any work."""
 
 import contextlib
 import os

@@ -11,7 +11,7 @@ _KINDS = ("things", "stuff")
 
 @dataclass(frozen=True)
 class ClassOrder:
-    """What ``class_order`` of a data set's YAML file says.
+    """An order of classes, such as ``class_order`` in a data set's YAML file.
 
     Attributes:
         things: the things in the order of the instance head's classes, each by its id or its name; None for ascending

@@ -1,4 +1,4 @@
-"""What tuning promises of a config is what evaluating with it finds, count by count."""
+"""Evaluating with a tuned config finds what tuning promised, count by count."""
 
 import pytest
 

@@ -60,7 +60,7 @@ def results_of(cfg, model):
 
 @pytest.fixture
 def logged(caplog, monkeypatch):
-    """What this project has logged so far."""
+    """The log of this project so far."""
     monkeypatch.setattr(logging.getLogger("panoptic_heuristic"), "propagate", True)
     caplog.set_level(logging.INFO, "panoptic_heuristic")
     return lambda: caplog.text

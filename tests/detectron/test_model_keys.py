@@ -1,4 +1,4 @@
-"""What the model of a config takes and would ignore."""
+"""Keys that the model of a config takes and would ignore."""
 
 import json
 import logging

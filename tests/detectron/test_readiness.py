@@ -1,4 +1,4 @@
-"""What a run lacks is told before any work."""
+"""Things that a run lacks are told before any work."""
 
 import pytest
 import torch

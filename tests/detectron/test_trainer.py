@@ -1,4 +1,4 @@
-"""What is told before a training starts; the training itself is run by the tests of the commands."""
+"""Messages before a training starts; the training itself is run by the tests of the commands."""
 
 import logging
 
@@ -14,7 +14,7 @@ COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
 
 @pytest.fixture
 def logged(caplog, monkeypatch):
-    """What this project has logged so far."""
+    """The log of this project so far."""
     monkeypatch.setattr(logging.getLogger("panoptic_heuristic"), "propagate", True)
     caplog.set_level(logging.INFO, "panoptic_heuristic")
     return lambda: caplog.text
