@@ -82,7 +82,7 @@ def _split(**changes):
         ("name: [", "is not valid YAML: "),
         ("- a\n- b\n", "expected a mapping with the keys name, splits"),
         ("", "expected a mapping with the keys name, splits"),
-        (_changed(extra=1), "unknown key 'extra'; known keys are label_divisor, name, splits"),
+        (_changed(extra=1), "unknown key 'extra'; known keys are class_order, label_divisor, name, splits"),
         ({"splits": {"val": SPLIT}}, "the key 'name' is missing"),
         ({"name": "d"}, "the key 'splits' is missing"),
         (_changed(name=3), "'name' must be a word, got 3"),
