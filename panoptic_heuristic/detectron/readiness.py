@@ -51,8 +51,8 @@ def check_data_sets(key: str, names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             raise InputError(
-                f"{key} names {name!r}, which is not registered, as DATASETS.PANOPTIC_YAML does it with one's own; "
-                f"{near_names(name, known)}"
+                f"{key} names {name!r}, which is not registered; name the file that does with --register, or a data "
+                f"set with DATASETS.PANOPTIC_YAML; {near_names(name, known)}"
             )
         metadata = MetadataCatalog.get(name)
         for entry in _PATHS:

@@ -68,10 +68,10 @@ class TestDataSets:
         with pytest.raises(InputError) as caught:
             check_data_sets("DATASETS.TEST", ["baloons_val"])
         assert str(caught.value) == (
-            "DATASETS.TEST names 'baloons_val', which is not registered, as DATASETS.PANOPTIC_YAML does it with one's "
-            "own; did you mean balloons_val?"
+            "DATASETS.TEST names 'baloons_val', which is not registered; name the file that does with --register, or "
+            "a data set with DATASETS.PANOPTIC_YAML; did you mean balloons_val?"
         )
-        with pytest.raises(InputError, match="names 'x', which is not registered, .*; no name is like it$"):
+        with pytest.raises(InputError, match="names 'x', which is not registered; .*; no name is like it$"):
             check_data_sets("DATASETS.TRAIN", ["x"])
 
     def test_coco_that_is_not_there(self):
