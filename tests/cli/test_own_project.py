@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from panoptic_heuristic import __main__ as program
@@ -87,6 +88,18 @@ def project(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def random_weights(project):
+    """The keys of a checkpoint that is good enough where a run is not the point."""
+    from panoptic_heuristic.detectron import load_config  # noqa: I001  first: it makes Detectron2 importable
+    from detectron2.modeling import build_model
+
+    # Without data sets, which nothing has registered yet.
+    cfg, _ = load_config(str(project / "my_config.yaml"), ["DATASETS.TRAIN", "()", "DATASETS.TEST", "()"])
+    torch.save(build_model(cfg).state_dict(), project / "random.pth")
+    return ["MODEL.WEIGHTS", "random.pth"]
+
+
 @pytest.fixture
 def own_process(project, monkeypatch):
     """Runs a command in this process, in the project; what it registers and imports is forgotten after the test."""
@@ -135,18 +148,18 @@ def test_ones_own_script(own_process, project, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_process_that_is_launched_registers_them(project, tmp_path):
-    """They start as fresh interpreters; random weights are good enough here."""
+def test_every_process_that_is_launched_registers_them(project, random_weights, tmp_path):
+    """They start as fresh interpreters."""
     flags = ["--register", "my_datasets", "--num-cpu-processes", "2", "--config-file", "my_config.yaml"]
-    flags += ["--cache", tmp_path / "cache"]
+    flags += ["--cache", tmp_path / "cache", *random_weights]
     done = run(["-m", "panoptic_heuristic", "cache-predictions", *flags], cwd=project)
     assert done.returncode == 0 and "6 images run" in done.stdout, done.stderr
 
 
-def test_so_does_one_of_train_net(own_process, project, tmp_path):
+def test_so_does_one_of_train_net(own_process, project, random_weights, tmp_path):
     """What is launched is ``run``, without the rest of the command before it."""
     flags = ["--register", "my_datasets.py", "--eval-only", "--config-file", "my_config.yaml", "--num-gpus", "0"]
-    train_net.run(train_net.build_parser().parse_args([*flags, "OUTPUT_DIR", str(tmp_path)]))
+    train_net.run(train_net.build_parser().parse_args([*flags, *random_weights, "OUTPUT_DIR", str(tmp_path)]))
     assert (tmp_path / "inference" / "results.json").exists()
 
 
