@@ -1,10 +1,7 @@
 """Fixtures that several folders share."""
 
-import importlib
 import os
 from pathlib import Path
-from types import ModuleType
-from typing import Callable
 
 import pytest
 
@@ -27,9 +24,3 @@ def coco_sample() -> Path:
             f"no real COCO images: {folder}/panoptic.json is missing; set COCO_SAMPLE to a folder that has it"
         )
     return folder
-
-
-@pytest.fixture(scope="session")
-def load_tool() -> Callable[[str], ModuleType]:
-    """Imports the module of a command by its name."""
-    return lambda name: importlib.import_module(f"panoptic_heuristic.cli.{name}")

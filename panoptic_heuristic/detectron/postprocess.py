@@ -26,7 +26,7 @@ class Postprocessor:
         ids: which category each output channel means.
         outputs: which of :data:`OUTPUTS` are asked for. Of the others nothing is made that fusing
             can do without: no logits at output size unless a rule needs them, and no full-size
-            masks; those below the score cutoff are not pasted at all.
+            masks; those below ``instances_score_thresh`` are not pasted at all.
 
     Raises:
         InputError: an output is asked for that there is not, or none is.

@@ -137,8 +137,8 @@ def load_model(cfg: CfgNode, *, resume: bool = False) -> torch.nn.Module:
     return model
 
 
-def effective_score_cutoff(cfg: CfgNode) -> float:
-    """The score below which no instance reaches the panoptic map: the detector has a cutoff too."""
+def effective_instances_score_thresh(cfg: CfgNode) -> float:
+    """The score below which no instance reaches the panoptic map: the detector has a threshold too."""
     return max(cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST, cfg.MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH)
 
 
@@ -154,10 +154,10 @@ def log_fusion(cfg: CfgNode) -> None:
         return
     preset = f"preset {cfg.MODEL.PANOPTIC_FUSION.PRESET}" if fuses_by_pipeline(cfg) else "of Detectron2's PanopticFPN"
     _logger.info(
-        "fusion %s: %s; effective score cutoff %g, the larger of it and SCORE_THRESH_TEST %g",
+        "fusion %s: %s; effective instances_score_thresh %g, the larger of it and SCORE_THRESH_TEST %g",
         preset,
         pipeline,
-        effective_score_cutoff(cfg),
+        effective_instances_score_thresh(cfg),
         cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST,
     )
     if cfg.TEST.AUG.ENABLED:

@@ -8,15 +8,11 @@ import pytest
 from panoptic_heuristic.ablation.attribution.files import FILES
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.tuning.tune import tune
+from panoptic_heuristic.cli.attribute_errors import main
 from panoptic_heuristic.fusion import PRESETS, STAGES, Greedy, PerPixel, Pipeline, fuse
 from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
 from tests.ablation.comparing_caches import write_cache_with_logits
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
-
-
-@pytest.fixture(scope="module")
-def main(load_tool):
-    return load_tool("attribute_errors").main
 
 
 class Files:
@@ -78,11 +74,11 @@ def line_of(out, start):
         (("--claim", "per_pixel", "--stuff-area-thresh", 100), Pipeline(PerPixel(), 0.5, 100)),
     ],
 )
-def test_every_error_is_in_the_files_and_the_tables(main, files, capsys, flags, pipeline):
-    assert_all_told(main, files, capsys, flags, pipeline)
+def test_every_error_is_in_the_files_and_the_tables(files, capsys, flags, pipeline):
+    assert_all_told(files, capsys, flags, pipeline)
 
 
-def test_values_of_single_categories_in_a_config_file(main, files, capsys):
+def test_values_of_single_categories_in_a_config_file(files, capsys):
     config = files.root / "tuned.yaml"
     config.write_text(
         "MODEL:\n  PANOPTIC_FUSION:\n    PER_CLASS:\n"
@@ -90,24 +86,24 @@ def test_values_of_single_categories_in_a_config_file(main, files, capsys):
         "    - ['stuff 0', {STUFF_AREA_LIMIT: 300}]\n"
     )
     pipeline = Pipeline(Greedy(0.5, {2: 0.9}), instances_score_thresh_of={2: 0.1}, stuff_area_thresh_of={1: 300})
-    assert_all_told(main, files, capsys, ("--config-file", config), pipeline)
+    assert_all_told(files, capsys, ("--config-file", config), pipeline)
 
 
-def test_every_stage_of_tuning(main, files_with_logits, capsys):
+def test_every_stage_of_tuning(files_with_logits, capsys):
     files = files_with_logits
     result = tune(files.cache, Pipeline(stuff_area_thresh=40), gt_json=files.json, gt_folder=files.folder, folds=2)
     result.write(files.root / "tuned")
     for name in ("global", "per_class", "calibrated"):
         flags = ("--config-file", files.root / "tuned" / f"{name}.yaml", "--overwrite")
-        assert_all_told(main, files, capsys, flags, result.outcome.pipelines[name])
+        assert_all_told(files, capsys, flags, result.outcome.pipelines[name])
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset(main, files_with_logits, capsys, name):
+def test_every_preset(files_with_logits, capsys, name):
     # The cache holds no instance with a lower score, and its images are small.
     flags = ("--config-file", f"presets/{name}.yaml", "--instances-score-thresh", 0.1, "--stuff-area-thresh", 40)
     pipeline = Pipeline.preset(name).replaced({"instances_score_thresh": 0.1, "stuff_area_thresh": 40})
-    assert_all_told(main, files_with_logits, capsys, flags, pipeline)
+    assert_all_told(files_with_logits, capsys, flags, pipeline)
 
 
 RULE = """
@@ -120,7 +116,7 @@ class MyClaim(Greedy):
 """
 
 
-def test_a_rule_of_ones_own(main, files, capsys, monkeypatch):
+def test_a_rule_of_ones_own(files, capsys, monkeypatch):
     for registry in STAGES.values():
         # What the file registers is forgotten after the test.
         monkeypatch.setattr(registry, "_obj_map", dict(registry._obj_map))
@@ -131,7 +127,7 @@ def test_a_rule_of_ones_own(main, files, capsys, monkeypatch):
     )
     # Later arguments count; a process reads the file anew.
     flags = ("--config-file", config, "--stuff-area-thresh", 40, "--workers", 2)
-    assert_all_told(main, files, capsys, flags, Pipeline.from_file(config).replaced({"stuff_area_thresh": 40}))
+    assert_all_told(files, capsys, flags, Pipeline.from_file(config).replaced({"stuff_area_thresh": 40}))
     data = json.loads((files.output / "attribution.json").read_text())
     assert data["pipeline"]["claim"]["name"] == "my_claim" and data["described"].startswith("my_claim, ")
     assert [one["oracle"] for one in data["oracles"]] == ["none", "acceptance", "order", "category"]
@@ -139,7 +135,7 @@ def test_a_rule_of_ones_own(main, files, capsys, monkeypatch):
     assert re.search(r"^thing \d #\d+ +\d\.\d+ +mine ", capsys.readouterr().out, re.M)
 
 
-def assert_all_told(main, files, capsys, flags, pipeline):
+def assert_all_told(files, capsys, flags, pipeline):
     """The files and the tables have the errors and the PQ of fusing and scoring by a pipeline."""
     assert main(files.arguments("--output", files.output, *flags)) == 0
     out, err = capsys.readouterr()
@@ -161,7 +157,7 @@ def assert_all_told(main, files, capsys, flags, pipeline):
     assert f"written: {files.output / FILES[0]}, {files.output / FILES[1]}\n" in out and "Traceback" not in err
 
 
-def test_all_blocks_are_printed(main, files, capsys):
+def test_all_blocks_are_printed(files, capsys):
     assert main(files.arguments("--output", files.output, "--stuff-area-thresh", 40)) == 0
     out = capsys.readouterr().out
     titles = ["4 images with ", "missed things ", "missed stuff ", "false things ", "false stuff "]
@@ -172,14 +168,14 @@ def test_all_blocks_are_printed(main, files, capsys):
     assert re.search(r"^poor labels +\d+ +\d+\.\d% +stuff \d \(\d+\) +perfect semantic labels$", out, re.M)
 
 
-def test_two_runs_write_the_same_bytes(main, files):
+def test_two_runs_write_the_same_bytes(files):
     for name, workers in (("one", 1), ("two", 2)):
         assert main(files.arguments("--output", files.root / name, "--workers", workers)) == 0
     for name in FILES:
         assert (files.root / "one" / name).read_bytes() == (files.root / "two" / name).read_bytes()
 
 
-def test_the_ground_truth_the_cache_was_made_with(main, files, capsys):
+def test_the_ground_truth_the_cache_was_made_with(files, capsys):
     assert main(["--cache", str(files.cache), "--output", str(files.output)]) == 2
     assert "give --gt-json and --gt-folder" in capsys.readouterr().err
     noted = {"panoptic_json": str(files.json), "panoptic_root": str(files.folder)}
@@ -190,7 +186,7 @@ def test_the_ground_truth_the_cache_was_made_with(main, files, capsys):
 # --- one image ---
 
 
-def test_one_image(main, files, capsys):
+def test_one_image(files, capsys):
     assert main(files.arguments("--image", 2, "--stuff-area-thresh", 40)) == 0
     out = capsys.readouterr().out
     explained, errors = out.split("\n\n")
@@ -204,7 +200,7 @@ def test_one_image(main, files, capsys):
 
 
 @pytest.mark.parametrize("name", ["rap", "upsnet", "kmax"])
-def test_one_image_by_other_rules(main, files_with_logits, capsys, name):
+def test_one_image_by_other_rules(files_with_logits, capsys, name):
     values = {"instances_score_thresh": 0.1, "stuff_area_thresh": 40}
     flags = ("--config-file", f"presets/{name}.yaml", "--instances-score-thresh", 0.1, "--stuff-area-thresh", 40)
     assert main(files_with_logits.arguments("--image", 2, *flags)) == 0
@@ -214,7 +210,7 @@ def test_one_image_by_other_rules(main, files_with_logits, capsys, name):
     assert ids == [*matching.missed, *matching.false] and ids
 
 
-def test_one_image_without_an_error(main, files, capsys):
+def test_one_image_without_an_error(files, capsys):
     gt = json.loads(files.json.read_text())
     for annotation in gt["annotations"]:
         annotation["segments_info"] = []
@@ -226,18 +222,18 @@ def test_one_image_without_an_error(main, files, capsys):
 # --- wrong input ---
 
 
-def error_of(main, capsys, arguments):
+def error_of(capsys, arguments):
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1
     return err
 
 
-def test_existing_files_stay_unless_told(main, files, capsys):
+def test_existing_files_stay_unless_told(files, capsys):
     files.output.mkdir()
     for name in FILES:
         (files.output / name).write_text("mine")
-        err = error_of(main, capsys, files.arguments("--output", files.output))
+        err = error_of(capsys, files.arguments("--output", files.output))
         assert f"{name} is there already; --overwrite replaces it" in err
         assert (files.output / name).read_text() == "mine"
         (files.output / name).unlink()
@@ -247,15 +243,14 @@ def test_existing_files_stay_unless_told(main, files, capsys):
     assert all((files.output / name).read_text() != "mine" for name in FILES)
 
 
-def test_an_output_that_is_a_file(main, files, capsys):
+def test_an_output_that_is_a_file(files, capsys):
     files.output.write_text("mine")
-    assert "is a file; expected a folder" in error_of(main, capsys, files.arguments("--output", files.output))
+    assert "is a file; expected a folder" in error_of(capsys, files.arguments("--output", files.output))
 
 
 @pytest.mark.parametrize("more", [(), ("--output", "out", "--image", "1")])
-def test_output_or_image(main, files, capsys, more):
-    assert "give --output for all images, or --image to see one; not both" in error_of(
-        main, capsys, files.arguments(*more)
+def test_output_or_image(files, capsys, more):
+    assert "give --output for all images, or --image to see one; not both" in error_of(capsys, files.arguments(*more)
     )
 
 
@@ -277,27 +272,27 @@ def test_output_or_image(main, files, capsys, more):
         (("--config-file", "presets/upsnet.yaml"), "claim=logit_sum needs .*, but .*cache was made without them"),
     ],
 )
-def test_wrong_values(main, files, capsys, flags, message):
-    assert re.search(message, error_of(main, capsys, files.arguments("--output", files.output, *flags)))
+def test_wrong_values(files, capsys, flags, message):
+    assert re.search(message, error_of(capsys, files.arguments("--output", files.output, *flags)))
     assert not files.output.exists()
 
 
-def test_an_image_that_is_not_there(main, files, capsys):
-    assert re.search("cache holds no image 77", error_of(main, capsys, files.arguments("--image", 77)))
+def test_an_image_that_is_not_there(files, capsys):
+    assert re.search("cache holds no image 77", error_of(capsys, files.arguments("--image", 77)))
 
 
-def test_predictions_that_are_missing_or_damaged(main, files, capsys):
+def test_predictions_that_are_missing_or_damaged(files, capsys):
     path = files.cache / "predictions" / "1.arrays"
     content = path.read_bytes()
     path.write_bytes(content[:-5])
     shutil.rmtree(files.cache / "regions", ignore_errors=True)
-    assert "1.arrays is damaged" in error_of(main, capsys, files.arguments("--output", files.output))
+    assert "1.arrays is damaged" in error_of(capsys, files.arguments("--output", files.output))
     path.unlink()
-    assert "1.arrays" in error_of(main, capsys, files.arguments("--output", files.output))
+    assert "1.arrays" in error_of(capsys, files.arguments("--output", files.output))
     assert not files.output.exists()
 
 
-def test_help_has_an_example(main, capsys):
+def test_help_has_an_example(capsys):
     with pytest.raises(SystemExit) as done:
         main(["--help"])
     assert done.value.code == 0

@@ -14,6 +14,7 @@ import torch
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF
+from panoptic_heuristic.cli import cache_predictions
 from panoptic_heuristic.fusion import Greedy, Pipeline, fuse
 from panoptic_heuristic.fusion.instance_measures import mask_quality
 from tests.cli.small_training import SMALL_MODEL, run_command
@@ -33,7 +34,7 @@ def arguments(trained, folder, *flags):
 
 
 def overrides(trained):
-    """A detector's own cutoff above the floor, which must not matter."""
+    """A detector's own threshold above the floor, which must not matter."""
     return [*trained.overrides, "MODEL.ROI_HEADS.SCORE_THRESH_TEST", "0.05"]
 
 
@@ -49,15 +50,15 @@ def kept(trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outputs(trained):
-    """The outputs of the model itself for each image, at the cutoffs of the cache and of a user."""
+    """The outputs of the model itself for each image, at the thresholds of the cache and of a user."""
     from panoptic_heuristic.detectron import load_config
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
     from panoptic_heuristic.detectron.trainer import Trainer, load_model
 
     found = {}
-    for score_cutoff in (0.01, 0.05):
-        changes = [*trained.overrides, "MODEL.ROI_HEADS.SCORE_THRESH_TEST", str(score_cutoff)]
-        changes += ["MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH", str(score_cutoff)]
+    for instances_score_thresh in (0.01, 0.05):
+        changes = [*trained.overrides, "MODEL.ROI_HEADS.SCORE_THRESH_TEST", str(instances_score_thresh)]
+        changes += ["MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH", str(instances_score_thresh)]
         cfg, explicit = load_config(str(SMALL_MODEL), changes)
         use_dataset_yaml(cfg, explicit)
         cfg.freeze()
@@ -65,19 +66,19 @@ def outputs(trained):
         with torch.no_grad():
             for batch in Trainer.build_test_loader(cfg, cfg.DATASETS.TEST[0]):
                 for record, output in zip(batch, model(batch), strict=True):
-                    found[score_cutoff, record["image_id"]] = (model, output)
+                    found[instances_score_thresh, record["image_id"]] = (model, output)
     return found
 
 
 def test_fusing_what_was_kept_gives_the_models_own_maps(kept, outputs):
     cache = PredictionCache.open(kept)
     segments = 0
-    for (score_cutoff, image_id), (model, output) in outputs.items():
+    for (instances_score_thresh, image_id), (model, output) in outputs.items():
         predictions = cache.read(image_id)
         instances, semantics = predictions.to_instances(), predictions.to_semantics(cache.manifest.label_to_category)
         pipeline = Pipeline(
             Greedy(model.pipeline.claim.overlap_threshold),
-            instances_score_thresh=score_cutoff,
+            instances_score_thresh=instances_score_thresh,
             stuff_area_thresh=model.pipeline.stuff_area_thresh,
         )
         result = fuse(instances, semantics, cache.manifest.categories, pipeline)
@@ -91,8 +92,8 @@ def test_fusing_what_was_kept_gives_the_models_own_maps(kept, outputs):
 def test_what_is_kept_beside_masks_is_right(kept, outputs):
     cache = PredictionCache.open(kept)
     stuff = {label for label, category_id in cache.manifest.label_to_category.items() if category_id is not None}
-    for (score_cutoff, image_id), (_, output) in outputs.items():
-        if score_cutoff != 0.01:
+    for (instances_score_thresh, image_id), (_, output) in outputs.items():
+        if instances_score_thresh != 0.01:
             continue
         predictions = cache.read(image_id)
         assert predictions.scores.tolist() == output["instances"].scores.double().tolist()
@@ -153,8 +154,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(trained, kept, tmp
     assert contents(folder) == contents(kept)
 
 
-def test_a_cache_of_other_weights_or_floors_is_left_alone(trained, kept, tmp_path, load_tool, capsys):
-    main = load_tool("cache_predictions").main
+def test_a_cache_of_other_weights_or_floors_is_left_alone(trained, kept, tmp_path, capsys):
+    main = cache_predictions.main
     before = contents(kept)
     other = torch.load(trained.folder / "model_final.pth", weights_only=False)
     torch.save({"model": other["model"]}, tmp_path / "other.pth")
@@ -171,10 +172,10 @@ def test_a_cache_of_other_weights_or_floors_is_left_alone(trained, kept, tmp_pat
     assert contents(kept) == before
 
 
-def test_thresholds_of_fusing_are_no_part_of_the_predictions(trained, kept, load_tool):
+def test_thresholds_of_fusing_are_no_part_of_the_predictions(trained, kept):
     flags = arguments(trained, kept, "--store-logits")
     flags += ["MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH", "0.9"]
-    assert load_tool("cache_predictions").main(flags) == 0
+    assert cache_predictions.main(flags) == 0
 
 
 def test_nothing_in_a_cache_names_the_machine(kept, trained):
@@ -198,10 +199,10 @@ def panoptic_json(trained):
     return next(path for path in trained.data.rglob("panoptic*.json") if "val" in str(path))
 
 
-def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, kept, files, tmp_path, load_tool):
+def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, kept, files, tmp_path):
     files[1] = str(panoptic_json(trained))
     flags = ["--cache", str(tmp_path / "cache"), "--score-floor", "0.05", "--workers", "1"]
-    assert load_tool("cache_predictions").main([*files, *flags]) == 0
+    assert cache_predictions.main([*files, *flags]) == 0
     cache, from_model = PredictionCache.open(tmp_path / "cache"), PredictionCache.open(kept)
     assert cache.manifest.floors.instances_score_thresh == 0.05
     for image in cache.manifest.images:
@@ -218,7 +219,7 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
         assert (names[0] == names[1]).all()
         assert (maps[0][0] > 0).any()
     before = contents(tmp_path / "cache")
-    assert load_tool("cache_predictions").main([*files, *flags]) == 0
+    assert cache_predictions.main([*files, *flags]) == 0
     assert contents(tmp_path / "cache") == before
 
 
@@ -248,34 +249,34 @@ def test_result_files_of_any_system_give_the_maps_of_fuse_predictions(trained, k
         (["--images", "none.json", "--store-logits"], "--store-logits means nothing with --images"),
     ],
 )
-def test_wrong_input_is_one_sentence(trained, load_tool, tmp_path, capsys, flags, words):
+def test_wrong_input_is_one_sentence(trained, tmp_path, capsys, flags, words):
     flags = [str(SMALL_MODEL) if flag == "{model}" else flag for flag in flags]
     data = trained.overrides if str(SMALL_MODEL) in flags else []
     # KEY VALUE pairs come last.
     own = next((place for place, flag in enumerate(flags) if flag.startswith(("MODEL.", "DATASETS."))), len(flags))
-    code = load_tool("cache_predictions").main(["--cache", str(tmp_path / "c"), *flags[:own], *data, *flags[own:]])
+    code = cache_predictions.main(["--cache", str(tmp_path / "c"), *flags[:own], *data, *flags[own:]])
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert code == 2 and error.startswith("error: ")
     assert words in error
 
 
-def test_weights_that_are_missing_or_damaged_leave_no_cache(trained, load_tool, tmp_path, capsys):
+def test_weights_that_are_missing_or_damaged_leave_no_cache(trained, tmp_path, capsys):
     damaged = tmp_path / "damaged.pth"
     damaged.write_bytes((trained.folder / "model_final.pth").read_bytes()[:5000])
     for weights, words in ((damaged, "damaged.pth is damaged"), (tmp_path / "none.pth", "cannot read the checkpoint")):
         flags = ["--config-file", str(SMALL_MODEL), "--cache", str(tmp_path / "c"), *trained.overrides[:2]]
-        assert load_tool("cache_predictions").main([*flags, "MODEL.WEIGHTS", str(weights)]) == 2
+        assert cache_predictions.main([*flags, "MODEL.WEIGHTS", str(weights)]) == 2
         assert words in capsys.readouterr().err.strip().splitlines()[-1]
         assert not (tmp_path / "c").exists()
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(trained, load_tool, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_to_is_told(trained, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert load_tool("cache_predictions").main(arguments(trained, tmp_path / "file" / "cache")) == 2
+    assert cache_predictions.main(arguments(trained, tmp_path / "file" / "cache")) == 2
     assert "manifest.json: Not a directory" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
-def test_a_cache_that_is_a_file_is_told(tmp_path, load_tool, capsys):
+def test_a_cache_that_is_a_file_is_told(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert load_tool("cache_predictions").main(["--images", "x", "--cache", str(tmp_path / "file")]) == 2
+    assert cache_predictions.main(["--images", "x", "--cache", str(tmp_path / "file")]) == 2
     assert "is a file" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from panoptic_heuristic.ablation.sweeping.run import bucket_path
+from panoptic_heuristic.cli.sweep_fusion import main
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.conftest import ROOT
 
@@ -45,19 +46,14 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@pytest.fixture
-def main(load_tool):
-    return load_tool("sweep_fusion").main
-
-
 @pytest.fixture(scope="module")
-def swept(arguments, load_tool, tmp_path_factory):
+def swept(arguments, tmp_path_factory):
     folder = tmp_path_factory.mktemp("swept")
-    assert load_tool("sweep_fusion").main(listed(arguments, output=folder)) == 0
+    assert main(listed(arguments, output=folder)) == 0
     return folder
 
 
-def test_the_tables_say_what_was_counted(arguments, main, tmp_path, capsys):
+def test_the_tables_say_what_was_counted(arguments, tmp_path, capsys):
     assert main(listed(arguments, output=tmp_path)) == 0
     printed = capsys.readouterr().out
     assert "12 settings on 6 images; 100 of 100 buckets counted now" in printed
@@ -76,7 +72,7 @@ def test_the_tables_say_what_was_counted(arguments, main, tmp_path, capsys):
     assert {row["overlap_threshold"] for row in settings if row["claim"] == "per_pixel"} == {""}
 
 
-def test_shards_in_folders_of_their_own_merge_to_the_same_bytes(arguments, main, tmp_path, swept, capsys):
+def test_shards_in_folders_of_their_own_merge_to_the_same_bytes(arguments, tmp_path, swept, capsys):
     for part in (1, 2):
         assert main(listed(arguments, output=tmp_path / f"part{part}", shard=f"{part}/2")) == 0
     assert "50 of 100 buckets are missing" in capsys.readouterr().out
@@ -85,7 +81,7 @@ def test_shards_in_folders_of_their_own_merge_to_the_same_bytes(arguments, main,
     assert contents(tmp_path / "merged") == contents(swept)
 
 
-def test_a_second_run_counts_nothing_and_changes_nothing(arguments, main, swept, capsys):
+def test_a_second_run_counts_nothing_and_changes_nothing(arguments, swept, capsys):
     before = contents(swept)
     assert main(listed(arguments, output=swept)) == 0
     assert "0 of 100 buckets counted now" in capsys.readouterr().out
@@ -134,7 +130,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(arguments, tmp_pat
         ({"workers": 0}, ["workers", "at least 1"]),
     ],
 )
-def test_wrong_input_is_one_sentence(arguments, main, tmp_path, capsys, changes, words):
+def test_wrong_input_is_one_sentence(arguments, tmp_path, capsys, changes, words):
     assert main(listed(arguments, **{"output": tmp_path / "out", **changes})) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
@@ -142,13 +138,13 @@ def test_wrong_input_is_one_sentence(arguments, main, tmp_path, capsys, changes,
         assert word in error
 
 
-def test_a_threshold_below_the_cache_is_one_sentence(arguments, main, tmp_path, capsys):
+def test_a_threshold_below_the_cache_is_one_sentence(arguments, tmp_path, capsys):
     (tmp_path / "low.yaml").write_text("INSTANCES_CONFIDENCE_THRESH: [0.01, 0.5]")
     assert main(listed(arguments, grid=tmp_path / "low.yaml", output=tmp_path / "out")) == 2
     assert "instances_score_thresh 0.01" in capsys.readouterr().err
 
 
-def test_a_rule_that_needs_what_the_cache_lacks_is_one_sentence(arguments, main, tmp_path, capsys):
+def test_a_rule_that_needs_what_the_cache_lacks_is_one_sentence(arguments, tmp_path, capsys):
     (tmp_path / "rule.yaml").write_text("CLAIM: [greedy, pixel_argmax]")
     assert main(listed(arguments, grid=tmp_path / "rule.yaml", output=tmp_path / "out")) == 2
     error = capsys.readouterr().err
@@ -157,20 +153,20 @@ def test_a_rule_that_needs_what_the_cache_lacks_is_one_sentence(arguments, main,
     assert not (tmp_path / "out").exists()
 
 
-def test_settings_that_need_pixels_are_announced(arguments, main, tmp_path, capsys):
+def test_settings_that_need_pixels_are_announced(arguments, tmp_path, capsys):
     (tmp_path / "rule.yaml").write_text("{VETO: semantic_veto, STUFF: {NAME: void, COUNTED: before}}")
     assert main(listed(arguments, grid=tmp_path / "rule.yaml", output=tmp_path / "out", shard="1/100")) == 0
     assert "1 of 1 settings have rules that need pixels" in capsys.readouterr().out
 
 
-def test_merging_takes_shards_only(arguments, main, tmp_path, swept, capsys):
+def test_merging_takes_shards_only(arguments, tmp_path, swept, capsys):
     assert main(["--merge", str(swept), "--cache", "x", "--output", str(tmp_path)]) == 2
     assert "leave out --cache" in capsys.readouterr().err
     assert main(["--merge", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
     assert "no shard of a sweep" in capsys.readouterr().err
 
 
-def test_a_damaged_bucket_is_one_sentence(arguments, main, tmp_path, swept, capsys):
+def test_a_damaged_bucket_is_one_sentence(arguments, tmp_path, swept, capsys):
     main(["--merge", str(swept), "--output", str(tmp_path / "copy")])
     path = bucket_path(tmp_path / "copy", 7)
     path.write_bytes(path.read_bytes()[:-1])

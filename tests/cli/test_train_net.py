@@ -6,13 +6,8 @@ import shutil
 import pytest
 import torch
 
+from panoptic_heuristic.cli.train_net import main as train_net
 from tests.cli.small_training import SMALL_MODEL, panopticapi_quality, run_command
-
-
-@pytest.fixture(scope="module")
-def train_net(load_tool):
-    """Runs train-net in this process and gives its exit code."""
-    return load_tool("train_net").main
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +15,7 @@ def ground_truth_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PANOPTIC_HEURISTIC_CACHE", str(tmp_path / "cache"))
 
 
-def evaluate(train_net, trained, folder, *overrides):
+def evaluate(trained, folder, *overrides):
     """The results of an evaluation of the trained model."""
     options = ["--eval-only", "--config-file", str(SMALL_MODEL)]
     assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(folder), *overrides]) == 0
@@ -39,7 +34,7 @@ def test_training_writes_what_detectron2_users_expect(trained):
     log = (trained.folder / "log.txt").read_text()
     assert "8 thing categories, 8 stuff categories; MODEL.ROI_HEADS.NUM_CLASSES = 8" in log
     assert "fusion preset detectron2: suppress=none order=score claim=greedy(overlap_threshold=" in log
-    assert "effective score cutoff 0, the larger of it and SCORE_THRESH_TEST 0" in log
+    assert "effective instances_score_thresh 0, the larger of it and SCORE_THRESH_TEST 0" in log
 
 
 def test_results_hold_every_metric_and_are_valid_json(trained):
@@ -54,8 +49,8 @@ def test_best_checkpoint_is_a_whole_training_state(trained):
     assert {"model", "trainer", "iteration"} <= set(best)
 
 
-def test_evaluation_equals_the_one_after_training_and_panopticapi_on_the_files(trained, train_net, tmp_path):
-    results = evaluate(train_net, trained, tmp_path, "TEST.KEEP_PANOPTIC_PREDICTIONS", "True")
+def test_evaluation_equals_the_one_after_training_and_panopticapi_on_the_files(trained, tmp_path):
+    results = evaluate(trained, tmp_path, "TEST.KEEP_PANOPTIC_PREDICTIONS", "True")
     assert results == results_in(trained.folder)
     by_hand = panopticapi_quality(trained.data / "val", tmp_path / "inference" / "shapes_val")
     assert results["panoptic_seg"]["PQ"] == pytest.approx(100 * by_hand["All"]["pq"], abs=1e-9)
@@ -85,7 +80,7 @@ def test_an_error_in_one_of_two_processes_is_one_sentence(trained, tmp_path):
     assert done.stderr.strip().splitlines()[-1].startswith("error: cannot read the checkpoint none.pth")
 
 
-def test_resuming_goes_on_where_training_stopped(trained, train_net, tmp_path):
+def test_resuming_goes_on_where_training_stopped(trained, tmp_path):
     run = shutil.copytree(trained.folder, tmp_path / "run")
     options = ["--resume", "--config-file", str(SMALL_MODEL)]
     assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(run), "SOLVER.MAX_ITER", "42"]) == 0
@@ -93,7 +88,7 @@ def test_resuming_goes_on_where_training_stopped(trained, train_net, tmp_path):
     assert "Starting training from iteration 40" in (run / "log.txt").read_text()
 
 
-def test_a_saved_config_reproduces_the_evaluation(trained, train_net, tmp_path):
+def test_a_saved_config_reproduces_the_evaluation(trained, tmp_path):
     options = ["--eval-only", "--config-file", str(trained.folder / "config.yaml")]
     assert train_net([*options, "OUTPUT_DIR", str(tmp_path), *trained.overrides]) == 0
     assert results_in(tmp_path) == results_in(trained.folder)
@@ -102,21 +97,21 @@ def test_a_saved_config_reproduces_the_evaluation(trained, train_net, tmp_path):
 @pytest.mark.parametrize(
     "overrides", [("MODEL.PANOPTIC_FUSION.MAP_FORMAT", "label_divisor"), ("TEST.PANOPTIC_EVALUATOR", "detectron2")]
 )
-def test_neither_the_map_format_nor_the_evaluator_changes_a_number(trained, train_net, tmp_path, overrides):
-    results = evaluate(train_net, trained, tmp_path, *overrides)
+def test_neither_the_map_format_nor_the_evaluator_changes_a_number(trained, tmp_path, overrides):
+    results = evaluate(trained, tmp_path, *overrides)
     assert results["panoptic_seg"] == pytest.approx(results_in(trained.folder)["panoptic_seg"], abs=1e-9)
 
 
-def test_thresholds_change_the_map_but_not_the_heads(trained, train_net, tmp_path):
+def test_thresholds_change_the_map_but_not_the_heads(trained, tmp_path):
     """Fusion is the last step: AP and mIoU do not know it, PQ does."""
     limit = "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT"
-    with_stuff = evaluate(train_net, trained, tmp_path / "a", limit, "0.0")
-    without = evaluate(train_net, trained, tmp_path / "b", limit, "1e9")
+    with_stuff = evaluate(trained, tmp_path / "a", limit, "0.0")
+    without = evaluate(trained, tmp_path / "b", limit, "1e9")
     assert with_stuff["segm"] == without["segm"] and with_stuff["sem_seg"] == without["sem_seg"]
     assert with_stuff["panoptic_seg"]["PQ_st"] > without["panoptic_seg"]["PQ_st"] == 0
 
 
-def test_real_images_train_and_evaluate(coco_sample, train_net, tmp_path):
+def test_real_images_train_and_evaluate(coco_sample, tmp_path):
     """Two photographs of COCO as a user's own data set: 80 things, 53 stuff, crowds and void."""
     paths = {
         "image_root": str(coco_sample / "images"),
@@ -269,7 +264,7 @@ def id_that_the_json_lacks(trained, tmp_path):
         id_that_the_json_lacks,
     ],
 )
-def test_wrong_input_ends_in_one_sentence(trained, train_net, tmp_path, capsys, mistake):
+def test_wrong_input_ends_in_one_sentence(trained, tmp_path, capsys, mistake):
     overrides, sentence = mistake(trained, tmp_path)
     options = ["--eval-only", "--config-file", str(SMALL_MODEL)]
     assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(tmp_path / "run"), *overrides]) == 2
@@ -277,7 +272,7 @@ def test_wrong_input_ends_in_one_sentence(trained, train_net, tmp_path, capsys, 
     assert last.startswith("error: ") and sentence in last
 
 
-def test_what_is_wrong_with_the_weights_is_told_first(trained, train_net, tmp_path, capfd):
+def test_what_is_wrong_with_the_weights_is_told_first(trained, tmp_path, capfd):
     data = trained.overrides[:2]
     for flags in (["--eval-only"], []):
         options = [*flags, "--config-file", str(SMALL_MODEL), *data, "OUTPUT_DIR", str(tmp_path / "run")]
@@ -287,7 +282,7 @@ def test_what_is_wrong_with_the_weights_is_told_first(trained, train_net, tmp_pa
         assert not (tmp_path / "run").exists()
 
 
-def test_a_wrong_png_in_training_is_told_from_the_loader_process(trained, train_net, tmp_path, capsys):
+def test_a_wrong_png_in_training_is_told_from_the_loader_process(trained, tmp_path, capsys):
     data = shutil.copytree(trained.data, tmp_path / "data")
     for path in (data / "train" / "panoptic").iterdir():
         path.write_bytes(b"no picture")
@@ -297,7 +292,7 @@ def test_a_wrong_png_in_training_is_told_from_the_loader_process(trained, train_
     assert last.startswith("error: ") and last.endswith("is not a PNG")
 
 
-def test_half_precision_without_a_gpu_is_refused(trained, train_net, tmp_path, capsys):
+def test_half_precision_without_a_gpu_is_refused(trained, tmp_path, capsys):
     """In training alone: a model that was trained on GPUs is evaluated on the CPU with the config it left."""
     options = ["--config-file", str(SMALL_MODEL), *trained.overrides, "OUTPUT_DIR", str(tmp_path / "run")]
     options += ["SOLVER.AMP.ENABLED", "True"]
@@ -307,12 +302,12 @@ def test_half_precision_without_a_gpu_is_refused(trained, train_net, tmp_path, c
     assert train_net(["--eval-only", *options]) == 0
 
 
-def test_training_on_several_cpu_processes_is_refused(train_net, capsys):
+def test_training_on_several_cpu_processes_is_refused(capsys):
     assert train_net(["--config-file", str(SMALL_MODEL), "--num-cpu-processes", "2"]) == 2
     assert "needs --num-gpus" in capsys.readouterr().err
 
 
-def test_help_shows_examples(train_net, capsys):
+def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit) as stop:
         train_net(["--help"])
     assert stop.value.code == 0

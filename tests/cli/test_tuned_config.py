@@ -3,6 +3,7 @@
 import pytest
 
 from panoptic_heuristic.ablation.tuning.tune import tune
+from panoptic_heuristic.cli import cache_predictions, train_net
 from panoptic_heuristic.formats.files import read_json
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import Result
@@ -17,17 +18,17 @@ def ground_truth_cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def predictions(trained, load_tool, tmp_path_factory):
+def predictions(trained, tmp_path_factory):
     """A cache of the trained model's predictions."""
     folder = tmp_path_factory.mktemp("predictions") / "cache"
     flags = ["--config-file", str(SMALL_MODEL), "--cache", str(folder), *trained.overrides]
-    assert load_tool("cache_predictions").main(flags) == 0
+    assert cache_predictions.main(flags) == 0
     return folder
 
 
 # A base that is for Detectron2's own model: its rules are not those that were tuned.
 @pytest.mark.parametrize("base", [None, PLAIN], ids=["the model's config", "a config of Detectron2's model"])
-def test_evaluating_finds_the_promised_counts(trained, predictions, load_tool, tmp_path, base):
+def test_evaluating_finds_the_promised_counts(trained, predictions, tmp_path, base):
     config = SMALL_MODEL
     if base is not None:
         config = tmp_path / "plain.yaml"
@@ -38,7 +39,7 @@ def test_evaluating_finds_the_promised_counts(trained, predictions, load_tool, t
     for name in ("global", "tuned"):
         out = tmp_path / name
         flags = ["--eval-only", "--config-file", str(tmp_path / "tuned" / f"{name}.yaml"), *trained.overrides]
-        assert load_tool("train_net").main([*flags, "OUTPUT_DIR", str(out)]) == 0
+        assert train_net.main([*flags, "OUTPUT_DIR", str(out)]) == 0
         place = tuned.names.index("global" if name == "global" else tuned.chosen)
         promised = tuned.tuning[-1].of_setting(place, tuned.categories)
         quality = out / "inference" / "shapes_val" / "panoptic_quality" / "quality.json"

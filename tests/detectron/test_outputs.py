@@ -76,7 +76,7 @@ def test_what_is_asked_for_is_returned_and_equal(names):
         assert torch.equal(found["panoptic_seg"][0], full["panoptic_seg"][0])
 
 
-def test_masks_below_the_cutoff_are_not_pasted_for_the_map_alone(monkeypatch):
+def test_masks_below_the_threshold_are_not_pasted_for_the_map_alone(monkeypatch):
     pasted = []
     real = raw_outputs.InstanceSet.from_rois.__func__
 

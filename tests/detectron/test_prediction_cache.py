@@ -67,10 +67,10 @@ def test_logits_are_kept_when_asked_for_at_a_quarter_of_the_size(model):
     assert with_logits.masks == without.masks
 
 
-@pytest.mark.parametrize("configured, floor, cutoff", [(0.05, 0.01, 0.01), (0.0, 0.01, 0.0), (0.01, 0.01, 0.01)])
-def test_the_detector_cuts_at_the_floor_or_below(configured, floor, cutoff):
+@pytest.mark.parametrize("configured, floor, threshold", [(0.05, 0.01, 0.01), (0.0, 0.01, 0.0), (0.01, 0.01, 0.01)])
+def test_the_detector_cuts_at_the_floor_or_below(configured, floor, threshold):
     cfg = small_config({"MODEL.ROI_HEADS.SCORE_THRESH_TEST": configured})
-    assert with_floor(cfg, CachingSettings(floor)).MODEL.ROI_HEADS.SCORE_THRESH_TEST == cutoff
+    assert with_floor(cfg, CachingSettings(floor)).MODEL.ROI_HEADS.SCORE_THRESH_TEST == threshold
     assert cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST == configured
 
 
@@ -78,8 +78,8 @@ def test_a_lower_floor_changes_nothing_above_the_other(model):
     [record] = records((64, 64, 64, 64), seed=1)
     predictor = model.roi_heads.box_predictor
     found = []
-    for cutoff in (0.0, 0.9):
-        predictor.test_score_thresh = cutoff
+    for threshold in (0.0, 0.9):
+        predictor.test_score_thresh = threshold
         try:
             found.append(kept(model, record))
         finally:

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from panoptic_heuristic.detectron import trainer
-from panoptic_heuristic.detectron.trainer import effective_score_cutoff, log_fusion
+from panoptic_heuristic.detectron.trainer import effective_instances_score_thresh, log_fusion
 from panoptic_heuristic.errors import InputError
 from tests.detectron.small_models import small_config
 
@@ -38,17 +38,17 @@ class TestLearningRate:
         assert f"SOLVER.BASE_LR 0.02 does not fit SOLVER.IMS_PER_BATCH {batch}: {rates}" in logged()
 
 
-class TestScoreCutoff:
+class TestScoreThresh:
     @pytest.mark.parametrize(
-        "detector, fusion, cutoff", [(0.05, 0.5, 0.5), (0.7, 0.5, 0.7), (0.5, 0.5, 0.5), (0.0, 0.0, 0.0)]
+        "detector, fusion, thresh", [(0.05, 0.5, 0.5), (0.7, 0.5, 0.7), (0.5, 0.5, 0.5), (0.0, 0.0, 0.0)]
     )
-    def test_the_larger_one_decides(self, logged, detector, fusion, cutoff):
+    def test_the_larger_one_decides(self, logged, detector, fusion, thresh):
         cfg = small_config(
             {"MODEL.ROI_HEADS.SCORE_THRESH_TEST": detector, f"{COMBINE}INSTANCES_CONFIDENCE_THRESH": fusion}
         )
-        assert effective_score_cutoff(cfg) == cutoff
+        assert effective_instances_score_thresh(cfg) == thresh
         log_fusion(cfg)
-        text = f"; effective score cutoff {cutoff:g}, the larger of it and SCORE_THRESH_TEST {detector:g}\n"
+        text = f"; effective instances_score_thresh {thresh:g}, the larger of it and SCORE_THRESH_TEST {detector:g}\n"
         assert logged().endswith(text)
 
 
