@@ -250,8 +250,7 @@ def test_an_output_that_is_a_file(files, capsys):
 
 @pytest.mark.parametrize("more", [(), ("--output", "out", "--image", "1")])
 def test_output_or_image(files, capsys, more):
-    assert "give --output for all images, or --image to see one; not both" in error_of(capsys, files.arguments(*more)
-    )
+    assert "give --output for all images, or --image to see one; not both" in error_of(capsys, files.arguments(*more))
 
 
 @pytest.mark.parametrize(
