@@ -66,6 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         store,
         pipelines,
         reference=REFERENCE,
+        groups=args.groups,
         tuning_images=args.tuning_images,
         seed=args.seed,
         workers=args.workers,
@@ -176,6 +177,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tuning-images", type=whole_number(1), default=100, metavar="N",
         help="tune on at most so many images of each half, chosen at random (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--groups", metavar="HOW",
+        help="images that are not to be parted, such as frames of a video: column:NAME, name:PATTERN or blocks:N, as "
+        "for tune-fusion; intervals take a group as one",
     )  # fmt: skip
     add_seed_argument(parser, "the halves, the tuning images and the intervals")
     add_workers_argument(parser)

@@ -95,8 +95,7 @@ def ablate(output: Path, images: Path, run_folder: Path, folds: int = 5) -> None
     _step(7, "the report")
     _show(["report-sweep", sweep, "--cache", cache, "--image-root", images, "--output", output / "report",
            "--attribution", errors / "attribution.json", "--tuning", tuned / "tuning.json", "--overwrite",
-           "--title", "Fusion settings of the demo's model",
-           "--default-stuff-area-thresh", SCALED_STUFF_AREA])  # fmt: skip
+           "--title", "Fusion settings of the demo's model"])  # fmt: skip
 
 
 def print_results(results: Dict[str, Dict[str, float]]) -> None:
