@@ -143,7 +143,8 @@ def notes(comparison: Comparison, refused: Mapping[str, str], floor: float) -> L
     lines = [
         f"{comparison.images} images. tuned: each half by the thresholds found on {first} and {second} images of the "
         f"other half, at most {MOST_TRIALS} settings of each preset. th: things, st: stuff",
-        f"over: PQ less that of {comparison.reference}, with its 95 % interval by a paired bootstrap over images",
+        f"over: PQ less that of {comparison.reference}, with its 95 % interval by a paired bootstrap over images "
+        "or their groups",
         "ms: processor time of fusing an image, from decoded predictions to the map, on one thread; the median over "
         "images, and longer on a busy machine",
     ]

@@ -112,7 +112,7 @@ def _names(folders: Sequence[Path], names: Optional[Sequence[str]]) -> List[str]
 
 
 def _default(args: argparse.Namespace, images: Optional[Images], tuning: Optional[Tuning]) -> Default:
-    """What the best setting is compared with: what was given, or the model's own settings where they are known."""
+    """The settings that the best is compared with: as given, or the model's own where they are known."""
     if tuning is not None:
         return tuning.default
     if given := _given_default(args):

@@ -1,7 +1,7 @@
 """The errors of two settings side by side: what a change mends, and what it breaks."""
 
 from collections import Counter
-from typing import Callable, Dict, Hashable, Iterable, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, Hashable, Iterable, List, NamedTuple, Sequence, Tuple, TypeVar
 
 from panoptic_heuristic.ablation.attribution.causes import (
     CAUSES,
@@ -16,6 +16,8 @@ from panoptic_heuristic.formats.categories import Categories
 
 _LONG_TABLE = 30
 _COLUMNS = ("default", "recommended", "change", "fixed", "broken", "unchanged")
+
+Kind = TypeVar("Kind", bound=Hashable)
 
 Errors = Sequence[Tuple[int, SegmentError]]
 """Of all images: an image's id and an error."""
@@ -38,7 +40,7 @@ class Tally(NamedTuple):
     unchanged: int
 
 
-def tally(before: Errors, after: Errors, kind: Callable[[SegmentError], Hashable]) -> Dict[Hashable, Tally]:
+def tally(before: Errors, after: Errors, kind: Callable[[SegmentError], Kind]) -> Dict[Kind, Tally]:
     """Numbers of errors of each kind.
 
     An error is the same if it is about the same ground-truth segment, or the same instance, or the labels of the same

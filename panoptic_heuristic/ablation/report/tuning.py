@@ -70,7 +70,8 @@ def _tuning(data: Mapping[str, Any], config: Path, categories: Categories) -> Tu
     default = Default(Pipeline.from_mapping(data["baselines"]["default"]), data["default"]["meaning"])
     pipelines = {**data["outcome"]["pipelines"], **data["baselines"]}
     pipeline = Pipeline.from_mapping(pipelines[data["chosen"]])
-    opening = [_facts(data), Text(f"{_why(data)} The default is {default.pipeline.described()} ({default.meaning}).")]
+    of_default = f"The default is {default.pipeline.described()} ({default.meaning})."
+    opening: List[Block] = [_facts(data), Text(f"{_why(data)} {of_default}")]
     if pipeline != default.pipeline:
         opening += _usage(data, default.pipeline, pipeline, config, categories)
     return Tuning(default, data["chosen"], pipeline, _summary(data), tuple(opening), tuple(_blocks(data, pipeline)))

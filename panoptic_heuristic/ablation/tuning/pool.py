@@ -30,7 +30,7 @@ class ImagePool:
 
     @property
     def manifests(self) -> Tuple[Manifest, ...]:
-        """What each cache says of itself."""
+        """The manifest of each cache."""
         return tuple(store.cache.manifest for store in self.stores)
 
     @property

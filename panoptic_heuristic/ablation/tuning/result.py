@@ -62,7 +62,7 @@ class TuningResult:
 
     @property
     def default(self) -> Default:
-        """What gains are over: the model's own settings, or what stands for them."""
+        """The settings that gains are over: the model's own, or those that stand for them."""
         return Default(self.outcome.pipelines["default"], self.settings.default.meaning)
 
     @property

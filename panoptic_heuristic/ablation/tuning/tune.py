@@ -150,11 +150,11 @@ def tune(
 
 
 def _listed(cache: Union[Cache, Sequence[Cache]]) -> List[Cache]:
-    one = isinstance(cache, (str, os.PathLike, RegionStore))
-    found: List[Cache] = [cache] if one else list(cache)
-    if not found:
+    if isinstance(cache, (str, os.PathLike, RegionStore)):
+        return [cache]
+    if not cache:
         raise InputError("there is no cache to tune on; give one or several")
-    return found
+    return list(cache)
 
 
 def _is_exact(pipeline: Pipeline, pool: ImagePool) -> bool:
@@ -261,12 +261,12 @@ def _tune_stage(
     split, before = job
     images, categories = counter.chosen(split.tuning), counter.categories
     pipelines, last = dict(before.pipelines), list(before.pipelines.values())[-1]
-    asked = {"shrinkage": settings.shrinkage, "groups": chosen_groups(groups, split.tuning)}
+    floor, shrinkage, numbers = settings.score_floor, settings.shrinkage, chosen_groups(groups, split.tuning)
     if stage == "per-class":
-        things = tune_classes(images, categories, last, score_floor=settings.score_floor, **asked)
-        pipelines["per_class"] = tune_stuff(images, categories, things, **asked)
+        things = tune_classes(images, categories, last, score_floor=floor, shrinkage=shrinkage, groups=numbers)
+        pipelines["per_class"] = tune_stuff(images, categories, things, shrinkage=shrinkage, groups=numbers)
         return Tuned(pipelines, {})
-    found = tune_calibrated(images, categories, last, score_floor=settings.score_floor, **asked)
+    found = tune_calibrated(images, categories, last, score_floor=floor, shrinkage=shrinkage, groups=numbers)
     pipelines["calibrated"] = found.by_rule
     pipelines["calibrated_factor"] = found.by_factor
     pipelines["calibrated_one_cut"] = found.by_one_cut

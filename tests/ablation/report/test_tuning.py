@@ -11,12 +11,12 @@ from tests.ablation.report_sweeps import GREEDY, drawn_sweep, small_store, swept
 
 
 def gain(*values):
-    """What the file says of a gain."""
+    """The entry of a gain in the file."""
     return dict(zip(("against", "held_out", "interval", "tuning", "overfit"), values, strict=True))
 
 
 def one(pq, *gains, to_best=None):
-    """What the file says of a pipeline."""
+    """The entry of a pipeline in the file."""
     return {"pq": pq, "pq_things": pq - 1, "pq_stuff": None, "gains": [gain(*values) for values in gains],
             "to_best": to_best and gain(*to_best)}  # fmt: skip
 

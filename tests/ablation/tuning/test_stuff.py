@@ -44,7 +44,7 @@ def test_shrinkage_asks_for_more_than_one_candidate():
 
 
 def test_candidates_of_one_group_are_one():
-    """What they add is added up before it is squared, on both sides of the limit."""
+    """Their shares are added up before they are squared, on both sides of the limit."""
     sizes, ious = np.array([20.0] * 4 + [5.0] * 4), np.array([0.9] * 4 + [0.0] * 4)
     for groups, shrinkage, moves in (
         (range(8), 1.9, True), (range(8), 2.1, False),  # Four alike are two standard errors.

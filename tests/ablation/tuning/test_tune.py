@@ -545,7 +545,7 @@ def test_another_cache_to_report_on_pixel_by_pixel(store, parts):
     assert other.tuned == named.tuned and other.reports == named.reports
 
 
-def test_the_lowest_cutoff_is_one_that_all_caches_know(parts, scenes, tmp_path):
+def test_the_lowest_score_is_one_that_all_caches_know(parts, scenes, tmp_path):
     high = write_cache(tmp_path / "high", scenes[4:], score_floor=0.3)
     store = open_store(high, *write_gt(tmp_path / "gt", scenes[4:]))
     found = tune(parts[0], START, report_cache=store, stages=("global",))
