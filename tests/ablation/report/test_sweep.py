@@ -72,7 +72,7 @@ class TestDefault:
 
     def test_the_models_own_rules_come_first(self):
         claims = (Greedy(0.5), ClassAware(0.5, free_fraction=0.2), ClassAware(0.1, free_fraction=0.4))
-        mixed = grid(claims=claims, cutoffs=(0.5, 0.6))
+        mixed = grid(claims=claims, thresholds=(0.5, 0.6))
         for wanted, found in (
             (Pipeline(ClassAware(0.5, free_fraction=0.4)), Pipeline(claims[2])),
             (Pipeline(ClassAware(0.2, free_fraction=0.2), 0.7), Pipeline(claims[1], 0.6)),
