@@ -173,10 +173,13 @@ def test_detectron2s_own_architecture_and_data_sets_without_an_image_folder_do(t
 @pytest.mark.parametrize("of_detector, of_fusion, effective", [(0.3, 0.1, 0.3), (0.05, 0.4, 0.4)])
 def test_the_models_own_settings_are_kept_with_the_cutoff_that_is_in_force(tmp_path, of_detector, of_fusion, effective):
     """The detector's own cutoff hides from fusion what the cache, with its lower one, holds."""
-    register("own_settings", lambda: [record(1, str(tmp_path / "1.png"))])
+    name = f"own_settings_{of_detector}"
+    register(name, lambda: [record(1, str(tmp_path / "1.png"))])
+    torch.save(small_model(small_config()).state_dict(), tmp_path / "weights.pth")
     Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / "1.png")
     cfg = small_config({
-        "DATASETS.TEST": ("own_settings",), "MODEL.WEIGHTS": "", "MODEL.ROI_HEADS.SCORE_THRESH_TEST": of_detector,
+        "DATASETS.TEST": (name,), "MODEL.WEIGHTS": str(tmp_path / "weights.pth"),
+        "MODEL.ROI_HEADS.SCORE_THRESH_TEST": of_detector,
         "MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH": of_fusion,
         "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT": 7,
     })  # fmt: skip
