@@ -37,7 +37,7 @@ def _block(block: Block) -> Iterator[str]:
         yield f"> {_escaped(block.text)}"
     elif isinstance(block, Code):
         # A fence that is longer than any in the text.
-        fence = "`" * max(3, *(1 + len(ticks) for ticks in re.findall("`+", block.text)), 3)
+        fence = "`" * max([3, *(1 + len(ticks) for ticks in re.findall("`+", block.text))])
         yield from (fence, *block.text.rstrip("\n").splitlines(), fence)
     elif isinstance(block, Facts):
         for fact in block.facts:
