@@ -168,6 +168,7 @@ class TestSeveralSweeps:
         assert {"comparison_curves.png", "R_50_curves.png", "R_101_curves.png"} <= names
         text = (tmp_path / "report.md").read_text()
         assert "## Does the best setting of one hold for another?" in text
+        assert "R 50 and R/101 have no paired difference: one is of the data set" in text
         assert text.index("## R 50") < text.index("### Best settings") < text.index("## R/101")
         rows = rows_of(tmp_path / "settings.csv")
         assert [row["sweep"] for row in rows] == ["R 50"] * 48 + ["R/101"] * 48
@@ -180,6 +181,8 @@ class TestSeveralSweeps:
         files.insert(2, files[1])
         assert main([*argv, *files]) == 0
         assert {"r50_change_1.png", "copy_change_1.png"} <= set(contents(tmp_path / "out"))
+        text = (tmp_path / "out" / "report.md").read_text()
+        assert re.search(r"\| copy \| r50 \| default \| ([\d.]+) \| \1 \| 0.00 \| \[0.00, 0.00\]", text)
 
     def test_of_other_grids(self, folder, tmp_path, capsys):
         assert main([str(folder / "r50"), str(folder / "mixed"), "--output", str(tmp_path)]) == 2

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.regions.store import RegionStore
-from panoptic_heuristic.ablation.report import comparison, effects, figures, sections
+from panoptic_heuristic.ablation.report import comparison, effects, figures, models, sections
 from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
 from panoptic_heuristic.ablation.report.comparison import Compared, check_same_grid, setting_for_all
 from panoptic_heuristic.ablation.report.csv import write_classes, write_settings
@@ -94,7 +94,7 @@ def make_report(
         for_all = setting_for_all(sweeps)
         more = [for_all, *(sweep.best for sweep in sweeps)]
         compared = Compared(sweeps, [sweep.resampled(more) for sweep in sweeps], for_all)
-        blocks += comparison.comparison(compared, 2)
+        blocks += models.models(compared, 2) + comparison.comparison(compared, 2)
         resampled, summary = compared.resampled, comparison.summary(compared)
     else:
         resampled = [sweeps[0].resampled()]
