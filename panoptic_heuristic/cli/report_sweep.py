@@ -12,6 +12,7 @@ from typing import Any, Callable, List, Optional, Sequence
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.report.attribution import attribution_blocks
 from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefix, make_report, write_report
+from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.sweep import Default
 from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
@@ -50,7 +51,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     default = _default(args)
     title = args.title or f"Fusion settings: {', '.join(names)}"
     document, sweeps = make_report(reported, default, title, progress=progress_bar("compare"))
-    written = write_report(args.output, document, sweeps)
+    written = write_report(args.output, document, sweeps, [Form(name) for name in args.format])
     print(document.summary)
     print(f"written: {', '.join(map(str, written[:4]))} and {len(written) - 4} figures")
     return 0
@@ -130,6 +131,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP_DIR", help="folder of sweep-fusion")
     add_output_arguments(parser, "the report")
     parser.add_argument("--title", help="of the report (default: made of the sweeps' names)")
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        choices=[form.value for form in Form],
+        default=[Form.PNG.value],
+        help="of figures: svg and pdf are for papers, 8.4 cm wide; report.md has its PNGs in any case (default: png)",
+    )
     parser.add_argument("--names", nargs="+", metavar="NAME", help="of the sweeps (default: their folders' names)")
     default = parser.add_argument_group(
         "the default", "what the best is compared with; of each threshold, the nearest in the grid"

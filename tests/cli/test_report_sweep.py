@@ -131,6 +131,17 @@ def test_what_is_printed(folder, tmp_path, capsys):
     assert "<title>A &amp; B</title>" in html and "Images that change most" not in html
 
 
+def test_figures_for_papers(report, folder, tmp_path):
+    argv = [str(folder / "r50"), "--output", str(tmp_path), *DEFAULT, *pictures(folder)]
+    assert main([*argv, "--format", "png", "svg", "pdf"]) == 0
+    drawn = [name for name in contents(report) if name.endswith(".png") and not name.startswith("r50_change")]
+    names = {name.removesuffix(".png") for name in drawn} - {"r50_curves"}
+    names |= {f"r50_curves_{name}" for name in ("instances_score_thresh", "overlap_threshold", "stuff_area_thresh")}
+    found = contents(tmp_path)
+    assert found.keys() - contents(report).keys() == {f"{name}.{ending}" for name in names for ending in ("svg", "pdf")}
+    assert {name: found[name] for name in contents(report)} == contents(report)
+
+
 def test_results_of_other_commands(folder, tmp_path):
     cache, gt = ["--cache", str(folder / "cache")], pictures(folder)[2:6]
     assert attribute_errors.main([*cache, *gt, "--output", str(tmp_path / "errors")]) == 0
@@ -221,6 +232,10 @@ class TestSeveralSweeps:
         ),
         (["{f}/r50", "--tuning", "a", "b"], "--tuning must name one JSON per sweep, in their order: 1, got 2"),
         (["{f}/r50", "--attribution", "{f}/none.json"], "cannot read {f}/none.json: No such file or directory"),
+        (
+            ["{f}/r50", "--format", "png", "eps"],
+            "argument --format: invalid choice: 'eps' (choose from 'png', 'svg', 'pdf')",
+        ),
         (["{f}/r50", "--pictures", "-1"], "--pictures must be at least 0, got -1"),
     ],
 )

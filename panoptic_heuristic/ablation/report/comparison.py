@@ -1,6 +1,7 @@
 """Several sweeps of one grid side by side: does the best setting of one hold for another?"""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import List, Optional, Sequence
 
 import numpy as np
@@ -9,9 +10,27 @@ from matplotlib.figure import Figure as Plot
 from matplotlib.lines import Line2D
 
 from panoptic_heuristic.ablation.report.curves import curve_names
-from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Row, Table, Text
+from panoptic_heuristic.ablation.report.document import (
+    Block,
+    Figure,
+    Heading,
+    PaperFigure,
+    Picture,
+    Row,
+    Table,
+    Text,
+)
 from panoptic_heuristic.ablation.report.heatmaps import SHOWN_BELOW_BEST
-from panoptic_heuristic.ablation.report.plots import COLORS, scale_x, style, to_png
+from panoptic_heuristic.ablation.report.plots import (
+    COLORS,
+    PAPER_WIDTH,
+    Form,
+    legend_columns,
+    paper_height,
+    scale_x,
+    style,
+    to_file,
+)
 from panoptic_heuristic.ablation.report.slices import Axis
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, describe, measure, setting_columns, signed
@@ -178,22 +197,43 @@ def _curves(compared: Compared) -> List[Block]:
         "Where the tops of the curves coincide, a threshold need not be tuned anew. Losses of more than "
         f"{SHOWN_BELOW_BEST:g} are cut off."
     )
-    with style():
-        width = min(4.2 * len(names), 12.0) if len(names) > 1 else 5.6
-        plot = Plot(figsize=(width, 3.3), layout="constrained")
+    picture = Picture(
+        "comparison_curves.png",
+        draw_losses(sweeps, names),
+        "Loss of PQ along each threshold, by sweep",
+        paper=tuple(
+            PaperFigure(f"comparison_curves_{name}", partial(draw_losses, sweeps, (name,))) for name in names
+        ),
+    )
+    return [Figure((picture,), caption)]
+
+
+def draw_losses(sweeps: Sequence[ReportedSweep], names: Sequence[str], form: Form = Form.PNG) -> bytes:
+    """One column per threshold, one curve per sweep: PQ less that of the sweep's best setting.
+
+    Args:
+        sweeps: of one grid.
+        names: the thresholds; a paper's column has room for one.
+        form: of the file.
+    """
+    with style(form):
+        handles = [
+            Line2D([], [], color=color, linestyle=dashes, linewidth=2, label=sweep.name)
+            for sweep, (color, dashes) in zip(sweeps, _looks(len(sweeps)), strict=True)
+        ]
+        width, height = min(4.2 * len(names), 12.0) if len(names) > 1 else 5.6, 3.3
+        if form.is_for_paper:
+            width, height = PAPER_WIDTH, paper_height(1.9, handles)
+        plot = Plot(figsize=(width, height), layout="constrained")
         row = plot.subplots(1, len(names), squeeze=False, sharey=True)[0]
         for axes, name in zip(row, names, strict=True):
             _draw_losses(axes, sweeps, name, width / len(names) - 0.4)
         row[0].set_ylabel("PQ against the own best (percent)")
         lowest, highest = row[0].get_ylim()
         row[0].set_ylim(max(lowest, -SHOWN_BELOW_BEST), highest)
-        handles = [
-            Line2D([], [], color=color, linestyle=dashes, linewidth=2, label=sweep.name)
-            for sweep, (color, dashes) in zip(sweeps, _looks(len(sweeps)), strict=True)
-        ]
-        plot.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
-        png = to_png(plot)
-    return [Figure((Picture("comparison_curves.png", png, "Loss of PQ along each threshold, by sweep"),), caption)]
+        columns = min(legend_columns(handles, form), 6)
+        plot.legend(handles=handles, loc="outside lower center", ncols=columns)
+        return to_file(plot, form)
 
 
 def _draw_losses(axes: Axes, sweeps: Sequence[ReportedSweep], name: str, inches: float) -> None:

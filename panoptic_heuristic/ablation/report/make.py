@@ -2,7 +2,7 @@
 
 ::
 
-    OUTPUT/report.md      with the figures beside it as PNGs
+    OUTPUT/report.md      with the figures beside it as PNGs, and for papers as SVGs and PDFs if asked
     OUTPUT/report.html    the same on one page that needs no other file
     OUTPUT/settings.csv   all settings, best first
     OUTPUT/classes.csv    every class under the default and the best setting
@@ -11,7 +11,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Collection, Iterable, List, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report import comparison, effects, figures, models, sections
@@ -21,6 +21,7 @@ from panoptic_heuristic.ablation.report.csv import write_classes, write_settings
 from panoptic_heuristic.ablation.report.document import Block, Document, Heading, Picture, Text
 from panoptic_heuristic.ablation.report.html import to_html
 from panoptic_heuristic.ablation.report.markdown import to_markdown
+from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
@@ -106,8 +107,16 @@ def make_report(
     return Document(title, summary, tuple(blocks)), sweeps
 
 
-def write_report(folder: Path, document: Document, sweeps: Sequence[ReportedSweep]) -> List[Path]:
+def write_report(
+    folder: Path, document: Document, sweeps: Sequence[ReportedSweep], forms: Collection[Form] = ()
+) -> List[Path]:
     """Writes all files of a report, each whole or not at all; equal sweeps give equal bytes.
+
+    Args:
+        folder: where to.
+        document: the report.
+        sweeps: for the CSV files.
+        forms: SVG and PDF if the figures shall be there as these, too.
 
     Returns:
         The files.
@@ -120,6 +129,10 @@ def write_report(folder: Path, document: Document, sweeps: Sequence[ReportedSwee
     for picture in document.pictures:
         written.append(folder / picture.name)
         _write(written[-1], picture.png)
+        for form in sorted(set(forms) - {Form.PNG}, key=lambda form: form.value):
+            for figure in picture.paper:
+                written.append(folder / f"{figure.name}.{form.value}")
+                _write(written[-1], figure.draw(form))
     return written
 
 
