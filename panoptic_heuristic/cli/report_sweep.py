@@ -28,7 +28,8 @@ examples:
   panoptic-heuristic report-sweep sweep_r50 sweep_r101 --names R50 R101 --output report
 
 It writes report.html (one page, no other file needed), report.md with its figures as PNGs beside it, settings.csv (all
-settings, best first) and classes.csv (every class under the default and the best setting).
+settings, best first), classes.csv (every class under the default and the best setting), and in tables/ every table of
+the report as CSV and as LaTeX.
 """
 
 
@@ -53,7 +54,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     document, sweeps = make_report(reported, default, title, progress=progress_bar("compare"))
     written = write_report(args.output, document, sweeps, [Form(name) for name in args.format])
     print(document.summary)
-    print(f"written: {', '.join(map(str, written[:4]))} and {len(written) - 4} figures")
+    tables = [path for path in written if path.parent != args.output]
+    print(f"written: {', '.join(map(str, written[:4]))}, {len(written) - 4 - len(tables)} figures and the tables")
     return 0
 
 

@@ -38,7 +38,8 @@ def second(folder):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def rows_of(path):
@@ -71,7 +72,13 @@ class TestOneSweep:
             "report.html",
             "report.md",
             "settings.csv",
-        ]
+            *(
+                f"tables/{name}.{ending}"
+                for name in ("best_settings", "classes", "images_that_change_most", "what_was_swept_1",
+                             "what_was_swept_2")
+                for ending in ("csv", "tex")
+            ),
+        ]  # fmt: skip
 
     def test_the_markdown_shows_every_picture_and_the_page_holds_it(self, report):
         pngs = {name for name in contents(report) if name.endswith(".png")}
@@ -112,6 +119,15 @@ class TestOneSweep:
                 float(row["pq_best"]) - float(row["pq_default"]), abs=1e-6
             )
 
+    def test_a_table_as_csv_has_the_numbers_of_the_page(self, report):
+        rows, all_rows = rows_of(report / "tables" / "best_settings.csv"), rows_of(report / "settings.csv")
+        assert rows[0]["mark"] == "best" and rows[-1]["mark"] == "default"
+        for row in rows:
+            exact = all_rows[int(row["rank"]) - 1]
+            assert row["PQ"] == f"{float(exact['pq_all']):.2f}"
+            assert float(row["instances_score_thresh"]) == float(exact["instances_score_thresh"])
+        assert {"to the best", "95 % interval low", "95 % interval high"} <= rows[1].keys()
+
     def test_a_second_run_writes_the_same_bytes(self, report, folder, tmp_path):
         assert main([str(folder / "r50"), "--output", str(tmp_path), *DEFAULT, *pictures(folder)]) == 0
         assert contents(tmp_path) == contents(report)
@@ -126,7 +142,8 @@ def test_what_is_printed(folder, tmp_path, capsys):
     assert main([str(folder / "r50"), "--output", str(tmp_path / "new"), *DEFAULT, "--title", "A & B"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"Best of 48 settings: PQ [\d.]+ with greedy, .*; default .* \(95 % interval\)\.", out[0])
-    assert out[1].startswith(f"written: {tmp_path / 'new' / 'report.html'}, ") and out[1].endswith(" and 5 figures")
+    assert out[1].startswith(f"written: {tmp_path / 'new' / 'report.html'}, ")
+    assert out[1].endswith(", 5 figures and the tables")
     html = (tmp_path / "new" / "report.html").read_text()
     assert "<title>A &amp; B</title>" in html and "Images that change most" not in html
 
@@ -232,10 +249,6 @@ class TestSeveralSweeps:
         ),
         (["{f}/r50", "--tuning", "a", "b"], "--tuning must name one JSON per sweep, in their order: 1, got 2"),
         (["{f}/r50", "--attribution", "{f}/none.json"], "cannot read {f}/none.json: No such file or directory"),
-        (
-            ["{f}/r50", "--format", "png", "eps"],
-            "argument --format: invalid choice: 'eps' (choose from 'png', 'svg', 'pdf')",
-        ),
         (["{f}/r50", "--pictures", "-1"], "--pictures must be at least 0, got -1"),
     ],
 )

@@ -6,6 +6,7 @@
     OUTPUT/report.html    the same on one page that needs no other file
     OUTPUT/settings.csv   all settings, best first
     OUTPUT/classes.csv    every class under the default and the best setting
+    OUTPUT/tables/        every table of the report as CSV and as LaTeX
 """
 
 import re
@@ -20,11 +21,14 @@ from panoptic_heuristic.ablation.report.comparison import Compared, check_same_g
 from panoptic_heuristic.ablation.report.csv import write_classes, write_settings
 from panoptic_heuristic.ablation.report.document import Block, Document, Heading, Picture, Text
 from panoptic_heuristic.ablation.report.html import to_html
+from panoptic_heuristic.ablation.report.latex import to_latex
 from panoptic_heuristic.ablation.report.markdown import to_markdown
 from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.tables import csv_rows, tables_of
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import written_whole
 from panoptic_heuristic.quality import Resampled
 
@@ -133,6 +137,11 @@ def write_report(
             for figure in picture.paper:
                 written.append(folder / f"{figure.name}.{form.value}")
                 _write(written[-1], figure.draw(form))
+    (folder / "tables").mkdir(exist_ok=True)
+    for name, table in tables_of(document).items():
+        written += [folder / "tables" / f"{name}{ending}" for ending in (".csv", ".tex")]
+        write_csv(written[-2], csv_rows(table))
+        _write(written[-1], to_latex(table).encode("utf-8"))
     return written
 
 
