@@ -34,8 +34,8 @@ def models(compared: Compared, level: int) -> List[Block]:
     return [
         heading,
         Text(
-            "A difference whose interval reaches 0 may be chance. The best settings were chosen on the images that "
-            "they are scored on; the default was not."
+            "A difference whose interval reaches 0 may be chance. The default alone was not chosen on the images that "
+            "it is scored on."
         ),
         Table((*header, *(f"in {group}" for group in groups)), tuple(rows), words=3, caption=caption),
         *reasons,
