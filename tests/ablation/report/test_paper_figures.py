@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from panoptic_heuristic.ablation.report import comparison, curves, heatmaps, scatter
+from panoptic_heuristic.ablation.report import comparison, curves, heatmaps, loss_curves, scatter
 from panoptic_heuristic.ablation.report.comparison import Compared, setting_for_all
 from panoptic_heuristic.ablation.report.document import Document, Figure
 from panoptic_heuristic.ablation.report.figures import curves as curve_blocks
@@ -74,7 +74,7 @@ def test_no_text_is_cut_off(grid, request, monkeypatch):
         assert taken.x0 >= -0.01 and taken.y0 >= -0.01 and taken.x1 <= width + 0.01 and taken.y1 <= height + 0.01
         drawn.append(figure)
 
-    for module in (curves, comparison, heatmaps, scatter):
+    for module in (curves, loss_curves, heatmaps, scatter):
         monkeypatch.setattr(module, "to_file", checked)
     figures = request.getfixturevalue(grid)
     for figure in figures.values():
