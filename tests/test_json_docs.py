@@ -47,7 +47,10 @@ def written(tmp_path_factory):
     sweep(folder / "cache", grid).write(folder)
     attribute(folder / "cache", Pipeline(stuff_area_thresh=100)).write(folder)
     tune(folder / "cache", Pipeline(), folds=2).write(folder / "folds")
-    tune(folder / "cache", Pipeline(), tuning_images=[0, 1, 2, 3], stages=["global"]).write(folder / "half")
+    half = tune(
+        folder / "cache", Pipeline(), tuning_images=range(16), stages=["global"], groups=["a"] * 16 + ["b"] * 16
+    )
+    half.write(folder / "half")
     return {
         "sweep.json": [folder / "sweep.json"],
         "attribution.json": [folder / "attribution.json"],

@@ -81,6 +81,13 @@ class SettingCounts:
             self.iou_sum[:, chosen], self.tp[:, chosen], self.fp[:, chosen], self.segments, self.images
         )
 
+    def beside(self, other: "SettingCounts") -> "SettingCounts":
+        """The settings of both, those of the other one last, counted on the same images."""
+        iou_sum, tp, fp = (
+            np.concatenate([getattr(self, name), getattr(other, name)], axis=1) for name in ("iou_sum", "tp", "fp")
+        )
+        return SettingCounts(iou_sum, tp, fp, self.segments, self.images)
+
     def of_setting(self, setting: int, categories: Categories) -> PQCounts:
         """The counts of one setting, without categories that do not occur."""
         counts = {}

@@ -66,6 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         store,
         pipelines,
         reference=REFERENCE,
+        groups=args.groups,
         tuning_images=args.tuning_images,
         seed=args.seed,
         workers=args.workers,
@@ -142,7 +143,8 @@ def notes(comparison: Comparison, refused: Mapping[str, str], floor: float) -> L
     lines = [
         f"{comparison.images} images. tuned: each half by the thresholds found on {first} and {second} images of the "
         f"other half, at most {MOST_TRIALS} settings of each preset. th: things, st: stuff",
-        f"over: PQ less that of {comparison.reference}, with its 95 % interval by a paired bootstrap over images",
+        f"over: PQ less that of {comparison.reference}, with its 95 % interval by a paired bootstrap over images "
+        "or their groups",
         "ms: processor time of fusing an image, from decoded predictions to the map, on one thread; the median over "
         "images, and longer on a busy machine",
     ]
@@ -176,6 +178,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tuning-images", type=whole_number(1), default=100, metavar="N",
         help="tune on at most so many images of each half, chosen at random (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--groups", metavar="HOW",
+        help="images that are not to be parted, such as frames of a video: column:NAME, name:PATTERN or blocks:N, as "
+        "for tune-fusion; intervals take a group as one",
     )  # fmt: skip
     add_seed_argument(parser, "the halves, the tuning images and the intervals")
     add_workers_argument(parser)

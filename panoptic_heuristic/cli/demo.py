@@ -89,14 +89,13 @@ def ablate(output: Path, images: Path, run_folder: Path, folds: int = 5) -> None
     _show(["sweep-fusion", "--cache", cache, "--grid", GRID, "--output", sweep])
     _run(["attribute-errors", "--cache", cache, "--output", errors, "--overwrite",
           "--stuff-area-thresh", SCALED_STUFF_AREA], output / "errors.log")  # fmt: skip
-    _step(6, "tune on some images, report on others, against Detectron2's thresholds as they are and scaled")
+    _step(6, "tune on some images, report on others, against the model's own settings")
     _show(["tune-fusion", "--cache", cache, "--base", run_folder / "config.yaml", "--output", tuned,
            "--folds", folds, "--overwrite"])  # fmt: skip
     _step(7, "the report")
     _show(["report-sweep", sweep, "--cache", cache, "--image-root", images, "--output", output / "report",
            "--attribution", errors / "attribution.json", "--tuning", tuned / "tuning.json", "--overwrite",
-           "--title", "Fusion settings of the demo's model",
-           "--default-stuff-area-thresh", SCALED_STUFF_AREA])  # fmt: skip
+           "--title", "Fusion settings of the demo's model"])  # fmt: skip
 
 
 def print_results(results: Dict[str, Dict[str, float]]) -> None:

@@ -1,25 +1,26 @@
-"""Reports on finished sweeps: the best setting, its gain and where, and how sure that is.
+"""Reports on finished sweeps: the settings to take, their gain and where, and how sure that is.
 
 Several sweeps of one grid, such as those of several backbones, are also compared: whether the best setting of one
 holds for another.
 """
 
 import argparse
-import dataclasses
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from panoptic_heuristic.ablation.cache.own_settings import Default, default_of
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.report.attribution import attribution_blocks
 from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefix, make_report, write_report
 from panoptic_heuristic.ablation.report.plots import Form
-from panoptic_heuristic.ablation.report.sweep import Default
-from panoptic_heuristic.ablation.report.tuning import read_tuning
+from panoptic_heuristic.ablation.report.tuning import Tuning, read_tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
-from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, whole_number
+from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
 from panoptic_heuristic.cli.outputs import make_output, progress_bar
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.fusion import Greedy, Pipeline
+from panoptic_heuristic.fusion import ParameterError, Pipeline
+
+_DEFAULT_PATHS = ("instances_score_thresh", "claim.overlap_threshold", "stuff_area_thresh")
 
 _EXAMPLES = """\
 examples:
@@ -27,9 +28,10 @@ examples:
 
   panoptic-heuristic report-sweep sweep_r50 sweep_r101 --names R50 R101 --output report
 
-It writes report.html (one page, no other file needed), report.md with its figures as PNGs beside it, settings.csv (all
-settings, best first), classes.csv (every class under the default and the best setting), and in tables/ every table of
-the report as CSV and as LaTeX.
+With --tuning it opens with the recommended settings, their gain over the default on held-out images, and how to use
+them. It writes report.html (one page, no other file needed), report.md with its figures as PNGs beside it,
+settings.csv (all settings, best first), classes.csv (every class under the default and the best setting), and in
+tables/ every table of the report as CSV and as LaTeX.
 """
 
 
@@ -44,14 +46,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     attributions = _read(args, "attribution", attribution_blocks, results)
     tunings = _read(args, "tuning", read_tuning, results)
     reported = [
-        Reported(name, result, images, tuple(attribution or ()), tuning)
+        Reported(name, result, _default(args, images, tuning), images, tuple(attribution or ()), tuning)
         for name, result, images, attribution, tuning in zip(
             names, results, stores, attributions, tunings, strict=True
         )
     ]
-    default = _default(args)
     title = args.title or f"Fusion settings: {', '.join(names)}"
-    document, sweeps = make_report(reported, default, title, progress=progress_bar("compare"))
+    document, sweeps = make_report(reported, title, workers=args.workers, progress=progress_bar("compare"))
     written = write_report(args.output, document, sweeps, [Form(name) for name in args.format])
     print(document.summary)
     tables = [path for path in written if path.parent != args.output]
@@ -113,16 +114,38 @@ def _names(folders: Sequence[Path], names: Optional[Sequence[str]]) -> List[str]
     return chosen
 
 
-def _default(args: argparse.Namespace) -> Default:
-    return Default(
-        args.default_instances_score_thresh, args.default_overlap_threshold, args.default_stuff_area_thresh
-    )
+def _default(args: argparse.Namespace, images: Optional[Images], tuning: Optional[Tuning]) -> Default:
+    """The settings that the best is compared with: as given, or the model's own where they are known."""
+    if tuning is not None:
+        return tuning.default
+    if given := _given_default(args):
+        return Default(Pipeline().replaced(given), "as given")
+    if images is not None:
+        return default_of(images.store.cache)
+    return Default(Pipeline(), "Detectron2's defaults, since only --cache and --tuning say the model's own settings")
+
+
+def _given_default(args: argparse.Namespace) -> Dict[str, float]:
+    """The values of the flags, by path."""
+    values = {path: getattr(args, f"default_{path.rpartition('.')[2]}") for path in _DEFAULT_PATHS}
+    return {path: value for path, value in values.items() if value is not None}
+
+
+def _flag(path: str) -> str:
+    return f"--default-{path.rpartition('.')[2].replace('_', '-')}"
 
 
 def _check(args: argparse.Namespace) -> None:
+    given = _given_default(args)
     # Says what is wrong with a threshold in the words of the fusion itself.
-    score, overlap, stuff_area = dataclasses.astuple(_default(args))
-    Pipeline(Greedy(overlap), score, stuff_area)
+    try:
+        Pipeline().replaced(given)
+    except ParameterError as error:
+        raise InputError(error.told(lambda stage, parameter: _flag(str(parameter)))) from error
+    if given and args.tuning is not None:
+        raise InputError(
+            f"{_flag(next(iter(given)))} means nothing with --tuning, whose default the report has; leave it out"
+        )
     if args.output.resolve() in [folder.resolve() for folder in args.sweeps]:
         raise InputError(f"{args.output} holds a sweep with a settings.csv of its own; choose another --output")
     make_output(args.output, args.overwrite)
@@ -142,18 +165,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--names", nargs="+", metavar="NAME", help="of the sweeps (default: their folders' names)")
     default = parser.add_argument_group(
-        "the default", "what the best is compared with; of each threshold, the nearest in the grid"
+        "the default",
+        "what the best is compared with: that of --tuning, else what is given here, else the model's own settings as "
+        "--cache has them, else Detectron2's; the nearest setting in the grid stands for it",
     )
-    for name in ("--default-instances-score-thresh", "--default-overlap-threshold"):
-        default.add_argument(name, type=float, default=0.5, metavar="T", help="default: %(default)s")
-    default.add_argument(
-        "--default-stuff-area-thresh",
-        type=float,
-        default=4096,
-        metavar="PIXELS",
-        help="default: %(default)s; a grid of fractions has its share of 640x480 pixels in its place",
+    for path in _DEFAULT_PATHS:
+        default.add_argument(_flag(path), type=float, metavar="T", help="in place of Detectron2's")
+    images = parser.add_argument_group(
+        "pictures of the images that change most between the default and the best",
+        "with --tuning also the errors that the recommended settings mend and break",
     )
-    images = parser.add_argument_group("pictures of the images that change most between the default and the best")
     images.add_argument("--cache", type=Path, nargs="+", metavar="DIR", help="of cache-predictions, per sweep")
     images.add_argument(
         "--gt-json", type=Path, nargs="+", metavar="JSON", help="ground truth (default: what the cache was made with)"
@@ -165,5 +186,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     others = parser.add_argument_group("results of other commands, one JSON per sweep")
     others.add_argument("--attribution", type=Path, nargs="+", metavar="JSON", help="of attribute-errors")
+    add_workers_argument(parser)
     others.add_argument("--tuning", type=Path, nargs="+", metavar="JSON", help="of tune-fusion")
     return parser

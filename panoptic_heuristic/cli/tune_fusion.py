@@ -1,4 +1,4 @@
-"""Finds the best fusion settings on one part of the images and reports them on the other.
+"""Finds fusion settings on some images, reports them on others, and says which ones to take.
 
 Predictions come from cache-predictions; neither the model nor the images are needed, and all counts are exact.
 Settings are never counted on the images they were tuned on: by default each of five folds is held out once.
@@ -10,16 +10,16 @@ from typing import List, Optional, Sequence, Tuple
 
 from tabulate import tabulate
 
-from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.tuning.files import TUNED, file_names
-from panoptic_heuristic.ablation.tuning.gains import Gain
+from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
+from panoptic_heuristic.ablation.tuning.files import TUNED, file_names, told
+from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport
 from panoptic_heuristic.ablation.tuning.result import TuningResult
-from panoptic_heuristic.ablation.tuning.settings import BASELINES, STAGES, TUNED_PIPELINES
+from panoptic_heuristic.ablation.tuning.settings import STAGES, TUNED_PIPELINES
 from panoptic_heuristic.ablation.tuning.splits import DEFAULT_FOLDS
 from panoptic_heuristic.ablation.tuning.tune import tune
+from panoptic_heuristic.ablation.tuning.usage import changed_keys, evaluating_command
 from panoptic_heuristic.cli.arguments import (
     CommandParser,
-    add_cache_arguments,
     add_output_arguments,
     add_seed_argument,
     add_workers_argument,
@@ -38,15 +38,23 @@ examples:
 
   panoptic-heuristic tune-fusion --cache cache --tuning-images half.txt --stages global per-class --output tuned
 
-It writes one YAML per stage, tuned.yaml (the one of the highest PQ on held-out images; if none beats the thresholds
-it started from with area limits scaled to the images, those) and tuning.json (all that was measured). The YAMLs are
-tuned on all images, or on those of --tuning-images; the held-out PQ is what to expect of them on others.
+  panoptic-heuristic tune-fusion --cache cache_val --report-cache cache_test --groups 'name:(.*)_[0-9]+' --output tuned
+
+It writes one YAML per stage, tuned.yaml and tuning.json (all that was measured). tuned.yaml has the simplest settings
+whose PQ on held-out images is not surely below that of the best: the default, which is the model's own settings, where
+nothing surely beats them, else global before per_class before calibrated. The YAMLs are tuned on all images of --cache,
+or on those of --tuning-images; the held-out PQ is what to expect of them on others.
 
 stages:
   global      one score, one overlap, one limit of stuff in pixels or as a fraction of the image
   per-class   a score and an overlap per thing, a limit per stuff, where the gain exceeds its standard error
   calibrated  instances ordered and cut by a fitted probability of being right; the cuts follow from PQ by a rule, and
               calibrated_factor and calibrated_one_cut check it: its cuts times a searched factor, and one searched cut
+
+groups that are never parted, and that intervals take as one, since consecutive frames of a video are nearly alike:
+  column:NAME   images whose entries in the ground truth's JSON have the same value of this key
+  name:PATTERN  images whose names give the same texts for the parts in brackets of a regular expression
+  blocks:N      N images that follow each other by name
 
 Rules that see more of pixels than their regions, and your own, have the first stage: few settings, image by image.
 """
@@ -58,10 +66,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     args = _parser().parse_args(argv)
     base = None if args.base is None else config_path(args.base)
     check_results(args.output, file_names(TUNED_PIPELINES), args.overwrite)
-    store = open_store(args.cache, args.gt_json, args.gt_folder)
+    stores = _stores(args)
     result = tune(
-        store,
-        pipeline_of_flags(args, store.cache.manifest.categories),
+        stores[: len(args.cache)],
+        pipeline_of_flags(args, stores[0].cache.manifest.categories),
+        report_cache=None if args.report_cache is None else stores[-1],
+        groups=args.groups,
         stages=args.stages,
         shrinkage=args.shrinkage,
         folds=args.folds,
@@ -73,9 +83,25 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     _print(result)
     written = result.write(args.output, base)
     _remove_others(args.output, written)
+    _print_usage(result, args.output / TUNED, args.base is not None)
     print()
     print_written(written)
     return 0
+
+
+def _stores(args: argparse.Namespace) -> List[RegionStore]:
+    """All caches with their ground truth, that to report on last."""
+    caches = [*args.cache, *([] if args.report_cache is None else [args.report_cache])]
+    files = []
+    for name, values in (("--gt-json", args.gt_json), ("--gt-folder", args.gt_folder)):
+        values = values or [None]
+        if len(values) not in (1, len(caches)):
+            raise InputError(
+                f"{name} must be given once, or once for each of the {len(caches)} caches, that of --report-cache "
+                f"last; got {len(values)}"
+            )
+        files.append(values * len(caches) if len(values) == 1 else values)
+    return [open_store(*one) for one in zip(caches, *files, strict=True)]
 
 
 def _read_ids(path: Path) -> List[int]:
@@ -109,16 +135,17 @@ def _remove_others(folder: Path, written: Sequence[Path]) -> None:
 
 
 def _print(result: TuningResult) -> None:
-    pipelines, chosen = result.outcome.pipelines, result.chosen
+    untuned, chosen = result.settings.untuned, result.report(result.chosen)
     print(f"PQ in percent on {len(result.held_out_images)} held-out images, {_held_out(result)}")
-    for name in BASELINES:
-        print(f"{name}: {pipelines[name].described()}")
-    headers = ["stage", "PQ", "things", "stuff", *(f"over {name}" for name in BASELINES), "over the one before"]
+    print(f"default: {untuned['default'].described()} ({result.default.meaning})")
+    for name in list(untuned)[1:]:
+        print(f"{name}: {untuned[name].described()}")
+    headers = ["stage", "PQ", "things", "stuff", *(f"over {name}" for name in untuned), "over the one before"]
     rows = [
         [
             report.name,
             *(f"{report.pq[group]:.2f}" for group in ("all", "things", "stuff")),
-            *(_cell(report.gain(name)) for name in BASELINES),
+            *(_cell(report.gain(name)) for name in untuned),
             _cell(report.over_the_stage_before),
             *_tuning_cells(report.gain("scaled")),
         ]
@@ -127,24 +154,41 @@ def _print(result: TuningResult) -> None:
     aligned = ("left", *["right"] * (len(headers) + 1))
     print(tabulate(rows, [*headers, "when tuned", "overfit"], disable_numparse=True, colalign=aligned))
     print("over: gain with its 95 % interval; when tuned: gain over scaled on the tuning images; overfit: what is lost")
-    if chosen in BASELINES:
-        print(f"no stage is better than {chosen} on held-out images: {TUNED} has the settings of {chosen}")
-    else:
-        print(f"{TUNED} has the settings of {chosen}: {pipelines[chosen].described()}")
+    print(f"\nrecommended: {chosen.name}, {_why(chosen)}")
+    if gain := chosen.gain("default"):
+        print(f"gain over the default: {told(gain)}")
+
+
+def _print_usage(result: TuningResult, config: Path, has_base: bool) -> None:
+    """Prints the config keys that change and the command; nothing if the default stays."""
+    changed = changed_keys(result.default.pipeline, result.best, result.categories)
+    if not changed:
+        return
+    rows = [[one.key, *("-" if value is None else value for value in one[1:])] for one in changed]
+    print(tabulate(rows, ["config key", "default", result.chosen], disable_numparse=True))
+    command = evaluating_command(config, has_base=has_base, predictions=result.manifests[0].source)
+    print(f"\n  {command or f'{config} builds on no config: put its keys into that of the model, or give --base'}")
+
+
+def _why(chosen: StageReport) -> str:
+    if chosen.to_best is None:
+        return "the best; all that are simpler are surely below it"
+    if chosen.to_best.interval is None:
+        return "since too little is held out to be sure of any gain"
+    return f"the simplest that is not surely below the best, {chosen.to_best.against} ({told(chosen.to_best)})"
 
 
 def _held_out(result: TuningResult) -> str:
+    groups = f"; {result.how['groups']} groups, none of them parted" if "groups" in result.how else ""
     if "folds" in result.how:
-        return f"each of {result.how['folds']} folds tuned without"
-    return f"tuned on {result.how['tuning_images']} others"
+        return f"each of {result.how['folds']} folds tuned without{groups}"
+    return f"tuned on {result.how['tuning_images']} others{groups}"
 
 
 def _cell(gain: Optional[Gain]) -> str:
     if gain is None:
         return ""
-    if gain.interval is None:
-        return f"{gain.held_out:+.2f}"
-    return f"{gain.held_out:+.2f} [{gain.interval[0]:+.2f}, {gain.interval[1]:+.2f}]"
+    return f"{gain.held_out:+.2f}" if gain.interval is None else told(gain)
 
 
 def _tuning_cells(gain: Optional[Gain]) -> Tuple[str, str]:
@@ -154,7 +198,15 @@ def _tuning_cells(gain: Optional[Gain]) -> Tuple[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(__doc__, _EXAMPLES)
     files = parser.add_argument_group("files")
-    add_cache_arguments(files)
+    files.add_argument(
+        "--cache", type=Path, nargs="+", required=True, metavar="FOLDER", help="of cache-predictions, one or several"
+    )
+    files.add_argument(
+        "--gt-json", type=Path, nargs="+", metavar="JSON",
+        help="COCO panoptic JSON, one for all caches or one for each, that of --report-cache last (default: those "
+        "the caches were made with)",
+    )  # fmt: skip
+    files.add_argument("--gt-folder", type=Path, nargs="+", metavar="FOLDER", help="of their PNGs, likewise")
     add_output_arguments(files, "the configs and the numbers")
     files.add_argument("--base", metavar="CONFIG", help="the _BASE_ of the YAMLs: the model's config")
     held_out = parser.add_argument_group("what is held out")
@@ -164,6 +216,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="IDS",
         help="tune on these images and report on the others: a JSON list of ids, or a text file with one per line",
+    )
+    held_out.add_argument(
+        "--report-cache", type=Path, metavar="FOLDER", help="tune on all images of --cache, and report on those of this"
+    )
+    held_out.add_argument(
+        "--groups", metavar="HOW", help="images that are not to be parted: column:NAME, name:PATTERN or blocks:N"
     )
     add_seed_argument(held_out, "the folds and the intervals")
     add_pipeline_arguments(parser)

@@ -22,10 +22,12 @@ from torch import Tensor
 from panoptic_heuristic import __version__
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
+from panoptic_heuristic.ablation.cache.own_settings import remember_pipeline
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns, encoded_masks
+from panoptic_heuristic.ablation.tuning.thresholds import raised_to_floor
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
-from panoptic_heuristic.detectron.model_keys import model_class
+from panoptic_heuristic.detectron.model_keys import model_class, pipeline_in_force
 from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
 from panoptic_heuristic.detectron.readiness import check_data_sets, reading
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
@@ -119,6 +121,7 @@ def cache_predictions(
         raise InputError(f"the data set {name} has no panoptic categories; see datasets/README.md")
     check_class_counts(cfg, ids, name)
     records = _records(name)
+    detectors_cutoff = float(cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST)
     cfg = with_floor(cfg, settings)
     if not (issubclass(model_class(cfg), PanopticFPN) and cfg.MODEL.MASK_ON):
         raise InputError(
@@ -128,6 +131,9 @@ def cache_predictions(
     model = load_model(cfg).eval()
     if comm.is_main_process():
         cache = PredictionCache.create(folder, _manifest(cfg, name, ids, records, settings))
+        if own := pipeline_in_force(cfg):
+            # The model itself never fuses what its detector cuts.
+            remember_pipeline(cache, raised_to_floor(own, detectors_cutoff))
         if getattr(metadata, "panoptic_root", None):
             remember_gt(cache.folder, metadata.panoptic_json, metadata.panoptic_root)
     comm.synchronize()

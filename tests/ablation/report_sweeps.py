@@ -5,6 +5,7 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweeping.grid import Grid
@@ -13,7 +14,7 @@ from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.run import bucket_path, run_sweep, start_sweep
 from panoptic_heuristic.formats.arrays import write_arrays
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.fusion import Greedy, PerPixel
+from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
 from tests.ablation.grids import grid_of
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
@@ -28,6 +29,8 @@ MIXED = grid_of(
     (0.05, 0.4, 0.7),
     ((0.0, 0.0), (200.0, 0.0), (0.0, 0.1)),
 )
+
+DETECTRON2 = Default(Pipeline(), "Detectron2's defaults")
 
 CATEGORIES = Categories((Category(9, "sky", False, (70, 130, 180)), Category(0, "cat", True, (220, 20, 60))))
 

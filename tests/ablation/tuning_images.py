@@ -116,7 +116,7 @@ def tuned(
 ) -> TuningResult:
     """The outcome of tuning on regions."""
     counter = RegionCounter(images, categories, workers)
-    return run_tuning(counter, manifest_of(images, categories), settings, splits, **more)
+    return run_tuning(counter, [manifest_of(images, categories)], settings, splits, **more)
 
 
 def global_best(images: Sequence[Regions], categories, baselines: Baselines, score_floor: float) -> Pipeline:

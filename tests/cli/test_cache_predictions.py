@@ -1,5 +1,6 @@
 """cache-predictions: what a model says is kept as it is, whatever happens on the way."""
 
+import dataclasses
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.cache.own_settings import MODELS_OWN, default_of
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF
 from panoptic_heuristic.cli import cache_predictions
 from panoptic_heuristic.fusion import Greedy, Pipeline, fuse
@@ -173,9 +175,14 @@ def test_a_cache_of_other_weights_or_floors_is_left_alone(trained, kept, tmp_pat
 
 
 def test_thresholds_of_fusing_are_no_part_of_the_predictions(trained, kept):
+    """They stand beside them, as the model's own settings, and are those of the last config."""
+    before = default_of(PredictionCache.open(kept))
+    assert before.meaning == MODELS_OWN and before.pipeline.claim == Greedy(0.5)
     flags = arguments(trained, kept, "--store-logits")
     flags += ["MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH", "0.9"]
     assert cache_predictions.main(flags) == 0
+    after = default_of(PredictionCache.open(kept))
+    assert after.pipeline == dataclasses.replace(before.pipeline, claim=Greedy(0.9))
 
 
 def test_nothing_in_a_cache_names_the_machine(kept, trained):

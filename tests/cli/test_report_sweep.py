@@ -1,4 +1,5 @@
 import csv
+import json
 import re
 import shutil
 
@@ -6,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.cache.own_settings import remember_pipeline
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.cli import attribute_errors, tune_fusion
 from panoptic_heuristic.cli.report_sweep import main
-from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion import Greedy, Pipeline
 from tests.ablation.grids import claims_of, grid_of, limits_of
 from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep, small_store, swept
 
@@ -166,16 +169,49 @@ def test_results_of_other_commands(folder, tmp_path):
     assert tune_fusion.main(argv) == 0
     argv = ["--attribution", str(tmp_path / "errors" / "attribution.json")]
     argv += ["--tuning", str(tmp_path / "tuned" / "tuning.json"), "--output", str(tmp_path / "report")]
-    assert main([str(folder / "r50"), *argv]) == 0
+    assert main([str(folder / "r50"), *argv, *cache, *gt, "--workers", "1", "--pictures", "0"]) == 0
     lines = (tmp_path / "report" / "report.md").read_text().splitlines()
     assert "## Where errors come from" in lines and "## Held-out gains" in lines
-    assert any(line.startswith("- Held-out gain: **") for line in lines)
+    chosen = json.loads((tmp_path / "tuned" / "tuning.json").read_text())["chosen"]
+    assert chosen != "default" and lines[2].startswith(f"**Recommended: {chosen}, +")
+    assert "## What the recommended settings mend and break" in lines
+    assert any(line.startswith("| MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT | 4096 | ") for line in lines)
+    assert lines.index("## All settings of the grid") < lines.index("## Best settings")
+
+
+def test_the_default_is_one_on_the_page(folder, tmp_path, capsys):
+    """The model's own settings, in the recommendation and in the tables of the grid, whatever tuning starts from."""
+    shutil.copytree(folder / "cache", tmp_path / "cache")
+    remember_pipeline(PredictionCache.open(tmp_path / "cache"), Pipeline(Greedy(0.3), 0.7, 400))
+    cache, gt = ["--cache", str(tmp_path / "cache")], pictures(folder)[2:6]
+    argv = [*cache, *gt, "--output", str(tmp_path / "tuned"), "--stages", "global", "--folds", "2", "--workers", "1"]
+    assert tune_fusion.main(argv) == 0
+    tuning, sweep = ["--tuning", str(tmp_path / "tuned" / "tuning.json")], str(folder / "r50")
+    for more in (tuning, [*cache, *gt]):
+        assert main([sweep, *more, "--output", str(tmp_path / "out"), "--overwrite", "--pictures", "0"]) == 0
+        text = (tmp_path / "out" / "report.md").read_text()
+        own = "greedy, instances_score_thresh 0.7, overlap_threshold 0.3, stuff_area_thresh 400"
+        assert f"The default is {own} (the model's own settings)." in text
+        assert "(default) | 0.7 | 0.3 | 400 |" in text and "does not hold the default" not in text
+    capsys.readouterr()
+    assert main([sweep, *tuning, *DEFAULT, "--output", str(tmp_path / "out"), "--overwrite"]) == 2
+    told = "--default-stuff-area-thresh means nothing with --tuning, whose default the report has; leave it out"
+    assert told in capsys.readouterr().err
+
+
+def test_a_tuning_of_before_is_told_in_a_sentence(folder, tmp_path, capsys):
+    (tmp_path / "tuning.json").write_text(json.dumps({"format": 2}))
+    argv = ["--tuning", str(tmp_path / "tuning.json"), "--output", str(tmp_path / "out")]
+    assert main([str(folder / "r50"), *argv]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path / 'tuning.json'} is no tuning of format 3 (it says 2); make it anew\n"
+    )
 
 
 def test_a_mixed_grid(folder, tmp_path):
     assert main([str(folder / "mixed"), "--output", str(tmp_path)]) == 0
     text = (tmp_path / "report.md").read_text()
-    assert "The grid does not hold the default that was asked for" in text
+    assert "The grid does not hold the default (greedy, " in text
     assert text.count("otherwise as above.") == 3
 
 
@@ -241,11 +277,11 @@ class TestSeveralSweeps:
         ),
         (
             ["{f}/r50", "--default-overlap-threshold", "1.5"],
-            "overlap_threshold must be a finite number in [0, 1], got 1.5",
+            "--default-overlap-threshold must be a finite number in [0, 1], got 1.5",
         ),
         (
             ["{f}/r50", "--default-stuff-area-thresh", "-1"],
-            "stuff_area_thresh must be a finite number in [0, inf), got -1.0",
+            "--default-stuff-area-thresh must be a finite number in [0, inf), got -1.0",
         ),
         (["{f}/r50", "--tuning", "a", "b"], "--tuning must name one JSON per sweep, in their order: 1, got 2"),
         (["{f}/r50", "--attribution", "{f}/none.json"], "cannot read {f}/none.json: No such file or directory"),

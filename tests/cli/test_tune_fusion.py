@@ -9,7 +9,7 @@ from panoptic_heuristic.cli.tune_fusion import main
 from panoptic_heuristic.fusion import ClassAware, Greedy, Pipeline, PixelArgmax, Reclaim, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.comparing_caches import write_cache_with_logits
-from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+from tests.ablation.small_caches import named_store, small_scenes, write_cache, write_gt
 from tests.cli.processes import run
 from tests.conftest import ROOT
 
@@ -83,7 +83,7 @@ def test_rules_that_see_more_than_regions_are_tuned_pixel_by_pixel(tuned, scenes
     base = ["--base", str(tuned.parent / "base.yaml")]
     rules = ["--config-file", str(ROOT / "configs/presets/mask2former.yaml")]
     assert main([*cache, *base, *rules, "--output", str(tmp_path / "out")]) == 0
-    assert "default: pixel_argmax" in capsys.readouterr().out
+    assert "start: pixel_argmax" in capsys.readouterr().out
     assert set(contents(tmp_path / "out")) == {"tuned.yaml", "global.yaml", "tuning.json"}
     assert_counts_are_right(tmp_path / "out", scenes, cache, ["global"], PixelArgmax)
     assert main([*cache, *rules, "--stages", "global", "per-class", "--output", str(tmp_path / "other")]) == 2
@@ -112,11 +112,20 @@ def assert_counts_are_right(folder, scenes, arguments, names, claim):
         assert pq == pytest.approx(numbers["outcome"]["pq_tuning"][name], abs=1e-9)
 
 
-def test_the_tuned_config_is_that_of_the_best_stage(tuned):
+def test_the_tuned_config_is_the_simplest_that_is_not_surely_below_the_best(tuned, arguments):
     numbers = json.loads((tuned / "tuning.json").read_text())
-    held_out = {name: numbers["held_out"][name]["pq"] for name in STAGE_FILES}
-    assert numbers["held_out"][numbers["chosen"]]["pq"] == max(held_out.values()) > numbers["held_out"]["scaled"]["pq"]
-    assert (tuned / "tuned.yaml").read_text() == (tuned / f"{numbers['chosen']}.yaml").read_text()
+    held_out, chosen = numbers["held_out"], numbers["chosen"]
+    best = max(held_out, key=lambda name: held_out[name]["pq"])
+    assert held_out[best]["to_best"] is None
+    for name in ("default", "start", "scaled", *STAGE_FILES):
+        if name == chosen:
+            break
+        assert held_out[name]["to_best"]["against"] == best and held_out[name]["to_best"]["interval"][1] < 0
+    assert name == best or held_out[name]["to_best"]["interval"][1] >= 0
+    pipelines = {**numbers["baselines"], **numbers["outcome"]["pipelines"]}
+    categories = PredictionCache.open(arguments[1]).manifest.categories
+    assert Pipeline.from_config(loaded(tuned / "tuned.yaml"), categories) == Pipeline.from_mapping(pipelines[chosen])
+    assert numbers["base"] == "../base.yaml"
 
 
 def test_equal_runs_write_equal_bytes(tuned, arguments, tmp_path, capsys):
@@ -139,7 +148,12 @@ def test_the_table(arguments, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "Traceback" not in err and "nan" not in out
     assert out.startswith("PQ in percent on 9 held-out images, each of 3 folds tuned without\n")
+    assert "\ndefault: greedy, instances_score_thresh 0.5, overlap_threshold 0.5, stuff_area_thresh 4096 (Detec" in out
     assert "\nscaled: greedy, instances_score_thresh 0.5, " in out and ", stuff_area_fraction 0.00019531\n" in out
+    recommended = result_of(tmp_path)
+    assert f"\nrecommended: {recommended}, " in out and "\ngain over the default: +" in out
+    assert "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT" in out
+    assert f"--config-file {tmp_path / 'tuned.yaml'} --output fused\n" in out
     numbers = json.loads((tmp_path / "tuning.json").read_text())
     rows = {line.split()[0]: line for line in out.splitlines() if line.strip()}
     for name, one in numbers["held_out"].items():
@@ -149,6 +163,61 @@ def test_the_table(arguments, tmp_path, capsys):
             assert f"{gain['held_out']:+.2f} [{low:+.2f}, {high:+.2f}]" in rows[name]
     for name in FILES:
         assert str(tmp_path / name) in out.split("\nwritten: ")[1]
+
+
+def result_of(folder):
+    return json.loads((folder / "tuning.json").read_text())["chosen"]
+
+
+def test_another_cache_to_report_on_and_groups(arguments, scenes, tmp_path, capsys):
+    """As if one cache had been cut in two by a list; each has a ground truth of its own."""
+    parts = {"a": scenes[:5], "b": scenes[5:]}
+    files = {name: write_gt(tmp_path / f"gt_{name}", some) for name, some in parts.items()}
+    first = write_cache(tmp_path / "a", parts["a"], score_floor=0.05)
+    names = [f"{number}.jpg" for number in range(5, 9)]
+    second = named_store(tmp_path / "b", names, scenes=parts["b"], score_floor=0.05, first_id=5)
+    gt = ["--gt-json", str(files["a"][0]), str(second.gt.path)]
+    gt += ["--gt-folder", str(files["a"][1]), str(second.panoptic_root)]
+    common = ["--stages", "global", "--workers", "1", "--groups", "name:(.*)[.]"]
+    caches = ["--cache", str(first), "--report-cache", str(second.cache.folder)]
+    assert main([*caches, *gt, *common, "--output", str(tmp_path / "out")]) == 0
+    assert "on 4 held-out images, tuned on 5 others; 9 groups, none of them parted\n" in capsys.readouterr().out
+    (tmp_path / "ids.txt").write_text("0\n1\n2\n3\n4\n")
+    split = [*arguments[:6], *common, "--tuning-images", str(tmp_path / "ids.txt"), "--output", str(tmp_path / "split")]
+    assert main(split) == 0
+    ours, theirs = (json.loads((tmp_path / name / "tuning.json").read_text()) for name in ("out", "split"))
+    assert [one["images"] for one in ours.pop("caches")] == [5, 4] and len(theirs.pop("caches")) == 1
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    "extra, told",
+    [
+        (["--groups", "blocks:4", "--folds", "4"], "folds must be in [2, 3], the number of groups, got 4"),
+        (["--groups", "column:video"], "has no 'video', which is to name its group"),
+        (["--groups", "name:(z)"], "does not match the name 0.jpg"),
+        (["--groups", "videos"], "groups must be column:NAME, name:PATTERN or blocks:N, got 'videos'"),
+        (["--report-cache", "{cache}"], "give one of them"),
+    ],
+)
+def test_wrong_groups_and_caches(arguments, tmp_path, capsys, extra, told):
+    extra = [one.format(cache=arguments[1]) for one in extra]
+    assert main([*arguments, "--output", str(tmp_path / "out"), *extra]) == 2
+    assert told in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_the_same_images_to_tune_and_to_report_on(arguments, tmp_path, capsys):
+    command = [*without_folds(arguments), "--report-cache", arguments[1], "--output", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "image 0, one of 9, is to be tuned on, in " in capsys.readouterr().err
+
+
+def test_ground_truths_are_as_many_as_caches(arguments, tmp_path, capsys):
+    command = [*without_folds(arguments), "--gt-json", "a", "b", "--output", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "--gt-json must be given once, or once for each of the 1 caches, that of --report-cache last; got 2" in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_given_split(arguments, scenes, tmp_path, capsys):

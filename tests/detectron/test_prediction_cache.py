@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.ablation.cache.own_settings import MODELS_OWN, Default, default_of
 from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions, predictions_of, with_floor
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import fuse
+from panoptic_heuristic.fusion import Pipeline, fuse
 from tests.detectron.small_models import NUM_LABELS, NUM_THINGS, records, small_config, small_model
 
 from detectron2.data import DatasetCatalog, MetadataCatalog  # isort: skip  after small_models, which makes it importable
@@ -156,8 +158,6 @@ def test_a_data_set_without_panoptic_categories_is_told(tmp_path):
 
 
 def test_detectron2s_own_architecture_and_data_sets_without_an_image_folder_do(tmp_path):
-    from PIL import Image
-
     Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / "1.png")
     register("own", lambda: [record(1, str(tmp_path / "1.png"))])
     torch.save(small_model(small_config()).state_dict(), tmp_path / "weights.pth")
@@ -168,3 +168,21 @@ def test_detectron2s_own_architecture_and_data_sets_without_an_image_folder_do(t
     assert manifest.images[0].file_name == "1.png"
     assert manifest.source["weights"] == "weights.pth"
     assert cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING).images == 0
+
+
+@pytest.mark.parametrize("of_detector, of_fusion, effective", [(0.3, 0.1, 0.3), (0.05, 0.4, 0.4)])
+def test_the_models_own_settings_are_kept_with_the_cutoff_that_is_in_force(tmp_path, of_detector, of_fusion, effective):
+    """The detector's own cutoff hides from fusion what the cache, with its lower one, holds."""
+    name = f"own_settings_{of_detector}"
+    register(name, lambda: [record(1, str(tmp_path / "1.png"))])
+    torch.save(small_model(small_config()).state_dict(), tmp_path / "weights.pth")
+    Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(tmp_path / "1.png")
+    cfg = small_config({
+        "DATASETS.TEST": (name,), "MODEL.WEIGHTS": str(tmp_path / "weights.pth"),
+        "MODEL.ROI_HEADS.SCORE_THRESH_TEST": of_detector,
+        "MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH": of_fusion,
+        "MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT": 7,
+    })  # fmt: skip
+    cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING)
+    default = default_of(PredictionCache.open(tmp_path / "cache"))
+    assert default == Default(Pipeline(instances_score_thresh=effective, stuff_area_thresh=7), MODELS_OWN)

@@ -5,6 +5,7 @@
     CACHE/manifest.json             what made the predictions, of which images, and what was left out
     CACHE/predictions/<id>.arrays   one image, see :mod:`panoptic_heuristic.ablation.cache.predictions`
     CACHE/ground_truth.json         where it was, see :mod:`panoptic_heuristic.ablation.cache.ground_truth`
+    CACHE/fusion.json               how its model fuses, see :mod:`panoptic_heuristic.ablation.cache.own_settings`
     CACHE/regions/                  made from them and ground truth; may be deleted, and so may
     CACHE/regions_with_best_stuff/  the same for rules that ask for the best stuff of a pixel
 

@@ -29,6 +29,19 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Code:
+    """Lines to copy.
+
+    Attributes:
+        text: the lines.
+        folded: if given, there are many, and this stands in their place until they are asked for.
+    """
+
+    text: str
+    folded: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class Fact:
     """A number that the report is about.
 
@@ -56,7 +69,7 @@ class Row:
 
     Attributes:
         cells: as many as the table has columns.
-        mark: ``best``, ``default``, ``total`` (of the rows below it) or nothing.
+        mark: ``best``, ``default``, ``recommended``, ``total`` (of the rows below it) or nothing.
     """
 
     cells: Tuple[str, ...]
@@ -129,7 +142,7 @@ class Figure:
     columns: int = 1
 
 
-Block = Union[Heading, Text, Notice, Facts, Table, Figure]
+Block = Union[Heading, Text, Notice, Code, Facts, Table, Figure]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Dict, Iterator, List, Mapping
 
 from panoptic_heuristic.ablation.report.document import (
     Block,
+    Code,
     Document,
     Facts,
     Figure,
@@ -59,6 +60,8 @@ a:hover { text-decoration: underline; }
 .fact .value { font-size: 1.75rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .fact .note { color: var(--faint); font-size: 0.85rem; line-height: 1.4; overflow-wrap: anywhere; }
 .notice { background: var(--notice); border-left: 4px solid var(--notice-line); padding: 10px 16px; margin: 1.2em 0; }
+pre { background: var(--panel); border-radius: 8px; padding: 12px 16px; margin: 1em 0; overflow-x: auto;
+  font: 0.85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 .table { overflow-x: auto; margin: 1.2em 0 1.6em; }
 table { border-collapse: collapse; font-size: 0.875rem; line-height: 1.4; }
 .caption { color: var(--faint); font-size: 0.9rem; margin: 1.6em 0 0; }
@@ -67,13 +70,13 @@ th, td { padding: 5px 14px 5px 0; text-align: left; vertical-align: baseline; bo
 th { font-weight: 600; color: var(--faint); vertical-align: bottom; border-bottom-width: 2px; }
 th.number, td.number { text-align: right; padding: 5px 0 5px 16px; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
-tr.best td, tr.total td { font-weight: 650; }
+tr.best td, tr.recommended td, tr.total td { font-weight: 650; }
 tr.total:not(:first-child) td { padding-top: 1.2em; }
-tr.best td:first-child, tr.default td:first-child { white-space: nowrap; }
+tr.best td:first-child, tr.default td:first-child, tr.recommended td:first-child { white-space: nowrap; }
 tbody tr:hover { background: var(--panel); }
 .mark { display: inline-block; font-size: 0.75rem; font-weight: 600; border: 1.5px solid; border-radius: 99px;
   padding: 0 8px; margin-left: 6px; line-height: 1.5; vertical-align: 1px; }
-.mark.best { color: var(--best); }
+.mark.best, .mark.recommended { color: var(--best); }
 .mark.default { color: var(--faint); border-style: dashed; }
 figure { margin: 1.6em 0 2em; }
 .pictures { display: grid; gap: 14px; }
@@ -152,6 +155,11 @@ def _block(block: Block, anchors: Mapping[str, str]) -> Iterator[str]:
         yield f"<p>{_escape(block.text)}</p>"
     elif isinstance(block, Notice):
         yield f'<p class="notice">{_escape(block.text)}</p>'
+    elif isinstance(block, Code):
+        lines = block.text.rstrip("\n")
+        code = f"<pre>{html.escape(lines)}</pre>"
+        folded = block.folded and f"<details><summary>{_escape(block.folded)}</summary>{code}</details>"
+        yield folded or code
     elif isinstance(block, Facts):
         yield '<dl class="facts">'
         for fact in block.facts:
@@ -209,7 +217,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _row(row: Row, table: Table) -> str:
-    is_named = row.mark in ("best", "default")
+    is_named = row.mark in ("best", "default", "recommended")
     mark = f' <span class="mark {row.mark}">{row.mark}</span>' if is_named else ""
     cells = "".join(
         f"<td{_class(place, table)}>{_escape(cell)}{mark if place == 0 else ''}</td>"

@@ -10,10 +10,13 @@
 """
 
 import re
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Collection, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Collection, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+from panoptic_heuristic.ablation.attribution.attribute import attribute
+from panoptic_heuristic.ablation.cache.own_settings import MODELS_OWN, Default
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report import comparison, effects, figures, models, sections
 from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
@@ -23,8 +26,9 @@ from panoptic_heuristic.ablation.report.document import Block, Document, Heading
 from panoptic_heuristic.ablation.report.html import to_html
 from panoptic_heuristic.ablation.report.latex import to_latex
 from panoptic_heuristic.ablation.report.markdown import to_markdown
+from panoptic_heuristic.ablation.report.mended import error_blocks
 from panoptic_heuristic.ablation.report.plots import Form
-from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import COCO_IMAGE, ReportedSweep
 from panoptic_heuristic.ablation.report.tables import csv_rows, tables_of
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
@@ -55,6 +59,7 @@ class Reported:
     Attributes:
         name: what the report calls it.
         result: the sweep.
+        default: what its best setting is compared with; that of the tuning if there is one.
         images: None to compare no images.
         attribution: where errors come from; may be empty.
         tuning: gains on held-out images.
@@ -62,6 +67,7 @@ class Reported:
 
     name: str
     result: SweepResult
+    default: Default
     images: Optional[Images] = None
     attribution: Tuple[Block, ...] = ()
     tuning: Optional[Tuning] = None
@@ -72,17 +78,17 @@ Progress = Callable[[Iterable, int], Iterable]
 
 def make_report(
     reported: Sequence[Reported],
-    default: Default,
     title: str,
     *,
+    workers: int = 1,
     progress: Progress = lambda items, total: items,
 ) -> Tuple[Document, List[ReportedSweep]]:
     """Works out and draws everything.
 
     Args:
         reported: at least one; several must be of one grid.
-        default: what the best settings are compared with.
         title: of the report.
+        workers: processes that trace errors.
         progress: wraps an iterable of images, given their number; tqdm fits.
 
     Returns:
@@ -91,7 +97,7 @@ def make_report(
     Raises:
         InputError: a file is missing or damaged, sweeps do not fit each other, or images do not fit their sweep.
     """
-    sweeps = [ReportedSweep.of(one.name, one.result, default) for one in reported]
+    sweeps = [ReportedSweep.of(one.name, one.result, one.default, _image_area(one)) for one in reported]
     several = len(sweeps) > 1
     blocks: List[Block] = []
     if several:
@@ -103,11 +109,11 @@ def make_report(
         resampled, summary = compared.resampled, comparison.summary(compared)
     else:
         resampled = [sweeps[0].resampled()]
-        summary = sections.summary(sweeps[0], resampled[0])
+        summary = _summary(reported[0], sweeps[0], resampled[0])
     for one, sweep, draws in zip(reported, sweeps, resampled, strict=True):
         if several:
-            blocks += [Heading(sweep.name), Text(sections.summary(sweep, draws))]
-        blocks += _sweep_blocks(one, sweep, draws, 3 if several else 2, progress)
+            blocks += [Heading(sweep.name), Text(_summary(one, sweep, draws))]
+        blocks += _sweep_blocks(one, sweep, draws, 3 if several else 2, _Work(workers, progress))
     return Document(title, summary, tuple(blocks)), sweeps
 
 
@@ -145,11 +151,33 @@ def write_report(
     return written
 
 
+class _Work(NamedTuple):
+    """How images are worked on: processes, and what wraps their iterable."""
+
+    workers: int
+    progress: Progress
+
+
+def _summary(one: Reported, sweep: ReportedSweep, resampled: Optional[Resampled]) -> str:
+    return sections.summary(sweep, resampled) if one.tuning is None else one.tuning.summary
+
+
+def _image_area(one: Reported) -> float:
+    """The pixels of an image that a limit of the default is for."""
+    if one.images is None or one.default.meaning != MODELS_OWN:
+        return COCO_IMAGE
+    return statistics.median(image.height * image.width for image in one.images.store.cache.manifest.images)
+
+
 def _sweep_blocks(
-    one: Reported, sweep: ReportedSweep, resampled: Optional[Resampled], level: int, progress: Progress
+    one: Reported, sweep: ReportedSweep, resampled: Optional[Resampled], level: int, work: _Work
 ) -> List[Block]:
     prefix = file_prefix(sweep.name)
-    blocks = sections.overview(sweep, resampled, None if one.tuning is None else one.tuning.fact)
+    blocks: List[Block] = []
+    if one.tuning is not None:
+        blocks += [*one.tuning.opening, Heading("All settings of the grid", level)]
+        blocks.append(Text(sections.summary(sweep, resampled)))
+    blocks += sections.overview(sweep, resampled, has_tuning=one.tuning is not None)
     blocks += sections.best_settings(sweep, resampled, level)
     blocks += _at(() if one.tuning is None else one.tuning.blocks, level)
     blocks += figures.heat_maps(sweep, prefix, level)
@@ -157,7 +185,9 @@ def _sweep_blocks(
     blocks += figures.things_against_stuff(sweep, prefix, level)
     blocks += effects.classes(sweep, resampled, level)
     if one.images is not None:
-        blocks += _changes(one.images, sweep, prefix, level, progress)
+        blocks += _changes(one.images, sweep, prefix, level, work.progress)
+        if one.tuning is not None and one.tuning.changes_something:
+            blocks += _mended(one.images.store, one.tuning, level, work)
     blocks += _at(one.attribution, level)
     return blocks + sections.provenance(sweep, level)
 
@@ -181,6 +211,14 @@ def _changes(images: Images, sweep: ReportedSweep, prefix: str, level: int, prog
         alt = f"Image {change.image_id}: ground truth, default and best setting"
         pictures.append(Picture(f"{prefix}_change_{place}.png", png, alt, density=1))
     return effects.changes(found, pictures, level)
+
+
+def _mended(store: RegionStore, tuning: Tuning, level: int, work: _Work) -> List[Block]:
+    before, after = (
+        attribute(store, pipeline, workers=work.workers, progress=work.progress).errors
+        for pipeline in (tuning.default.pipeline, tuning.pipeline)
+    )
+    return error_blocks(before, after, store.cache.manifest.categories, level)
 
 
 def file_prefix(name: str) -> str:

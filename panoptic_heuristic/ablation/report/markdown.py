@@ -5,6 +5,7 @@ from typing import Iterator, List
 
 from panoptic_heuristic.ablation.report.document import (
     Block,
+    Code,
     Document,
     Facts,
     Figure,
@@ -34,6 +35,10 @@ def _block(block: Block) -> Iterator[str]:
         yield _escaped(block.text)
     elif isinstance(block, Notice):
         yield f"> {_escaped(block.text)}"
+    elif isinstance(block, Code):
+        # A fence that is longer than any in the text.
+        fence = "`" * max([3, *(1 + len(ticks) for ticks in re.findall("`+", block.text))])
+        yield from (fence, *block.text.rstrip("\n").splitlines(), fence)
     elif isinstance(block, Facts):
         for fact in block.facts:
             note = f" ({_escaped(fact.note)})" if fact.note else ""

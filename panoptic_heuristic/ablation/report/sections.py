@@ -43,13 +43,13 @@ def summary(sweep: ReportedSweep, resampled: Optional[Resampled]) -> str:
     )
 
 
-def overview(sweep: ReportedSweep, resampled: Optional[Resampled], held_out: Optional[Fact]) -> List[Block]:
+def overview(sweep: ReportedSweep, resampled: Optional[Resampled], *, has_tuning: bool) -> List[Block]:
     """Best, default and gain, and what to mind about them.
 
     Args:
         sweep: the sweep.
         resampled: its settings resampled; None if there are too few images.
-        held_out: the gain on images that were not tuned on, if it is known.
+        has_tuning: the report has the gain on images that were not tuned on, too.
     """
     grid = sweep.result.grid
     bounds = None if resampled is None else resampled.difference(sweep.best, sweep.default)
@@ -58,12 +58,13 @@ def overview(sweep: ReportedSweep, resampled: Optional[Resampled], held_out: Opt
         Fact("PQ of the best setting", measure(sweep.pq(sweep.best)), describe(grid.row(sweep.best))),
         Fact("PQ of the default", measure(sweep.pq(sweep.default)), describe(grid.row(sweep.default))),
         Fact("Gain", signed(sweep.gain()), how_sure),
-        *([] if held_out is None else [held_out]),
         Fact("Counted", count(len(grid)), f"settings on {plural(sweep.counts.images, 'image')}"),
     ]
     blocks: List[Block] = [Facts(tuple(facts))]
-    where = "the held-out gain is that on images that were not tuned on"
-    if held_out is None:
+    if not has_tuning:
+        blocks.append(Text(f"The default is {sweep.meant.pipeline.described()} ({sweep.meant.meaning})."))
+    where = "the recommendation's gain is on images that were not tuned on"
+    if not has_tuning:
         where = "tune-fusion gives held-out gains"
     if sweep.best != sweep.default:
         blocks.append(
@@ -75,7 +76,7 @@ def overview(sweep: ReportedSweep, resampled: Optional[Resampled], held_out: Opt
     if not sweep.has_default:
         blocks.append(
             Text(
-                f"The grid does not hold the default that was asked for ({describe(row_of(sweep.wanted))}). "
+                f"The grid does not hold the default ({describe(row_of(sweep.wanted))}). "
                 f"The setting nearest to it stands for it: {describe(grid.row(sweep.default))}."
             )
         )

@@ -1,10 +1,11 @@
 """A sweep as it is reported: its best setting, the default, and how sure the gain is."""
 
 from dataclasses import dataclass
-from typing import Dict, Iterable, Optional, Tuple
+from typing import Any, Dict, Iterable, Optional, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.report.slices import Family, families_of
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
 from panoptic_heuristic.ablation.sweeping.grid import Grid
@@ -12,70 +13,64 @@ from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.tables import quality_columns, ranking
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Greedy, Pipeline
+from panoptic_heuristic.fusion.stages import rule_to_mapping
 from panoptic_heuristic.quality import Resampled
 
 GROUPS = ("all", "things", "stuff")
 SHOWN = 10
 """The number of the best settings that are listed."""
 
-_COCO_IMAGE = 640 * 480
+COCO_IMAGE = 640 * 480
+"""Pixels of most images of COCO, which published limits of stuff are for."""
 
 
-@dataclass(frozen=True)
-class Default:
-    """The thresholds that the best setting is compared with.
+def setting_of(default: Pipeline, grid: Grid, image_area: float = COCO_IMAGE) -> Pipeline:
+    """The default with its stuff limit of the kind that a grid has.
 
-    Attributes:
-        instances_score_thresh, overlap_threshold, stuff_area_thresh: Detectron2's are 0.5, 0.5 and 4096.
+    Args:
+        default: any settings.
+        grid: if it has fractions only, a limit in pixels becomes its share of an image.
+        image_area: pixels of an image.
     """
+    if not default.stuff_area_thresh or not _has_fractions_only(grid):
+        return default
+    fraction = max(default.stuff_area_fraction, min(default.stuff_area_thresh / image_area, 1.0))
+    return default.replaced({"stuff_area_thresh": 0.0, "stuff_area_fraction": fraction})
 
-    instances_score_thresh: float = 0.5
-    overlap_threshold: float = 0.5
-    stuff_area_thresh: float = 4096
 
-    @property
-    def stuff_area_fraction(self) -> float:
-        """The stuff limit for grids that have none in pixels: its share of an image of COCO's usual size."""
-        return self.stuff_area_thresh / _COCO_IMAGE
+def nearest(wanted: Pipeline, grid: Grid) -> int:
+    """The number of the setting of a grid that is nearest to another one, rules first and then threshold by threshold.
 
-    def setting(self, grid: Grid) -> Pipeline:
-        """The default as a setting, its stuff limit of the kind that the grid has."""
-        pixels, fraction = float(self.stuff_area_thresh), 0.0
-        if _has_fractions_only(grid):
-            pixels, fraction = 0.0, self.stuff_area_fraction
-        return Pipeline(
-            Greedy(self.overlap_threshold),
-            self.instances_score_thresh,
-            stuff_area_thresh=pixels,
-            stuff_area_fraction=fraction,
+    Of two as near it is the first in the grid. A grid without the claim rule has greedy in its place, or its first.
+    """
+    claims = [type(pipeline.claim) for pipeline in grid.settings]
+    claim = next((one for one in (type(wanted.claim), Greedy) if one in claims), claims[0])
+    kind, other = "stuff_area_thresh", "stuff_area_fraction"
+    if wanted.stuff_area_fraction:
+        kind, other = other, kind
+    wanted_overlap = wanted.value("claim.overlap_threshold")
+
+    def distance(pipeline: Pipeline) -> Tuple[float, ...]:
+        others = sum(pipeline.rules[stage] != rule for stage, rule in wanted.rules.items() if stage != "claim")
+        overlap = pipeline.value("claim.overlap_threshold")
+        return (
+            type(pipeline.claim) is not claim,
+            others,
+            _other_parameters(pipeline) != _other_parameters(wanted),
+            abs(pipeline.thing_area_thresh - wanted.thing_area_thresh),
+            0.0 if overlap is None or wanted_overlap is None else abs(overlap - wanted_overlap),
+            abs(pipeline.instances_score_thresh - wanted.instances_score_thresh),
+            abs(pipeline.value(other) - wanted.value(other)),
+            abs(pipeline.value(kind) - wanted.value(kind)),
         )
 
-    def nearest(self, grid: Grid) -> int:
-        """The number of the setting nearest to it, rules first and then threshold by threshold.
+    return min(range(len(grid)), key=lambda number: distance(grid.settings[number]))
 
-        Of two as near it is the first in the grid. A grid without the greedy rule has its first rule in its place.
-        """
-        wanted = self.setting(grid)
-        claims = [type(pipeline.claim) for pipeline in grid.settings]
-        claim = Greedy if Greedy in claims else claims[0]
-        kind, other = "stuff_area_thresh", "stuff_area_fraction"
-        if wanted.stuff_area_fraction:
-            kind, other = other, kind
 
-        def distance(pipeline: Pipeline) -> Tuple[float, ...]:
-            others = sum(pipeline.rules[stage] != rule for stage, rule in wanted.rules.items() if stage != "claim")
-            overlap = pipeline.value("claim.overlap_threshold")
-            return (
-                type(pipeline.claim) is not claim,
-                others,
-                pipeline.thing_area_thresh,
-                0.0 if overlap is None else abs(overlap - self.overlap_threshold),
-                abs(pipeline.instances_score_thresh - wanted.instances_score_thresh),
-                pipeline.value(other),
-                abs(pipeline.value(kind) - wanted.value(kind)),
-            )
-
-        return min(range(len(grid)), key=lambda number: distance(grid.settings[number]))
+def _other_parameters(pipeline: Pipeline) -> Dict[str, Any]:
+    """The parameters of the claim rule besides the overlap threshold."""
+    parameters = rule_to_mapping("claim", pipeline.claim)
+    return {name: value for name, value in parameters.items() if name != "overlap_threshold"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +84,8 @@ class ReportedSweep:
         columns: (S,) percent of each measure and group, such as ``pq_things``.
         order: (S,) settings, best first.
         families: the grid's.
-        wanted: the default as it was asked for.
+        meant: the default, and what it is.
+        wanted: the default, its stuff limit of the kind that the grid has.
         default: the number of the setting that stands for it.
     """
 
@@ -99,12 +95,21 @@ class ReportedSweep:
     columns: Dict[str, np.ndarray]
     order: np.ndarray
     families: Tuple[Family, ...]
+    meant: Default
     wanted: Pipeline
     default: int
 
     @classmethod
-    def of(cls, name: str, result: SweepResult, default: Default) -> "ReportedSweep":
+    def of(
+        cls, name: str, result: SweepResult, default: Default, image_area: float = COCO_IMAGE
+    ) -> "ReportedSweep":
         """Adds up a sweep and finds its best setting.
+
+        Args:
+            name: what the report calls it.
+            result: the sweep.
+            default: what its best setting is compared with.
+            image_area: pixels of an image, by which a limit in pixels is a fraction.
 
         Raises:
             InputError: a bucket is damaged, or no setting has a PQ.
@@ -115,8 +120,8 @@ class ReportedSweep:
         if np.isnan(columns["pq_all"][order[0]]):
             raise InputError(f"{result.folder} counted no segment in {counts.images} images: nothing to report")
         grid = result.grid
-        families, wanted = families_of(grid), default.setting(grid)
-        return cls(name, result, counts, columns, order, families, wanted, default.nearest(grid))
+        families, wanted = families_of(grid), setting_of(default.pipeline, grid, image_area)
+        return cls(name, result, counts, columns, order, families, default, wanted, nearest(wanted, grid))
 
     @property
     def best(self) -> int:
@@ -125,7 +130,7 @@ class ReportedSweep:
 
     @property
     def has_default(self) -> bool:
-        """True if the grid holds the default that was asked for."""
+        """True if the grid holds the default."""
         return self.result.grid.settings[self.default] == self.wanted
 
     def pq(self, setting: int, group: str = "all") -> float:

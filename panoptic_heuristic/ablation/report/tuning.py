@@ -1,19 +1,24 @@
-"""The part of a report that shows ``tuning.json`` of tune-fusion: gains on images that were not tuned on."""
+"""The parts of a report that show ``tuning.json`` of tune-fusion: what to take, and gains on held-out images."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
-from panoptic_heuristic.ablation.report.document import Block, Fact, Heading, Row, Table, Text
+from panoptic_heuristic.ablation.cache.own_settings import Default
+from panoptic_heuristic.ablation.report.document import Block, Code, Fact, Facts, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import between, measure, plural, signed
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
-from panoptic_heuristic.ablation.tuning.files import FORMAT
+from panoptic_heuristic.ablation.tuning.files import FORMAT, TUNED, config_yaml
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, TUNED_PIPELINES
+from panoptic_heuristic.ablation.tuning.usage import changed_keys, evaluating_command
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, read_json
 from panoptic_heuristic.fusion import Pipeline
 
 # The file has its keys in the order of the alphabet.
 _STAGES = (*BASELINES, *TUNED_PIPELINES)
+_LONG_YAML = 30
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,25 @@ class Tuning:
     """A tuning as a report shows it.
 
     Attributes:
-        fact: the held-out gain of the pipeline that was chosen.
+        default: what its gains are over.
+        chosen: the name of the settings that it recommends.
+        pipeline: these settings, as tuned in the end.
+        summary: the recommendation in a sentence.
+        opening: how sure it is, and how it is put to use.
         blocks: the rest.
     """
 
-    fact: Fact
+    default: Default
+    chosen: str
+    pipeline: Pipeline
+    summary: str
+    opening: Tuple[Block, ...]
     blocks: Tuple[Block, ...]
+
+    @property
+    def changes_something(self) -> bool:
+        """True if other settings than the default are recommended."""
+        return self.pipeline != self.default.pipeline
 
 
 def read_tuning(path: PathLike, sweep: SweepResult) -> Tuning:
@@ -40,60 +58,121 @@ def read_tuning(path: PathLike, sweep: SweepResult) -> Tuning:
     if found != FORMAT:
         raise InputError(f"{path} is no tuning of format {FORMAT} (it says {found!r}); make it anew")
     try:
-        ours, theirs = ((one["dataset_name"], one["predictions"]) for one in (sweep.manifest, data))
-        if ours != theirs:
+        ours, *theirs = ((one["dataset_name"], one["predictions"]) for one in (sweep.manifest, *data["caches"]))
+        if ours not in theirs:
             raise InputError(f"{path} is of other predictions than {sweep.folder}; make both from one cache")
-        return Tuning(_fact(data), tuple(_blocks(data)))
+        return _tuning(data, Path(path).parent / TUNED, sweep.categories)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no tuning of tune-fusion: it lacks {error}") from error
 
 
-def _fact(data: Mapping[str, Any]) -> Fact:
-    chosen = data["chosen"]
-    gain = _gain(data["held_out"][chosen], "scaled")
-    if gain is None:
-        return Fact("Held-out gain", "none", f"no tuned stage is better than {chosen} on held-out images")
-    note = " ".join(filter(None, (f"{chosen} over scaled,", between(_bounds(gain))))).rstrip(",")
-    return Fact("Held-out gain", signed(gain["held_out"]), note)
+def _tuning(data: Mapping[str, Any], config: Path, categories: Categories) -> Tuning:
+    default = Default(Pipeline.from_mapping(data["baselines"]["default"]), data["default"]["meaning"])
+    pipelines = {**data["outcome"]["pipelines"], **data["baselines"]}
+    pipeline = Pipeline.from_mapping(pipelines[data["chosen"]])
+    of_default = f"The default is {default.pipeline.described()} ({default.meaning})."
+    opening: List[Block] = [_facts(data), Text(f"{_why(data)} {of_default}")]
+    if pipeline != default.pipeline:
+        opening += _usage(data, default.pipeline, pipeline, config, categories)
+    return Tuning(default, data["chosen"], pipeline, _summary(data), tuple(opening), tuple(_blocks(data, pipeline)))
 
 
-def _blocks(data: Mapping[str, Any]) -> List[Block]:
+def _summary(data: Mapping[str, Any]) -> str:
+    chosen, of_default = data["chosen"], data["held_out"]["default"]
+    if chosen == "default":
+        return "Recommended: the default, as it is. Nothing is surely better on held-out images."
+    gain = _gain(data["held_out"][chosen], "default")
+    sure = " (95 % interval)" if gain["interval"] else ""
+    return (
+        f"Recommended: {chosen}, {_told(gain)} PQ over the default{sure} on held-out images: "
+        f"{measure(data['held_out'][chosen]['pq'])} instead of {measure(of_default['pq'])}."
+    )
+
+
+def _facts(data: Mapping[str, Any]) -> Facts:
+    chosen, of_default = data["held_out"][data["chosen"]], data["held_out"]["default"]
+    images = plural(sum(len(split["held_out"]) for split in data["splits"]), "held-out image")
+    facts = [Fact("Held-out PQ of the default", measure(of_default["pq"]), f"on {images}")]
+    if data["chosen"] != "default":
+        gain = _gain(chosen, "default")
+        sure = f"95 % interval {between(_bounds(gain))}" if gain["interval"] else "no interval: too little is held out"
+        facts.insert(0, Fact("Held-out PQ, recommended", measure(chosen["pq"]), data["chosen"]))
+        facts.append(Fact("Gain", signed(gain["held_out"]), sure))
+    return Facts(tuple(facts))
+
+
+def _why(data: Mapping[str, Any]) -> str:
+    to_best = data["held_out"][data["chosen"]]["to_best"]
+    if to_best is None:
+        return "It is the best on held-out images, and all that is simpler is surely below it."
+    if to_best["interval"] is None:
+        return "Too little is held out to be sure of any gain."
+    return (
+        "It is the simplest whose PQ on held-out images is not surely below that of the best, "
+        f"{to_best['against']}: {_told(to_best)}."
+    )
+
+
+def _usage(
+    data: Mapping[str, Any], default: Pipeline, pipeline: Pipeline, config: Path, categories: Categories
+) -> List[Block]:
+    """The keys that change, the command, and the YAML."""
+    rows = [
+        Row((one.key, *("\N{EN DASH}" if value is None else value for value in (one.before, one.after))))
+        for one in changed_keys(default, pipeline, categories)
+    ]
+    blocks: List[Block] = [Table(("config key", "default", "recommended"), tuple(rows))]
+    command = evaluating_command(
+        config, has_base=data["base"] is not None, predictions=data["caches"][0]["predictions"]
+    )
+    if command is None:
+        blocks.append(Text(f"{config} builds on no config (--base of tune-fusion); put its keys into the model's:"))
+    else:
+        blocks += [Text(f"To use it, with {config} or with the same keys in the model's config:"), Code(command)]
+    text = config_yaml(pipeline, categories)
+    is_long = len(text.splitlines()) > _LONG_YAML
+    return [*blocks, Code(text, "All keys, as YAML" if is_long else None)]
+
+
+def _blocks(data: Mapping[str, Any], pipeline: Pipeline) -> List[Block]:
     held_out, chosen = data["held_out"], data["chosen"]
     names = [name for name in _STAGES if name in held_out] + sorted(held_out.keys() - set(_STAGES))
+    untuned = [name for name in names if name in data["baselines"]]
     rows = []
     for name in names:
         one = held_out[name]
-        before = next((gain for gain in one["gains"] if gain["against"] not in BASELINES), None)
+        before = next((gain for gain in one["gains"] if gain["against"] not in untuned), None)
         scaled = _gain(one, "scaled")
         cells = [name, *(measure(one[key]) for key in ("pq", "pq_things", "pq_stuff"))]
-        cells += [_told(gain) for gain in (_gain(one, "default"), scaled, before)]
+        cells += [_told(gain) for gain in (*(_gain(one, other) for other in untuned), before, one["to_best"])]
         cells += ["", ""] if scaled is None else [signed(scaled["tuning"]), signed(scaled["overfit"])]
-        rows.append(Row(tuple(cells), "best" if name == chosen else ""))
-    header = ("stage", "PQ", "PQ things", "PQ stuff", "over default", "over scaled", "over the stage before")
+        rows.append(Row(tuple(cells), "recommended" if name == chosen else ""))
+    header = ("settings", "PQ", "PQ things", "PQ stuff", *(f"over {name}" for name in untuned))
+    header += ("over the stage before", "to the best", "when tuned", "overfit")
+    start = "Start is what the search started from. " if "start" in untuned else ""
+    of_what = "the start" if start else "the default"
     return [
         Heading("Held-out gains"),
-        Text(f"{_parted(data['how'])} Gains have 95 % intervals over the held-out images."),
+        Text(f"{_parted(data['how'])} Gains have 95 % intervals over the held-out {_units(data['how'])}."),
         Table(
-            (*header, "when tuned", "overfit"),
+            header,
             tuple(rows),
-            caption="Scaled is the default with its area limits scaled to the images. When tuned: the gain over "
+            caption=f"{start}Scaled is {of_what} with its area limits scaled to the images. When tuned: the gain over "
             "scaled on the images that were tuned on. Overfit: how much of that is lost on others.",
         ),
-        Text(_values(data)),
+        Text(f"The recommended settings, {chosen}, are in the end: {pipeline.described()}. Their file is {TUNED}."),
     ]
 
 
 def _parted(how: Mapping[str, Any]) -> str:
+    whole = f" No group of images, of {how['groups']}, was parted." if "groups" in how else ""
     if "folds" in how:
-        return f"Each of {how['folds']} folds of the images was scored with what was tuned on the others."
-    return f"Tuned on {plural(how['tuning_images'], 'image')} and scored on the others."
+        return f"Each of {how['folds']} folds of the images was scored with what was tuned on the others.{whole}"
+    return f"Tuned on {plural(how['tuning_images'], 'image')} and scored on the others.{whole}"
 
 
-def _values(data: Mapping[str, Any]) -> str:
-    chosen = data["chosen"]
-    pipelines = data["baselines"] if chosen in BASELINES else data["outcome"]["pipelines"]
-    told = Pipeline.from_mapping(pipelines[chosen]).described()
-    return f"The best on held-out images, {chosen}, is in the end: {told}. Its config file is tuned.yaml."
+def _units(how: Mapping[str, Any]) -> str:
+    return "groups" if "groups" in how else "images"
 
 
 def _gain(one: Mapping[str, Any], against: str) -> Optional[Mapping[str, Any]]:

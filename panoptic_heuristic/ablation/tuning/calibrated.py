@@ -9,7 +9,7 @@ Shape legend: C categories in the order of the data set's list, S settings.
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -62,6 +62,7 @@ def tune_calibrated(
     *,
     score_floor: float,
     shrinkage: float,
+    groups: Optional[Sequence[int]] = None,
 ) -> CalibratedStage:
     """Fits the probabilities, and finds cuts and an overlap threshold.
 
@@ -72,6 +73,7 @@ def tune_calibrated(
             categories found anew if it has any.
         score_floor: the lowest score an instance may have.
         shrinkage: of the limits of stuff; in standard errors.
+        groups: the number of each image's group; None if each image is one.
     """
     calibration = fit_calibration(examples_of(images, score_floor))
     segments = segments_of(images, categories)
@@ -104,7 +106,7 @@ def tune_calibrated(
         by_rule = tried[place]
     if by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of:
         common = by_rule.replaced({f"{kind}_of": {} for kind in KINDS})
-        by_rule = tune_stuff(images, categories, common, shrinkage=shrinkage)
+        by_rule = tune_stuff(images, categories, common, shrinkage=shrinkage, groups=groups)
     factor = _searched(images, categories, by_rule, {value: _times(by_rule.order, value) for value in FACTORS})
     one_cut = _searched(
         images,

@@ -15,12 +15,13 @@ global one, which change more images, must show more. A rare category has few im
 moves; one with fewer than :data:`FEWEST_SEGMENTS` segments never does. This is the one-standard-error
 rule of Breiman et al., "Classification and Regression Trees" (1984), which prefers the simpler of two
 choices that the data cannot tell apart. Every move raises the PQ of the tuning images, shrinkage or not.
+Where images come in groups, such as videos, "image" means a group here: what its images add is one sum.
 
 Shape legend: C categories in the order of the data set's list, S settings, N instances.
 """
 
 from dataclasses import dataclass
-from typing import Callable, List, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -62,6 +63,7 @@ def tune_classes(
     *,
     score_floor: float,
     shrinkage: float,
+    groups: Optional[Sequence[int]] = None,
 ) -> Pipeline:
     """Gives thing categories values of their own where that pays; never worse on these images.
 
@@ -71,7 +73,9 @@ def tune_classes(
         pipeline: the values of all categories, and of single ones that have some already; exact on regions.
         score_floor: no lower score threshold is tried.
         shrinkage: in standard errors, see above; 0 for none.
+        groups: the number of each image's group; None if each image is one.
     """
+    groups = range(len(images)) if groups is None else groups
     segments = segments_of(images, categories)
     tuned = [
         category.id
@@ -81,7 +85,9 @@ def tune_classes(
     state = _State(pipeline, count_pipelines(images, [pipeline], categories))
     for candidates in (_all_values, _near_values):
         for category_id in tuned:
-            state = _with_best_value(state, images, categories, category_id, candidates, score_floor, shrinkage)
+            state = _with_best_value(
+                state, images, groups, categories, category_id, candidates, score_floor, shrinkage
+            )
     return state.pipeline
 
 
@@ -101,6 +107,7 @@ def _near_values(current: Values, has_overlap: bool, score_floor: float) -> List
 def _with_best_value(
     state: _State,
     images: Sequence[Regions],
+    groups: Sequence[int],
     categories: Categories,
     category_id: int,
     candidates: Callable[[Values, bool, float], List[Values]],
@@ -120,7 +127,7 @@ def _with_best_value(
     for number in involved:
         counts = plan.count(images[number])
         changes.append(ImageCounts(counts.places, counts.values - state.table[number][:, counts.places]))
-    gain, error = gains_of_changes(before, changes, len(tried), categories)
+    gain, error = gains_of_changes(before, changes, [groups[number] for number in involved], len(tried), categories)
     assert error[tried.index(current)] == 0, "the counts of the images are those of another pipeline"
     worth = gain - shrinkage * error
     chosen = choose(worth, tried, current)
@@ -133,13 +140,18 @@ def _with_best_value(
 
 
 def gains_of_changes(
-    before: SettingCounts, changes: Sequence[ImageCounts], settings: int, categories: Categories
+    before: SettingCounts,
+    changes: Sequence[ImageCounts],
+    groups: Sequence[int],
+    settings: int,
+    categories: Categories,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """The gain of PQ by changes of single images' counts, and its standard error.
 
     Args:
         before: the counts of one setting, of all images.
         changes: what S other settings add to iou_sum, TP and FP of some images.
+        groups: the number of the group that each of these images is of.
         settings: S.
         categories: the data set's.
 
@@ -156,11 +168,12 @@ def gains_of_changes(
     size = (after.tp + after.fp + after.segments[:, None]) / 2
     occurs = size > 0
     weight = occurs / np.maximum(size, 0.5) / np.maximum(occurs.sum(axis=0), 1)
-    squares = np.zeros(settings)
-    for change in changes:
+    added_by: Dict[int, np.ndarray] = {}
+    for change, group in zip(changes, groups, strict=True):
         iou_sum, tp, fp = change.values
         added = iou_sum / IOU_UNIT - pq[change.places] * (tp + fp) / 2
-        squares += np.square((weight[change.places] * added).sum(axis=0))
+        added_by[group] = added_by.get(group, 0) + (weight[change.places] * added).sum(axis=0)
+    squares = sum((np.square(added) for added in added_by.values()), np.zeros(settings))
     return pq_of(after, categories) - pq_of(before, categories), np.sqrt(squares)
 
 

@@ -12,10 +12,13 @@ from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, 
 
 import numpy as np
 
+from panoptic_heuristic.ablation.cache.folder import Manifest
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
 from panoptic_heuristic.ablation.tuning.comparison import PUBLISHED, TUNED, Comparison, Difference, Row
+from panoptic_heuristic.ablation.tuning.groups import Groups, group_numbers, sums_of_groups
 from panoptic_heuristic.ablation.tuning.pixel_counter import Outcome, PixelCounter
+from panoptic_heuristic.ablation.tuning.pool import ImagePool
 from panoptic_heuristic.ablation.tuning.rounds import ascent_rounds
 from panoptic_heuristic.ablation.tuning.search import Search, run_searches, steps_of
 from panoptic_heuristic.ablation.tuning.splits import Split, folds_of
@@ -36,6 +39,7 @@ def compare(
     pipelines: Mapping[str, Pipeline],
     *,
     reference: Optional[str] = None,
+    groups: Optional[Groups] = None,
     gt_json: Optional[PathLike] = None,
     gt_folder: Optional[PathLike] = None,
     tuning_images: int = 100,
@@ -50,6 +54,7 @@ def compare(
         pipelines: by name, with the thresholds they come with. Those that need what the cache lacks are left
             out and named; an ``instances_score_thresh`` below the lowest score in the cache is raised to it.
         reference: the name of the one that gains are over; None for the first.
+        groups: which images must not be parted, as for :func:`.tune`; None for no groups.
         gt_json: a COCO panoptic JSON; None for the ground truth that was noted when the cache was made.
         gt_folder: the folder of its PNGs; None likewise.
         tuning_images: of each half at most so many are tuned on, at least 1.
@@ -58,8 +63,8 @@ def compare(
         progress: wraps the iterable of steps, given their number; tqdm fits.
 
     Raises:
-        InputError: a number is out of its interval, there is one image only, a file is missing or damaged,
-            the ground truth has no segment, or the reference cannot fuse.
+        InputError: a number is out of its interval, there is one image or group only, groups are wrong, a file is
+            missing or damaged, the ground truth has no segment, or the reference cannot fuse.
     """
     for name, value, least in (("tuning_images", tuning_images, 1), ("seed", seed, 0)):
         if value < least:
@@ -68,26 +73,30 @@ def compare(
     reference = next(iter(pipelines)) if reference is None else reference
     usable, failed, raised = _usable(store, pipelines)
     _check_reference(reference, failed)
-    halves = halves_of(len(store.image_ids), tuning_images, seed)
-    run = _Run(PixelCounter(store, workers), usable, halves)
+    pool = ImagePool((store,))
+    numbers = None if groups is None else group_numbers(groups, pool)
+    halves = halves_of(len(store.image_ids), tuning_images, seed, numbers)
+    run = _Run(PixelCounter(pool, workers), store.cache.manifest, usable, halves)
     for _ in progress(run.steps(), run.total):
         pass
     failed.update(run.failed)
     _check_reference(reference, failed)
     tuned_on = tuple(len(half.tuning) for half in halves)
-    return Comparison(run.rows(reference, seed), failed, raised, reference, len(store.image_ids), tuned_on)
+    return Comparison(run.rows(reference, seed, numbers), failed, raised, reference, len(store.image_ids), tuned_on)
 
 
-def halves_of(images: int, tuning_images: int, seed: int) -> Tuple[Split, ...]:
+def halves_of(
+    images: int, tuning_images: int, seed: int, groups: Optional[Sequence[int]] = None
+) -> Tuple[Split, ...]:
     """The images to tune on, of one half of all, and the other half to count on; and the reverse.
 
     Raises:
-        InputError: there is one image only.
+        InputError: there is one image or group only.
     """
     rng = np.random.default_rng([seed, 1])
     return tuple(
         Split(tuple(sorted(rng.permutation(half.tuning)[:tuning_images].tolist())), half.held_out)
-        for half in folds_of(images, HALVES, seed)[:HALVES]
+        for half in folds_of(images, HALVES, seed, groups)[:HALVES]
     )
 
 
@@ -122,12 +131,18 @@ class _Run:
 
     Args:
         counter: of the images.
+        manifest: of their predictions.
         pipelines: by name.
         halves: of :func:`halves_of`.
     """
 
-    def __init__(self, counter: PixelCounter, pipelines: Mapping[str, Pipeline], halves: Sequence[Split]):
-        manifest = counter.store.cache.manifest
+    def __init__(
+        self,
+        counter: PixelCounter,
+        manifest: Manifest,
+        pipelines: Mapping[str, Pipeline],
+        halves: Sequence[Split],
+    ):
         image_area = statistics.median(image.height * image.width for image in manifest.images)
         floor = manifest.floors.instances_score_thresh
         self._counter, self._pipelines = counter, pipelines
@@ -166,8 +181,13 @@ class _Run:
                 outcomes.append(of_pipeline[self._pipeline(key, self._half_of[place])])
             yield
 
-    def rows(self, reference: str, seed: int) -> Tuple[Row, ...]:
+    def rows(self, reference: str, seed: int, groups: Optional[Sequence[int]] = None) -> Tuple[Row, ...]:
         """The table, see :class:`Comparison`.
+
+        Args:
+            reference: the name of the pipeline that gains are over.
+            seed: of the intervals.
+            groups: the number of each image's group; None if each image is one.
 
         Raises:
             InputError: the ground truth has no segment.
@@ -181,7 +201,8 @@ class _Run:
         quality = [summarize(total.of_setting(number, categories), categories) for number in range(len(keys))]
         if any(summary.all is None for summary in quality):
             raise InputError("the ground truth of these images has no segment, so there is nothing to compare")
-        drawn = resample_settings(images, range(len(keys)), categories, pair=(0, 1), seed=seed)
+        units = images if groups is None else sums_of_groups(images, groups)
+        drawn = resample_settings(units, range(len(keys)), categories, pair=(0, 1), seed=seed)
 
         def difference(number: int, other: int) -> Difference:
             pq = 100 * (quality[number].all.pq - quality[other].all.pq)

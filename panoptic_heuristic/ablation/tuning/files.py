@@ -2,15 +2,16 @@
 
 ::
 
-    OUTPUT/tuned.yaml        the best of those below on held-out images, or the scaled default
+    OUTPUT/tuned.yaml        the settings to take: see :func:`.recommended`
     OUTPUT/global.yaml       one per stage
     OUTPUT/tuning.json       everything measured; see :func:`tuning_json`
 """
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
+from panoptic_heuristic.ablation.tuning.pool import images_of
 from panoptic_heuristic.ablation.tuning.settings import BASELINES
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
@@ -20,9 +21,10 @@ from panoptic_heuristic.fusion.pipeline_files import config_text
 from panoptic_heuristic.fusion.unused_keys import OWN_ARCHITECTURE
 
 if TYPE_CHECKING:
+    from panoptic_heuristic.ablation.tuning.gains import Gain
     from panoptic_heuristic.ablation.tuning.result import TuningResult
 
-FORMAT = 2
+FORMAT = 3
 TUNED, NUMBERS = "tuned.yaml", "tuning.json"
 
 _DETECTOR_THRESH = 0.05
@@ -84,7 +86,7 @@ def write_tuning(folder: PathLike, result: "TuningResult", base: Optional[PathLi
     for file_name in file_names(result.names):
         path = folder / file_name
         if file_name == NUMBERS:
-            write_json(path, tuning_json(result))
+            write_json(path, tuning_json(result, based_on))
         else:
             name = result.chosen if file_name == TUNED else path.stem
             pipeline = result.outcome.pipelines[name]
@@ -95,35 +97,48 @@ def write_tuning(folder: PathLike, result: "TuningResult", base: Optional[PathLi
     return written
 
 
-def tuning_json(result: "TuningResult") -> Dict[str, Any]:
+def tuning_json(result: "TuningResult", base: Optional[str] = None) -> Dict[str, Any]:
     """Everything measured, as JSON values; PQ and gains in percent.
 
     ::
 
-        dataset_name, predictions, floors, how, stages, shrinkage, baselines: what was tuned, on what
-        chosen        the name of the pipeline in tuned.yaml
+        caches        of each: dataset_name, predictions (what made them), floors, images
+        base          the _BASE_ of the YAMLs, relative to them; null for none
+        how, stages, shrinkage: what was tuned, and how images were held out
+        default       meaning: the model's own settings, or what stands for them
+        baselines     the settings that were not tuned, by name
+        chosen        the name of the settings in tuned.yaml
         held_out      by name: pq, pq_things, pq_stuff; gains: against what, held_out, interval, tuning and
-                      overfit; counts: by category id [iou_sum, tp, fp, fn], of all held-out images
+                      overfit; to_best: the same against the best, null of itself; counts: by category id
+                      [iou_sum, tp, fp, fn], of all held-out images
         outcome       images; by name: pq_tuning, pipelines (see :meth:`Pipeline.to_mapping`); calibration
         splits        the same of each split, with the ids of its held_out images and pq_held_out
     """
-    manifest, settings, baselines = result.manifest, result.settings, result.settings.baselines
+    settings, images = result.settings, images_of(result.manifests)
     return {
         "format": FORMAT,
-        "dataset_name": manifest.dataset_name,
-        "predictions": dict(manifest.source),
-        "floors": vars(manifest.floors).copy(),
+        "caches": [
+            {
+                "dataset_name": manifest.dataset_name,
+                "predictions": dict(manifest.source),
+                "floors": vars(manifest.floors).copy(),
+                "images": len(manifest.images),
+            }
+            for manifest in result.manifests
+        ],
+        "base": base,
         "how": result.how,
         "stages": list(settings.stages),
         "shrinkage": settings.shrinkage,
-        "baselines": {"default": baselines.default.to_mapping(), "scaled": baselines.scaled.to_mapping()},
+        "default": {"meaning": result.default.meaning},
+        "baselines": {name: one.to_mapping() for name, one in settings.untuned.items()},
         "chosen": result.chosen,
         "held_out": _held_out_json(result),
         "outcome": _split_json(result, len(result.splits) - 1),
         "splits": [
             {
                 **_split_json(result, place),
-                "held_out": [manifest.images[image].image_id for image in split.held_out],
+                "held_out": [images[image].image_id for image in split.held_out],
                 "pq_held_out": {name: _number(value) for name, value in result.held_out_pq(place).items()},
             }
             for place, split in enumerate(result.splits)
@@ -137,22 +152,24 @@ def _held_out_json(result: "TuningResult") -> Dict[str, Any]:
     return {
         report.name: {
             **{("pq" if group == "all" else f"pq_{group}"): _number(pq) for group, pq in report.pq.items()},
-            "gains": [
-                {
-                    "against": gain.against,
-                    "held_out": gain.held_out,
-                    "interval": None if gain.interval is None else list(gain.interval),
-                    "tuning": gain.tuning,
-                    "overfit": gain.overfit,
-                }
-                for gain in report.gains
-            ],
+            "gains": [_gain_json(gain) for gain in report.gains],
+            "to_best": None if report.to_best is None else _gain_json(report.to_best),
             "counts": {
                 str(category_id): [value.iou_sum, value.tp, value.fp, value.fn]
                 for category_id, value in counts.of_setting(place, result.categories).items()
             },
         }
         for place, report in enumerate(result.reports)
+    }
+
+
+def _gain_json(gain: "Gain") -> Dict[str, Any]:
+    return {
+        "against": gain.against,
+        "held_out": gain.held_out,
+        "interval": None if gain.interval is None else list(gain.interval),
+        "tuning": gain.tuning,
+        "overfit": gain.overfit,
     }
 
 
@@ -167,29 +184,35 @@ def _split_json(result: "TuningResult", place: int) -> Dict[str, Any]:
 
 
 def _comments(name: str, result: "TuningResult") -> List[str]:
-    report = next(one for one in result.reports if one.name == name)
-    baselines, manifest = result.outcome.pipelines, result.manifest
+    report, untuned = result.report(name), result.settings.untuned
     tuned_on, held_out = len(result.splits[-1].tuning), len(result.held_out_images)
     pq = f"PQ {report.pq['all']:.2f} (things {report.pq['things']:.2f}, stuff {report.pq['stuff']:.2f})"
-    lines = [f"Fusion settings {name!r} for {manifest.dataset_name}, made by tune-fusion."]
-    if name in BASELINES:
-        lines.append(f"No tuned settings were better than these on {held_out} held-out images: {pq}.")
+    data_sets = " and ".join(dict.fromkeys(manifest.dataset_name for manifest in result.manifests))
+    lines = [f"Fusion settings {name!r} for {data_sets}, made by tune-fusion."]
+    if name in untuned:
+        lines.append(f"No others are surely better than these on {held_out} held-out images: {pq}.")
     else:
         lines.append(f"Tuned on {tuned_on} images. On {held_out} held-out images: {pq};")
-        lines += [
-            f"{gain.held_out:+.2f} {_described_interval(gain.interval)} over {baselines[gain.against].described()}."
-            for gain in report.gains
-            if gain.against in BASELINES
-        ]
-        folds = result.how.get("folds", 1)
-        if folds > 1:
-            lines.append(f"Those are of {folds} folds, each tuned without the images it is counted on.")
-    source = ", ".join(f"{key} {value}" for key, value in sorted(manifest.source.items()) if isinstance(value, str))
-    return lines + ([f"Predictions: {source}."] if source else [])
+    meaning = {"default": f"the default, {result.default.meaning}"}
+    lines += [
+        f"{told(gain)} over {meaning.get(gain.against, gain.against)}: {untuned[gain.against].described()}."
+        for gain in report.gains
+        if gain.against in untuned
+    ]
+    if report.to_best is not None:
+        lines.append(f"{told(report.to_best)} to {report.to_best.against}, the best of all.")
+    folds = result.how.get("folds", 1)
+    if folds > 1:
+        lines.append(f"Those are of {folds} folds, each tuned without the images it is counted on.")
+    source = result.manifests[0].source
+    made_by = ", ".join(f"{key} {value}" for key, value in sorted(source.items()) if isinstance(value, str))
+    return lines + ([f"Predictions: {made_by}."] if made_by else [])
 
 
-def _described_interval(interval: Optional[Tuple[float, float]]) -> str:
-    return "[no interval]" if interval is None else f"[{interval[0]:+.2f}, {interval[1]:+.2f}]"
+def told(gain: "Gain") -> str:
+    """A gain on held-out images with its interval."""
+    interval = "no interval" if gain.interval is None else "{:+.2f}, {:+.2f}".format(*gain.interval)
+    return f"{gain.held_out:+.2f} [{interval}]"
 
 
 def _number(value: float) -> Optional[float]:

@@ -7,6 +7,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
+from panoptic_heuristic.ablation.tuning.counts import best_of
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, BEFORE
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import Interval, groups_of
@@ -42,11 +43,18 @@ class StageReport:
         name: of the pipeline.
         pq: by group of a summary: ``all``, ``things`` and ``stuff``; NaN where nothing occurs.
         gains: against the baselines and the stage before, as far as they are others.
+        to_best: against the pipeline of the highest held-out PQ, the earlier of equal ones; None of that itself.
     """
 
     name: str
     pq: Mapping[str, float]
     gains: Tuple[Gain, ...]
+    to_best: Optional[Gain] = None
+
+    @property
+    def is_surely_below_best(self) -> bool:
+        """True if the interval of the difference to the best one lies below 0."""
+        return self.to_best is not None and self.to_best.interval is not None and self.to_best.interval.high < 0
 
     def gain(self, against: str) -> Optional[Gain]:
         """The gain against a pipeline, if it was compared with it."""
@@ -56,12 +64,6 @@ class StageReport:
     def over_the_stage_before(self) -> Optional[Gain]:
         """The gain against what is no baseline, if there is one."""
         return next((gain for gain in self.gains if gain.against not in BASELINES), None)
-
-    @property
-    def over_scaled(self) -> float:
-        """The gain over the scaled default, 0 for the baselines."""
-        gain = self.gain("scaled")
-        return 0.0 if gain is None else gain.held_out
 
 
 def stage_reports(
@@ -73,14 +75,14 @@ def stage_reports(
     replicates: int = 1000,
     seed: int = 0,
 ) -> Tuple[StageReport, ...]:
-    """PQ and gains of every pipeline; intervals are a paired bootstrap over the held-out images.
+    """PQ and gains of every pipeline; intervals are a paired bootstrap over what is held out.
 
     Args:
         names: of P pipelines.
-        held_out: their counts of each held-out image.
+        held_out: their counts of each held-out image, or of each group of images that are drawn together.
         tuning: their counts of the tuning images of each split that holds images out.
         categories: the data set's.
-        replicates: how many times the images are drawn.
+        replicates: how many times they are drawn.
         seed: equal arguments give equal intervals.
     """
     place_of = {name: place for place, name in enumerate(names)}
@@ -98,21 +100,28 @@ def stage_reports(
             float(mean_tuning[one] - mean_tuning[other]),
         )
 
+    best = names[best_of(groups["all"])]
     return tuple(
         StageReport(
             name,
             {group: float(values[place]) for group, values in groups.items()},
             tuple(gain(name, against) for against in _compared_with(name, names)),
+            None if name == best else gain(name, best),
         )
         for place, name in enumerate(names)
     )
 
 
-def chosen_stage(reports: Sequence[StageReport]) -> str:
-    """The pipeline of the highest held-out PQ, the earlier of equal ones; ``scaled`` if no stage beats that."""
-    tuned = [report for report in reports if report.name not in BASELINES]
-    best = max(tuned, key=lambda report: report.over_scaled)
-    return best.name if best.over_scaled > 0 else "scaled"
+def recommended(reports: Sequence[StageReport]) -> str:
+    """The simplest pipeline whose held-out PQ is not surely below that of the best.
+
+    It is the one-standard-error rule's idea: of what the images cannot tell apart the simpler is preferred. So the
+    default stays where nothing surely beats it; without an interval nothing is sure.
+
+    Args:
+        reports: the simplest pipeline first.
+    """
+    return next(report.name for report in reports if not report.is_surely_below_best)
 
 
 def group_pq(counts: SettingCounts, categories: Categories) -> Dict[str, np.ndarray]:
@@ -122,7 +131,8 @@ def group_pq(counts: SettingCounts, categories: Categories) -> Dict[str, np.ndar
 
 
 def _compared_with(name: str, names: Sequence[str]) -> List[str]:
-    if name in BASELINES:
-        return list(BASELINES[: BASELINES.index(name)])
+    untuned = [other for other in BASELINES if other in names]
+    if name in untuned:
+        return untuned[: untuned.index(name)]
     before = (other for other in BEFORE[name] if other in names)
-    return [*BASELINES, *itertools.islice(before, 1)]
+    return [*untuned, *itertools.islice(before, 1)]

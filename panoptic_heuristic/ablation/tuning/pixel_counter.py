@@ -12,6 +12,7 @@ from panoptic_heuristic.ablation.regions.regions import GtSegments
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counters import Each, Request, Totals
+from panoptic_heuristic.ablation.tuning.pool import ImagePool
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Pipeline
@@ -37,16 +38,20 @@ class PixelCounter:
     """Counts any pipelines, by fusing and scoring each image; see :class:`.Counter`.
 
     Args:
-        store: predictions and ground truth.
+        pool: the images.
         workers: processes, which share images; only times depend on it.
     """
 
-    def __init__(self, store: RegionStore, workers: int = 1):
-        self.store, self.workers = store, workers
-        self.categories = store.cache.manifest.categories
+    def __init__(self, pool: ImagePool, workers: int = 1):
+        self.workers, self.categories = workers, pool.categories
         self.failed: Dict[Pipeline, str] = {}
-        segments = {image.image_id: image.segments_info for image in store.gt.images}
-        self._gt = [GtSegments.of_segments(segments[image_id]) for image_id in store.image_ids]
+        self._places = pool.places
+        self._gt = [
+            GtSegments.of_segments(segments[image_id])
+            for store in pool.stores
+            for segments in [{image.image_id: image.segments_info for image in store.gt.images}]
+            for image_id in store.image_ids
+        ]
 
     def segments(self, places: Sequence[int]) -> np.ndarray:
         """See :class:`.Counter`."""
@@ -84,8 +89,7 @@ class PixelCounter:
         Yields:
             For each job the outcome of each pipeline.
         """
-        work = functools.partial(fuse_and_count, self.store)
-        jobs = [(self.store.image_ids[place], pipelines) for place, pipelines in jobs]
+        work = functools.partial(_fuse_and_count_at, self._places)
         with ordered_map(work, jobs, workers=max(1, min(self.workers, len(jobs))), chunk=1) as results:
             yield from results
 
@@ -116,6 +120,14 @@ class PixelCounter:
             yield {
                 number: self.counts_of(place, [found[one] for one in requests[number][1]]) for number in asking[place]
             }
+
+
+def _fuse_and_count_at(
+    places: Sequence[Tuple[RegionStore, int]], job: Tuple[int, Sequence[Pipeline]]
+) -> List[Outcome]:
+    place, pipelines = job
+    store, image_id = places[place]
+    return fuse_and_count(store, (image_id, pipelines))
 
 
 def fuse_and_count(store: RegionStore, job: Tuple[int, Sequence[Pipeline]]) -> List[Outcome]:

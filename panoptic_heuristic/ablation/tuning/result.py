@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.cache.folder import Manifest
+from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.files import write_tuning
-from panoptic_heuristic.ablation.tuning.gains import StageReport, chosen_stage, group_pq, stage_reports
+from panoptic_heuristic.ablation.tuning.gains import StageReport, group_pq, recommended, stage_reports
+from panoptic_heuristic.ablation.tuning.groups import sums_of_groups
+from panoptic_heuristic.ablation.tuning.pool import images_of
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import Split
 from panoptic_heuristic.formats.categories import Categories
@@ -35,25 +38,32 @@ class TuningResult:
     """All that was tuned and counted.
 
     Attributes:
-        manifest: of the predictions.
+        manifests: of the predictions, cache by cache.
         settings: what was tuned.
         splits: which images were tuned and counted on; the last one's pipelines are the outcome.
         tuned: by split.
         tuning: the counts of the P pipelines on each split's own tuning images.
         held_out: the counts of each held-out image, in the order of ``held_out_images``.
+        groups: the number of each image's group, cache by cache; None if each image is one.
     """
 
-    manifest: Manifest
+    manifests: Tuple[Manifest, ...]
     settings: TuningSettings
     splits: Tuple[Split, ...]
     tuned: Tuple[Tuned, ...]
     tuning: Tuple[SettingCounts, ...]
     held_out: Tuple[SettingCounts, ...]
+    groups: Optional[Tuple[int, ...]] = None
 
     @property
     def categories(self) -> Categories:
         """The data set's."""
-        return self.manifest.categories
+        return self.manifests[0].categories
+
+    @property
+    def default(self) -> Default:
+        """The settings that gains are over: the model's own, or those that stand for them."""
+        return Default(self.outcome.pipelines["default"], self.settings.default.meaning)
 
     @property
     def names(self) -> Tuple[str, ...]:
@@ -68,30 +78,43 @@ class TuningResult:
     @property
     def held_out_images(self) -> Tuple[int, ...]:
         """Ids of the images that were held out."""
-        return tuple(self.manifest.images[place].image_id for split in self.splits for place in split.held_out)
+        images = images_of(self.manifests)
+        return tuple(images[place].image_id for split in self.splits for place in split.held_out)
 
     @property
     def how(self) -> Dict[str, int]:
-        """The way images were held out, as JSON values: ``folds`` or ``tuning_images``, and the ``seed``."""
+        """The way images were held out, as JSON values.
+
+        ``folds`` or ``tuning_images``, the ``seed``, and the number of ``groups`` if there are any.
+        """
         folds = len(self.splits) - 1
         number = {"folds": folds} if folds else {"tuning_images": len(self.splits[0].tuning)}
-        return {**number, "seed": self.settings.seed}
+        groups = {} if self.groups is None else {"groups": len(set(self.groups))}
+        return {**number, **groups, "seed": self.settings.seed}
 
     @cached_property
     def reports(self) -> Tuple[StageReport, ...]:
         """PQ and gains of every pipeline on held-out images."""
         tuning = [counts for split, counts in zip(self.splits, self.tuning, strict=True) if split.held_out]
-        return stage_reports(self.names, self.held_out, tuning, self.categories, seed=self.settings.seed)
+        held_out: Sequence[SettingCounts] = self.held_out
+        if self.groups is not None:
+            places = [place for split in self.splits for place in split.held_out]
+            held_out = sums_of_groups(held_out, [self.groups[place] for place in places])
+        return stage_reports(self.names, held_out, tuning, self.categories, seed=self.settings.seed)
 
     @property
     def chosen(self) -> str:
-        """The name of the best pipeline on held-out images; ``scaled`` if no tuned one beats that."""
-        return chosen_stage(self.reports)
+        """The name of the simplest pipeline whose held-out PQ is not surely below that of the best."""
+        return recommended(self.reports)
 
     @property
     def best(self) -> Pipeline:
         """The pipeline that was chosen, as tuned in the end."""
         return self.outcome.pipelines[self.chosen]
+
+    def report(self, name: str) -> StageReport:
+        """PQ and gains of one pipeline on held-out images."""
+        return next(report for report in self.reports if report.name == name)
 
     def held_out_counts(self, split: Optional[int] = None) -> SettingCounts:
         """Counts on the held-out images, of one split or of all."""
@@ -122,6 +145,9 @@ class TuningResult:
                 low, high = (gain and gain.interval) or (None, None)
                 row.update({name: gain and gain.held_out, f"{name}_low": low, f"{name}_high": high})
             scaled = report.gain("scaled")
+            to_best = report.to_best
+            low, high = (to_best and to_best.interval) or (None, None)
+            row.update(to_best=to_best and to_best.held_out, to_best_low=low, to_best_high=high)
             row.update(when_tuned=scaled and scaled.tuning, overfit=scaled and scaled.overfit)
             rows.append(row)
         return rows
@@ -134,6 +160,6 @@ class TuningResult:
             base: a config file that the written ones build on.
 
         Returns:
-            The files, that of the best pipeline first.
+            The files, that of the chosen pipeline first.
         """
         return write_tuning(folder, self, base)

@@ -42,7 +42,7 @@ def grid_rounds(baselines: Baselines, *, score_floor: float, image_area: float) 
         score_floor: no lower ``instances_score_thresh`` is tried.
         image_area: the pixels of an image, by which limits in pixels and fractions are compared.
     """
-    thresholds = Thresholds.of(baselines.default)
+    thresholds = Thresholds.of(baselines.start)
     grid = _Grid(thresholds, thresholds.lowest(score_floor), image_area)
     return [partial(grid.coarse, baselines), *(partial(grid.around, steps) for steps in _GRID_STEPS)]
 
@@ -54,7 +54,7 @@ def ascent_rounds(baselines: Baselines, *, score_floor: float) -> List[Round]:
         baselines: are tried first.
         score_floor: no lower ``instances_score_thresh`` is tried.
     """
-    thresholds = Thresholds.of(baselines.default)
+    thresholds = Thresholds.of(baselines.start)
     lowest = thresholds.lowest(score_floor)
     values = {
         thresholds.score: lambda value, zoom: _even(_FIRST_SCORES, value, zoom, lowest),
@@ -70,7 +70,7 @@ def ascent_rounds(baselines: Baselines, *, score_floor: float) -> List[Round]:
 
     steps = itertools.product(range(1 + len(_STEPS)), paths)
     return [
-        lambda best: [baselines.default, baselines.scaled],
+        lambda best: [baselines.start, baselines.scaled],
         *(partial(along, path, zoom) for zoom, path in steps),
     ]
 
@@ -91,9 +91,9 @@ class _Grid:
 
     def coarse(self, baselines: Baselines, best: Pipeline) -> List[Pipeline]:
         """The first round."""
-        default, scaled = baselines.default, baselines.scaled
-        score, overlap = self._values(default)
-        pixels = {float(round(fraction * self.image_area)) for fraction in FRACTIONS} | {default.stuff_area_thresh}
+        start, scaled = baselines.start, baselines.scaled
+        score, overlap = self._values(start)
+        pixels = {float(round(fraction * self.image_area)) for fraction in FRACTIONS} | {start.stuff_area_thresh}
         fractions = {fraction for fraction in FRACTIONS if fraction} | {scaled.stuff_area_fraction}
         grid = self._combined(
             scaled,
@@ -101,7 +101,7 @@ class _Grid:
             {self.lowest, *(one for one in SCORES if one >= self.lowest), score},
             {*((value, 0.0) for value in pixels), *((0.0, value) for value in fractions if value)},
         )
-        return self._nearest_first([*grid, default, scaled], best)
+        return self._nearest_first([*grid, start, scaled], best)
 
     def around(self, steps: Tuple[float, float, float], best: Pipeline) -> List[Pipeline]:
         """A later round: a step down and one up from the best point, of each threshold."""

@@ -1,8 +1,10 @@
 """The stages of tuning, and the settings that say what is tuned.
 
-The stages build on each other::
+The settings build on each other, and the simplest come first::
 
-    default, scaled      the pipeline as it is; the same with its area limits scaled to the images
+    default              the model's own settings, or Detectron2's where these are not known; see :func:`.default_of`
+    start                what the search starts from; left out where that is the default
+    scaled               the same with its area limits scaled to the images
     global               one score, one overlap, one limit of stuff
     per_class            a score and an overlap per thing, a limit per stuff, where that pays
     calibrated           ordered and cut by a probability, the cuts by rule
@@ -13,13 +15,15 @@ The stages build on each other::
 from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Tuple
 
-from panoptic_heuristic.ablation.tuning.thresholds import Baselines
+from panoptic_heuristic.ablation.cache.own_settings import Default
+from panoptic_heuristic.ablation.tuning.thresholds import Baselines, raised_to_floor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
 
 STAGES = ("global", "per-class", "calibrated")
 
-BASELINES = ("default", "scaled")
+BASELINES = ("default", "start", "scaled")
+"""The settings that are not tuned."""
 
 BEFORE: Dict[str, Tuple[str, ...]] = {
     "global": (),
@@ -28,7 +32,7 @@ BEFORE: Dict[str, Tuple[str, ...]] = {
     "calibrated_factor": ("calibrated",),
     "calibrated_one_cut": ("calibrated",),
 }
-"""Besides the baselines a pipeline's gain is compared with the first of these that is there."""
+"""Besides the baselines, a pipeline's gain is compared with the first of these that is there."""
 
 TUNED_PIPELINES = tuple(BEFORE)
 
@@ -38,7 +42,8 @@ class TuningSettings:
     """The rules and thresholds to tune, and how.
 
     Attributes:
-        pipeline: the rules, and the thresholds to come from.
+        pipeline: the rules, and the thresholds to start from.
+        default: what gains are over.
         on_regions: True if the pipeline is exact on regions, and so cheap to count. Otherwise few settings
             are tried, and there is no stage but the first.
         score_floor: the lowest score that the predictions have; no lower ``instances_score_thresh`` is tried.
@@ -53,6 +58,7 @@ class TuningSettings:
     """
 
     pipeline: Pipeline
+    default: Default
     on_regions: bool
     score_floor: float
     image_area: float
@@ -77,8 +83,15 @@ class TuningSettings:
 
     @property
     def baselines(self) -> Baselines:
-        """The pipelines that tuning starts from."""
+        """The pipelines that the search starts from."""
         return Baselines.of(self.pipeline, self.image_area)
+
+    @property
+    def untuned(self) -> Dict[str, Pipeline]:
+        """Those of :data:`BASELINES` that there are."""
+        start, scaled = self.baselines.start, self.baselines.scaled
+        default = raised_to_floor(self.default.pipeline, self.score_floor)
+        return {"default": default, **({} if start == default else {"start": start}), "scaled": scaled}
 
 
 def _check_stages(stages: Sequence[str], on_regions: bool) -> None:

@@ -1,7 +1,7 @@
 """The images that are tuned on, and those that are held out."""
 
 from dataclasses import dataclass
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -23,25 +23,33 @@ class Split:
     held_out: Tuple[int, ...]
 
 
-def folds_of(images: int, folds: int, seed: int) -> Tuple[Split, ...]:
+def folds_of(images: int, folds: int, seed: int, groups: Optional[Sequence[int]] = None) -> Tuple[Split, ...]:
     """Cuts images into folds at random; the last split tunes on all images, with none held out.
 
     Args:
         images: how many there are.
-        folds: in [2, images].
+        folds: in [2, images], or [2, number of groups].
         seed: equal arguments give equal splits.
+        groups: the number of each image's group, from 0, which no fold parts; None if each image is one.
 
     Raises:
         InputError: ``folds`` is out of its interval, or there is one image only.
     """
-    if images < 2:
-        raise InputError(f"there is {images} image; at least two are needed to hold one out")
-    if not 2 <= folds <= images:
-        raise InputError(f"folds must be in [2, {images}], the number of images, got {folds}")
-    drawn = np.random.default_rng(seed).permutation(images)
+    group_of = list(range(images)) if groups is None else list(groups)
+    units, what = len(set(group_of)), "image" if groups is None else "group"
+    if units < 2:
+        raise InputError(f"there is {units} {what}; at least two are needed to hold one out")
+    if not 2 <= folds <= units:
+        raise InputError(f"folds must be in [2, {units}], the number of {what}s, got {folds}")
+    drawn = np.random.default_rng(seed).permutation(units)
     everything = tuple(range(images))
     held_out = [set(fold.tolist()) for fold in np.array_split(drawn, folds)]
-    splits = (Split(tuple(k for k in everything if k not in fold), tuple(sorted(fold))) for fold in held_out)
+    splits = (
+        Split(
+            tuple(k for k in everything if group_of[k] not in fold), tuple(k for k in everything if group_of[k] in fold)
+        )
+        for fold in held_out
+    )
     return (*splits, Split(everything, ()))
 
 
@@ -70,3 +78,33 @@ def given_split(image_ids: Sequence[int], tuning_ids: Sequence[int]) -> Tuple[Sp
             tuple(place for place in places if image_ids[place] not in chosen),
         ),
     )
+
+
+def split_at(tuning: int, images: int) -> Split:
+    """Tune on the first images, hold out all that come after them.
+
+    Args:
+        tuning: how many are tuned on.
+        images: how many there are.
+    """
+    return Split(tuple(range(tuning)), tuple(range(tuning, images)))
+
+
+def check_whole(split: Split, groups: Sequence[int], names: Sequence[str]) -> None:
+    """Raises if a split parts a group.
+
+    Args:
+        split: some of the images.
+        groups: the number of each image's group.
+        names: what each image is called.
+
+    Raises:
+        InputError: names two images of one group.
+    """
+    first = {groups[place]: place for place in reversed(split.tuning)}
+    for place in split.held_out:
+        if groups[place] in first:
+            raise InputError(
+                f"{names[first[groups[place]]]} is to be tuned on and {names[place]} held out, but they are of one "
+                "group; put both in one part, or give other groups"
+            )

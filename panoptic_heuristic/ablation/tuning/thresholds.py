@@ -40,14 +40,14 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The pipelines that tuning starts from, and that its gain is reported against.
+    """The pipelines that tuning starts from.
 
     Attributes:
-        default: the pipeline as it is.
+        start: the pipeline as it is.
         scaled: the same with its area limits scaled to the images.
     """
 
-    default: Pipeline
+    start: Pipeline
     scaled: Pipeline
 
     @classmethod

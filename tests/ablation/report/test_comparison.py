@@ -11,11 +11,11 @@ from panoptic_heuristic.ablation.report.comparison import (
     summary,
 )
 from panoptic_heuristic.ablation.report.document import Table
-from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Greedy, PerPixel
 from tests.ablation.grids import claims_of, grid_of, limits_of, scores_of
-from tests.ablation.report_sweeps import drawn_sweep
+from tests.ablation.report_sweeps import DETECTRON2, drawn_sweep
 
 THREE = grid_of((Greedy(0.5),), (0.3, 0.5, 0.7), ((4096.0, 0.0),))
 
@@ -25,7 +25,7 @@ def sweeps(tmp_path):
     """The best of the first costs the second 40, that of the second costs the first 20; the middle suits both."""
     pqs = {"first": (0.8, 0.7, 0.6), "second": (0.5, 0.8, 0.9)}
     return [
-        ReportedSweep.of(name, drawn_sweep(tmp_path / name, THREE, [(pq, pq) for pq in values]), Default())
+        ReportedSweep.of(name, drawn_sweep(tmp_path / name, THREE, [(pq, pq) for pq in values]), DETECTRON2)
         for name, values in pqs.items()
     ]
 
@@ -98,7 +98,7 @@ def test_of_one_value_there_is_no_rank_correlation():
 )
 def test_other_grids_are_refused(tmp_path, sweeps, change, name):
     grid = grid_of(**{"claims": claims_of(THREE), "scores": scores_of(THREE), "limits": limits_of(THREE), **change})
-    other = ReportedSweep.of("other", drawn_sweep(tmp_path / "other", grid, [(0.1, 0.1)] * 3), Default())
+    other = ReportedSweep.of("other", drawn_sweep(tmp_path / "other", grid, [(0.1, 0.1)] * 3), DETECTRON2)
     check_same_grid(sweeps)
     with pytest.raises(InputError, match=f"first.*other are sweeps of different grids .their {name} differ"):
         check_same_grid([*sweeps, other])

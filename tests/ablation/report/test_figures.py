@@ -11,15 +11,15 @@ from panoptic_heuristic.ablation.report.figures import curves, heat_maps, things
 from panoptic_heuristic.ablation.report.heatmaps import color_range, draw_heat_maps
 from panoptic_heuristic.ablation.report.plots import BEST, Form, spaced
 from panoptic_heuristic.ablation.report.slices import families_of
-from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.fusion import Greedy
 from tests.ablation.grids import grid_of
-from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep
+from tests.ablation.report_sweeps import DETECTRON2, GREEDY, MIXED, drawn_sweep
 
 
 def reported(folder, grid, pq=None, **options):
     pq = pq or [((k % 7) / 10, (k % 5) / 10) for k in range(len(grid))]
-    return ReportedSweep.of("a", drawn_sweep(folder, grid, pq, **options), Default())
+    return ReportedSweep.of("a", drawn_sweep(folder, grid, pq, **options), DETECTRON2)
 
 
 def pixels(png):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from panoptic_heuristic.ablation.report.document import (
+    Code,
     Document,
     Fact,
     Facts,
@@ -136,7 +137,19 @@ def test_one_section_needs_no_navigation():
     assert "<nav" not in to_html(Document("t", "s", (Heading("One"), Text("x"))))
 
 
+def test_code_stays_as_it_is_and_may_be_folded():
+    lines = "KEY: <b>\n  - 95 % & more\n"
+    assert "<pre>KEY: &lt;b&gt;\n  - 95 % &amp; more</pre>" in to_html(Document("t", "s", (Code(lines),)))
+    folded = to_html(Document("t", "s", (Code(lines, "all <keys>"),)))
+    assert "<details><summary>all &lt;keys&gt;</summary><pre>KEY: &lt;b&gt;" in folded
+    Page(folded)
+
+
 class TestMarkdown:
+    def test_code_stays_as_it_is(self):
+        text = to_markdown(Document("t", "s", (Code("a_b: *c*\n  - |\n"), Code("x ``` y", "folded"))))
+        assert text.split("\n\n")[2:] == ["```\na_b: *c*\n  - |\n```", "````\nx ``` y\n````\n"]
+
     def test_the_whole(self):
         assert to_markdown(document()) == MARKDOWN
 

@@ -4,13 +4,13 @@ import pytest
 from panoptic_heuristic.ablation.report.comparison import Compared, setting_for_all
 from panoptic_heuristic.ablation.report.document import Table, Text
 from panoptic_heuristic.ablation.report.models import models, other_images
-from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.sweeping.run import bucket_path
 from panoptic_heuristic.formats.arrays import read_arrays, write_arrays
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import Greedy
 from tests.ablation.grids import grid_of
-from tests.ablation.report_sweeps import drawn_sweep
+from tests.ablation.report_sweeps import DETECTRON2, drawn_sweep
 
 THREE = grid_of((Greedy(0.5),), (0.3, 0.5, 0.7), ((4096.0, 0.0),))
 UNEVEN = (-0.4, -0.2, 0.1, 0.1)
@@ -22,7 +22,7 @@ def drawn(tmp_path):
 
     def draw(name, stuff, things=None, **options):
         result = drawn_sweep(tmp_path / name, THREE, list(zip(stuff, things or stuff, strict=True)), **options)
-        return ReportedSweep.of(name, result, Default())
+        return ReportedSweep.of(name, result, DETECTRON2)
 
     return draw
 

@@ -15,15 +15,15 @@ from panoptic_heuristic.ablation.report.figures import curves as curve_blocks
 from panoptic_heuristic.ablation.report.figures import heat_maps, things_against_stuff
 from panoptic_heuristic.ablation.report.make import write_report
 from panoptic_heuristic.ablation.report.plots import Form
-from panoptic_heuristic.ablation.report.sweep import Default, ReportedSweep
-from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
+from tests.ablation.report_sweeps import DETECTRON2, GREEDY, MIXED, drawn_sweep
 from tests.conftest import ROOT
 
 
 def figures_of(folder, grid):
     """All figures for papers of two sweeps of a grid, by name."""
     pq = [((k % 7) / 10, (k % 5) / 10) for k in range(len(grid))]
-    sweeps = [ReportedSweep.of(name, drawn_sweep(folder / name, grid, pq), Default()) for name in ("R50", "R101")]
+    sweeps = [ReportedSweep.of(name, drawn_sweep(folder / name, grid, pq), DETECTRON2) for name in ("R50", "R101")]
     for_all = setting_for_all(sweeps)
     compared = Compared(sweeps, [sweep.resampled([for_all]) for sweep in sweeps], for_all)
     blocks = [*heat_maps(sweeps[0], "a", 2), *curve_blocks(sweeps[0], compared.resampled[0], "a", 2)]
@@ -116,7 +116,7 @@ def test_equal_sweeps_give_equal_bytes_in_another_process_too(greedy, tmp_path):
 
 def test_files_are_those_that_were_asked_for(greedy, tmp_path):
     result = drawn_sweep(tmp_path / "sweep", GREEDY, [(0.1, 0.2)] * len(GREEDY))
-    sweep = ReportedSweep.of("a", result, Default())
+    sweep = ReportedSweep.of("a", result, DETECTRON2)
     document = Document("t", "s", tuple(things_against_stuff(sweep, "a", 2)))
     for name, forms, endings in [("none", (), {"png"}), ("two", (Form.PNG, Form.PDF), {"png", "pdf"})]:
         written = write_report(tmp_path / name, document, [sweep], forms)

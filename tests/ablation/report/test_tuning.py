@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from panoptic_heuristic.ablation.report.document import Table
+from panoptic_heuristic.ablation.report.document import Code, Facts, Table, Text
 from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.errors import InputError
@@ -10,41 +10,48 @@ from panoptic_heuristic.fusion import Greedy, Pipeline
 from tests.ablation.report_sweeps import GREEDY, drawn_sweep, small_store, swept
 
 
-def one(pq, *gains):
+def gain(*values):
+    """The entry of a gain in the file."""
+    return dict(zip(("against", "held_out", "interval", "tuning", "overfit"), values, strict=True))
+
+
+def one(pq, *gains, to_best=None):
     """The entry of a pipeline in the file."""
-    keys = ("against", "held_out", "interval", "tuning", "overfit")
-    gains = [dict(zip(keys, gain, strict=True)) for gain in gains]
-    return {"pq": pq, "pq_things": pq - 1, "pq_stuff": None, "gains": gains}
+    return {"pq": pq, "pq_things": pq - 1, "pq_stuff": None, "gains": [gain(*values) for values in gains],
+            "to_best": to_best and gain(*to_best)}  # fmt: skip
 
 
+OWN = Pipeline(stuff_area_thresh=70)
+PER_CLASS = Pipeline(Greedy(0.35, overlap_threshold_of={0: 0.1}), 0.4, 0, 0.01, instances_score_thresh_of={0: 0.3})
 DRAWN = {
-    "format": 2,
-    "dataset_name": "drawn",
-    "predictions": {"made by": "hand"},
+    "format": 3,
+    "base": None,
+    "caches": [{"dataset_name": "drawn", "predictions": {"made by": "hand"}}],
     "how": {"folds": 5, "seed": 0},
     "chosen": "per_class",
+    "default": {"meaning": "the model's own settings"},
     "baselines": {
-        "default": Pipeline().to_mapping(),
+        "default": OWN.to_mapping(),
+        "start": Pipeline().to_mapping(),
         "scaled": Pipeline(stuff_area_thresh=0, stuff_area_fraction=0.0133).to_mapping(),
     },
     # As the file has them, in the order of the alphabet.
     "held_out": {
-        "default": one(40.0),
-        "global": one(41.0, ("default", 1.0, [0.5, 1.5], 1.2, 0.2), ("scaled", 0.8, None, 1.0, 0.2)),
+        "calibrated": one(42.5, ("default", 2.5, [1, 4], 2.9, 0.4), ("scaled", 2.3, [1, 3], 3.0, 0.7)),
+        "default": one(40.0, to_best=("calibrated", -2.5, [-4, -1], 0, 0)),
+        "global": one(
+            41.0, ("default", 1.0, [0.5, 1.5], 1.2, 0.2), ("scaled", 0.8, None, 1.0, 0.2),
+            to_best=("calibrated", -1.5, None, 0, 0),
+        ),
         "per_class": one(
             42.0, ("default", 2.0, [1, 3], 2.2, 0.2), ("scaled", 1.8, [-0.5, 3], 2.5, 0.7),
-            ("global", 1.0, [0, 2], 1, 0),
+            ("global", 1.0, [0, 2], 1, 0), to_best=("calibrated", -0.5, [-1, 0.25], 0, 0),
         ),
-        "scaled": one(40.2, ("default", 0.2, [0.1, 0.3], 0.3, 0.1)),
+        "scaled": one(40.2, ("default", 0.2, [0.1, 0.3], 0.3, 0.1), ("start", 4, None, 0, 0)),
+        "start": one(36.2, ("default", -3.8, [-4, -3], 0.3, 0.1)),
     },
-    "outcome": {
-        "pipelines": {
-            "per_class": Pipeline(
-                Greedy(0.35, overlap_threshold_of={4: 0.1}), 0.4, 0, 0.01,
-                instances_score_thresh_of={2: 0.3, 4: 0.6},
-            ).to_mapping(),
-        },
-    },
+    "splits": [{"held_out": [3, 4, 8]}, {"held_out": [1]}],
+    "outcome": {"pipelines": {"per_class": PER_CLASS.to_mapping(), "global": Pipeline(Greedy(0.3)).to_mapping()}},
 }  # fmt: skip
 
 
@@ -63,41 +70,102 @@ def read(tmp_path, sweep):
     return read_with
 
 
-def table(tuning):
-    return next(block for block in tuning.blocks if isinstance(block, Table))
+def of_kind(kind, blocks):
+    return [block for block in blocks if isinstance(block, kind)]
+
+
+def rows(blocks, place=0):
+    return [row.cells for row in of_kind(Table, blocks)[place].rows]
+
+
+def test_it_opens_with_the_gain_over_the_default(read):
+    tuning = read()
+    assert tuning.summary == (
+        "Recommended: per_class, +2.00 [+1.00, +3.00] PQ over the default (95 % interval) on held-out images: "
+        "42.00 instead of 40.00."
+    )
+    (facts,) = of_kind(Facts, tuning.opening)
+    assert [(fact.value, fact.note) for fact in facts.facts] == [
+        ("42.00", "per_class"), ("40.00", "on 4 held-out images"), ("+2.00", "95 % interval [+1.00, +3.00]")
+    ]  # fmt: skip
+    assert of_kind(Text, tuning.opening)[0].text == (
+        "It is the simplest whose PQ on held-out images is not surely below that of the best, calibrated: "
+        "−0.50 [−1.00, +0.25]. The default is greedy, instances_score_thresh 0.5, overlap_threshold 0.5, "
+        "stuff_area_thresh 70 (the model's own settings)."
+    )
+    assert (tuning.default.pipeline, tuning.chosen, tuning.pipeline) == (OWN, "per_class", PER_CLASS)
+    assert tuning.changes_something
+
+
+def test_keys_are_as_detectron2_spells_them(read):
+    assert rows(read().opening) == [
+        ("MODEL.PANOPTIC_FPN.COMBINE.OVERLAP_THRESH", "0.5", "0.35"),
+        ("MODEL.PANOPTIC_FPN.COMBINE.STUFF_AREA_LIMIT", "70", "0"),
+        ("MODEL.PANOPTIC_FPN.COMBINE.INSTANCES_CONFIDENCE_THRESH", "0.5", "0.4"),
+        ("MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION", "0", "0.01"),
+        ("MODEL.PANOPTIC_FUSION.PER_CLASS", "none", "of 1 class"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "base, predictions, command",
+    [
+        ("../run/config.yaml", {"config": {}, "weights": "best.pth"},
+         "panoptic-heuristic train-net --eval-only --config-file {folder}/tuned.yaml MODEL.WEIGHTS best.pth"),
+        (None, {"config": {}, "weights": "best.pth"}, None),
+        (None, {"files_sha256": {}},
+         "panoptic-heuristic fuse-predictions --images IMAGES.json --instances INSTANCES.json --semantics SEMANTICS "
+         "--config-file {folder}/tuned.yaml --output fused"),
+    ],
+)  # fmt: skip
+def test_the_command_and_the_yaml_to_paste(read, sweep, tmp_path, base, predictions, command):
+    sweep.manifest["predictions"] = predictions
+    opening = read(base=base, caches=[{"dataset_name": "drawn", "predictions": predictions}]).opening
+    *commands, yaml = of_kind(Code, opening)
+    assert [one.text for one in commands] == ([] if command is None else [command.format(folder=tmp_path)])
+    assert "builds on no config" in of_kind(Text, opening)[-1].text or command
+    (tmp_path / "pasted.yaml").write_text(yaml.text)
+    assert Pipeline.from_file(tmp_path / "pasted.yaml", sweep.categories) == PER_CLASS
+    assert "META_ARCHITECTURE: PanopticHeuristicFPN" in yaml.text and yaml.folded
+
+
+def test_the_default_stays_where_nothing_is_surely_better(read):
+    tuning = read(chosen="default")
+    assert tuning.summary == "Recommended: the default, as it is. Nothing is surely better on held-out images."
+    assert not tuning.changes_something and not of_kind(Code, tuning.opening) and not of_kind(Table, tuning.opening)
+    (facts,) = of_kind(Facts, tuning.opening)
+    assert [fact.value for fact in facts.facts] == ["40.00"]
+
+
+def test_the_best_itself_and_no_interval(read):
+    held_out = {**DRAWN["held_out"], "per_class": one(42.0, ("default", 2.0, None, 2.2, 0.2))}
+    tuning = read(held_out=held_out)
+    assert "+2.00 PQ over the default on held-out images" in tuning.summary
+    assert of_kind(Text, tuning.opening)[0].text.startswith("It is the best on held-out images, and all")
+    unsure = read(chosen="global")
+    assert of_kind(Text, unsure.opening)[0].text.startswith("Too little is held out to be sure")
 
 
 def test_stages_in_their_order_with_their_gains(read):
-    assert [row.cells for row in table(read()).rows] == [
-        ("default", "40.00", "39.00", "–", "", "", "", "", ""),
-        ("scaled", "40.20", "39.20", "–", "+0.20 [+0.10, +0.30]", "", "", "", ""),
-        ("global", "41.00", "40.00", "–", "+1.00 [+0.50, +1.50]", "+0.80", "", "+1.00", "+0.20"),
-        ("per_class", "42.00", "41.00", "–", "+2.00 [+1.00, +3.00]", "+1.80 [−0.50, +3.00]", "+1.00 [0.00, +2.00]",
-         "+2.50", "+0.70"),
+    assert rows(read().blocks) == [
+        ("default", "40.00", "39.00", "–", "", "", "", "", "−2.50 [−4.00, −1.00]", "", ""),
+        ("start", "36.20", "35.20", "–", "−3.80 [−4.00, −3.00]", "", "", "", "", "", ""),
+        ("scaled", "40.20", "39.20", "–", "+0.20 [+0.10, +0.30]", "+4.00", "", "", "", "", ""),
+        ("global", "41.00", "40.00", "–", "+1.00 [+0.50, +1.50]", "", "+0.80", "", "−1.50", "+1.00", "+0.20"),
+        ("per_class", "42.00", "41.00", "–", "+2.00 [+1.00, +3.00]", "", "+1.80 [−0.50, +3.00]",
+         "+1.00 [0.00, +2.00]", "−0.50 [−1.00, +0.25]", "+2.50", "+0.70"),
+        ("calibrated", "42.50", "41.50", "–", "+2.50 [+1.00, +4.00]", "", "+2.30 [+1.00, +3.00]", "", "", "+3.00",
+         "+0.70"),
     ]  # fmt: skip
-    assert [row.mark for row in table(read()).rows] == ["", "", "", "best"]
+    (table,) = of_kind(Table, read().blocks)
+    assert [row.mark for row in table.rows] == ["", "", "", "", "recommended", ""]
 
 
-def test_the_fact_and_the_values(read):
-    tuning = read()
-    assert (tuning.fact.value, tuning.fact.note) == ("+1.80", "per_class over scaled, [−0.50, +3.00]")
-    assert tuning.blocks[-1].text == (
-        "The best on held-out images, per_class, is in the end: greedy, instances_score_thresh 0.4, "
-        "overlap_threshold 0.35, stuff_area_fraction 0.01; values of their own for 2 classes. "
-        "Its config file is tuned.yaml."
+def test_the_values(read):
+    assert read().blocks[-1].text == (
+        "The recommended settings, per_class, are in the end: greedy, instances_score_thresh 0.4, "
+        "overlap_threshold 0.35, stuff_area_fraction 0.01; values of their own for 1 class. Their file is tuned.yaml."
     )
-
-
-def test_without_an_interval(read):
-    assert read(chosen="global", outcome={"pipelines": {"global": DRAWN["baselines"]["default"]}}).fact.note == (
-        "global over scaled"
-    )
-
-
-def test_when_no_stage_is_better(read):
-    tuning = read(chosen="scaled")
-    assert (tuning.fact.value, tuning.fact.note) == ("none", "no tuned stage is better than scaled on held-out images")
-    assert "scaled, is in the end: greedy, instances_score_thresh 0.5" in tuning.blocks[-1].text
 
 
 @pytest.mark.parametrize(
@@ -105,18 +173,26 @@ def test_when_no_stage_is_better(read):
     [
         ({"folds": 5, "seed": 0}, "Each of 5 folds of the images was scored with what was tuned on the others."),
         ({"tuning_images": 1, "seed": 0}, "Tuned on 1 image and scored on the others."),
+        ({"folds": 5, "groups": 9, "seed": 0},
+         "Each of 5 folds of the images was scored with what was tuned on the others. No group of images, of 9, was "
+         "parted. Gains have 95 % intervals over the held-out groups."),
     ],
-)
+)  # fmt: skip
 def test_how_images_were_held_out(read, how, text):
     assert read(how=how).blocks[1].text.startswith(text)
+
+
+def test_a_sweep_of_any_of_the_caches_will_do(read):
+    other = {"dataset_name": "drawn", "predictions": {"made by": "others"}}
+    assert read(caches=[other, *DRAWN["caches"]]).chosen == "per_class"
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"format": 7}, "is no tuning of format 2 .it says 7."),
-        ({"predictions": {"made by": "others"}}, "is of other predictions than"),
-        ({"dataset_name": "another"}, "is of other predictions than"),
+        ({"format": 2}, "is no tuning of format 3 .it says 2.; make it anew"),
+        ({"caches": [{"dataset_name": "drawn", "predictions": {}}]}, "is of other predictions than"),
+        ({"caches": [{"dataset_name": "another", "predictions": {"made by": "hand"}}]}, "is of other predictions than"),
         ({"chosen": "none"}, "is no tuning of tune-fusion: it lacks 'none'"),
     ],
 )
@@ -129,4 +205,5 @@ def test_what_tuning_writes_is_understood(tmp_path):
     store = small_store(tmp_path)
     tune(store, stages=("global",), folds=2).write(tmp_path / "tuned")
     tuning = read_tuning(tmp_path / "tuned" / "tuning.json", swept(tmp_path / "sweep", store, GREEDY))
-    assert [row.cells[0] for row in table(tuning).rows] == ["default", "scaled", "global"]
+    assert [row[0] for row in rows(tuning.blocks)] == ["default", "scaled", "global"]
+    assert tuning.default.pipeline == Pipeline()

@@ -115,7 +115,7 @@ def test_gains_are_exact_and_sum_over_images():
     before = total_counts(images, pipelines[:1], categories)
     everything = np.arange(len(categories))
     changes = [ImageCounts(everything, row - row[..., :1]) for row in table]
-    gain, error = gains_of_changes(before, changes, 3, categories)
+    gain, error = gains_of_changes(before, changes, range(5), 3, categories)
     expected = [total_pq(images, pipeline, categories) for pipeline in pipelines]
     assert gain == pytest.approx(np.array(expected) - expected[0], abs=1e-12)
     assert gain[0] == 0 and error[0] == 0 and (error[1:] > 0).all()
@@ -127,11 +127,26 @@ def test_the_gain_of_one_image_is_its_error():
     before = SettingCounts(nothing + 3 * IOU_UNIT, nothing + 4, nothing + 2, nothing[:, 0] + 5, 7)
     added = np.array([[[IOU_UNIT // 2, 0], [0, 0]], [[1, 0], [0, 0]], [[0, -1], [0, -1]]])
     one = ImageCounts(places, added)
-    gain, error = gains_of_changes(before, [one], 2, CATEGORIES)
+    gain, error = gains_of_changes(before, [one], [0], 2, CATEGORIES)
     assert error == pytest.approx(np.abs(gain), abs=1e-15)
     # Two such images: the gain doubles, all but, its error grows by the root of two.
-    gain, error = gains_of_changes(before, [one, one], 2, CATEGORIES)
+    gain, error = gains_of_changes(before, [one, one], [0, 1], 2, CATEGORIES)
     assert error * np.sqrt(2) == pytest.approx(np.abs(gain), abs=1e-15)
+    # Of one group they are one: the gain is its error again.
+    gain, error = gains_of_changes(before, [one, one], [7, 7], 2, CATEGORIES)
+    assert error == pytest.approx(np.abs(gain), abs=1e-15)
+
+
+def test_images_of_one_group_are_one_image():
+    """Two images would move the category, two frames of one video do not."""
+    images = images_of(*[RIGHT] * 5, *[WRONG] * 2)
+
+    def found(groups):
+        return tune_classes(images, CATEGORIES, GLOBAL, score_floor=0.05, shrinkage=1.0, groups=groups)
+
+    assert found(None) == found(range(7)) != GLOBAL
+    assert found([0, 0, 0, 0, 0, 1, 2]) == found(None)
+    assert found([0, 1, 2, 3, 4, 5, 5]) == GLOBAL
 
 
 def test_of_equal_values_the_nearest_is_chosen():

@@ -140,6 +140,18 @@ def test_a_limited_number_of_images_is_tuned_on(store, halves):
     assert IMAGES < count <= total == 10 * 2 + IMAGES
 
 
+def test_groups_are_in_one_half_and_drawn_together(store, comparison):
+    groups = [0, 1, 0, 2, 1]
+    halves = halves_of(IMAGES, 100, 0, groups)
+    for half in halves:
+        assert not {groups[place] for place in half.tuning} & {groups[place] for place in half.held_out}
+    found, alone = compare(store, PRESETS, groups=groups), compare(store, PRESETS, groups=range(IMAGES))
+    assert untimed(alone) == untimed(comparison)
+    assert found.tuned_on == tuple(len(half.tuning) for half in halves)
+    published = [one.row("second", PUBLISHED).gains[PUBLISHED] for one in (found, comparison)]
+    assert published[0].pq == published[1].pq and published[0].interval != published[1].interval
+
+
 def test_what_cannot_fuse_is_left_out_with_its_reason(store, comparison, monkeypatch):
     presets = {"first": PRESETS["first"], "argmax": Pipeline(PixelArgmax()), **PRESETS}
     found = compare(store, presets)

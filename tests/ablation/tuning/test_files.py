@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 import yaml
 
+from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.files import check_names, config_yaml, tuning_json
-from panoptic_heuristic.ablation.tuning.settings import TuningSettings
+from panoptic_heuristic.ablation.tuning.settings import BASELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import folds_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import Calibrated, ClassAware, Greedy, Nms, PerPixel, Pipeline, Power, Reclaim
+from panoptic_heuristic.quality import Interval
 from tests.ablation.small_caches import small_scenes
 from tests.ablation.tuning_images import manifest_of, of_scenes, tuned
 
@@ -112,7 +114,8 @@ def test_two_categories_of_one_name():
 
 # --- all files ---
 
-SETTINGS = TuningSettings(Pipeline(stuff_area_thresh=0.02 * 640 * 480), True, 0.05, 64 * 80)
+START = Pipeline(stuff_area_thresh=0.02 * 640 * 480)
+SETTINGS = TuningSettings(START, Default(Pipeline(), "drawn by hand"), True, 0.05, 64 * 80)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +127,7 @@ def held():
 def result(held):
     categories = held.scenes[0].categories
     found = tuned(held.images, categories, SETTINGS, folds_of(6, 2, 0))
-    return dataclasses.replace(found, manifest=manifest_of(held.images, categories, "a set\nof images"))
+    return dataclasses.replace(found, manifests=(manifest_of(held.images, categories, "a set\nof images"),))
 
 
 def with_reports(result, reports):
@@ -134,32 +137,56 @@ def with_reports(result, reports):
     return changed
 
 
-def test_if_no_stage_is_better_the_scaled_default_is_written(result, tmp_path):
-    reports = []
+def with_unsure(result, name):
+    """The same, as if the difference of one pipeline to the best were less sure than it is."""
+    changed = []
     for report in result.reports:
-        gains = tuple(dataclasses.replace(gain, held_out=-0.01) for gain in report.gains)
-        reports.append(dataclasses.replace(report, gains=gains))
-    written = with_reports(result, tuple(reports)).write(tmp_path)
+        if report.name == name:
+            gain = dataclasses.replace(report.to_best, interval=Interval(-1.0, 1.0))
+            report = dataclasses.replace(report, to_best=gain)
+        changed.append(report)
+    return with_reports(result, tuple(changed))
+
+
+def test_if_nothing_is_surely_better_the_default_is_written(result, tmp_path):
+    written = with_unsure(result, "default").write(tmp_path)
     assert [path.name for path in written] == [
         "tuned.yaml", "global.yaml", "per_class.yaml", "calibrated.yaml", "calibrated_factor.yaml",
         "calibrated_one_cut.yaml", "tuning.json",
     ]  # fmt: skip
     text = (tmp_path / "tuned.yaml").read_text()
-    assert text.startswith("# Fusion settings 'scaled' for a set of images, ")
-    assert "# No tuned settings were better than these on 6 held-out images: PQ " in text
-    assert yaml.safe_load(text)["MODEL"]["PANOPTIC_FUSION"]["STUFF_AREA_FRACTION"] == 0.02
-    assert json.loads((tmp_path / "tuning.json").read_text())["chosen"] == "scaled"
+    assert text.startswith("# Fusion settings 'default' for a set of images, ")
+    assert "# No others are surely better than these on 6 held-out images: PQ " in text
+    assert yaml.safe_load(text)["MODEL"]["PANOPTIC_FPN"]["COMBINE"]["STUFF_AREA_LIMIT"] == 4096
+    assert json.loads((tmp_path / "tuning.json").read_text())["chosen"] == "default"
     assert "'global'" in (tmp_path / "global.yaml").read_text().splitlines()[0]
+
+
+def test_scaled_settings_are_written_if_they_are_the_simplest_that_will_do(result, tmp_path):
+    with_unsure(result, "scaled").write(tmp_path)
+    text = (tmp_path / "tuned.yaml").read_text()
+    assert text.startswith("# Fusion settings 'scaled' for a set of images, ")
+    assert yaml.safe_load(text)["MODEL"]["PANOPTIC_FUSION"]["STUFF_AREA_FRACTION"] == 0.02
 
 
 def test_comments_say_what_to_expect(result, tmp_path):
     result.write(tmp_path)
-    report = result.reports[3]
+    report = result.report("per_class")
     comments = [line for line in (tmp_path / "per_class.yaml").read_text().splitlines() if line.startswith("#")]
     assert f"# Tuned on 6 images. On 6 held-out images: PQ {report.pq['all']:.2f} (things " in comments[1]
-    gain = report.gain("scaled")
+    for against, what in (
+        ("default", "the default, drawn by hand: greedy, instances_score_thresh 0.5, overlap_threshold 0.5, "
+                    "stuff_area_thresh 4096."),
+        ("start", f"start: {START.described()}."),
+        ("scaled", f"scaled: {SETTINGS.baselines.scaled.described()}."),
+    ):  # fmt: skip
+        gain = report.gain(against)
+        interval = f"[{gain.interval[0]:+.2f}, {gain.interval[1]:+.2f}]"
+        assert f"# {gain.held_out:+.2f} {interval} over {what}" in comments
+    best = max(result.reports, key=lambda one: one.pq["all"])
+    gain = report.to_best
     interval = f"[{gain.interval[0]:+.2f}, {gain.interval[1]:+.2f}]"
-    assert f"# {gain.held_out:+.2f} {interval} over {SETTINGS.baselines.scaled.described()}." in comments
+    assert f"# {gain.held_out:+.2f} {interval} to {best.name}, the best of all." in comments
     assert "# Those are of 2 folds, each tuned without the images it is counted on." in comments
     assert "# Predictions: made up." in comments
 
@@ -167,7 +194,11 @@ def test_comments_say_what_to_expect(result, tmp_path):
 def test_numbers(result, held):
     data = tuning_json(result)
     assert json.loads(json.dumps(data, allow_nan=False)) == data
-    assert (data["format"], data["how"], data["shrinkage"]) == (2, {"folds": 2, "seed": 0}, 1.0)
+    assert (data["format"], data["how"], data["shrinkage"]) == (3, {"folds": 2, "seed": 0}, 1.0)
+    (cache,) = data["caches"]
+    assert (cache["dataset_name"], cache["predictions"], cache["images"]) == ("a set\nof images", {"made": "up"}, 6)
+    assert data["default"] == {"meaning": "drawn by hand"} and list(data["baselines"]) == list(BASELINES)
+    assert data["chosen"] == result.chosen
     categories = held.scenes[0].categories
     for place, report in enumerate(result.reports):
         one = data["held_out"][report.name]
@@ -177,6 +208,7 @@ def test_numbers(result, held):
             str(key): [value.iou_sum, value.tp, value.fp, value.fn] for key, value in counts.items()
         }
         assert [gain["against"] for gain in one["gains"]] == [gain.against for gain in report.gains]
+        assert (one["to_best"] and one["to_best"]["held_out"]) == (report.to_best and report.to_best.held_out)
     assert sorted(image for split in data["splits"] for image in split["held_out"]) == list(range(6))
     assert data["outcome"]["pq_tuning"] == result.tuning_pq(2)
     assert data["outcome"]["images"] == 6 and "held_out" not in data["outcome"]

@@ -2,6 +2,7 @@ import dataclasses
 
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter, fuse_and_count
+from panoptic_heuristic.ablation.tuning.pool import ImagePool
 from panoptic_heuristic.fusion import BestStuff, Pipeline, PixelArgmax, fuse
 from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.quality import add_counts
@@ -42,7 +43,7 @@ def test_each_rule_gets_what_it_would_get_alone(scenes, tmp_path, monkeypatch):
 
 def test_counters_give_what_is_asked_for(store):
     """Images that several requests share are fused once, and each request gets its own pipelines in its order."""
-    counter, (first, second, third) = PixelCounter(store), PRESETS.values()
+    counter, (first, second, third) = PixelCounter(ImagePool((store,))), PRESETS.values()
     requests = [((0, 2, 3), (first, second)), ((2,), (third, first))]
     each, steps = finished(counter.each(requests))
     totals, _ = finished(counter.totals(requests))

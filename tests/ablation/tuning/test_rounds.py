@@ -25,7 +25,7 @@ def test_never_worse_than_the_baselines_on_itself():
         for stuff_area, fraction in ((4096, 0.03), (31, 0.9)):
             baselines = baselines_of(stuff_area, fraction)
             tuned = total_pq(images, global_best(images, categories, baselines, 0.05), categories)
-            assert tuned >= total_pq(images, baselines.default, categories)
+            assert tuned >= total_pq(images, baselines.start, categories)
             assert tuned >= total_pq(images, baselines.scaled, categories)
 
 
@@ -36,7 +36,7 @@ def test_other_claim_rules_are_tuned_with_their_parameters(claim):
     scenes = small_scenes(5, instances=40)
     images, categories = of_scenes(scenes).images, scenes[0].categories
     baselines = baselines_of(31, 0.03, claim=claim)
-    assert baselines.default.claim == claim
+    assert baselines.start.claim == claim
     tuned = global_best(images, categories, baselines, 0.05)
     assert dataclasses.replace(tuned.claim, overlap_threshold=0.5) == claim
     best, before = (total_pq(images, one, categories) for one in (tuned, baselines.scaled))
@@ -62,7 +62,7 @@ def test_any_rules_that_are_exact_on_regions(pipeline):
         stage: type(rule) for stage, rule in pipeline.rules.items()
     }
     quality = total_pq(images, best, categories)
-    assert quality > max(total_pq(images, one, categories) for one in (baselines.default, baselines.scaled))
+    assert quality > max(total_pq(images, one, categories) for one in (baselines.start, baselines.scaled))
 
 
 def test_a_key_is_cut_in_place_of_the_score():
@@ -110,7 +110,7 @@ def test_small_steps_of_a_fraction():
 def test_nothing_changes_without_a_reason():
     images = [drawn_image(40 * "a" + 60 * "s", [(40 * "#" + 60 * ".", 0.9, 0)], 100 * "s")]
     baselines = baselines_of(3, 0.03, 0.45, claim=Greedy(0.55))
-    assert global_best(images, CATEGORIES, baselines, 0.05) in (baselines.default, baselines.scaled)
+    assert global_best(images, CATEGORIES, baselines, 0.05) in (baselines.start, baselines.scaled)
 
 
 def test_no_threshold_below_the_floor():

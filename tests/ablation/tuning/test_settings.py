@@ -2,14 +2,15 @@ import math
 
 import pytest
 
+from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.tuning.settings import STAGES, TuningSettings
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
 
 
 def settings(**changes) -> TuningSettings:
-    values = {"pipeline": Pipeline(), "on_regions": True, "score_floor": 0.05, "image_area": 64 * 80}
-    return TuningSettings(**{**values, **changes})
+    values = {"pipeline": Pipeline(), "default": Default(Pipeline(), "drawn"), "on_regions": True, "score_floor": 0.05}
+    return TuningSettings(**{**values, "image_area": 64 * 80, **changes})
 
 
 @pytest.mark.parametrize("stages", [(), ("per-class",), ("global", "global"), ("calibrated", "global"), ("else",)])
@@ -43,3 +44,12 @@ def test_stages_for_rules_that_see_more_than_regions():
         settings(on_regions=False, stages=STAGES[:2])
 
 
+
+
+def test_what_is_not_tuned_comes_in_the_order_of_its_simplicity():
+    start, own = Pipeline(stuff_area_thresh=3072), Pipeline(stuff_area_thresh=70)
+    scaled = Pipeline(stuff_area_thresh=0, stuff_area_fraction=0.01)
+    found = settings(pipeline=start, default=Default(own, "drawn")).untuned
+    assert list(found.items()) == [("default", own), ("start", start), ("scaled", scaled)]
+    same = settings(pipeline=start, default=Default(start, "drawn")).untuned
+    assert list(same.items()) == [("default", start), ("scaled", scaled)]

@@ -22,7 +22,7 @@ def test_the_best_cut_is_that_of_trying_all():
         ious = np.where(matched, rng.uniform(0.5, 1, n), 0.0)
         segments, common = int(matched.sum() + rng.integers(1, 4)), float(rng.integers(0, 10))
         qualities = {limit: pq(sizes, ious, limit, segments) for limit in range(11)}
-        found = best_limit(sizes, ious, matched, segments, common, 0.0)
+        found = best_limit(sizes, ious, matched, segments, common, 0.0, np.arange(len(sizes)))
         best = max(qualities.values())
         if found is None:
             assert qualities[int(common)] == pytest.approx(best, abs=1e-9)
@@ -39,8 +39,33 @@ def test_shrinkage_asks_for_more_than_one_candidate():
     right = [(20.0, 0.9)] * 4
     for wrong, shrinkage, moves in ((1, 0.0, True), (1, 1.0, False), (3, 1.0, True), (3, 1.8, False)):
         sizes, ious = (np.array(column) for column in zip(*right, *[(5.0, 0.0)] * wrong, strict=True))
-        found = best_limit(sizes, ious, ious > 0, 4, 0.0, shrinkage)
+        found = best_limit(sizes, ious, ious > 0, 4, 0.0, shrinkage, np.arange(len(sizes)))
         assert found == ((5.0, 20.0) if moves else None)
+
+
+def test_candidates_of_one_group_are_one():
+    """Their shares are added up before they are squared, on both sides of the limit."""
+    sizes, ious = np.array([20.0] * 4 + [5.0] * 4), np.array([0.9] * 4 + [0.0] * 4)
+    for groups, shrinkage, moves in (
+        (range(8), 1.9, True), (range(8), 2.1, False),  # Four alike are two standard errors.
+        ((0, 1, 2, 3, 4, 4, 5, 5), 1.4, True), ((0, 1, 2, 3, 4, 4, 5, 5), 1.5, False),  # Two are the root of two.
+        ((0, 1, 2, 3, 0, 0, 0, 0), 0.9, True), ((0, 1, 2, 3, 0, 0, 0, 0), 1.1, False),  # One is one.
+    ):  # fmt: skip
+        for limit in (0.0, 5.0):
+            found = best_limit(sizes, ious, ious > 0, 4, limit, shrinkage, np.array(groups))
+            assert found == ((5.0, 20.0) if moves else None)
+        # The other way round: all were dropped, and nearly as many standard errors speak for keeping them.
+        right = np.full(8, 0.9)
+        assert (best_limit(sizes, right, right > 0, 8, 10.0, shrinkage, np.array(groups)) is not None) == moves
+
+
+def test_stuff_of_one_group_of_images_is_one():
+    images = images_of(*DRAWINGS)
+    apart = tune_stuff(images, CATEGORIES, START, shrinkage=1.0)
+    assert apart != START and tune_stuff(images, CATEGORIES, START, shrinkage=1.0, groups=range(8)) == apart
+    one_video = (0, 1, 2, 3, 4, 4, 4, 4)
+    assert tune_stuff(images, CATEGORIES, START, shrinkage=1.0, groups=one_video) == START
+    assert tune_stuff(images, CATEGORIES, START, shrinkage=0.9, groups=one_video) == apart
 
 
 def images_of(*drawings):

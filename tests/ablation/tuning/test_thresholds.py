@@ -44,7 +44,7 @@ def test_a_key_has_no_floor():
 def test_baselines_are_a_pipeline_and_the_same_scaled():
     pipeline = Pipeline(Greedy(0.3), 0.4, 6144, thing_area_thresh=400)
     baselines = Baselines.of(pipeline, REFERENCE_PIXELS / 4)
-    assert baselines.default == pipeline
+    assert baselines.start == pipeline
     assert baselines.scaled == Pipeline(Greedy(0.3), 0.4, 0, 0.02, thing_area_thresh=100)
 
 

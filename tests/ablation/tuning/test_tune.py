@@ -3,19 +3,24 @@ import dataclasses
 import numpy as np
 import pytest
 
+from panoptic_heuristic.ablation.cache.own_settings import MODELS_OWN, Default, remember_pipeline
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.regions.store import open_store
+from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import segments_of
-from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport, chosen_stage, stage_reports
+from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport, recommended, stage_reports
+from panoptic_heuristic.ablation.tuning.groups import sums_of_groups
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, STAGES, TUNED_PIPELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import Split, folds_of, given_split
 from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import (
     DEFAULT_PIPELINE,
     BestStuff,
     ClassAware,
+    Greedy,
     Nms,
     PerPixel,
     Pipeline,
@@ -24,12 +29,16 @@ from panoptic_heuristic.fusion import (
     Reclaim,
     fuse,
 )
-from panoptic_heuristic.quality import add_counts, count_image, groups_of, summarize
+from panoptic_heuristic.quality import IOU_UNIT, Interval, add_counts, count_image, groups_of, summarize
 from tests.ablation.comparing_caches import write_cache_with_logits
-from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+from tests.ablation.small_caches import named_store, small_scenes, write_cache, write_gt
 from tests.ablation.tuning_images import drawn_image, of_scenes, total_pq, tuned
 
-ALL = (*BASELINES, *TUNED_PIPELINES)
+ALL = ("default", "scaled", *TUNED_PIPELINES)
+"""Where the search starts from the default."""
+
+WITH_START = ("default", "start", *ALL[1:])
+"""Where it does not."""
 
 
 # Scaled to the images its limit is two hundredths of them.
@@ -37,8 +46,8 @@ START = Pipeline(stuff_area_thresh=0.02 * 640 * 480)
 
 
 def settings(**changes) -> TuningSettings:
-    values = {"pipeline": START, "on_regions": True, "score_floor": 0.05, "image_area": 64 * 80}
-    return TuningSettings(**{**values, **changes})
+    values = {"pipeline": START, "default": Default(START, "drawn"), "on_regions": True, "score_floor": 0.05}
+    return TuningSettings(**{**values, "image_area": 64 * 80, **changes})
 
 
 def reports_of(result, **more):
@@ -144,9 +153,9 @@ def test_stages_may_be_left_out(held, categories, splits):
         reports = reports_of(result, replicates=2)
         against = {report.name: [gain.against for gain in report.gains] for report in reports}
         assert against["default"] == [] and against["scaled"] == ["default"]
-        assert against["global"] == list(BASELINES)
+        assert against["global"] == ["default", "scaled"]
         if "calibrated" in against:
-            assert against["calibrated"] == [*BASELINES, "global"]
+            assert against["calibrated"] == ["default", "scaled", "global"]
 
 
 def test_progress_is_told_every_step(held, categories, splits):
@@ -222,20 +231,110 @@ def test_ground_truth_must_have_segments(held, categories):
         tuned(images, categories, settings(), both[1:])
 
 
-def report(name, over_scaled):
-    gains = () if name in BASELINES else (Gain("scaled", over_scaled, None, 1.0),)
-    return StageReport(name, {"all": 50 + over_scaled}, gains)
+def report(name, pq, interval):
+    """Of a pipeline whose difference to the best, which has 50, has an interval; that of the best has none."""
+    to_best = None if pq == 50 else Gain("per_class", pq - 50, interval and Interval(*interval), 0.0)
+    return StageReport(name, {"all": pq}, (), to_best)
+
+
+SURE, TOUCHING, UNSURE = (-2.0, -0.01), (-2.0, 0.0), (-2.0, 0.5)
 
 
 @pytest.mark.parametrize(
-    "gains, chosen",
-    [((0.5, 0.7, 0.6), "per_class"), ((0.5, 0.5, 0.5), "global"), ((-0.1, 0.0, -2.0), "scaled"),
-     ((-0.1, 0.01, -2.0), "per_class")],
-)  # fmt: skip
-def test_the_best_on_held_out_images_is_chosen(gains, chosen):
-    names = ("global", "per_class", "calibrated")
-    reports = [report(name, gain) for name, gain in zip((*BASELINES, *names), (-5.0, 0.0, *gains), strict=True)]
-    assert chosen_stage(reports) == chosen
+    "intervals, chosen",
+    [
+        ((SURE, SURE, SURE, SURE, None, SURE), "per_class"),  # Nothing but the best itself.
+        ((SURE, SURE, SURE, UNSURE, None, UNSURE), "global"),  # Before what is tuned per class.
+        ((SURE, SURE, UNSURE, UNSURE, None, SURE), "scaled"),
+        ((SURE, UNSURE, SURE, SURE, None, SURE), "start"),
+        ((UNSURE, SURE, SURE, SURE, None, SURE), "default"),  # However sure the others are.
+        ((TOUCHING, SURE, SURE, SURE, None, SURE), "default"),  # An interval that reaches 0.
+        ((None, None, None, None, None, None), "default"),  # Nothing is sure without intervals.
+    ],
+)
+def test_the_simplest_that_is_not_surely_below_the_best_is_recommended(intervals, chosen):
+    names = (*BASELINES, "global", "per_class", "calibrated")
+    pq = (45.0, 46.0, 47.0, 48.0, 50.0, 49.5)
+    assert recommended([report(*one) for one in zip(names, pq, intervals, strict=True)]) == chosen
+
+
+def test_later_settings_are_taken_if_simpler_ones_are_surely_below():
+    reports = [report("default", 45.0, SURE), report("global", 48.0, SURE), report("per_class", 48.0, SURE)]
+    assert recommended([*reports, report("calibrated", 50.0, None)]) == "calibrated"
+
+
+def counts_of_thing(*matched, segments=4):
+    """One image with so many segments of one thing, and so many of them matched wholly under each setting."""
+    tp = np.array([matched])
+    return SettingCounts(tp * IOU_UNIT, tp, 0 * tp, np.array([segments]), 1)
+
+
+ONE_THING = Categories([Category(7, "cat", True, (1, 2, 3))])
+
+
+def test_the_best_is_the_earlier_of_equal_ones():
+    """Half of the segments are found by the default; all but one by both others."""
+    images = [counts_of_thing(2, 4, 3), counts_of_thing(2, 3, 4)]
+    default, best, other = stage_reports(("default", "global", "per_class"), images, images, ONE_THING)
+    # 7 of 8 found is 7 / 7.5, 4 of 8 is 4 / 6.
+    assert best.pq["all"] == other.pq["all"] == pytest.approx(100 * 7 / 7.5)
+    assert best.to_best is None and (other.to_best.against, other.to_best.held_out) == ("global", 0)
+    # Images drawn twice: 6 of 8 and 8 of 8 for the one, the reverse for the other.
+    assert other.to_best.interval == pytest.approx((100 * (6 / 7 - 1), 100 * (1 - 6 / 7)))
+    assert default.to_best.held_out == pytest.approx(100 * (4 / 6 - 7 / 7.5)) and default.is_surely_below_best
+    assert recommended((default, best, other)) == "global"
+
+
+def test_frames_of_a_video_are_one_draw():
+    """Five alike images say the same as one: what two videos differ by stays unsure, however many frames they have."""
+    good, bad = [counts_of_thing(2, 4)] * 5, [counts_of_thing(3, 2)] * 5
+    apart = stage_reports(("default", "global"), [*good, *bad], good, ONE_THING)[0]
+    grouped = stage_reports(("default", "global"), sums_of_groups([*good, *bad], [0] * 5 + [1] * 5), good, ONE_THING)[0]
+    assert apart.to_best.held_out == grouped.to_best.held_out < 0
+    # One video drawn twice: 20 of 20 against 10, or 10 against 15.
+    assert grouped.to_best.interval == pytest.approx((100 * (2 / 3 - 1), 100 * (3 / 3.5 - 2 / 3)))
+    width = apart.to_best.interval.high - apart.to_best.interval.low
+    assert width < 0.7 * (grouped.to_best.interval.high - grouped.to_best.interval.low)
+
+
+def test_differences_to_the_best_are_those_of_the_counts(result, reports):
+    best = max(reports, key=lambda one: one.pq["all"])
+    for one in reports:
+        if one is best:
+            assert one.to_best is None
+        else:
+            assert one.to_best.against == best.name and one.to_best.interval.low <= one.to_best.interval.high
+            assert one.to_best.held_out == pytest.approx(one.pq["all"] - best.pq["all"])
+    gain = best.gain("default")
+    assert reports[0].to_best.held_out == -gain.held_out
+    assert reports[0].to_best.interval == pytest.approx((-gain.interval.high, -gain.interval.low))
+
+
+# --- the default ---
+
+
+def test_the_default_is_counted_beside_what_the_search_starts_from(held, categories, splits, result):
+    """It changes nothing that is tuned, nor what is counted of the others."""
+    own = Default(Pipeline(Greedy(0.3), 0.7, 30), "the model's own settings")
+    found = tuned(held.images, categories, settings(default=own), splits)
+    assert found.names == WITH_START
+    for one, other in zip(found.tuned, result.tuned, strict=True):
+        assert one.pipelines["default"] == own.pipeline and one.pipelines["start"] == START
+        assert {name: one.pipelines[name] for name in ALL[1:]} == {name: other.pipelines[name] for name in ALL[1:]}
+    places = [found.names.index(name) for name in ("start", *ALL[1:])]
+    assert found.held_out_counts().of_settings(places).tp.tolist() == result.held_out_counts().tp.tolist()
+    assert found.report("default").pq["all"] == pytest.approx(100 * total_pq(held.images, own.pipeline, categories))
+    assert found.report("global").gain("start") == dataclasses.replace(
+        result.report("global").gain("default"), against="start"
+    )
+    assert found.default == own
+
+
+def test_a_default_below_the_floor_is_what_the_images_can_show(held, categories, splits):
+    """No instance is known with a lower score, so a cutoff below the floor is one at the floor."""
+    low = Default(Pipeline(instances_score_thresh=0.01), "drawn")
+    found = tuned(held.images, categories, settings(default=low, stages=STAGES[:1]), splits)
+    assert found.default.pipeline == Pipeline(instances_score_thresh=0.05)
 
 
 def test_unknown_categories_are_told(held, categories):
@@ -255,10 +354,11 @@ def test_unknown_categories_are_told(held, categories):
 def test_all_stages_keep_the_claim_rule(held, categories, claim):
     images = held.images[:6]
     found = on_all(images, categories, settings(pipeline=dataclasses.replace(START, claim=claim)))
-    assert tuple(found.pipelines) == ALL
+    assert tuple(found.pipelines) == WITH_START
     quality = {name: total_pq(images, pipeline, categories) for name, pipeline in found.pipelines.items()}
     assert quality["per_class"] >= quality["global"] > quality["scaled"]
-    for pipeline in found.pipelines.values():
+    for name in WITH_START[1:]:
+        pipeline = found.pipelines[name]
         assert dataclasses.replace(pipeline.claim, overlap_threshold=0.5, overlap_threshold_of={}) == claim
 
 
@@ -311,7 +411,7 @@ def fused_pq(store, pipeline, image_ids):
 def test_all_stages_of_any_rules_that_are_exact_on_regions(store, changes):
     """Counted on regions, each pipeline of each stage has the PQ of fusing with it."""
     result = tune(store, dataclasses.replace(START, **changes), folds=2)
-    assert result.names == ALL
+    assert result.names == WITH_START
     for name, pipeline in result.outcome.pipelines.items():
         assert result.tuning_pq(2)[name] == pytest.approx(fused_pq(store, pipeline, store.image_ids), abs=1e-9)
     pq = result.tuning_pq(2)
@@ -328,14 +428,14 @@ def test_other_rules_are_tuned_pixel_by_pixel(with_logits):
             yield one
 
     result = tune(with_logits, start, folds=2, progress=progress)
-    assert result.names == ALL[:3] and len(seen) <= seen[0]
+    assert result.names == WITH_START[:4] and len(seen) <= seen[0]
     for split, one in zip(result.splits, result.tuned, strict=True):
         pq = {name: fused_pq(with_logits, pipeline, split.tuning) for name, pipeline in one.pipelines.items()}
         assert result.tuning_pq(result.splits.index(split)) == pytest.approx(pq, abs=1e-9)
         assert pq["global"] >= max(pq["default"], pq["scaled"])
         claim = dataclasses.replace(one.pipelines["global"].claim, kept_fraction=start.claim.kept_fraction)
         assert claim == start.claim
-    held_out = summarize(result.held_out_counts(0).of_setting(2, result.categories), result.categories)
+    held_out = summarize(result.held_out_counts(0).of_setting(3, result.categories), result.categories)
     found = fused_pq(with_logits, result.tuned[0].pipelines["global"], result.splits[0].held_out)
     assert 100 * held_out.all.pq == pytest.approx(found, abs=1e-9)
     again = tune(with_logits, start, folds=2, workers=2)
@@ -359,7 +459,7 @@ def test_held_out_images_are_never_seen_pixel_by_pixel(with_logits, scenes, tmp_
 
 def test_a_rule_of_ones_own(store):
     result = tune(store, dataclasses.replace(START, claim=LastComes()), folds=2)
-    assert result.names == ALL[:3] and type(result.best.claim) is LastComes
+    assert result.names == WITH_START[:4] and type(result.outcome.pipelines["global"].claim) is LastComes
     assert result.tuning_pq(2)["global"] == pytest.approx(
         fused_pq(store, result.outcome.pipelines["global"], store.image_ids), abs=1e-9
     )
@@ -380,6 +480,10 @@ def test_what_cannot_be_tuned_is_told(store):
         tune(store, Pipeline(LastComes()), stages=("global", "per-class"))
     with pytest.raises(InputError, match="give one of them"):
         tune(store, folds=2, tuning_images=[1])
+    with pytest.raises(InputError, match="give one of them"):
+        tune(store, folds=2, report_cache=store)
+    with pytest.raises(InputError, match="there is no cache to tune on"):
+        tune([])
     with pytest.raises(InputError, match="instances_score_thresh_of.*999|999.*instances_score_thresh_of"):
         tune(store, Pipeline(instances_score_thresh_of={999: 0.5}))
 
@@ -398,3 +502,112 @@ def test_rows_fit_a_table(result):
 
 def test_the_default_is_detectron2s(store):
     assert tune(store, folds=2, stages=("global",)).settings.pipeline == DEFAULT_PIPELINE
+
+
+# --- on several caches ---
+
+
+@pytest.fixture(scope="module")
+def parts(scenes, tmp_path_factory):
+    """The six images of the store as a cache of four and one of two, whose ids start at 0, and at 4."""
+    folder = tmp_path_factory.mktemp("parts")
+    cache = write_cache(folder / "first", scenes[:4], score_floor=0.05)
+    first = open_store(cache, *write_gt(folder / "gt", scenes[:4]))
+    second = named_store(folder / "second", ("4.jpg", "5.jpg"), scenes=scenes[4:], first_id=4, score_floor=0.05)
+    return first, second
+
+
+def test_caches_to_tune_on_are_one(store, parts):
+    """As if all images were in one cache."""
+    one, several = (tune(cache, START, folds=3) for cache in (store, parts))
+    assert several.splits == one.splits and several.tuned == one.tuned and several.reports == one.reports
+    assert several.held_out_images == one.held_out_images
+    assert [manifest.dataset_name for manifest in several.manifests] == ["small", "small"]
+    assert tune(list(parts)[:1], START, folds=2).tuned == tune(parts[0], START, folds=2).tuned
+
+
+def test_another_cache_to_report_on(store, parts):
+    """As if its images were those of one cache that are not named to be tuned on."""
+    named = tune(store, START, tuning_images=[0, 1, 2, 3])
+    other = tune(parts[0], START, report_cache=parts[1])
+    assert other.splits == named.splits == (Split((0, 1, 2, 3), (4, 5)),)
+    assert other.tuned == named.tuned and other.reports == named.reports
+    assert (other.how, other.held_out_images) == ({"tuning_images": 4, "seed": 0}, (4, 5))
+    # The images to report on have no say in what is found.
+    reverse = tune(parts[1], START, report_cache=parts[0])
+    assert reverse.tuned == (tune(parts[1], START, folds=2).tuned[-1],)
+
+
+def test_another_cache_to_report_on_pixel_by_pixel(store, parts):
+    start = dataclasses.replace(START, claim=LastComes())
+    named = tune(store, start, tuning_images=[0, 1, 2, 3])
+    other = tune(parts[0], start, report_cache=parts[1], workers=2)
+    assert other.tuned == named.tuned and other.reports == named.reports
+
+
+def test_the_lowest_score_is_one_that_all_caches_know(parts, scenes, tmp_path):
+    high = write_cache(tmp_path / "high", scenes[4:], score_floor=0.3)
+    store = open_store(high, *write_gt(tmp_path / "gt", scenes[4:]))
+    found = tune(parts[0], START, report_cache=store, stages=("global",))
+    assert found.settings.score_floor == 0.3
+    assert all(one.instances_score_thresh >= 0.3 for one in found.outcome.pipelines.values())
+
+
+def test_groups_stay_together_and_are_drawn_together(store):
+    groups = [0, 0, 1, 1, 2, 2]
+    found = tune(store, START, folds=3, groups=groups)
+    assert found.how == {"folds": 3, "groups": 3, "seed": 0}
+    assert sorted(split.held_out for split in found.splits[:-1]) == [(0, 1), (2, 3), (4, 5)]
+    tuning = [counts for split, counts in zip(found.splits, found.tuning, strict=True) if split.held_out]
+    units = [found.held_out[k] + found.held_out[k + 1] for k in (0, 2, 4)]
+    assert found.reports == stage_reports(found.names, units, tuning, found.categories)
+    assert found.reports != stage_reports(found.names, found.held_out, tuning, found.categories)
+    # What is tuned on all images knows of the groups only in its standard errors.
+    alone = tune(store, START, folds=3, shrinkage=0.0)
+    assert tune(store, START, folds=3, shrinkage=0.0, groups=groups).tuned[-1] == alone.tuned[-1]
+
+
+def test_groups_of_one_image_each_change_nothing(store):
+    plain, grouped = tune(store, START, folds=3), tune(store, START, folds=3, groups="name:([0-9]+)")
+    assert (grouped.splits, grouped.tuned, grouped.reports) == (plain.splits, plain.tuned, plain.reports)
+
+
+def test_no_group_may_be_parted(store, parts):
+    with pytest.raises(InputError, match=r"image 1 \(1.jpg\) is to be tuned on and image 3 \(3.jpg\) held out, but"):
+        tune(store, START, tuning_images=[0, 1], groups=[0, 1, 2, 1, 3, 4])
+    with pytest.raises(InputError, match=r"image 3 \(3.jpg\) is to be tuned on and image 5 \(5.jpg\) held out, but"):
+        tune(parts[0], START, report_cache=parts[1], groups=["a", "b", "c", "d", "e", "d"])
+    with pytest.raises(InputError, match=r"folds must be in \[2, 3\], the number of groups, got 5"):
+        tune(store, START, groups="blocks:2")
+
+
+# --- the default of a cache ---
+
+
+@pytest.mark.parametrize(
+    "own", [Pipeline(Greedy(0.3), 0.4, 30), Pipeline(PixelArgmax(), stuff_area_thresh=30)], ids=["regions", "pixels"]
+)
+def test_gains_are_over_the_models_own_settings(with_logits, own):
+    """By fusing and scoring each image, whether the own rules are exact on regions or not."""
+    remember_pipeline(with_logits.cache, own)
+    try:
+        found = tune(with_logits, START, folds=2, stages=("global",))
+    finally:
+        (with_logits.cache.folder / "fusion.json").unlink()
+    assert found.default == Default(own, MODELS_OWN) and found.names == WITH_START[:4]
+    pq = {name: found.report(name).pq["all"] for name in found.names}
+    assert pq["default"] == pytest.approx(fused_pq(with_logits, own, with_logits.image_ids), abs=1e-9)
+    assert pq["scaled"] == pytest.approx(
+        fused_pq(with_logits, found.outcome.pipelines["scaled"], with_logits.image_ids), abs=1e-9
+    )
+    assert found.report("global").gain("default").held_out == pytest.approx(pq["global"] - pq["default"])
+    for split, one in zip(found.splits, found.tuned, strict=True):
+        place = found.splits.index(split)
+        assert found.tuning_pq(place)["global"] == pytest.approx(
+            fused_pq(with_logits, one.pipelines["global"], split.tuning), abs=1e-9
+        )
+
+
+def test_without_own_settings_gains_are_over_detectron2s(store):
+    found = tune(store, START, folds=2, stages=("global",))
+    assert found.default.pipeline == DEFAULT_PIPELINE and found.default.meaning.startswith("Detectron2's defaults, ")

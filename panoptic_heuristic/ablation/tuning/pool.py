@@ -1,0 +1,113 @@
+"""The images of one or several caches in one list, in which each goes by its place."""
+
+from dataclasses import dataclass
+from typing import List, Sequence, Tuple
+
+from panoptic_heuristic.ablation.cache.folder import CachedImage, Manifest
+from panoptic_heuristic.ablation.regions.store import RegionStore
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.coco_panoptic import PanopticImage
+from panoptic_heuristic.fusion import Pipeline
+
+
+@dataclass(frozen=True)
+class ImagePool:
+    """The images of some caches, one cache after the other, ascending by id in each.
+
+    Attributes:
+        stores: at least one.
+
+    Raises:
+        InputError: the caches have different categories.
+    """
+
+    stores: Tuple[RegionStore, ...]
+
+    def __post_init__(self):
+        for other in self.stores[1:]:
+            _check_same_categories(self.stores[0], other)
+
+    @property
+    def manifests(self) -> Tuple[Manifest, ...]:
+        """The manifest of each cache."""
+        return tuple(store.cache.manifest for store in self.stores)
+
+    @property
+    def categories(self) -> Categories:
+        """The data set's."""
+        return self.manifests[0].categories
+
+    @property
+    def score_floor(self) -> float:
+        """The lowest score that instances of all caches may have."""
+        return max(manifest.floors.instances_score_thresh for manifest in self.manifests)
+
+    @property
+    def places(self) -> List[Tuple[RegionStore, int]]:
+        """The cache and the id of each image."""
+        return [(store, image_id) for store in self.stores for image_id in store.image_ids]
+
+    @property
+    def images(self) -> List[CachedImage]:
+        """Name and size of each image."""
+        return images_of(self.manifests)
+
+    def check_needs(self, pipeline: Pipeline) -> None:
+        """Raises if a pipeline needs what a cache has not kept.
+
+        Raises:
+            InputError: names the rule, what it needs, and what would keep that.
+        """
+        for store in self.stores:
+            store.cache.check_needs(pipeline)
+
+
+def images_of(manifests: Sequence[Manifest]) -> List[CachedImage]:
+    """The images of some caches, one cache after the other."""
+    return [image for manifest in manifests for image in manifest.images]
+
+
+def check_distinct(tuning: Sequence[RegionStore], report: Sequence[RegionStore]) -> None:
+    """Raises if an image is there twice.
+
+    Images to tune on are told apart by their ids, across caches. Those of a cache to report on may have ids of
+    others; an image is the same if all that the ground truth says of it is.
+
+    Raises:
+        InputError: names the image and the caches.
+    """
+    for place, store in enumerate(tuning):
+        for other in tuning[:place]:
+            if both := sorted(set(store.image_ids) & set(other.image_ids)):
+                raise InputError(
+                    f"image {both[0]}, one of {len(both)}, is in {other.cache.folder} and in {store.cache.folder}; ids "
+                    "tell the images to tune on apart: give caches of different ids"
+                )
+    for store in report:
+        for other in tuning:
+            if both := [one.image_id for one in _annotated(store) if one in _annotated(other)]:
+                raise InputError(
+                    f"image {both[0]}, one of {len(both)}, is to be tuned on, in {other.cache.folder}, and reported "
+                    f"on, in {store.cache.folder}; report on images that are not tuned on"
+                )
+
+
+def _annotated(store: RegionStore) -> List[PanopticImage]:
+    """The images of a cache as the ground truth has them."""
+    return [image for image in store.gt.images if image.image_id in set(store.image_ids)]
+
+
+def _check_same_categories(first: RegionStore, second: RegionStore) -> None:
+    ours, theirs = (
+        [(one.id, one.name, one.kind) for one in store.cache.manifest.categories.values()] for store in (first, second)
+    )
+    if ours == theirs:
+        return
+    place = next((k for k, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), None)
+    place = min(len(ours), len(theirs)) if place is None else place
+    told = ["{0} {1!r}, {2}".format(*one[place]) if place < len(one) else "none" for one in (ours, theirs)]
+    raise InputError(
+        f"{first.cache.folder} and {second.cache.folder} have different categories: number {place + 1} is "
+        f"{told[0]} in the one and {told[1]} in the other; give caches of one data set"
+    )
