@@ -12,6 +12,7 @@ from panoptic_heuristic.ablation.cache.own_settings import Default, default_of
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.report.attribution import attribution_blocks
 from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefix, make_report, write_report
+from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.tuning import Tuning, read_tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
@@ -29,7 +30,8 @@ examples:
 
 With --tuning it opens with the recommended settings, their gain over the default on held-out images, and how to use
 them. It writes report.html (one page, no other file needed), report.md with its figures as PNGs beside it,
-settings.csv (all settings, best first) and classes.csv (every class under the default and the best setting).
+settings.csv (all settings, best first), classes.csv (every class under the default and the best setting), and in
+tables/ every table of the report as CSV and as LaTeX.
 """
 
 
@@ -51,9 +53,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     ]
     title = args.title or f"Fusion settings: {', '.join(names)}"
     document, sweeps = make_report(reported, title, workers=args.workers, progress=progress_bar("compare"))
-    written = write_report(args.output, document, sweeps)
+    written = write_report(args.output, document, sweeps, [Form(name) for name in args.format])
     print(document.summary)
-    print(f"written: {', '.join(map(str, written[:4]))} and {len(written) - 4} figures")
+    tables = [path for path in written if path.parent != args.output]
+    print(f"written: {', '.join(map(str, written[:4]))}, {len(written) - 4 - len(tables)} figures and the tables")
     return 0
 
 
@@ -153,6 +156,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP_DIR", help="folder of sweep-fusion")
     add_output_arguments(parser, "the report")
     parser.add_argument("--title", help="of the report (default: made of the sweeps' names)")
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        choices=[form.value for form in Form],
+        default=[Form.PNG.value],
+        help="of figures: svg and pdf are for papers, 8.4 cm wide; report.md has its PNGs in any case (default: png)",
+    )
     parser.add_argument("--names", nargs="+", metavar="NAME", help="of the sweeps (default: their folders' names)")
     default = parser.add_argument_group(
         "the default",

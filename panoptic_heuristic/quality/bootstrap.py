@@ -86,6 +86,20 @@ class Resampled:
         values = self.groups[group]
         return percentile_interval(values[:, self.place_of[setting]] - values[:, self.place_of[against]])
 
+    def paired_difference(
+        self, setting: int, other: "Resampled", against: int, group: str = "all"
+    ) -> Optional[Interval]:
+        """95 % interval of a setting's PQ less that of another model's; None where it is not known.
+
+        Args:
+            setting: of these.
+            other: of the same units, resampled with the same seed, so that each replicate has the units of ours.
+            against: the other's setting.
+            group: of a summary.
+        """
+        values = self.groups[group][:, self.place_of[setting]] - other.groups[group][:, other.place_of[against]]
+        return percentile_interval(values)
+
     def category_difference(self, setting: int, against: int, place: int) -> Optional[Interval]:
         """The same of one category, by its place in the data set's list."""
         return percentile_interval(self.by_category[setting][:, place] - self.by_category[against][:, place])

@@ -53,9 +53,10 @@ def drawn_sweep(
     pq: Sequence[Tuple[float, float]],
     *,
     images: int = 4,
+    added: Optional[Sequence[float]] = None,
     categories: Optional[Categories] = None,
 ) -> SweepResult:
-    """A sweep whose settings have a given PQ of stuff and of things, the same in every image.
+    """A sweep whose settings have a given PQ of stuff and of things.
 
     Each image has ten segments of each of two categories, of which so many match with an IoU of 1.
 
@@ -64,12 +65,11 @@ def drawn_sweep(
         grid: its settings.
         pq: of stuff and of things for each setting, as multiples of 0.1 from 0 to 1.
         images: one in each of the first buckets.
+        added: to all PQ of each image; None if images are alike.
         categories: one of stuff and one of things, in this order.
     """
-    matched = np.array([[round(10 * value) for value in one] for one in pq]).T
-    # A match lost is a miss and, as a prediction that matches nothing, a false positive: PQ is TP / 10.
-    counts = SettingCounts(matched * IOU_UNIT, matched, 10 - matched, np.array([10, 10]), 1)
-    none = SettingCounts.zeros(2, len(grid))
+    counts = [_drawn_image(np.array(pq).T + more) for more in added or [0.0] * images]
+    counts += [SettingCounts.zeros(2, len(grid))] * (BUCKETS - images)
     manifest = {
         "format": FORMAT,
         "buckets": BUCKETS,
@@ -82,6 +82,13 @@ def drawn_sweep(
         "fingerprint": "none",
     }
     start_sweep(folder, manifest)
-    for bucket in range(BUCKETS):
-        write_arrays(bucket_path(folder, bucket), (counts if bucket < images else none).to_arrays())
+    for bucket, one in enumerate(counts):
+        write_arrays(bucket_path(folder, bucket), one.to_arrays())
     return SweepResult(folder)
+
+
+def _drawn_image(pq: np.ndarray) -> SettingCounts:
+    """One image of a PQ of (2, S)."""
+    matched = np.rint(10 * pq).astype(int)
+    # A match lost is a miss and, as a prediction that matches nothing, a false positive: PQ is TP / 10.
+    return SettingCounts(matched * IOU_UNIT, matched, 10 - matched, np.array([10, 10]), 1)

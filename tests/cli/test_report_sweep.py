@@ -41,7 +41,8 @@ def second(folder):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def rows_of(path):
@@ -74,7 +75,13 @@ class TestOneSweep:
             "report.html",
             "report.md",
             "settings.csv",
-        ]
+            *(
+                f"tables/{name}.{ending}"
+                for name in ("best_settings", "classes", "images_that_change_most", "what_was_swept_1",
+                             "what_was_swept_2")
+                for ending in ("csv", "tex")
+            ),
+        ]  # fmt: skip
 
     def test_the_markdown_shows_every_picture_and_the_page_holds_it(self, report):
         pngs = {name for name in contents(report) if name.endswith(".png")}
@@ -115,6 +122,15 @@ class TestOneSweep:
                 float(row["pq_best"]) - float(row["pq_default"]), abs=1e-6
             )
 
+    def test_a_table_as_csv_has_the_numbers_of_the_page(self, report):
+        rows, all_rows = rows_of(report / "tables" / "best_settings.csv"), rows_of(report / "settings.csv")
+        assert rows[0]["mark"] == "best" and rows[-1]["mark"] == "default"
+        for row in rows:
+            exact = all_rows[int(row["rank"]) - 1]
+            assert row["PQ"] == f"{float(exact['pq_all']):.2f}"
+            assert float(row["instances_score_thresh"]) == float(exact["instances_score_thresh"])
+        assert {"to the best", "95 % interval low", "95 % interval high"} <= rows[1].keys()
+
     def test_a_second_run_writes_the_same_bytes(self, report, folder, tmp_path):
         assert main([str(folder / "r50"), "--output", str(tmp_path), *DEFAULT, *pictures(folder)]) == 0
         assert contents(tmp_path) == contents(report)
@@ -129,9 +145,21 @@ def test_what_is_printed(folder, tmp_path, capsys):
     assert main([str(folder / "r50"), "--output", str(tmp_path / "new"), *DEFAULT, "--title", "A & B"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"Best of 48 settings: PQ [\d.]+ with greedy, .*; default .* \(95 % interval\)\.", out[0])
-    assert out[1].startswith(f"written: {tmp_path / 'new' / 'report.html'}, ") and out[1].endswith(" and 5 figures")
+    assert out[1].startswith(f"written: {tmp_path / 'new' / 'report.html'}, ")
+    assert out[1].endswith(", 5 figures and the tables")
     html = (tmp_path / "new" / "report.html").read_text()
     assert "<title>A &amp; B</title>" in html and "Images that change most" not in html
+
+
+def test_figures_for_papers(report, folder, tmp_path):
+    argv = [str(folder / "r50"), "--output", str(tmp_path), *DEFAULT, *pictures(folder)]
+    assert main([*argv, "--format", "png", "svg", "pdf"]) == 0
+    drawn = [name for name in contents(report) if name.endswith(".png") and not name.startswith("r50_change")]
+    names = {name.removesuffix(".png") for name in drawn} - {"r50_curves"}
+    names |= {f"r50_curves_{name}" for name in ("instances_score_thresh", "overlap_threshold", "stuff_area_thresh")}
+    found = contents(tmp_path)
+    assert found.keys() - contents(report).keys() == {f"{name}.{ending}" for name in names for ending in ("svg", "pdf")}
+    assert {name: found[name] for name in contents(report)} == contents(report)
 
 
 def test_results_of_other_commands(folder, tmp_path):
@@ -204,6 +232,7 @@ class TestSeveralSweeps:
         assert {"comparison_curves.png", "R_50_curves.png", "R_101_curves.png"} <= names
         text = (tmp_path / "report.md").read_text()
         assert "## Does the best setting of one hold for another?" in text
+        assert "R 50 and R/101 have no paired difference: one is of the data set" in text
         assert text.index("## R 50") < text.index("### Best settings") < text.index("## R/101")
         rows = rows_of(tmp_path / "settings.csv")
         assert [row["sweep"] for row in rows] == ["R 50"] * 48 + ["R/101"] * 48
@@ -216,6 +245,8 @@ class TestSeveralSweeps:
         files.insert(2, files[1])
         assert main([*argv, *files]) == 0
         assert {"r50_change_1.png", "copy_change_1.png"} <= set(contents(tmp_path / "out"))
+        text = (tmp_path / "out" / "report.md").read_text()
+        assert re.search(r"\| copy \| r50 \| default \| ([\d.]+) \| \1 \| 0.00 \| \[0.00, 0.00\]", text)
 
     def test_of_other_grids(self, folder, tmp_path, capsys):
         assert main([str(folder / "r50"), str(folder / "mixed"), "--output", str(tmp_path)]) == 2

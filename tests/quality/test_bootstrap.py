@@ -114,6 +114,18 @@ def test_pairing_is_what_makes_intervals_short(units):
     assert high - low < (alone.high - alone.low) / 2
 
 
+def test_the_difference_of_two_models_pairs_their_units(units):
+    """Tables of one setting each give what one table of both gives, whatever else is in them."""
+    both, first, second = (
+        resample(CountTables.of_counts([[unit[k] for k in chosen] for unit in units], CATEGORIES), CATEGORIES,
+                 settings=chosen, replicates=200)
+        for chosen in ((0, 2), (0,), (1, 2))
+    )  # fmt: skip
+    for group in GROUPS:
+        assert second.paired_difference(2, first, 0, group) == pytest.approx(both.difference(2, 0, group), abs=1e-12)
+    assert first.paired_difference(0, first, 0) == Interval(0, 0)
+
+
 def test_counts_as_large_as_they_get_do_not_overflow():
     """5,000 images with a hundred matches each of one category, in two units."""
     unit = [{CAT: CategoryCounts(250_000 * IOU_UNIT, 250_000)}]

@@ -4,23 +4,15 @@ from dataclasses import dataclass
 from typing import List, Optional, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Plot
-from matplotlib.lines import Line2D
 
-from panoptic_heuristic.ablation.report.curves import curve_names
-from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Row, Table, Text
-from panoptic_heuristic.ablation.report.heatmaps import SHOWN_BELOW_BEST
-from panoptic_heuristic.ablation.report.plots import COLORS, scale_x, style, to_png
-from panoptic_heuristic.ablation.report.slices import Axis
+from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Table
+from panoptic_heuristic.ablation.report.loss_curves import loss_curves
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.words import between, describe, measure, setting_columns, signed
 from panoptic_heuristic.ablation.sweeping.columns import columns_of, row_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import Resampled
-
-_LINE_STYLES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +91,7 @@ def comparison(compared: Compared, level: int) -> List[Block]:
         _best_table(compared),
         *_transfer_tables(compared),
         *_correlation(compared),
-        *_curves(compared),
+        *loss_curves(compared.sweeps),
     ]
 
 
@@ -166,60 +158,6 @@ def _correlation(compared: Compared) -> List[Block]:
         "settings differ all the same."
     )
     return [Table(("", *(sweep.name for sweep in sweeps)), rows, caption=caption)]
-
-
-def _curves(compared: Compared) -> List[Block]:
-    sweeps = compared.sweeps
-    names = curve_names(sweeps[0])
-    if not names:
-        return [Text("No threshold has several values in this grid, so there are no curves.")]
-    caption = (
-        "PQ against each sweep's own best setting, along one threshold while the others stay at that setting. "
-        "Where the tops of the curves coincide, a threshold need not be tuned anew. Losses of more than "
-        f"{SHOWN_BELOW_BEST:g} are cut off."
-    )
-    with style():
-        width = min(4.2 * len(names), 12.0) if len(names) > 1 else 5.6
-        plot = Plot(figsize=(width, 3.3), layout="constrained")
-        row = plot.subplots(1, len(names), squeeze=False, sharey=True)[0]
-        for axes, name in zip(row, names, strict=True):
-            _draw_losses(axes, sweeps, name, width / len(names) - 0.4)
-        row[0].set_ylabel("PQ against the own best (percent)")
-        lowest, highest = row[0].get_ylim()
-        row[0].set_ylim(max(lowest, -SHOWN_BELOW_BEST), highest)
-        handles = [
-            Line2D([], [], color=color, linestyle=dashes, linewidth=2, label=sweep.name)
-            for sweep, (color, dashes) in zip(sweeps, _looks(len(sweeps)), strict=True)
-        ]
-        plot.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
-        png = to_png(plot)
-    return [Figure((Picture("comparison_curves.png", png, "Loss of PQ along each threshold, by sweep"),), caption)]
-
-
-def _draw_losses(axes: Axes, sweeps: Sequence[ReportedSweep], name: str, inches: float) -> None:
-    values: List[float] = []
-    for sweep, (color, dashes) in zip(sweeps, _looks(len(sweeps)), strict=True):
-        pq = sweep.columns["pq_all"]
-        # The best among the families that have the threshold.
-        families = [
-            (family, place)
-            for family in sweep.families
-            for place in family.drawn
-            if family.axes[place].name == name
-        ]
-        family, place = max(families, key=lambda one: np.nan_to_num(pq[one[0].best(pq)], nan=-1.0))
-        axis, best = family.axes[place], family.best(pq)
-        values += axis.values
-        loss = pq[family.line(place, best)] - pq[sweep.best]
-        axes.plot(axis.values, loss, color=color, linestyle=dashes, marker="o", markersize=3, linewidth=1.6)
-    axes.grid(axis="y")
-    axes.spines[["top", "right"]].set_visible(False)
-    scale_x(axes, Axis(name, tuple(sorted(set(values)))), inches)
-
-
-def _looks(number: int) -> list:
-    """A colour and a line style for each sweep, so that curves which coincide are both seen."""
-    return [(COLORS[place % len(COLORS)], _LINE_STYLES[place % len(_LINE_STYLES)]) for place in range(number)]
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

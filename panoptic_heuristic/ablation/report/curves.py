@@ -10,12 +10,16 @@ from matplotlib.lines import Line2D
 from panoptic_heuristic.ablation.report.plots import (
     COLORS,
     FAINT,
+    PAPER_WIDTH,
+    Form,
     best_marker,
     default_marker,
+    legend_columns,
     legend_entries,
+    paper_height,
     scale_x,
     style,
-    to_png,
+    to_file,
 )
 from panoptic_heuristic.ablation.report.slices import Axis, Family
 from panoptic_heuristic.ablation.report.sweep import GROUPS, ReportedSweep
@@ -23,7 +27,7 @@ from panoptic_heuristic.quality import Resampled
 
 _TITLES = {"all": "PQ, all", "things": "PQ, things", "stuff": "PQ, stuff"}
 _WIDTHS = {1: 5.6, 2: 9.0, 3: 11.1, 4: 12.0}
-_ROW = 2.05
+_ROW, _PAPER_ROW = 2.05, 1.25
 
 
 def curve_names(sweep: ReportedSweep) -> Tuple[str, ...]:
@@ -39,17 +43,27 @@ def family_name(family: Family, families: Sequence[Family]) -> str:
     return ", ".join(parts)
 
 
-def draw_curves(sweep: ReportedSweep, resampled: Optional[Resampled]) -> bytes:
+def draw_curves(
+    sweep: ReportedSweep, resampled: Optional[Resampled], names: Sequence[str], form: Form = Form.PNG
+) -> bytes:
     """One row per group of categories that occurs, one column per threshold, one curve per family.
 
     The band around a curve is the 95 % interval of the difference to the family's best setting, around
     the curve's own value.
+
+    Args:
+        sweep: the sweep.
+        resampled: its settings; None to draw no bands.
+        names: the thresholds, of :func:`curve_names`; a paper's column has room for one.
+        form: of the file.
     """
-    names = curve_names(sweep)
     groups = [group for group in GROUPS if sweep.occurs(group)]
-    with style():
-        width = _WIDTHS[len(names)]
-        figure = Figure(figsize=(width, len(groups) * _ROW + 0.75), layout="constrained")
+    with style(form):
+        handles = _family_handles(sweep.families) + list(legend_entries())
+        width, height = _WIDTHS[len(names)], len(groups) * _ROW + 0.75
+        if form.is_for_paper:
+            width, height = PAPER_WIDTH, paper_height(len(groups) * _PAPER_ROW, handles)
+        figure = Figure(figsize=(width, height), layout="constrained")
         grid = figure.subplots(len(groups), len(names), squeeze=False, sharey="row", sharex="col")
         for column, name in enumerate(names):
             for row, group in enumerate(groups):
@@ -61,9 +75,8 @@ def draw_curves(sweep: ReportedSweep, resampled: Optional[Resampled]) -> bytes:
                     axes.set_ylabel(f"{_TITLES[group]} (percent)")
                 if row < len(groups) - 1:
                     axes.set_xlabel("")
-        handles = _family_handles(sweep.families) + list(legend_entries())
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-        return to_png(figure)
+        figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, form))
+        return to_file(figure, form)
 
 
 def _draw_threshold(

@@ -1,7 +1,9 @@
 """A report as values: what it says, whatever it is written as."""
 
 from dataclasses import dataclass
-from typing import Optional, Tuple, Union
+from typing import Callable, Optional, Tuple, Union
+
+from panoptic_heuristic.ablation.report.plots import Form
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class PaperFigure:
+    """A figure that a paper can show: as wide as a column, its text as large as a paper's.
+
+    Attributes:
+        name: of its files, without an ending.
+        draw: gives the bytes of an SVG or a PDF.
+    """
+
+    name: str
+    draw: Callable[[Form], bytes]
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture.
 
@@ -102,12 +117,14 @@ class Picture:
         png: the file's bytes.
         alt: what it shows, for those who cannot see it.
         density: its pixels for each of a page's; two are sharp on fine screens.
+        paper: the same for papers, in as many figures as it needs there; none of what is no drawing.
     """
 
     name: str
     png: bytes
     alt: str
     density: int = 2
+    paper: Tuple[PaperFigure, ...] = ()
 
 
 @dataclass(frozen=True)

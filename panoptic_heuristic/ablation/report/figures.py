@@ -1,12 +1,14 @@
 """The figures about one sweep, with their captions."""
 
+from functools import partial
 from typing import List, Optional
 
 import numpy as np
 
 from panoptic_heuristic.ablation.report.curves import curve_names, draw_curves, family_name
-from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, Picture, Text
+from panoptic_heuristic.ablation.report.document import Block, Figure, Heading, PaperFigure, Picture, Text
 from panoptic_heuristic.ablation.report.heatmaps import SHOWN_BELOW_BEST, draw_heat_maps
+from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.scatter import draw_scatter, pareto_front
 from panoptic_heuristic.ablation.report.slices import FRACTION, PIXELS
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
@@ -25,11 +27,13 @@ def heat_maps(sweep: ReportedSweep, prefix: str, level: int) -> List[Block]:
         if not maps:
             continue
         name = family_name(family, sweep.families)
+        start = f"{prefix}_heat{place if len(sweep.families) > 1 else ''}"
         pictures = tuple(
             Picture(
-                f"{prefix}_heat{place if len(sweep.families) > 1 else ''}_{one.x}_{one.y}.png",
-                one.png,
+                f"{start}_{one.x}_{one.y}.png",
+                one.draw(Form.PNG),
                 f"Heat map of PQ over {one.x} and {one.y}{f' ({name})' if name else ''}",
+                paper=(PaperFigure(f"{start}_{one.x}_{one.y}", one.draw),),
             )
             for one in maps
         )
@@ -60,7 +64,12 @@ def curves(sweep: ReportedSweep, resampled: Optional[Resampled], prefix: str, le
     if {PIXELS, FRACTION} & set(names):
         caption.append("Stuff limits have a square-root scale.")
     picture = Picture(
-        f"{prefix}_curves.png", draw_curves(sweep, resampled), f"Curves of PQ along {' and '.join(names)}"
+        f"{prefix}_curves.png",
+        draw_curves(sweep, resampled, names),
+        f"Curves of PQ along {' and '.join(names)}",
+        paper=tuple(
+            PaperFigure(f"{prefix}_curves_{name}", partial(draw_curves, sweep, resampled, (name,))) for name in names
+        ),
     )
     return [Heading("One threshold", level), Figure((picture,), " ".join(caption))]
 
@@ -78,7 +87,13 @@ def things_against_stuff(sweep: ReportedSweep, prefix: str, level: int) -> List[
         else f"The Pareto front joins the {count(len(front))} that no other setting beats in things without losing in "
         "stuff: the shorter it is, the less one has to choose between the two."
     )
-    picture = Picture(f"{prefix}_things_stuff.png", draw_scatter(sweep), "PQ of things against PQ of stuff")
+    name = f"{prefix}_things_stuff"
+    picture = Picture(
+        f"{name}.png",
+        draw_scatter(sweep),
+        "PQ of things against PQ of stuff",
+        paper=(PaperFigure(name, partial(draw_scatter, sweep)),),
+    )
     return [heading, Figure((picture,), caption)]
 
 

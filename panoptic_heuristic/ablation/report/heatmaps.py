@@ -1,8 +1,9 @@
 """Heat maps: PQ over two thresholds, the third held at its best value."""
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
-from typing import List, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import matplotlib
 import numpy as np
@@ -11,7 +12,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from panoptic_heuristic.ablation.report.plots import BEST, FAINT, axis_label, style, to_png
+from panoptic_heuristic.ablation.report.plots import (
+    BEST,
+    FAINT,
+    PAPER_WIDTH,
+    Form,
+    axis_label,
+    style,
+    to_file,
+)
 from panoptic_heuristic.ablation.report.slices import Family
 from panoptic_heuristic.ablation.report.words import threshold
 
@@ -22,6 +31,8 @@ _LEAST_SPAN = 0.5
 
 _WIDTH, _CELL_HEIGHT = 5.6, 0.29
 _MOST_CELLS_WITH_TEXT, _MOST_TICKS = 13, 13
+# Of what stands beside each other in a paper's column.
+_PAPER_MOST = 8
 
 
 @dataclass(frozen=True)
@@ -30,12 +41,12 @@ class HeatMap:
 
     Attributes:
         x, y: names of the thresholds.
-        png: the figure's file.
+        draw: gives the figure's file in a form.
     """
 
     x: str
     y: str
-    png: bytes
+    draw: Callable[[Form], bytes]
 
 
 def color_range(family: Family, pq: np.ndarray) -> Tuple[float, float]:
@@ -46,7 +57,7 @@ def color_range(family: Family, pq: np.ndarray) -> Tuple[float, float]:
 
 
 def draw_heat_maps(family: Family, pq: np.ndarray, default: Optional[int], best_label: str) -> List[HeatMap]:
-    """Draws a family for each pair of its thresholds that have more than one value.
+    """The maps of a family, one for each pair of its thresholds that have more than one value.
 
     Args:
         family: which settings.
@@ -54,32 +65,36 @@ def draw_heat_maps(family: Family, pq: np.ndarray, default: Optional[int], best_
         default: the setting to mark beside the best; None if the family does not hold it.
         best_label: what the family's best setting is called.
     """
-    return [_heat_map(family, x, y, pq, default, best_label) for x, y in combinations(family.drawn, 2)]
+    return [
+        HeatMap(family.axes[x].name, family.axes[y].name, partial(_draw, family, x, y, pq, default, best_label))
+        for x, y in combinations(family.drawn, 2)
+    ]
 
 
-def _heat_map(
-    family: Family, x: int, y: int, pq: np.ndarray, default: Optional[int], best_label: str
-) -> HeatMap:
+def _draw(
+    family: Family, x: int, y: int, pq: np.ndarray, default: Optional[int], best_label: str, form: Form
+) -> bytes:
     best = family.best(pq)
     values = pq[family.plane(x, y, best)]
     rows, columns = values.shape
     third = family.axes[3 - x - y]
     at_best = family.place_of(best)
-    with style():
+    with style(form):
         height = min(max(rows * _CELL_HEIGHT, 0.9), 4.2)
-        figure = Figure(figsize=(_WIDTH, height + 0.85), layout="constrained")
+        figure = Figure(figsize=_size(height, form), layout="constrained")
         axes = figure.subplots()
         lowest, highest = color_range(family, pq)
         norm, colors = Normalize(lowest, highest), matplotlib.colormaps["viridis"].with_extremes(bad="#d0d0d0")
         image = axes.imshow(values, norm=norm, cmap=colors, origin="lower", aspect="auto", interpolation="nearest")
-        if max(rows, columns) <= _MOST_CELLS_WITH_TEXT:
+        if rows <= _MOST_CELLS_WITH_TEXT and columns <= (_PAPER_MOST if form.is_for_paper else _MOST_CELLS_WITH_TEXT):
             _write_values(axes, values, norm)
-        _set_ticks(axes, family, x, y)
+        _set_ticks(axes, family, x, y, form)
         held = third.values[at_best[3 - x - y]]
         if held is not None:
+            # In a paper below the name, which leaves no room beside it.
             axes.annotate(
-                f"with {third.name} {threshold(held)}", (1, 0), (0, -19), xycoords="axes fraction",
-                textcoords="offset points", ha="right", va="top", color=FAINT, fontsize=7.5,
+                f"with {third.name} {threshold(held)}", (1, 0), (0, -28 if form.is_for_paper else -19),
+                xycoords="axes fraction", textcoords="offset points", ha="right", va="top", color=FAINT, fontsize=7.5,
             )  # fmt: skip
         below = np.nanmin(values) < lowest
         bar = figure.colorbar(image, ax=axes, extend="min" if below else "neither", pad=0.02, aspect=28)
@@ -93,12 +108,17 @@ def _heat_map(
                                  label="default"))  # fmt: skip
         _outline(axes, at_best[x], at_best[y], dashed=False)
         handles.insert(0, Patch(facecolor="#fde725", edgecolor=BEST, linewidth=2.2, label=best_label))
-        axes.legend(
-            handles=handles, loc="lower right", bbox_to_anchor=(1.01, 1.0), ncols=2, handlelength=1.5,
-            handletextpad=0.5, columnspacing=1.2, borderaxespad=0.1,
-        )  # fmt: skip
-        png = to_png(figure)
-    return HeatMap(family.axes[x].name, family.axes[y].name, png)
+        look = {"handles": handles, "ncols": 2, "handlelength": 1.5, "handletextpad": 0.5, "columnspacing": 1.2}
+        if form.is_for_paper:
+            figure.legend(loc="outside lower center", **look)
+        else:
+            axes.legend(loc="lower right", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.1, **look)
+        return to_file(figure, form)
+
+
+def _size(height: float, form: Form) -> Tuple[float, float]:
+    """Of the figure, given how high its cells are on a page."""
+    return (PAPER_WIDTH, 0.75 * height + 1.1) if form.is_for_paper else (_WIDTH, height + 0.85)
 
 
 def _write_values(axes: Axes, values: np.ndarray, norm: Normalize) -> None:
@@ -110,10 +130,12 @@ def _write_values(axes: Axes, values: np.ndarray, norm: Normalize) -> None:
             axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=7.2, color=color)
 
 
-def _set_ticks(axes: Axes, family: Family, x: int, y: int) -> None:
-    for axis, set_ticks in ((family.axes[x], axes.set_xticks), (family.axes[y], axes.set_yticks)):
+def _set_ticks(axes: Axes, family: Family, x: int, y: int, form: Form) -> None:
+    across = _PAPER_MOST if form.is_for_paper else _MOST_TICKS
+    for place, set_ticks, most in ((x, axes.set_xticks, across), (y, axes.set_yticks, _MOST_TICKS)):
+        axis = family.axes[place]
         labels = [threshold(value) for value in axis.values]
-        least = -(-len(labels) // _MOST_TICKS)
+        least = -(-len(labels) // most)
         # Of the steps that leave room, the one with the shortest labels: 0.1, 0.2 rather than 0.125, 0.175.
         step = min(range(least, 2 * least), key=lambda step: sum(map(len, labels[::step])) / len(labels[::step]))
         set_ticks(list(range(0, len(labels), step)), labels[::step])

@@ -22,6 +22,9 @@ from panoptic_heuristic.ablation.report.document import (
 # In pixels of the page.
 _WIDE = 700
 
+# On a phone the first of these that a table has stays in sight, beside the names of the rows, while the rest scrolls.
+_KEY_COLUMNS = ("PQ", "PQ best")
+
 _STYLE = """
 :root {
   color-scheme: light dark;
@@ -84,6 +87,15 @@ figure { margin: 1.6em 0 2em; }
 figcaption { color: var(--faint); font-size: 0.9rem; margin-top: 0.7em; }
 details { margin: 1em 0 1.6em; }
 summary { cursor: pointer; color: var(--accent); }
+@media (max-width: 600px) {
+  main { padding: 24px 16px 64px; }
+  table { border-collapse: separate; border-spacing: 0; }
+  tr > :first-child, tr > .key { position: sticky; background: var(--paper); z-index: 1; }
+  tr > :first-child { left: 0; min-width: 112px; max-width: 112px; overflow-wrap: break-word; }
+  tr[class] td:first-child { white-space: normal; }
+  tr > .key { left: 112px; right: 0; padding: 5px 10px; }
+  .mark { margin-left: 0; }
+}
 @media print { main { max-width: none; padding: 0; } nav { display: none; } figure, tr { break-inside: avoid; } }
 """
 
@@ -194,7 +206,7 @@ def _table(table: Table) -> Iterator[str]:
         yield f'<p class="caption">{_escape(table.caption)}</p>'
     yield '<div class="table"><table>'
     cells = "".join(
-        f'<th scope="col"{_number_class(place, table)}>{_escape(name).replace("_", "_<wbr>")}</th>'
+        f'<th scope="col"{_class(place, table)}>{_escape(name).replace("_", "_<wbr>")}</th>'
         for place, name in enumerate(table.header)
     )
     yield f"<thead><tr>{cells}</tr></thead>"
@@ -208,11 +220,15 @@ def _row(row: Row, table: Table) -> str:
     is_named = row.mark in ("best", "default", "recommended")
     mark = f' <span class="mark {row.mark}">{row.mark}</span>' if is_named else ""
     cells = "".join(
-        f"<td{_number_class(place, table)}>{_escape(cell)}{mark if place == 0 else ''}</td>"
+        f"<td{_class(place, table)}>{_escape(cell)}{mark if place == 0 else ''}</td>"
         for place, cell in enumerate(row.cells)
     )
     return f'<tr class="{_escape(row.mark)}">{cells}</tr>' if row.mark else f"<tr>{cells}</tr>"
 
 
-def _number_class(place: int, table: Table) -> str:
-    return "" if place < table.words else ' class="number"'
+def _class(place: int, table: Table) -> str:
+    """The attribute of a cell of a column of numbers."""
+    if place < table.words:
+        return ""
+    key = next((name for name in _KEY_COLUMNS if name in table.header), None)
+    return f' class="number{" key" if table.header[place] == key else ""}"'

@@ -2,32 +2,37 @@
 
 ::
 
-    OUTPUT/report.md      with the figures beside it as PNGs
+    OUTPUT/report.md      with the figures beside it as PNGs, and for papers as SVGs and PDFs if asked
     OUTPUT/report.html    the same on one page that needs no other file
     OUTPUT/settings.csv   all settings, best first
     OUTPUT/classes.csv    every class under the default and the best setting
+    OUTPUT/tables/        every table of the report as CSV and as LaTeX
 """
 
 import re
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Collection, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.attribution.attribute import attribute
 from panoptic_heuristic.ablation.cache.own_settings import MODELS_OWN, Default
 from panoptic_heuristic.ablation.regions.store import RegionStore
-from panoptic_heuristic.ablation.report import comparison, effects, figures, sections
+from panoptic_heuristic.ablation.report import comparison, effects, figures, models, sections
 from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
 from panoptic_heuristic.ablation.report.comparison import Compared, check_same_grid, setting_for_all
 from panoptic_heuristic.ablation.report.csv import write_classes, write_settings
 from panoptic_heuristic.ablation.report.document import Block, Document, Heading, Picture, Text
 from panoptic_heuristic.ablation.report.html import to_html
+from panoptic_heuristic.ablation.report.latex import to_latex
 from panoptic_heuristic.ablation.report.markdown import to_markdown
 from panoptic_heuristic.ablation.report.mended import error_blocks
+from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.sweep import COCO_IMAGE, ReportedSweep
+from panoptic_heuristic.ablation.report.tables import csv_rows, tables_of
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import written_whole
 from panoptic_heuristic.quality import Resampled
 
@@ -100,7 +105,7 @@ def make_report(
         for_all = setting_for_all(sweeps)
         more = [for_all, *(sweep.best for sweep in sweeps)]
         compared = Compared(sweeps, [sweep.resampled(more) for sweep in sweeps], for_all)
-        blocks += comparison.comparison(compared, 2)
+        blocks += models.models(compared, 2) + comparison.comparison(compared, 2)
         resampled, summary = compared.resampled, comparison.summary(compared)
     else:
         resampled = [sweeps[0].resampled()]
@@ -112,8 +117,16 @@ def make_report(
     return Document(title, summary, tuple(blocks)), sweeps
 
 
-def write_report(folder: Path, document: Document, sweeps: Sequence[ReportedSweep]) -> List[Path]:
+def write_report(
+    folder: Path, document: Document, sweeps: Sequence[ReportedSweep], forms: Collection[Form] = ()
+) -> List[Path]:
     """Writes all files of a report, each whole or not at all; equal sweeps give equal bytes.
+
+    Args:
+        folder: where to.
+        document: the report.
+        sweeps: for the CSV files.
+        forms: SVG and PDF if the figures shall be there as these, too.
 
     Returns:
         The files.
@@ -126,6 +139,15 @@ def write_report(folder: Path, document: Document, sweeps: Sequence[ReportedSwee
     for picture in document.pictures:
         written.append(folder / picture.name)
         _write(written[-1], picture.png)
+        for form in sorted(set(forms) - {Form.PNG}, key=lambda form: form.value):
+            for figure in picture.paper:
+                written.append(folder / f"{figure.name}.{form.value}")
+                _write(written[-1], figure.draw(form))
+    (folder / "tables").mkdir(exist_ok=True)
+    for name, table in tables_of(document).items():
+        written += [folder / "tables" / f"{name}{ending}" for ending in (".csv", ".tex")]
+        write_csv(written[-2], csv_rows(table))
+        _write(written[-1], to_latex(table).encode("utf-8"))
     return written
 
 

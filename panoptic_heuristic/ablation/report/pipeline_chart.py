@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from panoptic_heuristic.ablation.report.plots import COLORS, FAINT, INK, style, to_png
+from panoptic_heuristic.ablation.report.plots import COLORS, FAINT, INK, style, to_file
 from panoptic_heuristic.ablation.report.words import measure, plural
 from panoptic_heuristic.ablation.tuning.comparison import PUBLISHED, TUNED, Comparison, Row
 
@@ -38,7 +38,7 @@ def draw_pipelines(comparison: Comparison) -> bytes:
         axes.tick_params(axis="y", length=0)
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(handles=_legend(comparison.reference), loc="outside upper left", ncols=2)
-        return to_png(figure)
+        return to_file(figure)
 
 
 def _draw(axes: Axes, row: Row, y: float, reference: float) -> None:

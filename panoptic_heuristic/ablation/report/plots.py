@@ -1,11 +1,13 @@
 """The style that all figures of a report share, and their way into files."""
 
 import contextlib
+import enum
 import io
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -38,24 +40,65 @@ _STYLE = {
     "legend.frameon": False,
     "figure.facecolor": "white",
 }
+_PAPER_STYLE = {
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7.5,
+    # Text stays text, and its fonts are in the PDF as TrueType, since publishers refuse those of type 3.
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    # Ids that are the same in every run.
+    "svg.hashsalt": "panoptic_heuristic",
+}
+PAPER_WIDTH = 3.3
+"""In inches, 8.4 cm: a column of a paper with two."""
+# Of what is too much for vectors: the dots of thousands of settings, the cells of a heat map.
+_PAPER_DOTS_PER_INCH = 600
+# Widths in a paper's legend in inches.
+_LEGEND_MARK, _LETTER = 0.5, 0.065
 # A page shows 96 pixels per inch; twice as many are sharp on fine screens.
 _DOTS_PER_INCH = 192
 # Width of a digit of a tick label in inches.
 _DIGIT = 0.068
 
 
+class Form(enum.Enum):
+    """The kind of a figure's file: PNG for the page, SVG and PDF for a paper, as wide as a column of it."""
+
+    PNG = "png"
+    SVG = "svg"
+    PDF = "pdf"
+
+    @property
+    def is_for_paper(self) -> bool:
+        """True for SVG and PDF."""
+        return self is not Form.PNG
+
+
+# Nothing that another day or another version of matplotlib would change.
+_METADATA: Dict[Form, Dict[str, None]] = {
+    Form.PNG: {"Software": None},
+    Form.SVG: {"Creator": None, "Date": None},
+    Form.PDF: {"Creator": None, "Producer": None, "CreationDate": None},
+}
+
+
 @contextlib.contextmanager
-def style() -> Iterator[None]:
-    """The style of all figures, for as long as the block runs, whatever the user's is."""
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE, "backend": matplotlib.get_backend()}):
+def style(form: Form = Form.PNG) -> Iterator[None]:
+    """The style of all figures of a form, for as long as the block runs, whatever the user's is."""
+    look = {**_STYLE, **_PAPER_STYLE} if form.is_for_paper else _STYLE
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **look, "backend": matplotlib.get_backend()}):
         yield
 
 
-def to_png(figure: Figure) -> bytes:
-    """The figure's file; equal figures give equal bytes."""
+def to_file(figure: Figure, form: Form = Form.PNG) -> bytes:
+    """The figure's file, to be made in its form's style; equal figures give equal bytes."""
     content = io.BytesIO()
-    # Without the version of matplotlib in it.
-    figure.savefig(content, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    dots = _PAPER_DOTS_PER_INCH if form.is_for_paper else _DOTS_PER_INCH
+    figure.savefig(content, format=form.value, dpi=dots, metadata=_METADATA[form])
     return content.getvalue()
 
 
@@ -127,6 +170,19 @@ def default_marker() -> Dict:
         "marker": "D", "markersize": 6.5, "markerfacecolor": "white", "markeredgecolor": DEFAULT,
         "markeredgewidth": 1.6, "linestyle": "none", "zorder": 5,
     }  # fmt: skip
+
+
+def legend_columns(handles: Sequence[Artist], form: Form) -> int:
+    """How many entries of a legend stand beside each other: on a page all, in a paper's column what it has room for."""
+    if not form.is_for_paper:
+        return len(handles)
+    widest = _LEGEND_MARK + _LETTER * max(len(str(handle.get_label())) for handle in handles)
+    return min(max(int(PAPER_WIDTH / widest), 1), len(handles))
+
+
+def paper_height(panels: float, handles: Sequence[Artist]) -> float:
+    """The height in inches of a figure for papers: that of its panels, a name of an axis and the legend below them."""
+    return panels + 0.35 + 0.17 * -(-len(handles) // legend_columns(handles, Form.PDF))
 
 
 def legend_entries() -> Tuple[Line2D, Line2D]:

@@ -9,7 +9,7 @@ from panoptic_heuristic.ablation.report.curves import curve_names, draw_curves, 
 from panoptic_heuristic.ablation.report.document import Figure, Text
 from panoptic_heuristic.ablation.report.figures import curves, heat_maps, things_against_stuff
 from panoptic_heuristic.ablation.report.heatmaps import color_range, draw_heat_maps
-from panoptic_heuristic.ablation.report.plots import BEST, spaced
+from panoptic_heuristic.ablation.report.plots import BEST, Form, spaced
 from panoptic_heuristic.ablation.report.slices import families_of
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.fusion import Greedy
@@ -86,7 +86,7 @@ class TestHeatMaps:
                 pq = np.linspace(50, 51, 9)
                 pq[family.numbers[threshold, overlap, 0]] = 55
                 (one,) = draw_heat_maps(family, pq, None, "best")
-                image = pixels(one.png)
+                image = pixels(one.draw(Form.PNG))
                 # Below the legend, which has the colour, too.
                 image = image[60:]
                 ys, xs = np.nonzero((abs(image - 255 * np.array(to_rgb(BEST))) < 3).all(axis=2))
@@ -99,7 +99,7 @@ class TestHeatMaps:
     def test_a_map_with_gaps(self):
         (family,) = families_of(single(thresholds=(0.2, 0.4), overlaps=(0.1, 0.3)))
         (one,) = draw_heat_maps(family, np.array([np.nan, 50, np.nan, 51]), 0, "best")
-        assert (pixels(one.png) == 0xD0).all(axis=2).sum() > 1000
+        assert (pixels(one.draw(Form.PNG)) == 0xD0).all(axis=2).sum() > 1000
 
 
 class TestCurves:
@@ -135,7 +135,8 @@ class TestCurves:
 
     def test_equal_sweeps_give_equal_bytes(self, tmp_path):
         first, second = (reported(tmp_path / name, MIXED) for name in "ab")
-        assert draw_curves(first, first.resampled()) == draw_curves(second, second.resampled())
+        names = curve_names(first)
+        assert draw_curves(first, first.resampled(), names) == draw_curves(second, second.resampled(), names)
 
 
 @pytest.mark.parametrize("group, sentence", [("things", "There are no things"), ("stuff", "There is no stuff")])

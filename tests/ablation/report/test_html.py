@@ -113,6 +113,22 @@ def test_marks_and_numbers_of_tables():
     assert "<details><summary>all plain</summary>" in html
 
 
+@pytest.mark.parametrize(
+    "names, key",
+    [
+        (("rank", "score", "PQ", "PQ things", "PQ best"), "PQ"),
+        (("class", "PQ default", "PQ best", "difference"), "PQ best"),
+        (("cause", "errors"), None),
+    ],
+)
+def test_on_a_phone_the_rows_names_and_pq_stay_in_sight(names, key):
+    html = to_html(Document("t", "s", (Table(names, (Row(tuple(f"{name}!" for name in names)),)),)))
+    found = re.findall(r'<(t[hd])[^>]* class="number key">(.*?)</', html)
+    assert found == ([("th", key), ("td", f"{key}!")] if key else [])
+    narrow = re.search(r"@media \(max-width: 600px\) \{(.*?)\n\}", html, flags=re.DOTALL)[1]
+    assert "tr > :first-child, tr > .key { position: sticky;" in narrow
+
+
 def test_no_line_breaks_before_a_percent_sign():
     assert "<p>the 95&nbsp;% interval</p>" in to_html(Document("t", "s", (Text("the 95 % interval"),)))
 
