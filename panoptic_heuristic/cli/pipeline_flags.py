@@ -15,6 +15,7 @@ _PATHS = {
     "overlap_threshold": "claim.overlap_threshold",
     "stuff_area_thresh": "stuff_area_thresh",
     "stuff_area_fraction": "stuff_area_fraction",
+    "island_area_fraction": "island_area_fraction",
 }
 """Name of a flag -> path in a pipeline."""
 
@@ -48,6 +49,11 @@ def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
     rules.add_argument(
         "--stuff-area-fraction", type=float, metavar="F",
         help=f"also if its free area < this share of the image (default: {default.stuff_area_fraction:g})",
+    )  # fmt: skip
+    rules.add_argument(
+        "--island-area-fraction", type=float, metavar="F",
+        help="a connected part of one semantic label with less than this share of the image takes the labels around it "
+        f"first (default: {default.island_area_fraction:g})",
     )  # fmt: skip
 
 

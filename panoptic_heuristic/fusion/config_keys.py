@@ -20,6 +20,7 @@ THRESHOLD_KEYS: Mapping[str, str] = {
     "instances_score_thresh": f"{COMBINE}INSTANCES_CONFIDENCE_THRESH",
     "stuff_area_fraction": f"{FUSION}STUFF_AREA_FRACTION",
     "thing_area_thresh": f"{FUSION}THINGS.AREA_LIMIT",
+    "island_area_fraction": f"{FUSION}ISLAND_AREA_FRACTION",
 }
 """Path -> key of the values that are not in the node of a stage."""
 
@@ -82,6 +83,8 @@ def fusion_defaults() -> Dict[str, Any]:
         "THINGS": {"AREA_LIMIT": 0},
         # A stuff segment needs this fraction of the image, besides STUFF_AREA_LIMIT pixels.
         "STUFF_AREA_FRACTION": 0.0,
+        # A connected part of one semantic label with less than this fraction of the image takes the labels around it.
+        "ISLAND_AREA_FRACTION": 0.0,
         # [category name, {OVERLAP_THRESH: 0.7, INSTANCES_CONFIDENCE_THRESH: 0.4}] of things, and
         # [category name, {STUFF_AREA_LIMIT: 1000, STUFF_AREA_FRACTION: 0.01}] of stuff: lists, since
         # nodes of Detectron2 refuse new keys.

@@ -46,6 +46,8 @@ class Explanation:
         area_gained: pixels that its segment has beyond its mask or its labels, given by a rule that
             looks at more than these; 0 if it is not kept.
         lost_to: where the others went, most pixels first, of equal ones the lower segment id, void last.
+        area_relabelled: pixels of ``area_before`` that were in islands of the label map, and had another label
+            when segments were made; 0 for instances.
     """
 
     isthing: bool
@@ -58,6 +60,7 @@ class Explanation:
     area_kept: int
     area_gained: int
     lost_to: Tuple[LostPixels, ...]
+    area_relabelled: int = 0
 
 
 def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[SemanticMap]) -> Tuple[Explanation, ...]:
@@ -94,13 +97,14 @@ def explain(result: FusionResult, instances: InstanceSet, semantics: Optional[Se
         crop = instances.crop(index)
         ids = panoptic_seg[crop.window].masked_select(crop.mask)
         who = {"isthing": True, "category_id": category_id, "score": scores[index], "instance_id": index}
-        explanations.append(_explanation(who, fates[True, index], ids, result.segments_info))
+        explanations.append(_explanation(who, fates[True, index], ids, 0, result.segments_info))
     for category_id, labels in _labels_of(semantics).items():
         # Labels may mean things too.
         if (False, category_id) in fates:
             ids = panoptic_seg.masked_select(semantics.look_up(dict.fromkeys(labels, 1)).bool())
             who = {"isthing": False, "category_id": category_id, "score": None, "instance_id": None}
-            explanations.append(_explanation(who, fates[False, category_id], ids, result.segments_info))
+            relabelled = result.relabelled.get(category_id, 0)
+            explanations.append(_explanation(who, fates[False, category_id], ids, relabelled, result.segments_info))
     return tuple(explanations)
 
 
@@ -137,6 +141,7 @@ def _explanation(
     who: Dict[str, Any],
     fate: Tuple[int, Optional[str]],
     ids: Tensor,
+    relabelled: int,
     segments_info: List[Dict[str, Any]],
 ) -> Explanation:
     """Counts who has a candidate's pixels, given the id of the segment on each of them."""
@@ -159,4 +164,5 @@ def _explanation(
         area_kept=area_kept,
         area_gained=segments_info[own_id - 1]["area"] - area_kept if own_id else 0,
         lost_to=tuple(lost_to),
+        area_relabelled=relabelled,
     )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.claim import Claim
@@ -28,6 +28,7 @@ def fuse(
 ) -> FusionResult:
     """Merges instances and semantic labels into one map where every pixel has one segment.
 
+    Islands of the label map are taken over by their surroundings first, where the pipeline says so.
     Instances whose score is high enough, and that nothing suppresses, are ranked, by score unless
     the pipeline says otherwise; equal ones keep their input order. They claim their pixels, and
     each stuff category takes those still free unless they are too few. What is left is void, unless
@@ -51,21 +52,24 @@ def fuse(
     refuse_tracing("fuse", "export the network alone, and call fuse on its outputs")
     heads = HeadOutputs(instances, semantics, categories, image)
     pipeline.check_categories(categories)
-    suppression, order, dropped = _before_claim(heads, pipeline)
+    given, heads = heads, _without_islands(heads, pipeline)
+    suppression, order, dropped = _before_claim(given, heads, pipeline)
     claim = pipeline.claim.claim(heads.having(instances=suppression.instances), order)
     if claim.semantics is None:
-        claim = dataclasses.replace(claim, semantics=semantics)
+        claim = dataclasses.replace(claim, semantics=heads.semantics)
     if semantics is not None:
         claim = pipeline.veto.veto(heads.having(semantics=claim.semantics), claim)
     claim = claim.without(
         {index: "thing_area" for index, area in claim.areas.items() if area < pipeline.thing_area_thresh}
     )
-    result = _with_stuff(heads, claim, {**dropped, **claim.dropped}, pipeline)
+    result = _with_stuff(given, heads, claim, {**dropped, **claim.dropped}, pipeline)
     if semantics is not None:
         result = pipeline.leftover.fill(heads, result)
     result = pipeline.border.refine(heads, result)
     if instances.is_numpy and (semantics is None or semantics.is_numpy):
         result = dataclasses.replace(result, panoptic_seg=result.panoptic_seg.numpy())
+    if heads is not given:
+        result = dataclasses.replace(result, relabelled=_relabelled(semantics, heads.semantics))
     return result
 
 
@@ -77,15 +81,30 @@ def ranked_instances(heads: HeadOutputs, pipeline: Pipeline) -> Tuple[int, ...]:
         heads: the outputs of both heads.
         pipeline: rules and thresholds.
     """
-    return _before_claim(heads, pipeline)[1].ranked
+    return _before_claim(heads, _without_islands(heads, pipeline), pipeline)[1].ranked
 
 
-def _before_claim(heads: HeadOutputs, pipeline: Pipeline) -> Tuple[Suppression, Order, Dict[int, str]]:
-    """The masks that claim, the order in which they do, and the reason of the instances that do not."""
+def _without_islands(given: HeadOutputs, pipeline: Pipeline) -> HeadOutputs:
+    """The same if there are none."""
+    if given.semantics is None:
+        return given
+    return given.having(semantics=given.semantics.without_islands(pipeline.island_area_fraction))
+
+
+def _before_claim(
+    given: HeadOutputs, heads: HeadOutputs, pipeline: Pipeline
+) -> Tuple[Suppression, Order, Dict[int, str]]:
+    """The masks that claim, the order in which they do, and the reason of the instances that do not.
+
+    Args:
+        given: what the heads gave.
+        heads: the same without islands of labels.
+        pipeline: what fuses.
+    """
     candidates, dropped = _candidates(heads.instances, pipeline)
     suppression = pipeline.suppress.suppress(heads, candidates)
-    # What orders instances is measured on the masks that the heads gave, and known before.
-    order = pipeline.order.order(heads, suppression.candidates)
+    # What orders instances is measured on the masks and labels that the heads gave, and known before.
+    order = pipeline.order.order(given, suppression.candidates)
     return suppression, order, {**dropped, **suppression.dropped, **order.dropped}
 
 
@@ -103,8 +122,27 @@ def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], 
     return kept, dropped
 
 
-def _with_stuff(heads: HeadOutputs, claim: Claim, dropped: Dict[int, str], pipeline: Pipeline) -> FusionResult:
-    """The map of things and stuff, with all candidates that did not get into it."""
+def _relabelled(given: SemanticMap, cleaned: SemanticMap) -> Mapping[Optional[int], int]:
+    """Pixels with another label than before, by the category that their label meant."""
+    pixels: Dict[Optional[int], int] = {}
+    for label, count in given.count(given.labels != cleaned.labels).items():
+        category_id = given.label_to_category[label]
+        pixels[category_id] = pixels.get(category_id, 0) + count
+    return pixels
+
+
+def _with_stuff(
+    given: HeadOutputs, heads: HeadOutputs, claim: Claim, dropped: Dict[int, str], pipeline: Pipeline
+) -> FusionResult:
+    """The map of things and stuff, with all candidates that did not get into it.
+
+    Args:
+        given: what the heads gave.
+        heads: the same without islands of labels.
+        claim: who has which pixels.
+        dropped: index of an instance that has none -> reason.
+        pipeline: what fuses.
+    """
     instances, categories = heads.instances, heads.categories
     scores = instances.scores.tolist()
     segments_info = [
@@ -132,8 +170,12 @@ def _with_stuff(heads: HeadOutputs, claim: Claim, dropped: Dict[int, str], pipel
     )
     for segment_id, (category_id, area) in enumerate(fill.areas.items(), start=len(segments_info) + 1):
         segments_info.append({"id": segment_id, "isthing": False, "category_id": category_id, "area": area})
-    # Stuff of the head that the claim's own labels lack is a candidate, too.
-    reasons = {**dict.fromkeys(labels_of_stuff(heads.semantics, categories), "covered"), **fill.dropped}
+    # Stuff of the head is a candidate, too, where islands were all it had or the claim's own labels lack it.
+    reasons = {
+        **dict.fromkeys(labels_of_stuff(given.semantics, categories), "island"),
+        **dict.fromkeys(labels_of_stuff(heads.semantics, categories), "covered"),
+        **fill.dropped,
+    }
     reasons.update(claim.dropped_stuff)
     dropped_candidates += [
         DroppedCandidate(False, category_id, reason)

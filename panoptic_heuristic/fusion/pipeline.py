@@ -64,6 +64,10 @@ class Pipeline:
         leftover: who gets pixels that the labels give to things, but no instance took.
         border: how borders are cleaned at the end.
         thing_area_thresh: an instance is dropped if it has fewer pixels after the veto; >= 0.
+        island_area_fraction: a connected part of one semantic label, of things or stuff, with fewer pixels than it
+            times those of the image is an island, and takes the labels around it before everything else; see
+            :func:`panoptic_heuristic.fusion.islands.without_islands`; in [0, 1]. Logits stay as they are, and what
+            orders instances is measured on the head's own labels.
         instances_score_thresh_of: for single things, in place of ``instances_score_thresh``; keys
             are dataset category ids, here and below.
         stuff_area_thresh_of: for single stuff, in place of ``stuff_area_thresh``.
@@ -84,6 +88,7 @@ class Pipeline:
     leftover: LeftoverRule = field(default_factory=LeftToVoid)
     border: BorderRule = field(default_factory=NoRefinement)
     thing_area_thresh: float = 0
+    island_area_fraction: float = 0.0
     instances_score_thresh_of: Mapping[int, float] = field(default_factory=dict)
     stuff_area_thresh_of: Mapping[int, float] = field(default_factory=dict)
     stuff_area_fraction_of: Mapping[int, float] = field(default_factory=dict)
@@ -97,6 +102,7 @@ class Pipeline:
         self._check("stuff_area_thresh", 0, isthing=False)
         self._check("stuff_area_fraction", 0, 1, isthing=False)
         check_number("thing_area_thresh", self.thing_area_thresh, 0)
+        check_number("island_area_fraction", self.island_area_fraction, 0, 1)
         taken = getattr(self.suppress, "takes", ())
         name = rule_name("suppress", self.suppress)
         # What orders instances is measured on what the heads gave.
@@ -360,7 +366,7 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-_OF_CATEGORY = tuple(f"{name}_of" for name in THRESHOLDS if name != "thing_area_thresh")
+_OF_CATEGORY = ("instances_score_thresh_of", "stuff_area_thresh_of", "stuff_area_fraction_of")
 
 DEFAULT_PIPELINE = Pipeline()
 """Detectron2's rule and thresholds."""

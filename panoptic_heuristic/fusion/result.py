@@ -1,7 +1,7 @@
 """The result of fusing: a panoptic map, its segments, and the candidates that are not in it."""
 
-from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -25,8 +25,9 @@ class DroppedCandidate:
             ``thing_area`` (too few pixels); for stuff ``stuff_area`` (too few pixels, counted or as
             a fraction of the image), ``covered`` (no free pixel), ``score`` (too improbable),
             ``overlap`` (too much of it was claimed before), ``probability`` (no pixel of it is
-            probable enough); for both ``border`` (it lost its last pixel when borders were
-            cleaned). Rules of one's own may have other reasons.
+            probable enough), ``island`` (all of its labels were islands, which others took
+            over); for both ``border`` (it lost its last pixel when borders were cleaned). Rules of one's
+            own may have other reasons.
         score: of an instance; None for stuff.
         instance_id: the instance's place in the input; None for stuff.
     """
@@ -51,12 +52,15 @@ class FusionResult:
             leftover rule made of labels come last; they have no ``score``, and ``instance_id`` None.
         dropped: one entry per candidate that is not in the map: things by place in the input, then
             stuff by label.
+        relabelled: category id -> pixels whose label meant it, None for labels that mean none, and that were in
+            islands of the label map, whose label another one replaced before anything else.
     """
 
     # Not a union: whoever fuses knows which of both went in.
     panoptic_seg: Any
     segments_info: List[Dict[str, Any]]
     dropped: Tuple[DroppedCandidate, ...]
+    relabelled: Mapping[Optional[int], int] = field(default_factory=dict)
 
     def with_map(self, panoptic_seg: Tensor, reason: str) -> "FusionResult":
         """The same segments on other pixels.

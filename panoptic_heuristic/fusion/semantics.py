@@ -10,6 +10,7 @@ from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.instances import as_tensor
+from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.probabilities import at_pixels, probabilities
 
 MAX_LABEL = 65535
@@ -120,6 +121,23 @@ class SemanticMap:
         """
         meaning = self.label_to_category if label_to_category is None else label_to_category
         return SemanticMap(labels, meaning, self.logits, self.best_stuff, self.best_stuff_floor)
+
+    def without_islands(self, area_fraction: float) -> "SemanticMap":
+        """Labels whose islands are taken over by what is around them; logits and best stuff stay the head's.
+
+        Worked out on the CPU, whatever device the labels are on.
+
+        Args:
+            area_fraction: see :func:`panoptic_heuristic.fusion.islands.without_islands`.
+
+        Returns:
+            The map itself if nothing changes.
+        """
+        labels = self.labels.cpu().numpy() if self._bytes is None else self._bytes
+        cleaned = without_islands(labels, area_fraction)
+        if cleaned is labels:
+            return self
+        return self.with_labels(torch.from_numpy(cleaned).to(self.device, self.labels.dtype))
 
     def channels(self, who: str) -> Tensor:
         """The logits, for a rule that cannot do without.

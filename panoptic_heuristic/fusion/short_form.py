@@ -16,7 +16,7 @@ def short_form(pipeline: Any) -> str:
             parts.append(f"{stage} {told}")
     for path in (
         "instances_score_thresh", "claim.overlap_threshold", "stuff_area_thresh", "stuff_area_fraction",
-        "thing_area_thresh",
+        "thing_area_thresh", "island_area_fraction",
     ):  # fmt: skip
         value = pipeline.value(path)
         # No limit goes unsaid, but for stuff that has none of the other kind either.

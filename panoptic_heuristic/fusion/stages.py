@@ -35,7 +35,13 @@ DEFAULT_RULES: Mapping[str, str] = {
 }
 """Stage -> the name of the rule that Detectron2 has there."""
 
-THRESHOLDS = ("instances_score_thresh", "stuff_area_thresh", "stuff_area_fraction", "thing_area_thresh")
+THRESHOLDS = (
+    "instances_score_thresh",
+    "stuff_area_thresh",
+    "stuff_area_fraction",
+    "thing_area_thresh",
+    "island_area_fraction",
+)
 """The thresholds of a pipeline that belong to no rule."""
 
 

@@ -23,6 +23,7 @@ FATES = {
     "veto": "labels say stuff",
     "thing_area": "thing too small",
     "stuff_area": "area too small",
+    "island": "islands only",
     "border": "lost at borders",
 }
 """The reasons of :class:`panoptic_heuristic.fusion.DroppedCandidate`, for people."""
@@ -33,8 +34,9 @@ _MOST_TAKERS = 3
 def explanation_table(explanations: Sequence[Explanation], categories: Categories) -> str:
     """One line per candidate: its fate, its pixels, and who has those that it lost.
 
-    Things are named by their category and their place in the input. Pixels that segments gained
-    beyond what their head gave them have a column if there are any.
+    Things are named by their category and their place in the input. Pixels that were in islands of the
+    label map, and pixels that segments gained beyond what their head gave them, have a column if there
+    are any.
 
     Args:
         explanations: of :func:`panoptic_heuristic.fusion.explain`; the lines keep their order.
@@ -45,6 +47,7 @@ def explanation_table(explanations: Sequence[Explanation], categories: Categorie
     """
     if not explanations:
         return ""
+    relabelled = any(one.area_relabelled for one in explanations)
     gained = any(one.area_gained for one in explanations)
     rows = [
         [
@@ -52,14 +55,16 @@ def explanation_table(explanations: Sequence[Explanation], categories: Categorie
             "" if one.score is None else f"{one.score:.3f}",
             "kept" if one.kept else FATES.get(one.reason, one.reason),
             one.area_before,
+            *([one.area_relabelled] if relabelled else []),
             one.area_kept,
             *([one.area_gained] if gained else []),
             _takers(one.lost_to, categories),
         ]
         for one in explanations
     ]
-    headers = ["candidate", "score", "fate", "pixels before", "kept", *["gained"] * gained, "lost to (pixels)"]
-    align = ("left", "right", "left", "right", "right", *["right"] * gained, "left")
+    optional = ["in islands"] * relabelled, ["gained"] * gained
+    headers = ["candidate", "score", "fate", "pixels before", *optional[0], "kept", *optional[1], "lost to (pixels)"]
+    align = ("left", "right", "left", *["right"] * (len(headers) - 4), "left")
     return tabulate(rows, headers, colalign=align, disable_numparse=True)
 
 

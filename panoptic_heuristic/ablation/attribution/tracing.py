@@ -70,10 +70,15 @@ def trace_image(store: RegionStore, pipeline: Pipeline, image_id: int) -> Traced
     except InputError as error:
         raise InputError(f"image {image_id}: {error}") from error
     if is_exact_on_regions(pipeline, manifest.floors.stuff_probability):
-        regions = store.read(image_id, with_best_stuff=asks_best_stuff(pipeline), fingerprint=fingerprint)
+        regions = store.read(
+            image_id,
+            with_best_stuff=asks_best_stuff(pipeline),
+            island_area_fraction=pipeline.island_area_fraction,
+            fingerprint=fingerprint,
+        )
         fused = fuse_regions(regions, manifest.categories, pipeline, result)
     else:
-        regions = store.read_fused(image_id, result.panoptic_seg)
+        regions = store.read_fused(image_id, result.panoptic_seg, pipeline.island_area_fraction)
         fused = fuse_pixels(regions, heads, store.gt_of(image_id), pipeline, result)
     errors = (*find_missed(fused), *find_false_positives(fused))
     return TracedImage(heads, result, fused, fingerprint, errors)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.rle import run_ends
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
+from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import NO_STUFF as NO_STUFF  # part of the format
 
 
@@ -59,6 +60,23 @@ class SemanticRuns:
             columns[2][starts].astype(bool),
             None if logits is None else logits.astype(np.float16),
         )
+
+    def without_islands(self, area_fraction: float, image_size: Tuple[int, int]) -> "SemanticRuns":
+        """Runs of labels whose islands are taken over, see :func:`panoptic_heuristic.fusion.islands.without_islands`.
+
+        Args:
+            area_fraction: an island has less than this share of the image.
+            image_size: (H, W) in pixels.
+
+        Returns:
+            The runs themselves if nothing changes; else without logits, which stay those of the head.
+        """
+        labels = self.to_map(self.labels, image_size)
+        cleaned = without_islands(labels, area_fraction)
+        if cleaned is labels:
+            return self
+        above_floor = self.to_map(self.above_floor.astype(np.uint8), image_size)
+        return self.of_maps(cleaned, self.to_map(self.best_stuff, image_size), above_floor)
 
     def to_map(self, values: np.ndarray, image_size: Tuple[int, int]) -> np.ndarray:
         """(H, W) of one value per run."""

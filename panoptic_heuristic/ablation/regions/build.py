@@ -8,6 +8,7 @@ order and merged; no map of all pixels per instance is ever made.
 Shape legend: G regions, N instances, T ground-truth segments, W = ceil(N / 64) words.
 """
 
+import dataclasses
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import cv2
@@ -38,6 +39,7 @@ def build_regions(
     *,
     with_best_stuff: bool = False,
     fused_ids: Optional[np.ndarray] = None,
+    island_area_fraction: float = 0.0,
 ) -> Regions:
     """Groups the pixels of one image.
 
@@ -49,6 +51,7 @@ def build_regions(
         gt_segments: dicts with ``id``, ``category_id`` and perhaps ``iscrowd``.
         with_best_stuff: tell pixels apart by their best stuff, too. There are more regions then.
         fused_ids: (H, W) integers, a fused map to tell pixels apart by, too; or None.
+        island_area_fraction: of :class:`panoptic_heuristic.fusion.Pipeline`; labels are those without islands.
 
     Raises:
         InputError: the ground truth is of another size, or a mask cannot be read.
@@ -59,6 +62,9 @@ def build_regions(
             f"image {predictions.image_id}: the predictions are {height}x{width} pixels, "
             f"the ground truth {gt_ids.shape[0]}x{gt_ids.shape[1]}"
         )
+    if predictions.semantics is not None:
+        semantics = predictions.semantics.without_islands(island_area_fraction, predictions.image_size)
+        predictions = dataclasses.replace(predictions, semantics=semantics)
     gt = GtSegments.of_segments(gt_segments)
     gt_starts, ids = _runs(gt_ids)
     place_of_label = _places_of_labels(label_to_category, categories)
@@ -94,6 +100,7 @@ def build_regions(
         agreeing=_agreeing(predictions, label_to_category, categories),
         first_labels=_first_labels(predictions, place_of_label, categories),
         **{name: values[first] for name, values in told_by.items()},
+        island_area_fraction=island_area_fraction,
     )
 
 

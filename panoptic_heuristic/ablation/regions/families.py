@@ -108,7 +108,7 @@ def _rules(pipeline: Pipeline) -> Hashable:
     elif isinstance(order, Calibrated):
         order = dataclasses.replace(order, cut={}, default_cut=0.0)
     others = {**pipeline.rules, "claim": claim, "order": order}
-    return (*others.values(), pipeline.thing_area_thresh)
+    return (*others.values(), pipeline.thing_area_thresh, pipeline.island_area_fraction)
 
 
 def _instances_score_thresh(pipeline: Pipeline) -> _Of:

@@ -5,7 +5,7 @@ labels have, Q of them stuff that the labels hold; D outcomes of a claim, K pref
 """
 
 from dataclasses import dataclass
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from panoptic_heuristic.ablation.regions.exact import asks_best_stuff
 from panoptic_heuristic.ablation.regions.families import Family, families_of
 from panoptic_heuristic.ablation.regions.passes import Passes, passes_of
 from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 
@@ -67,27 +68,52 @@ class SettingsPlan:
         return cls(families_of(pipelines, categories), categories, len(pipelines))
 
     @property
+    def island_area_fractions(self) -> Tuple[float, ...]:
+        """The values that the pipelines have, ascending: :meth:`count` needs regions of each."""
+        return tuple(sorted({family.rules.island_area_fraction for family in self.families}))
+
+    @property
     def asks_best_stuff(self) -> bool:
         """True if regions must be told apart by their best stuff."""
         return any(asks_best_stuff(family.rules) for family in self.families)
 
-    def count(self, regions: Regions) -> ImageCounts:
+    def read(self, store: RegionStore, image_id: int, fingerprint: Optional[str] = None) -> Tuple[Regions, ...]:
+        """The regions of an image that :meth:`count` needs, or any; arguments are those of :meth:`RegionStore.read`.
+
+        Raises:
+            InputError: the predictions or the ground truth are missing or damaged.
+        """
+        return tuple(
+            store.read(
+                image_id,
+                with_best_stuff=self.asks_best_stuff,
+                island_area_fraction=fraction,
+                fingerprint=fingerprint,
+            )
+            for fraction in self.island_area_fractions or (0.0,)
+        )
+
+    def count(self, *regions: Regions) -> ImageCounts:
         """Counts one image under all pipelines.
 
         Args:
-            regions: of the image, told apart by their best stuff if :attr:`asks_best_stuff`.
+            regions: of the image, one for each of :attr:`island_area_fractions`, told apart by their best stuff if
+                :attr:`asks_best_stuff`.
 
         Raises:
             InputError: what a rule needs is not known of the image, or a category is unknown.
         """
-        places = regions.instance_places(self.categories)
+        regions_of = {one.island_area_fraction: one for one in regions}
+        places = regions[0].instance_places(self.categories)
         # The last one is that of NO_CATEGORY.
         is_there = np.zeros(len(self.categories) + 1, dtype=bool)
-        is_there[places] = is_there[regions.semantic] = True
+        is_there[places] = True
+        for one in regions:
+            is_there[one.semantic] = True
         present = np.flatnonzero(is_there[:-1])
         counts = ImageCounts(present, np.zeros((3, len(present), self.size), dtype=np.int64))
         for family in self.families:
-            ranking = family.rank(regions, places)
+            ranking = family.rank(regions_of[family.rules.island_area_fraction], places)
             for passes in passes_of(family, ranking, places[ranking.ranked]):
                 _enter_passes(counts, family, passes, self.categories)
         return counts

@@ -90,6 +90,7 @@ class Regions:
             were not told apart by it.
         segment_ids: (G,) int64, the id that a fused map has there, 0 for void. None if regions were not told
             apart by one.
+        island_area_fraction: the pipelines' value that the labels are for: islands are taken over.
     """
 
     image_id: int
@@ -108,6 +109,7 @@ class Regions:
     first_labels: np.ndarray
     best_stuff: Optional[np.ndarray] = None
     segment_ids: Optional[np.ndarray] = None
+    island_area_fraction: float = 0.0
 
     @property
     def covered(self) -> np.ndarray:

@@ -27,6 +27,8 @@ from panoptic_heuristic.formats.files import PathLike, inside, read_bytes
 
 # Changes when the same predictions and ground truth would give other files.
 _VERSION = "4"
+# Likewise of label maps without islands.
+_ISLANDS_VERSION = "1"
 
 
 class RegionStore:
@@ -57,41 +59,58 @@ class RegionStore:
         """
         return self._fingerprint(image_id, self._png(image_id))
 
-    def read(self, image_id: int, *, with_best_stuff: bool = False, fingerprint: Optional[str] = None) -> Regions:
+    def read(
+        self,
+        image_id: int,
+        *,
+        with_best_stuff: bool = False,
+        island_area_fraction: float = 0.0,
+        fingerprint: Optional[str] = None,
+    ) -> Regions:
         """The regions of an image, made if they are not there or of something else.
 
         Args:
             image_id: the image.
             with_best_stuff: whether they are told apart by their best stuff; the two kinds are kept
                 beside each other.
+            island_area_fraction: of the pipelines that they are for; the regions of each value are kept, too.
             fingerprint: that of :meth:`fingerprint`, if it is known already; spares reading the PNG of regions that
                 are there.
 
         Raises:
             InputError: the predictions or the ground truth are missing or damaged.
         """
-        path = self._path_of(image_id, with_best_stuff)
+        path = self._path_of(image_id, with_best_stuff, island_area_fraction)
         png = None if fingerprint else self._png(image_id)
         made_from = fingerprint or self._fingerprint(image_id, png)
+        if island_area_fraction > 0:
+            made_from += f" without islands {_ISLANDS_VERSION} below {island_area_fraction!r}"
         if path.exists():
             arrays = read_arrays(path)
             if arrays["made_from"].tobytes().decode("ascii") == made_from:
-                return _from_arrays(arrays)
-        regions = self._build(image_id, self._png(image_id) if png is None else png, with_best_stuff=with_best_stuff)
+                return _from_arrays(arrays, island_area_fraction)
+        regions = self._build(
+            image_id,
+            self._png(image_id) if png is None else png,
+            with_best_stuff=with_best_stuff,
+            island_area_fraction=island_area_fraction,
+        )
         write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
         return regions
 
-    def read_fused(self, image_id: int, fused_ids: np.ndarray) -> Regions:
+    def read_fused(self, image_id: int, fused_ids: np.ndarray, island_area_fraction: float = 0.0) -> Regions:
         """The regions of an image told apart by a fused map, too; they are not kept.
 
         Args:
             image_id: the image.
             fused_ids: (H, W) integers, the map.
+            island_area_fraction: of the pipeline that fused.
 
         Raises:
             InputError: the predictions or the ground truth are missing or damaged.
         """
-        return self._build(image_id, self._png(image_id), fused_ids=fused_ids)
+        png = self._png(image_id)
+        return self._build(image_id, png, fused_ids=fused_ids, island_area_fraction=island_area_fraction)
 
     def gt_of(self, image_id: int) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
         """The ground truth of an image: (H, W) int32 ids, and its segments."""
@@ -115,19 +134,10 @@ class RegionStore:
         manifest = self.cache.manifest
         return json.dumps([list(manifest.categories), sorted(manifest.label_to_category.items())]).encode("ascii")
 
-    def _build(
-        self, image_id: int, png: bytes, *, with_best_stuff: bool = False, fused_ids: Optional[np.ndarray] = None
-    ) -> Regions:
+    def _build(self, image_id: int, png: bytes, **options: Any) -> Regions:
         manifest = self.cache.manifest
-        predictions = self.cache.read(image_id)
-        return build_regions(
-            predictions,
-            manifest.label_to_category,
-            manifest.categories,
-            *self._gt(image_id, png),
-            with_best_stuff=with_best_stuff,
-            fused_ids=fused_ids,
-        )
+        predictions, gt = self.cache.read(image_id), self._gt(image_id, png)
+        return build_regions(predictions, manifest.label_to_category, manifest.categories, *gt, **options)
 
     def _png(self, image_id: int) -> bytes:
         return read_bytes(self._png_path(image_id))
@@ -135,8 +145,10 @@ class RegionStore:
     def _png_path(self, image_id: int) -> Path:
         return inside(self.panoptic_root, self._image_of[image_id].png_name)
 
-    def _path_of(self, image_id: int, with_best_stuff: bool) -> Path:
+    def _path_of(self, image_id: int, with_best_stuff: bool, island_area_fraction: float) -> Path:
         kind = "regions_with_best_stuff" if with_best_stuff else "regions"
+        if island_area_fraction > 0:
+            kind += f"_without_islands_{island_area_fraction!r}"
         return self.cache.folder / kind / f"{image_id}.arrays"
 
 
@@ -225,7 +237,7 @@ def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
     }
 
 
-def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Regions:
+def _from_arrays(arrays: Mapping[str, np.ndarray], island_area_fraction: float) -> Regions:
     image_id, height, width = arrays["image"].tolist()
     semantic, gt_place = arrays["places"]
     ids, category_ids, iscrowd = arrays["gt"]
@@ -246,6 +258,7 @@ def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Regions:
         agreeing=arrays["agreeing"],
         first_labels=arrays["first_labels"],
         best_stuff=_signed(arrays["best_stuff"]) if "best_stuff" in arrays else None,
+        island_area_fraction=island_area_fraction,
     )
 
 

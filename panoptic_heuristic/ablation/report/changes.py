@@ -157,9 +157,9 @@ def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
     total = SettingCounts.zeros(len(categories), len(settings))
     if all(is_exact_on_regions(pipeline, manifest.floors.stuff_probability) for pipeline in settings):
         plan = SettingsPlan.of(settings, categories)
-        regions = store.read(image_id, with_best_stuff=plan.asks_best_stuff)
-        total.add_gt(regions.gt, categories)
-        total.add_image(plan.count(regions))
+        regions = plan.read(store, image_id)
+        total.add_gt(regions[0].gt, categories)
+        total.add_image(plan.count(*regions))
         return total
     ids, segments = store.gt_of(image_id)
     total.add_gt(GtSegments.of_segments(segments), categories)

@@ -58,6 +58,7 @@ def nearest(wanted: Pipeline, grid: Grid) -> int:
             others,
             _other_parameters(pipeline) != _other_parameters(wanted),
             abs(pipeline.thing_area_thresh - wanted.thing_area_thresh),
+            abs(pipeline.island_area_fraction - wanted.island_area_fraction),
             0.0 if overlap is None or wanted_overlap is None else abs(overlap - wanted_overlap),
             abs(pipeline.instances_score_thresh - wanted.instances_score_thresh),
             abs(pipeline.value(other) - wanted.value(other)),

@@ -82,9 +82,10 @@ def other_rules(grid: Grid) -> str:
         rules = _rules(grid, stage)
         if stage != "claim" and rules != [_rule(stage, default)]:
             parts.append(f"{stage} {' or '.join(rules)}")
-    areas = sorted({pipeline.thing_area_thresh for pipeline in grid.settings})
-    if areas != [0]:
-        parts.append(f"thing_area_thresh {' or '.join(map(threshold, areas))}")
+    for name in ("thing_area_thresh", "island_area_fraction"):
+        values = sorted({pipeline.value(name) for pipeline in grid.settings})
+        if values != [0]:
+            parts.append(f"{name} {' or '.join(map(threshold, values))}")
     return ", ".join(parts)
 
 

@@ -11,6 +11,7 @@
     STUFF_AREA_LIMIT: [0, 1024, 4096]                              # pixels
     STUFF_AREA_FRACTION: [0.001, 0.01]                             # of the image; further limits
     THING_AREA_LIMIT: [0, 64]                                      # pixels
+    ISLAND_AREA_FRACTION: [0, 0.001, 0.004]                        # of the image
     PRESET: rap                                                    # the rules where a stage has no key
     RULE_FILES: [my_rules.py]                                      # that register rules of one's own
 
@@ -37,6 +38,7 @@ _THRESHOLDS = {
     "INSTANCES_CONFIDENCE_THRESH": "instances_score_thresh",
     "OVERLAP_THRESH": "claim.overlap_threshold",
     "THING_AREA_LIMIT": "thing_area_thresh",
+    "ISLAND_AREA_FRACTION": "island_area_fraction",
 }
 _LIMITS = ("STUFF_AREA_LIMIT", "STUFF_AREA_FRACTION")
 # Claim rules vary faster than other rules.
@@ -83,7 +85,7 @@ def grid_of_content(content: Mapping[str, Any]) -> Tuple[Pipeline, Tuple[Axis, .
     rule_files = tuple(_listed(content.get("RULE_FILES", [])))
     load_rule_files(rule_files)
     base = Pipeline.from_mapping(preset_rules(content["PRESET"])) if "PRESET" in content else DEFAULT_PIPELINE
-    axes = _threshold_axes("THING_AREA_LIMIT", content)
+    axes = _threshold_axes("ISLAND_AREA_FRACTION", content) + _threshold_axes("THING_AREA_LIMIT", content)
     for stage in _STAGES:
         axes += _stage_axes(stage, content, base)
     if _rules_with("overlap_threshold", "claim", axes, base):

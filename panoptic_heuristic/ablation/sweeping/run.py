@@ -121,11 +121,9 @@ def _count_bucket(job: SweepJob, bucket: int) -> int:
     images, categories = job.images_of(bucket), job.categories
     total = SettingCounts.zeros(len(categories), len(job.grid))
     for image_id in images:
-        regions = job.store.read(
-            image_id, with_best_stuff=job.plan.asks_best_stuff, fingerprint=job.fingerprints[image_id]
-        )
-        total.add_gt(regions.gt, categories)
-        total.add_image(job.plan.count(regions), job.by_regions if len(job.by_pixels) else None)
+        regions = job.plan.read(job.store, image_id, job.fingerprints[image_id])
+        total.add_gt(regions[0].gt, categories)
+        total.add_image(job.plan.count(*regions), job.by_regions if len(job.by_pixels) else None)
         if len(job.by_pixels):
             _add_pixels(total, job, image_id)
     write_arrays(bucket_path(job.folder, bucket), total.to_arrays())
