@@ -5,7 +5,7 @@ generators that yield after each step of the work, and return an answer per requ
 """
 
 import functools
-from typing import Any, Callable, Dict, Generator, List, Protocol, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Generator, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
@@ -55,18 +55,27 @@ class RegionCounter:
     """Counts pipelines that are exact on regions, in memory; see :class:`Counter`.
 
     Args:
-        images: all, in the order of their places.
+        images: all, in the order of their places, for one value of ``island_area_fraction``.
         categories: the data set's.
         workers: processes, which share requests; counts do not depend on it.
+        load: gives the images for another value; None if only pipelines of the one value will be counted.
     """
 
-    def __init__(self, images: Sequence[Regions], categories: Categories, workers: int = 1):
-        self.images, self.categories, self.workers = images, categories, workers
+    def __init__(
+        self,
+        images: Sequence[Regions],
+        categories: Categories,
+        workers: int = 1,
+        load: Optional[Callable[[float], Sequence[Regions]]] = None,
+    ):
+        self.categories, self.workers, self.load = categories, workers, load
         self.failed: Dict[Pipeline, str] = {}
+        self._first = images[0].island_area_fraction if images else 0.0
+        self._images = {self._first: images}
 
     def segments(self, places: Sequence[int]) -> np.ndarray:
         """See :class:`Counter`."""
-        return segments_of(self.chosen(places), self.categories)
+        return segments_of(self.chosen(places, self._first), self.categories)
 
     def steps(self, images: Sequence[Sequence[int]]) -> int:
         """One for each request."""
@@ -74,10 +83,12 @@ class RegionCounter:
 
     def totals(self, requests: Sequence[Request]) -> Totals:
         """See :class:`Counter`."""
+        self._load_for(requests)
         return (yield from self.mapped(functools.partial(_total_on_regions, self), requests))
 
     def each(self, requests: Sequence[Request]) -> Each:
         """See :class:`Counter`."""
+        self._load_for(requests)
         return (yield from self.mapped(functools.partial(_each_on_regions, self), requests))
 
     def mapped(self, work: Callable[[Any], Any], jobs: Sequence[Any]) -> Generator[None, None, List[Any]]:
@@ -89,21 +100,49 @@ class RegionCounter:
                 yield
         return results
 
-    def chosen(self, places: Sequence[int]) -> List[Regions]:
-        """The images at some places."""
-        return [self.images[place] for place in places]
+    def chosen(self, places: Sequence[int], island_area_fraction: float) -> List[Regions]:
+        """The images at some places, for a value that pipelines were counted with before."""
+        return [self._images[island_area_fraction][place] for place in places]
+
+    def keep(self, island_area_fractions: Collection[float]) -> None:
+        """Lets go of images for other values than these and the first; they are loaded again if they are needed."""
+        kept = {self._first, *island_area_fractions}
+        self._images = {fraction: images for fraction, images in self._images.items() if fraction in kept}
+
+    def _load_for(self, requests: Sequence[Request]) -> None:
+        # Here, so that processes that are forked later share them.
+        for fraction in {one.island_area_fraction for _, pipelines in requests for one in pipelines}:
+            if fraction not in self._images:
+                self._images[fraction] = self.load(fraction)
 
 
 def _total_on_regions(counter: RegionCounter, request: Request) -> SettingCounts:
     places, pipelines = request
-    return total_counts(counter.chosen(places), pipelines, counter.categories)
+    total = SettingCounts.zeros(len(counter.categories), len(pipelines))
+    for fraction, numbers in _by_islands(pipelines).items():
+        images = counter.chosen(places, fraction)
+        part = total_counts(images, [pipelines[number] for number in numbers], counter.categories)
+        for name in ("iou_sum", "tp", "fp"):
+            getattr(total, name)[:, numbers] = getattr(part, name)
+        total.segments, total.images = part.segments, part.images
+    return total
 
 
 def _each_on_regions(counter: RegionCounter, request: Request) -> List[SettingCounts]:
     places, pipelines = request
-    images = counter.chosen(places)
-    rows = count_pipelines(images, pipelines, counter.categories)
+    categories = counter.categories
+    rows = np.zeros((len(places), 3, len(categories), len(pipelines)), dtype=np.int64)
+    for fraction, numbers in _by_islands(pipelines).items():
+        images = counter.chosen(places, fraction)
+        rows[..., numbers] = count_pipelines(images, [pipelines[number] for number in numbers], categories)
     return [
-        SettingCounts(*row, image.gt.per_category(counter.categories), 1)
-        for row, image in zip(rows, images, strict=True)
+        SettingCounts(*row, image.gt.per_category(categories), 1) for row, image in zip(rows, images, strict=True)
     ]
+
+
+def _by_islands(pipelines: Sequence[Pipeline]) -> Dict[float, List[int]]:
+    """The places of pipelines by what they call an island."""
+    numbers_of: Dict[float, List[int]] = {}
+    for number, pipeline in enumerate(pipelines):
+        numbers_of.setdefault(pipeline.island_area_fraction, []).append(number)
+    return numbers_of

@@ -1,7 +1,7 @@
-"""The images of a cache in memory, as regions."""
+"""The images of caches in memory, as regions."""
 
 import functools
-from typing import Callable, Iterable, List
+from typing import Callable, Iterable, List, Sequence
 
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.regions.store import RegionStore
@@ -9,32 +9,39 @@ from panoptic_heuristic.formats.workers import ordered_map
 
 
 def load_images(
-    store: RegionStore,
+    stores: Sequence[RegionStore],
+    island_area_fraction: float,
     *,
     with_best_stuff: bool,
     calibrated: bool,
     workers: int = 1,
     progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
 ) -> List[Regions]:
-    """All images of a cache, in the order of their ids; 5,000 like COCO's take one to two gigabytes.
+    """All images of some caches, in the order of their ids in each; 5,000 like COCO's take one to two gigabytes.
 
     Args:
-        store: predictions and ground truth.
+        stores: predictions and ground truth.
+        island_area_fraction: of the pipelines that will be counted.
         with_best_stuff: regions are told apart by their best stuff.
         calibrated: the features of instances will be needed.
         workers: processes.
-        progress: wraps the iterable of images, given their number; tqdm fits.
+        progress: wraps the iterable of each cache's images, given their number; tqdm fits.
 
     Raises:
         InputError: a file is missing, damaged, or of something else.
     """
-    work = functools.partial(_load, store, with_best_stuff, calibrated)
-    with ordered_map(work, store.image_ids, workers=workers) as images:
-        return list(progress(images, len(store.image_ids)))
+    found: List[Regions] = []
+    for store in stores:
+        work = functools.partial(_load, store, with_best_stuff, calibrated, island_area_fraction)
+        with ordered_map(work, store.image_ids, workers=workers) as images:
+            found += progress(images, len(store.image_ids))
+    return found
 
 
-def _load(store: RegionStore, with_best_stuff: bool, calibrated: bool, image_id: int) -> Regions:
-    regions = store.read(image_id, with_best_stuff=with_best_stuff)
+def _load(
+    store: RegionStore, with_best_stuff: bool, calibrated: bool, island_area_fraction: float, image_id: int
+) -> Regions:
+    regions = store.read(image_id, with_best_stuff=with_best_stuff, island_area_fraction=island_area_fraction)
     categories = store.cache.manifest.categories
     # Raise if a category is unknown.
     regions.instance_places(categories)

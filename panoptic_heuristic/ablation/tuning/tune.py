@@ -23,6 +23,7 @@ from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.files import check_names
 from panoptic_heuristic.ablation.tuning.groups import Groups, chosen_groups, group_numbers
 from panoptic_heuristic.ablation.tuning.images import load_images
+from panoptic_heuristic.ablation.tuning.islands import ISLAND_AREA_FRACTIONS, tune_islands
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, check_distinct, images_of
 from panoptic_heuristic.ablation.tuning.result import Tuned, TuningResult
@@ -124,18 +125,15 @@ def tune(
         check_whole(splits[0], numbers, [f"image {image.image_id} ({image.file_name})" for image in pool.images])
     pixels = PixelCounter(pool, workers)
     if settings.on_regions:
-        images = [
-            image
-            for store in pool.stores
-            for image in load_images(
-                store,
-                with_best_stuff=asks_best_stuff(pipeline) or asks_best_stuff(settings.untuned["default"]),
-                calibrated=STAGES[2] in settings.stages,
-                workers=workers,
-                progress=progress,
-            )
-        ]
-        counter: Counter = RegionCounter(images, pool.categories, workers)
+        load = partial(
+            load_images,
+            pool.stores,
+            with_best_stuff=asks_best_stuff(pipeline) or asks_best_stuff(settings.untuned["default"]),
+            calibrated=STAGES[2] in settings.stages,
+            workers=workers,
+        )
+        images = load(pipeline.island_area_fraction, progress=progress)
+        counter: Counter = RegionCounter(images, pool.categories, workers, load)
     else:
         counter = pixels
     return run_tuning(
@@ -195,11 +193,15 @@ def run_tuning(
     searches = [_search(settings, [areas[place] for place in split.tuning]) for split in splits]
     tuning = [split.tuning for split in splits]
     results: List[TuningResult] = []
+    tries_islands = isinstance(counter, RegionCounter) and counter.load is not None
 
     def steps() -> Iterator[None]:
         yield from run_searches(searches, tuning, counter)
         _check(search.error for search in searches)
-        tuned = [_with_global(settings, search.best) for search in searches]
+        best = [search.best for search in searches]
+        if tries_islands:
+            best = yield from tune_islands(best, tuning, counter)
+        tuned = [_with_global(settings, one) for one in best]
         for stage in settings.stages[1:]:
             assert isinstance(counter, RegionCounter)
             tuned = yield from counter.mapped(
@@ -219,6 +221,8 @@ def run_tuning(
         )
 
     rounds = steps_of(searches, tuning, counter)
+    if tries_islands:
+        rounds += (1 + len(ISLAND_AREA_FRACTIONS)) * counter.steps(tuning)
     later = (len(settings.stages) - 1) * len(splits)
     counted = [_all_of(split) for split in splits]
     last = counter.steps(counted) + (0 if of_default is None else of_default.steps(counted))
@@ -259,8 +263,8 @@ def _tune_stage(
 ) -> Tuned:
     """Adds a stage to what the stages before have given on the images of one split, and sees no other."""
     split, before = job
-    images, categories = counter.chosen(split.tuning), counter.categories
     pipelines, last = dict(before.pipelines), list(before.pipelines.values())[-1]
+    images, categories = counter.chosen(split.tuning, last.island_area_fraction), counter.categories
     floor, shrinkage, numbers = settings.score_floor, settings.shrinkage, chosen_groups(groups, split.tuning)
     if stage == "per-class":
         things = tune_classes(images, categories, last, score_floor=floor, shrinkage=shrinkage, groups=numbers)
