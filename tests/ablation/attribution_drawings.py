@@ -77,10 +77,12 @@ def fuse_image(
     heads = HeadOutputs(image.predictions.to_instances(), semantics, categories)
     result = fuse(heads.instances, semantics, categories, pipeline)
     drawn, gt = (image.predictions, labels, categories), (image.gt_ids, image.gt_segments)
+    islands = {"island_area_fraction": pipeline.island_area_fraction}
     if is_exact_on_regions(pipeline, BEST_STUFF_FLOOR) and not by_pixels:
-        regions = build_regions(*drawn, *gt, with_best_stuff=asks_best_stuff(pipeline))
+        regions = build_regions(*drawn, *gt, with_best_stuff=asks_best_stuff(pipeline), **islands)
         return fuse_regions(regions, categories, pipeline, result)
-    return fuse_pixels(build_regions(*drawn, *gt, fused_ids=result.panoptic_seg), heads, gt, pipeline, result)
+    regions = build_regions(*drawn, *gt, fused_ids=result.panoptic_seg, **islands)
+    return fuse_pixels(regions, heads, gt, pipeline, result)
 
 
 def draw(

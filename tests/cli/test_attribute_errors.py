@@ -72,6 +72,10 @@ def line_of(out, start):
             Pipeline(Greedy(0.2), 0.5, 0, 0.05),
         ),
         (("--claim", "per_pixel", "--stuff-area-thresh", 100), Pipeline(PerPixel(), 0.5, 100)),
+        (
+            ("--island-area-fraction", 0.01, "--stuff-area-thresh", 40),
+            Pipeline(Greedy(), 0.5, 40, island_area_fraction=0.01),
+        ),
     ],
 )
 def test_every_error_is_in_the_files_and_the_tables(files, capsys, flags, pipeline):

@@ -77,6 +77,7 @@ def test_the_keys_that_are_added_and_their_defaults(cfg):
         "MODEL.PANOPTIC_FUSION.OUTPUTS": ["sem_seg", "instances", "panoptic_seg"],
         "MODEL.PANOPTIC_FUSION.THINGS.AREA_LIMIT": 0,
         "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION": 0.0,
+        "MODEL.PANOPTIC_FUSION.ISLAND_AREA_FRACTION": 0.0,
         "MODEL.PANOPTIC_FUSION.PER_CLASS": [],
         "DATASETS.PANOPTIC_YAML": "",
         "DATASETS.THING_CLASSES": [],
@@ -194,6 +195,7 @@ def test_other_keys_keep_the_check_of_their_type(cfg, write, key, value):
 class TestOurNumbers:
     KEYS = (
         "MODEL.PANOPTIC_FUSION.STUFF_AREA_FRACTION",
+        "MODEL.PANOPTIC_FUSION.ISLAND_AREA_FRACTION",
         "MODEL.PANOPTIC_FUSION.ORDER.DEFAULT_CUT",
         "MODEL.PANOPTIC_FUSION.ORDER.SCORE_EXPONENT",
         "MODEL.PANOPTIC_FUSION.ORDER.QUALITY_EXPONENT",

@@ -37,7 +37,8 @@ class TestFiles:
         assert pipeline(FOLDER / f"{name}.yaml") == Pipeline.preset(name)
         # All thresholds, so that none of the config it is put on is left.
         fusion, combine = "MODEL.PANOPTIC_FUSION.", "MODEL.PANOPTIC_FPN.COMBINE."
-        assert {f"{fusion}THINGS.AREA_LIMIT", f"{fusion}STUFF_AREA_FRACTION", f"{fusion}PER_CLASS"} <= explicit
+        others = ("THINGS.AREA_LIMIT", "STUFF_AREA_FRACTION", "ISLAND_AREA_FRACTION", "PER_CLASS")
+        assert {f"{fusion}{name}" for name in others} <= explicit
         assert {key for key in explicit if key.startswith(combine)} == {
             f"{combine}{name}" for name in ("INSTANCES_CONFIDENCE_THRESH", "OVERLAP_THRESH", "STUFF_AREA_LIMIT")
         }

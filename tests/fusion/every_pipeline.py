@@ -53,6 +53,12 @@ WITH_PARAMETERS: Dict[str, Pipeline] = {
         Greedy(), 0.1, 60,
         order=Calibrated({0: (-1.5, 0.8, 1.2, 0.3, -2)}, {2: 0.6}, default_weights=(0, 1, 1, 0, -2), default_cut=0.3),
     ),
+    "greedy without islands": Pipeline(Greedy(), 0.3, 60, island_area_fraction=0.02),
+    "labels of joint_list without islands": Pipeline(JointList(0.3), 0.1, 20, island_area_fraction=0.05),
+    "all stages without islands": Pipeline(
+        Greedy(), 0.1, 20, suppress=SemanticGate(0.3), order=Power(1, 0, 0.5), leftover=Components(5),
+        stuff=NextBest("after", 0.1), island_area_fraction=0.01,
+    ),
     "strict class_aware": Pipeline(ClassAware(0.1, 0.3, 0.4, {0: 0.9}), 0.1, 0),
     "loose class_aware": Pipeline(ClassAware(1.0, 0.9, 0.0), 0.1, 0),
     "reclaim by ratio": Pipeline(Reclaim(1.0, 0.0, area_ratio=0.9), 0.1, 60),

@@ -51,6 +51,12 @@ class TestDefaults:
     def test_a_fraction(self):
         assert pipeline(f"{FUSION}STUFF_AREA_FRACTION", "0.01").stuff_area_fraction == 0.01
 
+    def test_islands(self):
+        made = pipeline(f"{FUSION}ISLAND_AREA_FRACTION", "0.004")
+        assert made == Pipeline(island_area_fraction=0.004)
+        assert made.to_config()["MODEL"]["PANOPTIC_FUSION"]["ISLAND_AREA_FRACTION"] == 0.004
+        assert Pipeline.from_config(made.to_config()) == Pipeline.from_mapping(made.to_mapping()) == made
+
 
 class TestPerClass:
     def test_each_key_goes_to_its_parameter(self):
@@ -196,6 +202,7 @@ class TestSuppress:
         (f"{COMBINE}OVERLAP_THRESH", "1.5", "[0, 1]"),
         (f"{COMBINE}STUFF_AREA_LIMIT", "-1", "[0, inf)"),
         (f"{FUSION}STUFF_AREA_FRACTION", "1.5", "[0, 1]"),
+        (f"{FUSION}ISLAND_AREA_FRACTION", "1.5", "[0, 1]"),
     ],
 )
 def test_a_threshold_out_of_its_interval_is_named_by_its_key(key, value, interval):

@@ -26,6 +26,7 @@ THRESHOLDS = "instances_score_thresh 0.5, overlap_threshold 0.5, stuff_area_thre
             Pipeline(PerPixel(), 0.3, 10, 0.5, thing_area_thresh=7),
             "per_pixel, instances_score_thresh 0.3, stuff_area_thresh 10, stuff_area_fraction 0.5, thing_area_thresh 7",
         ),
+        (Pipeline(island_area_fraction=0.004), f"greedy, {THRESHOLDS}, island_area_fraction 0.004"),
         (Pipeline(suppress=Nms(0.3)), f"greedy, suppress nms (iou_threshold 0.3), {THRESHOLDS}"),
         (Pipeline(stuff=DroppedToVoid("before")), f"greedy, stuff void (counted before), {THRESHOLDS}"),
         # Weights are not told, but the categories that have some are.

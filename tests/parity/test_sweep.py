@@ -223,6 +223,47 @@ def test_every_setting_counts_what_its_pixels_count_by_other_rules(monkeypatch, 
     assert differ > IMAGES / 10
 
 
+ISLANDS = {
+    "greedy": Pipeline(),
+    "gate": Pipeline(suppress=SemanticGate(0.25), order=Power(1, 0, 1)),
+    "veto": Pipeline(veto=SemanticVeto(0.3), thing_area_thresh=5),
+    "best stuff": Pipeline(ClassAware(), stuff=DroppedToVoid("before"), leftover=BestStuff(BEST_STUFF_FLOOR)),
+}
+
+
+@pytest.mark.parametrize("rules", ISLANDS.values(), ids=ISLANDS)
+def test_pipelines_of_any_sizes_of_islands_count_what_their_pixels_count(rules):
+    differ = 0
+    for seed in range(IMAGES):
+        image = with_best_stuff(with_measures(random_image(seed)))
+        if not fits(image, rules):
+            continue
+        rng = np.random.default_rng([seed, 13])
+        # Some are exactly at the area of something.
+        sizes = [0.0, 0.02, *(rng.integers(1, image.gt_ids.size // 2 + 2, size=2) / image.gt_ids.size).tolist()]
+        pipelines = [
+            random_thresholds(image, rng, rules).replaced({"island_area_fraction": size}) for size in sizes * 2
+        ]
+        assert all(is_exact_on_regions(pipeline, BEST_STUFF_FLOOR) for pipeline in pipelines)
+        plan = SettingsPlan.of(pipelines, CATEGORIES)
+        assert plan.island_area_fractions == tuple(sorted(set(sizes)))
+        regions = [
+            build_regions(
+                image.predictions, LABELS, CATEGORIES, image.gt_ids, image.gt_segments,
+                with_best_stuff=plan.asks_best_stuff, island_area_fraction=size,
+            )
+            for size in plan.island_area_fractions
+        ]  # fmt: skip
+        total = SettingCounts.zeros(len(CATEGORIES), len(pipelines))
+        total.add_image(plan.count(*regions))
+        total.add_gt(regions[0].gt, CATEGORIES)
+        for number, pipeline in enumerate(pipelines):
+            expected = counts_by_pixels(image, pipeline)
+            assert total.of_setting(number, CATEGORIES) == expected, (seed, pipeline)
+            differ += expected != counts_by_pixels(image, pipeline.replaced({"island_area_fraction": 0.0}))
+    assert differ > IMAGES / 4
+
+
 WEIGHTS = {5: (0.3, 1.0, -0.5, 0.2, -1.0), 31: (1.0, -1.0, 2.0, 0.0, 1.0)}
 RULES = {
     "greedy": Pipeline(),

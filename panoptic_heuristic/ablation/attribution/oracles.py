@@ -84,7 +84,7 @@ def perfect_semantics(fused: FusedRegions) -> PQCounts:
     """The semantic label of every pixel is that of the ground truth: its stuff category, crowds too.
 
     Things, void and pixels that belong to no listed segment have a label that means no stuff, and no second best one.
-    Who claims what does not change, not even by a rule that asks for labels; vetoes do.
+    Who claims what does not change, not even by a rule that asks for labels; vetoes do. No label of them is an island.
     """
     regions = fused.regions
     gt_ids = regions.gt.category_ids

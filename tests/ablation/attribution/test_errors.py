@@ -59,9 +59,12 @@ EXACT = {
     "thing_area": Pipeline(thing_area_thresh=4),
     "before": Pipeline(stuff=DroppedToVoid("before")),
     "best_stuff": Pipeline(leftover=BestStuff(BEST_STUFF_FLOOR)),
+    "islands": Pipeline(island_area_fraction=0.05),
+    "islands_and_gate": Pipeline(suppress=SemanticGate(), veto=SemanticVeto(), island_area_fraction=0.02),
 }
 OTHERS = {
     "components": Pipeline(leftover=Components()),
+    "islands_and_components": Pipeline(leftover=Components(), island_area_fraction=0.05),
     "veto_and_before": Pipeline(veto=SemanticVeto(), stuff=DroppedToVoid("before")),
 }
 

@@ -50,6 +50,21 @@ def test_pixels_that_were_gained_have_a_column():
     )
 
 
+def test_pixels_of_islands_have_a_column():
+    instances = InstanceSet.from_bitmaps([row((0, 2), width=12)], [0.875], [CAT])
+    semantics = SemanticMap(draw("112111022222"), LABELS)
+    result = fuse(instances, semantics, CATEGORIES, Pipeline(stuff_area_thresh=0, island_area_fraction=0.1))
+    assert explanation_table(explain(result, instances, semantics), CATEGORIES) == "\n".join(
+        [
+            "candidate      score  fate      pixels before    in islands    kept    gained  lost to (pixels)",
+            "-----------  -------  ------  ---------------  ------------  ------  --------  ------------------",
+            "cat #0         0.875  kept                  2             0       2         0",
+            "sky                   kept                  5             0       3         2  cat #0 2",
+            "grass                 kept                  6             1       5         0  sky 1",
+        ]
+    )
+
+
 def test_the_smaller_takers_of_many_are_summed_up():
     lost_to = (
         LostPixels(4, SKY, None, 9),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
+from panoptic_heuristic.ablation.cache.predictions import SemanticRuns
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.errors import InputError
@@ -71,6 +73,42 @@ def test_regions_with_their_best_stuff_are_kept_beside_the_others(tmp_path, scen
     assert store.read(1, with_best_stuff=True).best_stuff.tolist() == told_apart.best_stuff.tolist()
     for folder in ("regions", "regions_with_best_stuff"):
         assert (cache / folder / "1.arrays").exists()
+
+
+def test_regions_of_each_size_of_islands_are_kept_beside_the_others(files, scenes):
+    store = open_store(*files)
+    plain = store.read(1)
+    sizes = (0.01, 0.05)
+    cleaned = [store.read(1, island_area_fraction=size) for size in sizes]
+    manifest, predictions = store.cache.manifest, store.cache.read(1)
+    for size, regions in zip(sizes, cleaned, strict=True):
+        semantics = predictions.to_semantics(manifest.label_to_category).without_islands(size)
+        # As if the head had said so.
+        said = SemanticRuns.of_maps(semantics.labels.numpy(), *(np.zeros(semantics.image_size, int),) * 2)
+        built = build_regions(
+            dataclasses.replace(predictions, semantics=said),
+            manifest.label_to_category,
+            manifest.categories,
+            *store.gt_of(1),
+        )
+        assert equal(regions, built) and not equal(regions, plain)
+        assert regions.island_area_fraction == size
+        path = files[0] / f"regions_without_islands_{size}" / "1.arrays"
+        before = path.stat().st_mtime_ns
+        again = store.read(1, island_area_fraction=size)
+        assert path.stat().st_mtime_ns == before
+        assert equal(again, regions) and again.island_area_fraction == size
+    assert not equal(*cleaned)
+    assert equal(store.read(1), plain) and plain.island_area_fraction == 0
+
+
+def test_regions_of_another_size_of_islands_are_made_anew(files):
+    store = open_store(*files)
+    right = store.read(1, island_area_fraction=0.05)
+    folders = [files[0] / f"regions_without_islands_{size}" for size in (0.01, 0.05)]
+    store.read(1, island_area_fraction=0.01)
+    (folders[1] / "1.arrays").write_bytes((folders[0] / "1.arrays").read_bytes())
+    assert equal(store.read(1, island_area_fraction=0.05), right)
 
 
 def test_corrected_ground_truth_gives_other_regions_and_leaves_the_predictions(files, tmp_path, scenes):

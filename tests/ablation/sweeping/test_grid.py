@@ -64,6 +64,14 @@ def test_fractions_come_after_pixels_and_alone_replace_the_default(tmp_path):
     assert alone.settings == (Pipeline(stuff_area_thresh=0, stuff_area_fraction=0.5),)
 
 
+def test_islands_are_an_axis_slower_than_all_others(tmp_path):
+    grid = grid_of(tmp_path, "{STUFF_AREA_LIMIT: [0, 9], ISLAND_AREA_FRACTION: [0, 0.001, 0.004]}")
+    found = [(setting.island_area_fraction, setting.stuff_area_thresh) for setting in grid.settings]
+    assert found == [(0, 0), (0, 9), (0.001, 0), (0.001, 9), (0.004, 0), (0.004, 9)]
+    assert grid.columns["island_area_fraction"] == "island_area_fraction"
+    assert Grid.from_json(grid.to_json()) == grid
+
+
 def test_json_gives_the_grid_back(tmp_path):
     grid = grid_of(tmp_path, "{CLAIM: [greedy, per_pixel], STUFF_AREA_LIMIT: 7, STUFF_AREA_FRACTION: [0.5]}")
     assert Grid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
@@ -268,6 +276,7 @@ def test_the_coco_grid_has_a_thousand_settings_and_detectron2s_default():
         ("OVERLAP_THRESH: [1.5]", ["overlap_threshold", "[0, 1]", "1.5"]),
         ("STUFF_AREA_LIMIT: [0, -1]", ["stuff_area_thresh", "-1"]),
         ("STUFF_AREA_FRACTION: [0, 2]", ["stuff_area_fraction", "2"]),
+        ("ISLAND_AREA_FRACTION: [0, 2]", ["island_area_fraction", "2"]),
         ("INSTANCES_CONFIDENCE_THRESH: [.nan]", ["instances_score_thresh", "nan"]),
         ("INSTANCES_CONFIDENCE_THRESH: [0.5, .inf]", ["instances_score_thresh", "inf"]),
         ("OVERLAP_THRESH: [0.5, 0.5]", ["twice"]),

@@ -27,6 +27,7 @@ from panoptic_heuristic.fusion import (
     DenseCrf,
     DroppedToVoid,
     Greedy,
+    LeftToVoid,
     LogitSum,
     NextBest,
     Nms,
@@ -155,6 +156,25 @@ def test_any_stage_may_be_an_axis_and_each_setting_is_counted_as_it_can_be(tmp_p
     for number, pipeline in enumerate(job.grid.settings):
         assert counts.of_setting(number, job.categories) == by_pixels(full_store, pipeline)
     assert len({tuple(column) for column in counts.iou_sum.T.tolist()}) > 12
+
+
+def test_settings_of_several_sizes_of_islands_are_counted_with_regions_of_their_own(tmp_path, full_store):
+    axes = (
+        Axis.of("island_area_fraction", [0.0, 0.01, 0.05]),
+        Axis.of("leftover", [LeftToVoid(), BestStuff(0.25), BestStuff(0.3)]),
+        Axis.of("order", [ByScore(), Power(0.5, 0, 1)]),
+        Axis.of("stuff_area_thresh", [0.0, 100.0]),
+    )
+    job = SweepJob(full_store, Grid(Pipeline(instances_score_thresh=0.3), axes), tmp_path)
+    # The third leftover rule needs another floor than the cache has.
+    assert len(job.grid) == 36 and len(job.by_pixels) == 12
+    assert job.plan.island_area_fractions == (0.0, 0.01, 0.05)
+    run_sweep(job, ALL)
+    counts = SweepResult(tmp_path).total()
+    for number, pipeline in enumerate(job.grid.settings):
+        assert counts.of_setting(number, job.categories) == by_pixels(full_store, pipeline)
+    first = counts.iou_sum[:, :12]
+    assert all((counts.iou_sum[:, 12 * part : 12 * part + 12] != first).any() for part in (1, 2))
 
 
 # Rules that need RoI probabilities, logits, both, and a floor that the cache does not know.
