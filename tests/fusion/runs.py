@@ -5,6 +5,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Callable, Iterable
 
+import numpy as np
 import pytest
 
 from panoptic_heuristic.fusion import FusionResult, Need, Pipeline
@@ -34,6 +35,11 @@ class Run:
     @property
     def case(self) -> Case:
         return CASES[self.case_name]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(H, W) the semantic labels that are fused, without islands."""
+        return self.case.semantics.without_islands(self.pipeline.island_area_fraction).labels.numpy()
 
     @property
     def can_be_fused(self) -> bool:

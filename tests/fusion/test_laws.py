@@ -104,7 +104,7 @@ class TestResults:
         semantics = run.case.semantics
         for segment in run.result.segments_info:
             if segment.get("instance_id") is None:
-                labels = semantics.labels.numpy()[run.result.panoptic_seg == segment["id"]].tolist()
+                labels = run.labels[run.result.panoptic_seg == segment["id"]].tolist()
                 assert {semantics.label_to_category[label] for label in labels} == {segment["category_id"]}
 
     # The others leave void where logits are for no stuff, or below a floor, or where the colours say so.
@@ -119,7 +119,7 @@ class TestResults:
         kept = {one["category_id"] for one in run.result.segments_info if not one["isthing"]}
         labels = [label for label, one in run.case.semantics.label_to_category.items() if one in kept]
         void = run.result.panoptic_seg == 0
-        assert not np.isin(run.case.semantics.labels.numpy()[void], labels).any()
+        assert not np.isin(run.labels[void], labels).any()
 
     @runs()
     def test_the_same_input_gives_the_same_bytes_and_is_not_changed(self, run):
@@ -178,7 +178,19 @@ class TestExplanations:
     def test_only_some_rules_give_what_the_head_did_not(self, run):
         for one in explained(run):
             may_gain = votes_beyond_masks(run.pipeline) if one.isthing else gives_stuff_more(run.pipeline)
+            may_gain |= not one.isthing and run.pipeline.island_area_fraction > 0
             assert may_gain or not one.area_gained
+
+    @runs()
+    def test_pixels_of_islands_are_those_that_changed_their_label(self, run):
+        semantics = run.case.semantics
+        before = semantics.labels.numpy()
+        changed = before[before != run.labels]
+        for one in explained(run):
+            own = [label for label, meant in semantics.label_to_category.items() if meant == one.category_id]
+            assert one.area_relabelled == (0 if one.isthing else np.isin(changed, own).sum())
+        assert sum(run.result.relabelled.values()) == len(changed)
+        assert run.pipeline.island_area_fraction > 0 or not len(changed)
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
