@@ -60,19 +60,39 @@ def _connected(runs: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return part
 
 
+_NOT_YET, _NEXT = 0, -1
+"""In place of labels, which count from 1 here: pixels that have none yet, and those of the ring that is next."""
+
+
 def _taken_over(labels: np.ndarray, islands: np.ndarray) -> np.ndarray:
     """The labels with each island's pixels taken over; there are others."""
-    # A frame spares asking for neighbours outside. Zero is no label yet.
-    known = np.zeros((labels.shape[0] + 2, labels.shape[1] + 2), dtype=np.int32)
+    # A frame, which never gets a label, spares asking for neighbours outside.
+    known = np.full((labels.shape[0] + 2, labels.shape[1] + 2), _NEXT, dtype=np.int32)
     np.multiply(labels.astype(np.int32) + 1, ~islands, out=known[1:-1, 1:-1])
-    flat, row = known.reshape(-1), known.shape[1]
-    y, x = np.divmod(np.flatnonzero(islands), labels.shape[1])
-    waiting = (y + 1) * row + x + 1
-    while len(waiting):
-        found = np.zeros(len(waiting), dtype=np.int32)
-        for neighbour in (-row, -1, 1, row):
-            found = np.where(found, found, flat[waiting + neighbour])
-        reached = found > 0
-        flat[waiting[reached]] = found[reached]
-        waiting = waiting[~reached]
+    flat, steps = known.reshape(-1), (-known.shape[1], -1, 1, known.shape[1])
+    ring = _shore(known)
+    while len(ring):
+        around = []
+        for step in steps:
+            pixels = ring + step
+            pixels = pixels[flat.take(pixels) == _NOT_YET]
+            # So that each is there once.
+            flat[pixels] = _NEXT
+            around.append(pixels)
+        ring = np.concatenate(around)
+        found = flat.take(ring + steps[0])
+        for step in steps[1:]:
+            found = np.where(found > 0, found, flat.take(ring + step))
+        flat[ring] = found
     return (known[1:-1, 1:-1] - 1).astype(labels.dtype)
+
+
+def _shore(known: np.ndarray) -> np.ndarray:
+    """The places of the pixels with a label that have a neighbour without one."""
+    lacks = known == _NOT_YET
+    near = np.zeros_like(lacks)
+    near[:-1] |= lacks[1:]
+    near[1:] |= lacks[:-1]
+    near[:, :-1] |= lacks[:, 1:]
+    near[:, 1:] |= lacks[:, :-1]
+    return np.flatnonzero(near & (known > 0))
