@@ -193,14 +193,14 @@ def run_tuning(
     searches = [_search(settings, [areas[place] for place in split.tuning]) for split in splits]
     tuning = [split.tuning for split in splits]
     results: List[TuningResult] = []
-    tries_islands = isinstance(counter, RegionCounter) and counter.load is not None
+    of_islands = counter if isinstance(counter, RegionCounter) and counter.load is not None else None
 
     def steps() -> Iterator[None]:
         yield from run_searches(searches, tuning, counter)
         _check(search.error for search in searches)
         best = [search.best for search in searches]
-        if tries_islands:
-            best = yield from tune_islands(best, tuning, counter)
+        if of_islands is not None:
+            best = yield from tune_islands(best, tuning, of_islands)
         tuned = [_with_global(settings, one) for one in best]
         for stage in settings.stages[1:]:
             assert isinstance(counter, RegionCounter)
@@ -221,7 +221,7 @@ def run_tuning(
         )
 
     rounds = steps_of(searches, tuning, counter)
-    if tries_islands:
+    if of_islands is not None:
         rounds += (1 + len(ISLAND_AREA_FRACTIONS)) * counter.steps(tuning)
     later = (len(settings.stages) - 1) * len(splits)
     counted = [_all_of(split) for split in splits]
