@@ -264,7 +264,7 @@ class TestTheLawsSaySomething:
             "joint_list": by_overlap,
             "logit_sum": by_vote,
             "adaptive": by_vote,
-            "stuff": {"covered", "stuff_area", "overlap"},
+            "stuff": {"island", "covered", "stuff_area", "overlap"},
         }
 
     @pytest.mark.parametrize("name", ["veto semantic_veto", "next_best with a floor", "leftover best_stuff"])
