@@ -41,7 +41,7 @@ def counter_of(store, first=0.0, loaded=None):
 
     def load(fraction):
         loaded.append(fraction)
-        return load_images(store, fraction, with_best_stuff=False, calibrated=False)
+        return load_images([store], fraction, with_best_stuff=False, calibrated=False)
 
     loaded = [] if loaded is None else loaded
     return RegionCounter(load(first), store.cache.manifest.categories, load=load)
@@ -57,7 +57,7 @@ def run(generator):
 
 
 def pq(store, pipeline, places):
-    images = load_images(store, pipeline.island_area_fraction, with_best_stuff=False, calibrated=False)
+    images = load_images([store], pipeline.island_area_fraction, with_best_stuff=False, calibrated=False)
     categories = store.cache.manifest.categories
     return float(pq_of(total_counts([images[place] for place in places], [pipeline], categories), categories)[0])
 
@@ -108,7 +108,7 @@ def test_pipelines_of_several_sizes_are_counted_together_and_one_by_one(store):
 def test_tuning_has_the_size_in_every_stage(store):
     result = tune(store, START, folds=2)
     tuned = result.outcome.pipelines
-    assert tuned["default"] == START and tuned["scaled"].island_area_fraction == 0
+    assert tuned["start"] == START and tuned["scaled"].island_area_fraction == 0
     size = tuned["global"].island_area_fraction
     assert size > 0 and {tuned[name].island_area_fraction for name in TUNED_PIPELINES} == {size}
     for name, pipeline in tuned.items():
