@@ -1,4 +1,4 @@
-"""Reports on finished sweeps: the settings to take, their gain and where, and how sure that is.
+"""Reports on finished sweeps: the settings to take, their gain, where, and how sure that is.
 
 Several sweeps of one grid, such as those of several backbones, are also compared: whether the best setting of one
 holds for another.
