@@ -24,8 +24,8 @@ def test_every_command_is_there():
     assert set(NAMES) == {
         "attribute-errors", "cache-predictions", "check-dataset", "compare-fusion", "convert-panoptic", "demo",
         "doctor", "evaluate-pq", "fuse-predictions", "generate-shapes", "prepare-ade20k-panoptic",
-        "prepare-cityscapes-panoptic", "prepare-panoptic-stuff", "report-sweep", "sweep-fusion", "train-net",
-        "tune-fusion", "visualize-panoptic",
+        "prepare-camvid-panoptic", "prepare-cityscapes-panoptic", "prepare-panoptic-stuff", "report-sweep",
+        "sweep-fusion", "train-net", "tune-fusion", "visualize-panoptic",
     }  # fmt: skip
 
 

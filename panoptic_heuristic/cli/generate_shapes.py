@@ -22,13 +22,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import yaml
 from PIL import Image
 
 from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, whole_number
 from panoptic_heuristic.cli.outputs import progress_bar, writing_to
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.coco_panoptic import ids_to_rgb
+from panoptic_heuristic.formats.yaml_files import write_yaml
 from panoptic_heuristic.testing import shapes_looks, shapes_scenes, shapes_settings
 
 MANIFEST = "generated.json"
@@ -136,8 +136,7 @@ def _write_description(folder: Path) -> None:
         }
         for split in SPLITS
     }
-    text = yaml.safe_dump({"name": "shapes", "splits": splits}, sort_keys=False)
-    (folder / "shapes.yaml").write_text(text, encoding="utf-8")
+    write_yaml(folder / "shapes.yaml", {"name": "shapes", "splits": splits})
 
 
 def _check_output(output: Path, manifest: dict, *, overwrite: bool) -> bool:

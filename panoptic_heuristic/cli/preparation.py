@@ -9,12 +9,14 @@ import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.cli.arguments import add_workers_argument
-from panoptic_heuristic.cli.outputs import progress_bar
+from panoptic_heuristic.cli.outputs import progress_bar, writing_to
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import read_json, write_json
 from panoptic_heuristic.formats.workers import ordered_map
+from panoptic_heuristic.formats.yaml_files import read_yaml, write_yaml
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -36,6 +38,7 @@ def prepare_splits(
     folder: str,
     splits: Sequence[str],
     prepare: Callable[..., None],
+    describe: Optional[Callable[..., None]] = None,
 ) -> int:
     """The whole command line of a data set that is prepared split by split.
 
@@ -45,6 +48,7 @@ def prepare_splits(
         folder: of the data set, below ``$DETECTRON2_DATASETS``.
         splits: all there are.
         prepare: called with the root, the output, a split, and ``workers`` and ``overwrite``.
+        describe: called with the root, the output and ``overwrite`` once the splits are there.
 
     Returns:
         The exit code.
@@ -57,8 +61,12 @@ def prepare_splits(
     add_arguments(parser)
     args = parser.parse_args(argv)
     root = args.root or datasets_root() / folder
-    for split in args.splits:
-        prepare(root, args.output or root, split, workers=args.workers, overwrite=args.overwrite)
+    output = args.output or root
+    with writing_to(output):
+        for split in args.splits:
+            prepare(root, output, split, workers=args.workers, overwrite=args.overwrite)
+        if describe is not None:
+            describe(root, output, overwrite=args.overwrite)
     return 0
 
 
@@ -124,6 +132,24 @@ def require_folder(path: Path, advice: str) -> None:
         raise InputError(f"expected the folder {path}, which is not there; {advice}")
 
 
+def check_pairs(images: Sequence[Path], annotations: Path) -> None:
+    """Checks that each image has an annotation of its name, and each annotation an image.
+
+    Args:
+        images: the images of one folder, at least one.
+        annotations: the folder of the PNGs.
+
+    Raises:
+        InputError: one has no partner.
+    """
+    expected = {image.stem: image for image in images}
+    present = {path.stem: path for path in annotations.glob("*.png")}
+    if missing := expected.keys() - present.keys():
+        raise InputError(f"the image {expected[min(missing)].name} has no annotation in {annotations}")
+    if left := present.keys() - expected.keys():
+        raise InputError(f"the annotation {present[min(left)]} has no image in {images[0].parent}")
+
+
 def ends_whole(path: Path) -> bool:
     """True if a PNG has its last chunk: Pillow decodes files without it, other readers refuse them.
 
@@ -153,16 +179,70 @@ def finished_segments(
         return None
 
 
+def write_split(
+    convert: Callable[[Job], Tuple[Dict[str, Any], Dict[str, Any]]],
+    jobs: Sequence[Job],
+    categories: Categories,
+    output: Path,
+    split: str,
+    *,
+    workers: int,
+    overwrite: bool,
+) -> None:
+    """Converts the images of a split, and writes its JSON once all its PNGs are there.
+
+    Args:
+        convert: makes the PNG of one image, and gives the image's entries in ``images`` and ``annotations``.
+        jobs: its arguments, one for each image.
+        categories: of the data set.
+        output: the folder to write to.
+        split: names ``panoptic_<split>.json``.
+        workers: the number of processes.
+        overwrite: whether a JSON with other content is replaced.
+
+    Raises:
+        InputError: what a job raised first, or the JSON is there with other content.
+    """
+    name = f"panoptic_{split}"
+    results = run_jobs(convert, jobs, workers=workers, title=name)
+    content = {
+        "categories": categories.to_coco(),
+        "images": [image for image, _ in results],
+        "annotations": [annotation for _, annotation in results],
+    }
+    write_last(output / f"{name}.json", content, overwrite=overwrite)
+
+
 def write_last(path: Path, content: Dict[str, Any], *, overwrite: bool) -> None:
     """Writes the JSON of a split, once all its PNGs are there.
 
     Raises:
         InputError: the file is there with other content, and ``overwrite`` is not set.
     """
+    _write_unless_other(path, content, read_json, write_json, overwrite=overwrite)
+
+
+def write_description(path: Path, content: Dict[str, Any], *, overwrite: bool) -> None:
+    """Writes the YAML file of a data set, which people add keys to.
+
+    Raises:
+        InputError: the file is there with other content, and ``overwrite`` is not set.
+    """
+    _write_unless_other(path, content, read_yaml, write_yaml, overwrite=overwrite)
+
+
+def _write_unless_other(
+    path: Path,
+    content: Dict[str, Any],
+    read: Callable[[Path], Any],
+    write: Callable[[Path, Any], None],
+    *,
+    overwrite: bool,
+) -> None:
     if path.exists() and not overwrite:
-        if read_json(path) == content:
+        if read(path) == content:
             print(f"{path} was there already and is right")
             return
         raise InputError(f"{path} is there already and holds something else; move it away and run this again")
-    write_json(path, content)
+    write(path, content)
     print(f"wrote {path}")

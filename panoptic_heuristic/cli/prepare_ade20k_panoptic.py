@@ -12,19 +12,19 @@ whose semantic class is a thing, but which belong to no instance, are void.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
+    check_pairs,
     finished_segments,
     image_size,
     prepare_splits,
     read_annotation,
     require_folder,
-    run_jobs,
-    write_last,
+    write_split,
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
@@ -145,7 +145,7 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
     if not images:
         raise InputError(f"{folders[0]} holds no *.jpg")
     for folder in folders[1:]:
-        _check_both_ways(images, folder)
+        check_pairs(images, folder)
     jobs = [
         _Job(
             image_id=place + 1,
@@ -157,22 +157,7 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
         )
         for place, image in enumerate(images)
     ]
-    results = run_jobs(_convert, jobs, workers=workers, title=f"panoptic_{split}")
-    content = {
-        "categories": categories.to_coco(),
-        "images": [image for image, _ in results],
-        "annotations": [annotation for _, annotation in results],
-    }
-    write_last(output / f"panoptic_{split}.json", content, overwrite=overwrite)
-
-
-def _check_both_ways(images: List[Path], folder: Path) -> None:
-    expected = {image.stem for image in images}
-    present = {path.stem for path in folder.glob("*.png")}
-    if expected - present:
-        raise InputError(f"the image {min(expected - present)}.jpg has no annotation in {folder}")
-    if present - expected:
-        raise InputError(f"the annotation {folder / min(present - expected)}.png has no image in {images[0].parent}")
+    write_split(_convert, jobs, categories, output, split, workers=workers, overwrite=overwrite)
 
 
 def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:

@@ -20,8 +20,8 @@ from panoptic_heuristic.cli.preparation import (
     prepare_splits,
     read_annotation,
     require_folder,
-    run_jobs,
     write_last,
+    write_split,
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories, Category
@@ -136,10 +136,10 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
     images = sorted(images_root.glob("*/*_leftImg8bit.png"))
     if not images:
         raise InputError(f"{images_root} holds no <city>/*_leftImg8bit.png")
-    content: Dict[str, Any] = {"categories": CATEGORIES.to_coco()}
     if split == "test":
         entries = [_image_entry(place + 1, image) for place, image in enumerate(images)]
-        write_last(output / "image_info_test.json", {**content, "images": entries}, overwrite=overwrite)
+        content = {"categories": CATEGORIES.to_coco(), "images": entries}
+        write_last(output / "image_info_test.json", content, overwrite=overwrite)
         return
     annotations_root = root / "gtFine" / split
     require_folder(annotations_root, advice)
@@ -148,10 +148,7 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
         for place, image in enumerate(images)
     ]
     _check_both_ways(jobs, annotations_root, images_root)
-    results = run_jobs(_convert, jobs, workers=workers, title=f"panoptic_{split}")
-    content["images"] = [image for image, _ in results]
-    content["annotations"] = [annotation for _, annotation in results]
-    write_last(output / f"panoptic_{split}.json", content, overwrite=overwrite)
+    write_split(_convert, jobs, CATEGORIES, output, split, workers=workers, overwrite=overwrite)
 
 
 def _job(image_id: int, image: Path, annotations_root: Path, png_root: Path, overwrite: bool) -> _Job:

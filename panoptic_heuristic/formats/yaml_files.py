@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 import yaml
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.files import PathLike, written_whole
 
 _BASE = "_BASE_"
 
@@ -24,6 +24,12 @@ def read_yaml(path: PathLike) -> Any:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def write_yaml(path: PathLike, value: Any) -> None:
+    """Writes YAML whole or not at all; mappings keep their order."""
+    with written_whole(path) as temporary:
+        temporary.write_text(yaml.safe_dump(value, sort_keys=False), encoding="utf-8")
 
 
 def read_config_chain(path: PathLike) -> List[Mapping[str, Any]]:

@@ -1,9 +1,10 @@
 """YAML files, alone and as chains of ``_BASE_`` files."""
 
 import pytest
+import yaml
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.yaml_files import merged, read_config_chain, read_yaml
+from panoptic_heuristic.formats.yaml_files import merged, read_config_chain, read_yaml, write_yaml
 
 
 @pytest.fixture
@@ -66,3 +67,17 @@ def test_a_config_does_not_lie_on_itself(write):
 def test_a_config_is_a_mapping(write, text, kind):
     with pytest.raises(InputError, match=f"a.yaml: expected a mapping of config keys, got {kind}"):
         read_config_chain(write("a.yaml", text))
+
+
+def test_what_is_written_is_read_again_in_its_order(tmp_path):
+    content = {"name": "pets", "splits": {"val": {"image_root": "../val $$"}, "train": {"image_root": "~"}}}
+    write_yaml(tmp_path / "new" / "pets.yaml", content)
+    again = read_yaml(tmp_path / "new" / "pets.yaml")
+    assert again == content and list(again["splits"]) == ["val", "train"]
+
+
+def test_yaml_that_cannot_be_written_leaves_the_file_as_it_was(tmp_path):
+    (tmp_path / "pets.yaml").write_text("name: pets\n")
+    with pytest.raises(yaml.YAMLError):
+        write_yaml(tmp_path / "pets.yaml", {"name": object()})
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("pets.yaml", "name: pets\n")]
