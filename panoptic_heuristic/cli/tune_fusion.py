@@ -11,6 +11,7 @@ from typing import List, Optional, Sequence, Tuple
 from tabulate import tabulate
 
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
+from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM, FORMS
 from panoptic_heuristic.ablation.tuning.files import TUNED, file_names, told
 from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport
 from panoptic_heuristic.ablation.tuning.result import TuningResult
@@ -49,7 +50,9 @@ stages:
   global      one score, one overlap, one limit of stuff in pixels or as a fraction of the image
   per-class   a score and an overlap per thing, a limit per stuff, where the gain exceeds its standard error
   calibrated  instances ordered and cut by a fitted probability of being right; the cuts follow from PQ by a rule, and
-              calibrated_factor and calibrated_one_cut check it: its cuts times a searched factor, and one searched cut
+              calibrated_factor and calibrated_one_cut check it: its cuts times a searched factor, and one searched cut.
+              All classes share the slopes of the probability, which holds on other images; --calibration per-class
+              fits each its own, on top of per-class, for many images of what is to come
 
 groups that are never parted, and that intervals take as one, since consecutive frames of a video are nearly alike:
   column:NAME   images whose entries in the ground truth's JSON have the same value of this key
@@ -73,6 +76,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         report_cache=None if args.report_cache is None else stores[-1],
         groups=args.groups,
         stages=args.stages,
+        calibration=args.calibration,
         shrinkage=args.shrinkage,
         folds=args.folds,
         tuning_images=None if args.tuning_images is None else _read_ids(args.tuning_images),
@@ -228,6 +232,9 @@ def _parser() -> argparse.ArgumentParser:
     tuning = parser.add_argument_group("what is tuned", "the thresholds of these rules; the search starts from them")
     tuning.add_argument(
         "--stages", nargs="+", choices=STAGES, help="in this order (default: all that the rules allow)"
+    )
+    tuning.add_argument(
+        "--calibration", choices=FORMS, default=DEFAULT_FORM, help="slopes of the probability (default: %(default)s)"
     )
     tuning.add_argument(
         "--shrinkage",

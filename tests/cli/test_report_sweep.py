@@ -200,11 +200,11 @@ def test_the_default_is_one_on_the_page(folder, tmp_path, capsys):
 
 
 def test_a_tuning_of_before_is_told_in_a_sentence(folder, tmp_path, capsys):
-    (tmp_path / "tuning.json").write_text(json.dumps({"format": 2}))
+    (tmp_path / "tuning.json").write_text(json.dumps({"format": 3}))
     argv = ["--tuning", str(tmp_path / "tuning.json"), "--output", str(tmp_path / "out")]
     assert main([str(folder / "r50"), *argv]) == 2
     assert capsys.readouterr().err == (
-        f"error: {tmp_path / 'tuning.json'} is no tuning of format 3 (it says 2); make it anew\n"
+        f"error: {tmp_path / 'tuning.json'} is no tuning of format 4 (it says 3); make it anew\n"
     )
 
 

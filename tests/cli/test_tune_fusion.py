@@ -165,6 +165,22 @@ def test_the_table(arguments, tmp_path, capsys):
         assert str(tmp_path / name) in out.split("\nwritten: ")[1]
 
 
+def test_slopes_per_class_where_asked_for(tuned, arguments, scenes, tmp_path):
+    base = ["--base", str(tuned.parent / "base.yaml")]
+    output = ["--output", str(tmp_path / "out")]
+    assert main([*arguments, *base, "--calibration", "per-class", *output]) == 0
+    ours, theirs = (json.loads((folder / "tuning.json").read_text()) for folder in (tmp_path / "out", tuned))
+    assert (ours["calibration"], theirs["calibration"]) == ("per-class", "shared")
+    for name in ("global", "per_class"):
+        assert ours["outcome"]["pipelines"][name] == theirs["outcome"]["pipelines"][name]
+    weights = [
+        [values for _, values in one["outcome"]["pipelines"]["calibrated"]["order"]["weights"]["of_category"]]
+        for one in (ours, theirs)
+    ]
+    assert len({tuple(values[1:]) for values in weights[0]}) > 1 == len({tuple(values[1:]) for values in weights[1]})
+    assert_counts_are_right(tmp_path / "out", scenes, arguments, STAGE_FILES, Greedy)
+
+
 def result_of(folder):
     return json.loads((folder / "tuning.json").read_text())["chosen"]
 
@@ -263,6 +279,7 @@ def test_a_given_split(arguments, scenes, tmp_path, capsys):
         (["--config-file", str(ROOT / "configs/presets/mask2former.yaml")], "claim=pixel_argmax needs RoI mask"),
         (["--stages", "per-class"], "beginning with global, got per-class"),
         (["--stages", "calibrated", "global"], "beginning with global, got calibrated global"),
+        (["--calibration", "per_class"], "--calibration: invalid choice: 'per_class'"),
         (["--shrinkage", "-1"], "shrinkage must be in [0, inf)"),
         (["--shrinkage", "nan"], "shrinkage must be in [0, inf)"),
         (["--workers", "0"], "--workers must be at least 1, got 0"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.ablation.cache.own_settings import Default
+from panoptic_heuristic.ablation.report.calibration import calibration_blocks
 from panoptic_heuristic.ablation.report.document import Block, Code, Fact, Facts, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import between, measure, plural, signed
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
@@ -74,7 +75,8 @@ def _tuning(data: Mapping[str, Any], config: Path, categories: Categories) -> Tu
     opening: List[Block] = [_facts(data), Text(f"{_why(data)} {of_default}")]
     if pipeline != default.pipeline:
         opening += _usage(data, default.pipeline, pipeline, config, categories)
-    return Tuning(default, data["chosen"], pipeline, _summary(data), tuple(opening), tuple(_blocks(data, pipeline)))
+    blocks = (*_blocks(data, pipeline), *calibration_blocks(data, categories))
+    return Tuning(default, data["chosen"], pipeline, _summary(data), tuple(opening), blocks)
 
 
 def _summary(data: Mapping[str, Any]) -> str:

@@ -4,20 +4,23 @@ The cuts come from a rule, see :mod:`panoptic_heuristic.ablation.tuning.calibrat
 against two searches on the same images: for a factor on all its cuts, and for one cut for all
 categories. Overlap thresholds of single categories are dropped: they were found for another order.
 
+There are two forms of it, see :data:`FORMS`.
+
 Shape legend: C categories in the order of the data set's list, S settings.
 """
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.calibration import Calibration, cuts_by_rule, examples_of, fit_calibration
+from panoptic_heuristic.ablation.tuning.calibration import Calibration, cuts_by_rule, fit_per_class, fit_shared
 from panoptic_heuristic.ablation.tuning.classes import FEWEST_SEGMENTS
 from panoptic_heuristic.ablation.tuning.counts import best_of, pq_of, segments_of, total_counts
+from panoptic_heuristic.ablation.tuning.examples import Examples, examples_of
 from panoptic_heuristic.ablation.tuning.rounds import OVERLAPS
 from panoptic_heuristic.ablation.tuning.stuff import KINDS, tune_stuff
 from panoptic_heuristic.formats.categories import Categories
@@ -26,10 +29,42 @@ from panoptic_heuristic.fusion import Calibrated, Pipeline
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 2.0)
 ONE_CUTS = tuple(round(0.025 * step, 3) for step in range(1, 37))
 
-# PQ depends on the cuts and they on it. Each round moves them a fifth as far as the one before, until
-# single segments, in whose steps PQ goes, make them alternate between values half a percent apart.
-_ROUNDS = 4
 _SAME_CUT = 0.001
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of the stage.
+
+    Attributes:
+        fit: gives the probabilities.
+        lowest_score: instances with a lower one take no part.
+        overlaps: the overlap thresholds to choose from.
+        step: the part of the way to what the rule says that cuts go in a round, after the first; in (0, 1].
+        rounds: the most there are.
+        goes_on: it builds on the stage before, whichever that is: its overlap threshold is one to choose from, and
+            its limits of single stuff categories are found anew if it has any. Otherwise it builds on the global
+            thresholds, whose limit of stuff it keeps.
+    """
+
+    fit: Callable[[Examples], Calibration]
+    lowest_score: float
+    overlaps: Tuple[float, ...]
+    step: float
+    rounds: int
+    goes_on: bool
+
+
+# PQ depends on the cuts and they on it. Each round of whole steps moves them a fifth as far as the one before, until
+# single segments, in whose steps PQ goes, make them alternate between values half a percent apart.
+FORMS: Dict[str, Form] = {
+    "shared": Form(fit_shared, 0.02, (0.1, 0.15, 0.2), step=0.5, rounds=8, goes_on=False),
+    "per-class": Form(fit_per_class, 0.0, OVERLAPS, step=1.0, rounds=4, goes_on=True),
+}
+"""Slopes that all categories share are the safe form: it gains on videos that were not tuned on. Slopes per class fit
+the images more closely, and with them what is theirs alone."""
+
+DEFAULT_FORM = "shared"
 
 
 @dataclass(frozen=True)
@@ -38,6 +73,7 @@ class CalibratedStage:
 
     Attributes:
         calibration: the fit.
+        examples: by category id, the instances it was fitted to, and the true positives among them.
         rounds: of the rule and PQ by turns.
         by_rule: the pipeline whose cuts the rule says.
         by_factor: the same cuts times the best of :data:`FACTORS`.
@@ -47,6 +83,7 @@ class CalibratedStage:
     """
 
     calibration: Calibration
+    examples: Dict[int, Tuple[int, int]]
     rounds: int
     by_rule: Pipeline
     by_factor: Pipeline
@@ -60,6 +97,7 @@ def tune_calibrated(
     categories: Categories,
     pipeline: Pipeline,
     *,
+    form: str,
     score_floor: float,
     shrinkage: float,
     groups: Optional[Sequence[int]] = None,
@@ -69,13 +107,16 @@ def tune_calibrated(
     Args:
         images: to tune on.
         categories: the data set's.
-        pipeline: of the stage before, exact on regions; its limits of stuff are kept, and those of single
-            categories found anew if it has any.
+        pipeline: of the stage that the form builds on, exact on regions.
+        form: one of :data:`FORMS`.
         score_floor: the lowest score an instance may have.
         shrinkage: of the limits of stuff; in standard errors.
         groups: the number of each image's group; None if each image is one.
     """
-    calibration = fit_calibration(examples_of(images, score_floor))
+    how = FORMS[form]
+    score_floor = max(score_floor, how.lowest_score)
+    examples = examples_of(images, score_floor)
+    calibration = how.fit(examples)
     segments = segments_of(images, categories)
     things = [
         category.id
@@ -92,19 +133,21 @@ def tune_calibrated(
     overlaps: List[Dict[str, float]] = [{}]
     if hasattr(pipeline.claim, "overlap_threshold"):
         by_rule = by_rule.replaced({"claim.overlap_threshold_of": {}})
-        values = sorted({*OVERLAPS, pipeline.claim.overlap_threshold})
-        overlaps = [{"claim.overlap_threshold": value} for value in values]
-    for _ in range(_ROUNDS):
+        values = {*how.overlaps, *([pipeline.claim.overlap_threshold] if how.goes_on else [])}
+        overlaps = [{"claim.overlap_threshold": value} for value in sorted(values)]
+    for _ in range(how.rounds):
         cut, default_cut = cuts_by_rule(_pq_of_things(counts, place, categories), calibration, things)
         moved = dataclasses.replace(order, cut=cut, default_cut=default_cut)
-        if rounds and _farthest(by_rule.order, moved, categories) < _SAME_CUT:
-            break
+        if rounds:
+            moved = _part_of_the_way(by_rule.order, moved, how.step)
+            if _farthest(by_rule.order, moved, categories) < _SAME_CUT:
+                break
         rounds += 1
         tried = [by_rule.replaced({"order": moved, **overlap}) for overlap in overlaps]
         counts = total_counts(images, tried, categories)
         place = best_of(pq_of(counts, categories))
         by_rule = tried[place]
-    if by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of:
+    if how.goes_on and (by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of):
         common = by_rule.replaced({f"{kind}_of": {} for kind in KINDS})
         by_rule = tune_stuff(images, categories, common, shrinkage=shrinkage, groups=groups)
     factor = _searched(images, categories, by_rule, {value: _times(by_rule.order, value) for value in FACTORS})
@@ -116,6 +159,7 @@ def tune_calibrated(
     )
     return CalibratedStage(
         calibration,
+        examples.per_category(),
         rounds,
         by_rule,
         dataclasses.replace(by_rule, order=_times(by_rule.order, factor)),
@@ -138,6 +182,16 @@ def _pq_of_things(counts: SettingCounts, setting: int, categories: Categories) -
 def _farthest(first: Calibrated, second: Calibrated, categories: Categories) -> float:
     """The farthest that the cut of a category moved."""
     return float(np.abs(first.cuts(list(categories)) - second.cuts(list(categories))).max())
+
+
+def _part_of_the_way(first: Calibrated, second: Calibrated, step: float) -> Calibrated:
+    """Cuts between those of two orders, which are of the same categories; four digits."""
+
+    def between(one: float, other: float) -> float:
+        return round(one + step * (other - one), 4)
+
+    cut = {category_id: between(first.cut[category_id], value) for category_id, value in second.cut.items()}
+    return dataclasses.replace(second, cut=cut, default_cut=between(first.default_cut, second.default_cut))
 
 
 def _times(order: Calibrated, factor: float) -> Calibrated:

@@ -10,14 +10,14 @@ Shape legend: n examples, F features.
 """
 
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, Mapping, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.regions import Regions, rank_by
-from panoptic_heuristic.ablation.regions.scoring import score
+from panoptic_heuristic.ablation.tuning.examples import Examples
+from panoptic_heuristic.ablation.tuning.logistic import fit_logistic, fit_offsets
 from panoptic_heuristic.fusion import SCORE_WEIGHTS, Weights
-from panoptic_heuristic.quality import IOU_UNIT
+from panoptic_heuristic.fusion.rules.order_calibrated import FEATURES
 
 FEWEST_EXAMPLES = 10
 """A category with fewer true, or fewer false, examples is taken to be like all together."""
@@ -28,27 +28,14 @@ PRIOR_DEVIATION = 0.5
 PRIOR_MATCHES = 10
 """As many true positives of the IoU of all categories are added to those of each, for its expected IoU."""
 
-_POOLED_DEVIATION = 10.0
+SHARED_DEVIATION = 10.0
+"""Of the prior of the weights of all categories together; it says next to nothing."""
+
+OFFSET_DEVIATION = 2.0
+"""A category's bias is thought to be so far from that of all, in logits."""
+
 _NO_DEVIATION = 1e-9
-_MOST_STEPS = 100
-_SMALL_STEP = 1e-10
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Instances and what became of them.
-
-    Attributes:
-        features: (n, F) float64.
-        category_ids: (n,) int64 dataset ids.
-        labels: (n,) bool: it is a true positive.
-        ious: (n,) float64, of true positives their IoU, otherwise 0.
-    """
-
-    features: np.ndarray
-    category_ids: np.ndarray
-    labels: np.ndarray
-    ious: np.ndarray
+_LOG_AREA = FEATURES.index("log_area")
 
 
 @dataclass(frozen=True)
@@ -68,32 +55,35 @@ class Calibration:
     default_iou: float
 
 
-def examples_of(images: Sequence[Regions], score_floor: float) -> Examples:
-    """The matches that instances of some images would have before fusion, mask against ground truth.
+def fit_shared(examples: Examples) -> Calibration:
+    """Fits one logistic function, whose bias each category has an offset to; areas are left out.
 
-    An instance is a true positive if its mask has an IoU above 0.5 with a segment of its category
-    that no better-scored instance of the category has matched. Those without a pixel are left out,
-    and those on void or a crowd that count neither as true nor as false.
+    Slopes of single categories learn what is peculiar to the images, such as the sequence of a video, and lose
+    on others. Shared ones are held by all examples; the prior of the shared weights has the deviation
+    :data:`SHARED_DEVIATION`, that of the offsets :data:`OFFSET_DEVIATION`, so that a category with few examples stays
+    near all.
 
     Args:
-        images: the tuning images.
-        score_floor: instances with a lower score are left out.
+        examples: of the tuning images. Without true or without false ones the probability is the score.
     """
-    parts: List[Tuple[np.ndarray, ...]] = []
-    for regions in images:
-        outcomes = score(regions.masks_on_gt, regions.category_ids, regions)
-        ranked = rank_by(regions.scores, np.isfinite(regions.scores) & (regions.scores >= score_floor))
-        ranked = ranked[outcomes.matched[ranked] | outcomes.false[ranked]]
-        # A segment's first place in the ranking; 0 stands for no match.
-        segments, first = np.unique(outcomes.gt[ranked], return_index=True)
-        labels = np.zeros(len(ranked), dtype=bool)
-        labels[first[segments > 0]] = True
-        ious = np.where(labels, outcomes.iou[ranked] / IOU_UNIT, 0.0)
-        parts.append((regions.calibration_features[ranked], regions.category_ids[ranked], labels, ious))
-    return Examples(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    if _rarer_label(examples.labels) < FEWEST_EXAMPLES:
+        return _scores_alone(examples)
+    scaled, scale = _scaled(examples.features)
+    scaled[:, _LOG_AREA] = 0.0
+    category_ids, groups = np.unique(examples.category_ids, return_inverse=True)
+    shared, offsets = fit_offsets(
+        scaled, examples.labels, groups, deviation=SHARED_DEVIATION, offset_deviation=OFFSET_DEVIATION
+    )
+    default_iou = _mean_iou(examples.ious[examples.labels], 0.75)
+    weights: Dict[int, Weights] = {}
+    expected: Dict[int, float] = {}
+    for category_id, offset in zip(category_ids.tolist(), offsets.tolist(), strict=True):
+        weights[category_id] = scale.unscaled(np.array([shared[0] + offset, *shared[1:]]))
+        expected[category_id] = _expected_iou(examples, examples.category_ids == category_id, default_iou)
+    return Calibration(weights, scale.unscaled(shared), expected, default_iou)
 
 
-def fit_calibration(examples: Examples) -> Calibration:
+def fit_per_class(examples: Examples) -> Calibration:
     """Fits one logistic function to all categories, and one to each, held near the first.
 
     A category's weights have a Gaussian prior around those of all categories, of
@@ -104,14 +94,10 @@ def fit_calibration(examples: Examples) -> Calibration:
         examples: of the tuning images. Without true or without false ones the probability is the score.
     """
     if _rarer_label(examples.labels) < FEWEST_EXAMPLES:
-        return Calibration({}, SCORE_WEIGHTS, {}, _mean_iou(examples.ious[examples.labels], 0.75))
-    mean, deviation = examples.features.mean(axis=0), examples.features.std(axis=0)
-    # A feature that never varies, but for rounding, says nothing: its weight stays at the prior's, 0.
-    varies = deviation > _NO_DEVIATION
-    deviation = np.where(varies, deviation, 1.0)
-    scaled = np.where(varies, (examples.features - mean) / deviation, 0.0)
+        return _scores_alone(examples)
+    scaled, scale = _scaled(examples.features)
     zero = np.zeros(1 + scaled.shape[1])
-    pooled = fit_logistic(scaled, examples.labels, prior=zero, deviation=_POOLED_DEVIATION)
+    pooled = fit_logistic(scaled, examples.labels, prior=zero, deviation=SHARED_DEVIATION)
     default_iou = _mean_iou(examples.ious[examples.labels], 0.75)
     weights: Dict[int, Weights] = {}
     expected: Dict[int, float] = {}
@@ -120,47 +106,9 @@ def fit_calibration(examples: Examples) -> Calibration:
         if _rarer_label(examples.labels[own]) < FEWEST_EXAMPLES:
             continue
         fitted = fit_logistic(scaled[own], examples.labels[own], prior=pooled, deviation=PRIOR_DEVIATION)
-        weights[category_id] = _unscaled(fitted, mean, deviation)
-        ious = examples.ious[own & examples.labels]
-        total, number = ious.sum() + PRIOR_MATCHES * default_iou, len(ious) + PRIOR_MATCHES
-        expected[category_id] = float(total / number)
-    return Calibration(weights, _unscaled(pooled, mean, deviation), expected, default_iou)
-
-
-def fit_logistic(features: np.ndarray, labels: np.ndarray, *, prior: np.ndarray, deviation: float) -> np.ndarray:
-    """The most probable weights of a logistic function under a Gaussian prior, by Newton's method.
-
-    The minimum is unique and finite, even of examples that a plane separates.
-
-    Args:
-        features: (n, F), scaled to about one.
-        labels: (n,) bool.
-        prior: (1 + F,) its mean: the bias, then one weight per feature.
-        deviation: its standard deviation, of all weights; above 0.
-
-    Returns:
-        (1 + F,) float64.
-    """
-    columns = np.concatenate([np.ones((len(features), 1)), features], axis=1)
-    targets, precision = labels.astype(np.float64), 1 / deviation**2
-    weights = np.array(prior, dtype=np.float64)
-    loss = _loss(columns, targets, weights, prior, precision)
-    for _ in range(_MOST_STEPS):
-        p = _sigmoid(_products(columns, weights))
-        gradient = _sums(columns, p - targets) + precision * (weights - prior)
-        curvature = np.stack([_sums(columns, p * (1 - p) * column) for column in columns.T])
-        step = np.linalg.solve(curvature + precision * np.eye(len(weights)), gradient)
-        # Far from the minimum a whole step may overshoot.
-        while True:
-            moved = weights - step
-            new_loss = _loss(columns, targets, moved, prior, precision)
-            if new_loss <= loss or np.abs(step).max() < _SMALL_STEP:
-                break
-            step = step / 2
-        weights, loss = moved, new_loss
-        if np.abs(step).max() < _SMALL_STEP:
-            break
-    return weights
+        weights[category_id] = scale.unscaled(fitted)
+        expected[category_id] = _expected_iou(examples, own, default_iou)
+    return Calibration(weights, scale.unscaled(pooled), expected, default_iou)
 
 
 def cuts_by_rule(
@@ -199,31 +147,36 @@ def _mean_iou(ious: np.ndarray, otherwise: float) -> float:
     return float(ious.mean()) if len(ious) else otherwise
 
 
-def _unscaled(weights: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> Weights:
-    """Weights of the features as they are, of six digits: what is written to a YAML file is what was counted."""
-    factors = weights[1:] / deviation
-    bias = weights[0] - float((factors * mean).sum())
-    rounded = (float(f"{value:.6g}") for value in (bias, *factors.tolist()))
-    bias, score, agreement, area, covered = rounded
-    return bias, score, agreement, area, covered
+def _scores_alone(examples: Examples) -> Calibration:
+    return Calibration({}, SCORE_WEIGHTS, {}, _mean_iou(examples.ious[examples.labels], 0.75))
 
 
-def _loss(
-    columns: np.ndarray, targets: np.ndarray, weights: np.ndarray, prior: np.ndarray, precision: float
-) -> float:
-    total = _products(columns, weights)
-    return float((np.logaddexp(0, total) - targets * total).sum() + precision / 2 * np.square(weights - prior).sum())
+def _expected_iou(examples: Examples, own: np.ndarray, default_iou: float) -> float:
+    ious = examples.ious[own & examples.labels]
+    total, number = ious.sum() + PRIOR_MATCHES * default_iou, len(ious) + PRIOR_MATCHES
+    return float(total / number)
 
 
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0, -values))
+@dataclass(frozen=True, eq=False)
+class _Scale:
+    """The mean and the deviation of each feature, (F,) float64."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    def unscaled(self, weights: np.ndarray) -> Weights:
+        """Weights of the features as they are, of six digits: what is written to a YAML file is what was counted."""
+        factors = weights[1:] / self.deviation
+        bias = weights[0] - float((factors * self.mean).sum())
+        rounded = (float(f"{value:.6g}") for value in (bias, *factors.tolist()))
+        bias, score, agreement, area, covered = rounded
+        return bias, score, agreement, area, covered
 
 
-# No matrix products: their last bits depend on the number of threads, and so would the weights.
-def _products(columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return (columns * weights).sum(axis=1)
-
-
-def _sums(columns: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return (columns * values[:, None]).sum(axis=0)
-
+def _scaled(features: np.ndarray) -> Tuple[np.ndarray, _Scale]:
+    """Features of mean 0 and deviation 1."""
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    # A feature that never varies, but for rounding, says nothing: its weight stays at the prior's, 0.
+    varies = deviation > _NO_DEVIATION
+    deviation = np.where(varies, deviation, 1.0)
+    return np.where(varies, (features - mean) / deviation, 0.0), _Scale(mean, deviation)

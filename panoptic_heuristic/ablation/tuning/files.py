@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from panoptic_heuristic.ablation.tuning.gains import Gain
     from panoptic_heuristic.ablation.tuning.result import TuningResult
 
-FORMAT = 3
+FORMAT = 4
 TUNED, NUMBERS = "tuned.yaml", "tuning.json"
 
 _DETECTOR_THRESH = 0.05
@@ -105,13 +105,17 @@ def tuning_json(result: "TuningResult", base: Optional[str] = None) -> Dict[str,
         caches        of each: dataset_name, predictions (what made them), floors, images
         base          the _BASE_ of the YAMLs, relative to them; null for none
         how, stages, shrinkage: what was tuned, and how images were held out
+        calibration   the form of the calibrated stage, ``shared`` or ``per-class``
         default       meaning: the model's own settings, or what stands for them
         baselines     the settings that were not tuned, by name
         chosen        the name of the settings in tuned.yaml
         held_out      by name: pq, pq_things, pq_stuff; gains: against what, held_out, interval, tuning and
                       overfit; to_best: the same against the best, null of itself; counts: by category id
                       [iou_sum, tp, fp, fn], of all held-out images
-        outcome       images; by name: pq_tuning, pipelines (see :meth:`Pipeline.to_mapping`); calibration
+        reliability   of the calibrated probabilities on held-out images, a bin after the other: low, high, instances,
+                      predicted (their mean), observed (the part that are true positives); empty without the stage
+        outcome       images; by name: pq_tuning, pipelines (see :meth:`Pipeline.to_mapping`); calibration: rounds,
+                      factor, one_cut, and by category id expected_iou and examples, the number and the true among them
         splits        the same of each split, with the ids of its held_out images and pq_held_out
     """
     settings, images = result.settings, images_of(result.manifests)
@@ -129,11 +133,13 @@ def tuning_json(result: "TuningResult", base: Optional[str] = None) -> Dict[str,
         "base": base,
         "how": result.how,
         "stages": list(settings.stages),
+        "calibration": settings.calibration,
         "shrinkage": settings.shrinkage,
         "default": {"meaning": result.default.meaning},
         "baselines": {name: one.to_mapping() for name, one in settings.untuned.items()},
         "chosen": result.chosen,
         "held_out": _held_out_json(result),
+        "reliability": [vars(one).copy() for one in result.reliability],
         "outcome": _split_json(result, len(result.splits) - 1),
         "splits": [
             {

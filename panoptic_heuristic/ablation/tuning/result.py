@@ -12,6 +12,7 @@ from panoptic_heuristic.ablation.tuning.files import write_tuning
 from panoptic_heuristic.ablation.tuning.gains import StageReport, group_pq, recommended, stage_reports
 from panoptic_heuristic.ablation.tuning.groups import sums_of_groups
 from panoptic_heuristic.ablation.tuning.pool import images_of
+from panoptic_heuristic.ablation.tuning.reliability import Bin
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import Split
 from panoptic_heuristic.formats.categories import Categories
@@ -25,8 +26,8 @@ class Tuned:
 
     Attributes:
         pipelines: by name, see :mod:`panoptic_heuristic.ablation.tuning.settings`.
-        calibration: of the last stage: ``rounds``, ``factor``, ``one_cut``, and of each calibrated thing its
-            ``expected_iou``; empty without it.
+        calibration: of the last stage: ``rounds``, ``factor``, ``one_cut``, ``examples``, and of each calibrated
+            thing its ``expected_iou``; empty without it.
     """
 
     pipelines: Mapping[str, Pipeline]
@@ -45,6 +46,7 @@ class TuningResult:
         tuning: the counts of the P pipelines on each split's own tuning images.
         held_out: the counts of each held-out image, in the order of ``held_out_images``.
         groups: the number of each image's group, cache by cache; None if each image is one.
+        reliability: of the calibrated probabilities on held-out images; empty without them.
     """
 
     manifests: Tuple[Manifest, ...]
@@ -54,6 +56,7 @@ class TuningResult:
     tuning: Tuple[SettingCounts, ...]
     held_out: Tuple[SettingCounts, ...]
     groups: Optional[Tuple[int, ...]] = None
+    reliability: Tuple[Bin, ...] = ()
 
     @property
     def categories(self) -> Categories:

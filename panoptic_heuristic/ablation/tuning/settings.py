@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.cache.own_settings import Default
+from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM, FORMS
 from panoptic_heuristic.ablation.tuning.thresholds import Baselines, raised_to_floor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline
@@ -49,11 +50,12 @@ class TuningSettings:
         score_floor: the lowest score that the predictions have; no lower ``instances_score_thresh`` is tried.
         image_area: the pixels of an image, by which area limits are scaled.
         stages: some of :data:`STAGES`, in this order, the first one always; None for all there are.
+        calibration: the form of the last stage, one of :data:`.FORMS`.
         shrinkage: how many standard errors a category's own values must gain; 0 for none.
         seed: of the folds and the intervals.
 
     Raises:
-        InputError: a value is out of its interval, the stages are others, or the pipeline asks for scores
+        InputError: a value is out of its interval, the stages or the form are others, or the pipeline asks for scores
             below the floor.
     """
 
@@ -63,6 +65,7 @@ class TuningSettings:
     score_floor: float
     image_area: float
     stages: Optional[Tuple[str, ...]] = None
+    calibration: str = DEFAULT_FORM
     shrinkage: float = 1.0
     seed: int = 0
 
@@ -70,6 +73,8 @@ class TuningSettings:
         if self.stages is None:
             object.__setattr__(self, "stages", STAGES if self.on_regions else STAGES[:1])
         _check_stages(self.stages, self.on_regions)
+        if self.calibration not in FORMS:
+            raise InputError(f"calibration must be one of {', '.join(FORMS)}, got {self.calibration!r}")
         if not 0 <= self.shrinkage < float("inf"):
             raise InputError(f"shrinkage must be in [0, inf) standard errors, got {self.shrinkage!r}")
         if self.seed < 0:

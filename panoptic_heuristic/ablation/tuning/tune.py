@@ -17,7 +17,7 @@ from panoptic_heuristic.ablation.cache.own_settings import default_of
 from panoptic_heuristic.ablation.regions.exact import asks_best_stuff, is_exact_on_regions
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.calibrated import tune_calibrated
+from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM, FORMS, tune_calibrated
 from panoptic_heuristic.ablation.tuning.classes import tune_classes
 from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.files import check_names
@@ -26,6 +26,7 @@ from panoptic_heuristic.ablation.tuning.images import load_images
 from panoptic_heuristic.ablation.tuning.islands import ISLAND_AREA_FRACTIONS, tune_islands
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, check_distinct, images_of
+from panoptic_heuristic.ablation.tuning.reliability import Bin, count_reliability
 from panoptic_heuristic.ablation.tuning.result import Tuned, TuningResult
 from panoptic_heuristic.ablation.tuning.rounds import ascent_rounds, grid_rounds
 from panoptic_heuristic.ablation.tuning.search import Search, run_searches, steps_of
@@ -58,6 +59,7 @@ def tune(
     gt_json: Optional[PathLike] = None,
     gt_folder: Optional[PathLike] = None,
     stages: Optional[Sequence[str]] = None,
+    calibration: str = DEFAULT_FORM,
     shrinkage: float = 1.0,
     folds: Optional[int] = None,
     tuning_images: Optional[Sequence[int]] = None,
@@ -79,6 +81,8 @@ def tune(
         gt_json: a COCO panoptic JSON of all images; None for the ground truth that was noted when a cache was made.
         gt_folder: the folder of its PNGs; None likewise.
         stages: some of ``global``, ``per-class`` and ``calibrated``; None for all that the pipeline has.
+        calibration: ``shared``, a probability whose slopes all categories share; or ``per-class``, slopes of each
+            category, which fit the tuning images more closely.
         shrinkage: a category has values of its own if they gain more than so many standard errors.
         folds: random parts, each of which is held out once; None for 5, or for a given split.
         tuning_images: ids of the images to tune on, all others are held out; None for folds.
@@ -109,6 +113,7 @@ def tune(
         pool.score_floor,
         statistics.median(_areas(own.images)),
         None if stages is None else tuple(stages),
+        calibration,
         shrinkage,
         seed,
     )
@@ -207,6 +212,17 @@ def run_tuning(
             tuned = yield from counter.mapped(
                 partial(_tune_stage, counter, settings, stage, groups), list(zip(splits, tuned, strict=True))
             )
+        reliability: Tuple[Bin, ...] = ()
+        if STAGES[2] in settings.stages:
+            assert isinstance(counter, RegionCounter)
+            reliability = yield from count_reliability(
+                counter,
+                [
+                    (split.held_out, one.pipelines["calibrated"])
+                    for split, one in zip(splits, tuned, strict=True)
+                    if split.held_out
+                ],
+            )
         tuning_counts, held_out_counts = yield from _counted(counter, of_default, splits, tuned)
         results.append(
             TuningResult(
@@ -217,6 +233,7 @@ def run_tuning(
                 tuning=tuning_counts,
                 held_out=held_out_counts,
                 groups=None if groups is None else tuple(groups),
+                reliability=reliability,
             )
         )
 
@@ -224,6 +241,8 @@ def run_tuning(
     if of_islands is not None:
         rounds += (1 + len(ISLAND_AREA_FRACTIONS)) * counter.steps(tuning)
     later = (len(settings.stages) - 1) * len(splits)
+    if STAGES[2] in settings.stages:
+        later += sum(bool(split.held_out) for split in splits)
     counted = [_all_of(split) for split in splits]
     last = counter.steps(counted) + (0 if of_default is None else of_default.steps(counted))
     for _ in progress(steps(), rounds + later + last):
@@ -270,7 +289,10 @@ def _tune_stage(
         things = tune_classes(images, categories, last, score_floor=floor, shrinkage=shrinkage, groups=numbers)
         pipelines["per_class"] = tune_stuff(images, categories, things, shrinkage=shrinkage, groups=numbers)
         return Tuned(pipelines, {})
-    found = tune_calibrated(images, categories, last, score_floor=floor, shrinkage=shrinkage, groups=numbers)
+    base = last if FORMS[settings.calibration].goes_on else pipelines["global"]
+    found = tune_calibrated(
+        images, categories, base, form=settings.calibration, score_floor=floor, shrinkage=shrinkage, groups=numbers
+    )
     pipelines["calibrated"] = found.by_rule
     pipelines["calibrated_factor"] = found.by_factor
     pipelines["calibrated_one_cut"] = found.by_one_cut
@@ -282,6 +304,7 @@ def _tune_stage(
             "one_cut": found.one_cut,
             "expected_iou": {str(key): value for key, value in found.calibration.expected_iou.items()},
             "default_expected_iou": found.calibration.default_iou,
+            "examples": {str(key): list(value) for key, value in found.examples.items()},
         },
     )
 

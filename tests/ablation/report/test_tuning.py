@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from panoptic_heuristic.ablation.report.document import Code, Facts, Table, Text
+from panoptic_heuristic.ablation.report.document import Code, Facts, Heading, Table, Text
 from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion import Greedy, Pipeline
+from panoptic_heuristic.fusion import Calibrated, Greedy, Pipeline
 from tests.ablation.report_sweeps import GREEDY, drawn_sweep, small_store, swept
 
 
@@ -24,7 +24,7 @@ def one(pq, *gains, to_best=None):
 OWN = Pipeline(stuff_area_thresh=70)
 PER_CLASS = Pipeline(Greedy(0.35, overlap_threshold_of={0: 0.1}), 0.4, 0, 0.01, instances_score_thresh_of={0: 0.3})
 DRAWN = {
-    "format": 3,
+    "format": 4,
     "base": None,
     "caches": [{"dataset_name": "drawn", "predictions": {"made by": "hand"}}],
     "how": {"folds": 5, "seed": 0},
@@ -182,6 +182,37 @@ def test_how_images_were_held_out(read, how, text):
     assert read(how=how).blocks[1].text.startswith(text)
 
 
+FITTED = Pipeline(
+    Greedy(0.1), 0.02, 0, 0.01,
+    order=Calibrated({0: (-1.5, 1.0, 0.75, 0.0, -0.5)}, {0: 0.25}, (-1.0, 1.0, 0.75, 0.0, -0.5), 0.3125),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "form, meaning", [("shared", "All classes share its weights;"), ("per-class", "Each class with examples enough")]
+)
+def test_the_calibrated_probability(read, form, meaning):
+    bins = [
+        {"low": 0.0, "high": 0.1, "instances": 1200, "predicted": 0.031, "observed": 0.0275},
+        {"low": 0.1, "high": 0.2, "instances": 0, "predicted": None, "observed": None},
+    ]
+    calibration = {"examples": {"0": [1500, 40]}, "expected_iou": {"0": 0.7}, "default_expected_iou": 0.8}
+    outcome = {"pipelines": {"calibrated": FITTED.to_mapping()}, "calibration": calibration}
+    pipelines = {**DRAWN["outcome"]["pipelines"], **outcome["pipelines"]}
+    tuning = read(calibration=form, reliability=bins, outcome={**outcome, "pipelines": pipelines})
+    place = tuning.blocks.index(Heading("Calibrated probability"))
+    assert meaning in tuning.blocks[place + 1].text
+    assert rows(tuning.blocks[place:]) == [
+        ("cat", "1,500", "40", "−1.50", "+1.00", "+0.75", "0.00", "−0.50", "0.70", "0.25"),
+        ("all others", "", "", "−1.00", "+1.00", "+0.75", "0.00", "−0.50", "0.80", "0.312"),
+    ]
+    assert rows(tuning.blocks[place:], 1) == [("0 to 0.1", "1,200", "0.03", "0.03"), ("0.1 to 0.2", "0", "–", "–")]
+
+
+def test_without_the_stage_nothing_is_said_of_it(read):
+    assert Heading("Calibrated probability") not in read().blocks
+
+
 def test_a_sweep_of_any_of_the_caches_will_do(read):
     other = {"dataset_name": "drawn", "predictions": {"made by": "others"}}
     assert read(caches=[other, *DRAWN["caches"]]).chosen == "per_class"
@@ -190,7 +221,7 @@ def test_a_sweep_of_any_of_the_caches_will_do(read):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"format": 2}, "is no tuning of format 3 .it says 2.; make it anew"),
+        ({"format": 3}, "is no tuning of format 4 .it says 3.; make it anew"),
         ({"caches": [{"dataset_name": "drawn", "predictions": {}}]}, "is of other predictions than"),
         ({"caches": [{"dataset_name": "another", "predictions": {"made by": "hand"}}]}, "is of other predictions than"),
         ({"chosen": "none"}, "is no tuning of tune-fusion: it lacks 'none'"),

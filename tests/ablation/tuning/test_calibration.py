@@ -3,17 +3,14 @@ import pytest
 
 from panoptic_heuristic.ablation.tuning.calibration import (
     FEWEST_EXAMPLES,
+    OFFSET_DEVIATION,
     Calibration,
-    Examples,
     cuts_by_rule,
-    examples_of,
-    fit_calibration,
-    fit_logistic,
+    fit_per_class,
+    fit_shared,
 )
+from panoptic_heuristic.ablation.tuning.examples import Examples
 from panoptic_heuristic.fusion import SCORE_WEIGHTS, calibrated_probability
-from tests.ablation.tuning_images import drawn_image
-
-NO_PRIOR = {"prior": np.zeros(3), "deviation": 1e3}
 
 
 def logistic(values):
@@ -25,49 +22,7 @@ def examples(features, labels, category_ids=None, iou=0.8):
     return Examples(features, category_ids, labels, np.where(labels, iou, 0.0))
 
 
-# --- the fit ---
-
-
-def test_the_fit_recovers_known_weights():
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(200_000, 2))
-    known = np.array([-1.0, 2.0, -0.5])
-    labels = rng.random(len(features)) < logistic(known[0] + features @ known[1:])
-    assert fit_logistic(features, labels, **NO_PRIOR) == pytest.approx(known, abs=0.03)
-
-
-def test_the_fit_is_where_the_gradient_vanishes():
-    rng = np.random.default_rng(1)
-    features, labels = rng.normal(size=(300, 2)), rng.random(300) < 0.3
-    prior, deviation = np.array([0.5, -1.0, 2.0]), 0.7
-    weights = fit_logistic(features, labels, prior=prior, deviation=deviation)
-    columns = np.concatenate([np.ones((300, 1)), features], axis=1)
-    gradient = columns.T @ (logistic(columns @ weights) - labels) + (weights - prior) / deviation**2
-    assert np.abs(gradient).max() < 1e-9
-
-
-def test_without_examples_the_prior_stays():
-    prior = np.array([0.5, -1.0, 2.0])
-    fitted = fit_logistic(np.zeros((0, 2)), np.zeros(0, dtype=bool), prior=prior, deviation=0.5)
-    assert fitted.tolist() == prior.tolist()
-
-
-def test_examples_pull_the_weights_from_the_prior():
-    rng = np.random.default_rng(2)
-    features = rng.normal(size=(5000, 1))
-    labels = rng.random(5000) < logistic(3 * features[:, 0])
-    slopes = [
-        fit_logistic(features[:n], labels[:n], prior=np.zeros(2), deviation=0.5)[1] for n in (0, 20, 200, 5000)
-    ]
-    assert slopes == sorted(slopes) and slopes[0] == 0 and slopes[-1] == pytest.approx(3, abs=0.3)
-
-
-def test_separable_examples_have_finite_weights():
-    """Far out, where a whole Newton step overshoots, too."""
-    for spread in (1.0, 30.0):
-        features = spread * np.linspace(-1, 1, 40)[:, None]
-        fitted = fit_logistic(features, features[:, 0] > 0, prior=np.zeros(2), deviation=10.0)
-        assert np.isfinite(fitted).all() and fitted[1] > 0
+# --- a fit per class ---
 
 
 def made_up(rng, n, bias):
@@ -82,7 +37,7 @@ def made_up(rng, n, bias):
 def test_a_calibration_recovers_each_category():
     rng = np.random.default_rng(3)
     one, two = made_up(rng, 40_000, -3.0), made_up(rng, 40_000, -1.5)
-    fitted = fit_calibration(
+    fitted = fit_per_class(
         examples(
             np.concatenate([one[0], two[0]]), np.concatenate([one[1], two[1]]), np.repeat([7, 0], 40_000)
         )
@@ -106,9 +61,9 @@ def test_rare_categories_are_like_all():
     true = np.flatnonzero(labels)[: 3 * FEWEST_EXAMPLES]
     false = np.flatnonzero(~labels)[: FEWEST_EXAMPLES - 1]
     category_ids[true] = category_ids[false] = 5
-    assert list(fit_calibration(examples(features, labels, category_ids)).weights) == [3]
+    assert list(fit_per_class(examples(features, labels, category_ids)).weights) == [3]
     category_ids[np.flatnonzero(~labels)[FEWEST_EXAMPLES]] = 5
-    assert list(fit_calibration(examples(features, labels, category_ids)).weights) == [3, 5]
+    assert list(fit_per_class(examples(features, labels, category_ids)).weights) == [3, 5]
 
 
 def test_few_examples_stay_near_all():
@@ -118,25 +73,27 @@ def test_few_examples_stay_near_all():
     category_ids = np.zeros(8000, dtype=np.int64)
     few = np.concatenate([np.flatnonzero(labels)[:FEWEST_EXAMPLES], np.flatnonzero(~labels)[:FEWEST_EXAMPLES]])
     category_ids[few], labels[few] = 1, ~labels[few]
-    fitted = fit_calibration(examples(features, labels, category_ids))
+    fitted = fit_per_class(examples(features, labels, category_ids))
     assert 0 < fitted.weights[1][1] < fitted.default_weights[1]
-    alone = fit_calibration(examples(features[few], labels[few]))
+    alone = fit_per_class(examples(features[few], labels[few]))
     assert alone.default_weights[1] < 0
 
 
-def test_without_anything_to_fit_the_probability_is_the_score():
+@pytest.mark.parametrize("fit", [fit_shared, fit_per_class])
+def test_without_anything_to_fit_the_probability_is_the_score(fit):
     for labels in ([], [True] * 50, [False] * 50):
         features = np.zeros((len(labels), 4))
-        fitted = fit_calibration(examples(features, np.array(labels, dtype=bool)))
+        fitted = fit(examples(features, np.array(labels, dtype=bool)))
         assert fitted.weights == {} and fitted.default_weights == SCORE_WEIGHTS and 0.5 < fitted.default_iou <= 1
 
 
-def test_a_feature_that_never_varies_has_no_weight():
+@pytest.mark.parametrize("fit", [fit_shared, fit_per_class])
+def test_a_feature_that_never_varies_has_no_weight(fit):
     rng = np.random.default_rng(5)
     features, labels, _ = made_up(rng, 500, -2.0)
     # A mean of equal numbers need not be that number.
     features[:, 1] = 0.1
-    fitted = fit_calibration(examples(features, labels))
+    fitted = fit(examples(features, labels))
     assert fitted.weights[0][2] == 0 and fitted.default_weights[2] == 0
 
 
@@ -146,46 +103,92 @@ def test_the_expected_iou_of_few_matches_is_near_that_of_all():
     few = np.zeros(3000, dtype=np.int64)
     few[np.flatnonzero(labels)[:10]] = few[np.flatnonzero(~labels)[:10]] = 1
     ious = np.where(labels, np.where(few == 1, 0.6, 0.9), 0.0)
-    fitted = fit_calibration(Examples(features, few, labels, ious))
+    fitted = fit_per_class(Examples(features, few, labels, ious))
     assert fitted.expected_iou[1] == pytest.approx((10 * 0.6 + 10 * fitted.default_iou) / 20)
     assert fitted.expected_iou[0] == pytest.approx(0.9, abs=1e-3)
 
 
 def test_weights_have_six_digits():
     features, labels, _ = made_up(np.random.default_rng(7), 500, -2.0)
-    for value in fit_calibration(examples(features, labels)).default_weights:
+    for value in fit_per_class(examples(features, labels)).default_weights:
         assert value == float(f"{value:.6g}")
 
 
-# --- what is true ---
+# --- shared slopes ---
 
 
-def test_true_positives_of_a_drawing():
-    image = drawn_image(
-        "aaaabbbbcccc........",
-        [
-            ("####................", 0.4, 0),  # a again, but worse than the next: not true.
-            ("#####...............", 0.9, 0),  # a with an IoU of 4 / 5.
-            ("....##..............", 0.8, 0),  # Half of b: an IoU of one half is no match.
-            ("....####............", 0.3, 31),  # b, but of another category.
-            ("........###.........", 0.2, 31),  # c with an IoU of 3 / 4.
-            ("........####........", 0.04, 31),  # Below the floor.
-            ("............####....", 0.7, 0),  # On void: neither true nor false.
-            ("....................", 0.6, 0),  # No pixel.
-            ("........####........", float("nan"), 31),
-        ],
-    )
-    found = examples_of([image], 0.05)
-    # Best first.
-    assert np.round(logistic(found.features[:, 0]), 6).tolist() == [0.9, 0.8, 0.4, 0.3, 0.2]
-    assert found.labels.tolist() == [True, False, False, False, True]
-    assert found.ious == pytest.approx([4 / 5, 0, 0, 0, 3 / 4])
-    assert found.category_ids.tolist() == [0, 0, 0, 31, 31]
+def of_two(rng, n=40_000, few=0):
+    """Two categories of the same slopes, with biases of -3 and -1; and a few instances of a third."""
+    parts = [made_up(rng, n, -3.0), made_up(rng, n, -1.0), made_up(rng, few, -2.0)]
+    labels = np.concatenate([part[1] for part in parts])
+    return examples(np.concatenate([part[0] for part in parts]), labels, np.repeat([7, 0, 5], [n, n, few])), parts
 
 
-def test_images_without_instances_have_no_examples():
-    found = examples_of([drawn_image("aa", []), drawn_image("aa", [("##", 0.5, 0)])], 0.05)
-    assert found.labels.tolist() == [True] and found.features.shape == (1, 4)
+def without_areas(found):
+    """The same examples, made up of instances whose areas say nothing."""
+    rng = np.random.default_rng(9)
+    features = found.features.copy()
+    features[:, 2] = 7.0
+    biases = np.where(found.category_ids == 7, -3.0, -1.0)
+    labels = rng.random(len(features)) < logistic(biases + features @ np.array([0.9, 1.5, 0.0, -2.0]))
+    return examples(features, labels, found.category_ids)
+
+
+def test_categories_share_slopes_and_differ_in_their_base_rates():
+    fitted = fit_shared(without_areas(of_two(np.random.default_rng(10))[0]))
+    assert list(fitted.weights) == [0, 7]
+    assert fitted.weights[0] == pytest.approx((-1.0, 0.9, 1.5, 0.0, -2.0), abs=0.1)
+    assert fitted.weights[7] == pytest.approx((-3.0, 0.9, 1.5, 0.0, -2.0), abs=0.1)
+    assert fitted.weights[0][1:] == fitted.weights[7][1:] == fitted.default_weights[1:]
+    assert fitted.weights[7][0] < fitted.default_weights[0] < fitted.weights[0][0]
+
+
+def test_areas_have_no_weight_however_much_they_say():
+    fitted = fit_shared(of_two(np.random.default_rng(11), 2000)[0])
+    assert [weights[3] for weights in (*fitted.weights.values(), fitted.default_weights)] == [0.0] * 3
+    other = examples_with_areas(of_two(np.random.default_rng(11), 2000)[0], 1e6)
+    assert fit_shared(other).weights == fitted.weights
+
+
+def examples_with_areas(found, log_area):
+    features = found.features.copy()
+    features[:, 2] *= log_area
+    return Examples(features, found.category_ids, found.labels, found.ious)
+
+
+def test_three_examples_stay_near_the_common_bias():
+    """All three are true: alone their bias would be without bounds, and here it moves by what three can say."""
+    found, _ = of_two(np.random.default_rng(12), few=3)
+    labels = np.where(found.category_ids == 5, True, found.labels)
+    fitted = fit_shared(examples(found.features, labels, found.category_ids))
+    offset = fitted.weights[5][0] - fitted.default_weights[0]
+    # Where the gradient vanishes: offset / 2^2 is the sum of what is missing to certainty, of three at most 3.
+    p = calibrated_probability(found.features[-3:], [5] * 3, fitted.weights, fitted.default_weights)
+    assert offset == pytest.approx(OFFSET_DEVIATION**2 * (1 - p).sum(), abs=1e-3)
+    assert 0 < offset < 3 < OFFSET_DEVIATION**2
+    assert fitted.expected_iou[5] == pytest.approx((3 * 0.8 + 10 * fitted.default_iou) / 13)
+
+
+def test_a_category_that_nothing_is_known_of_has_the_common_bias():
+    fitted = fit_shared(of_two(np.random.default_rng(13), 500)[0])
+    assert 31 not in fitted.weights and 31 not in fitted.expected_iou
+    biases = [weights[0] for weights in fitted.weights.values()]
+    assert min(biases) < fitted.default_weights[0] < max(biases)
+
+
+def test_a_category_without_true_positives_expects_the_iou_of_all():
+    found, _ = of_two(np.random.default_rng(14), 500, few=40)
+    labels = np.where(found.category_ids == 5, False, found.labels)
+    fitted = fit_shared(examples(found.features, labels, found.category_ids))
+    assert fitted.expected_iou[5] == fitted.default_iou and fitted.weights[5][0] < fitted.default_weights[0]
+
+
+def test_shared_weights_have_six_digits_and_are_the_same_again():
+    found, _ = of_two(np.random.default_rng(15), 500, few=3)
+    fitted = fit_shared(found)
+    for weights in (*fitted.weights.values(), fitted.default_weights):
+        assert all(value == float(f"{value:.6g}") for value in weights)
+    assert fit_shared(found) == fitted
 
 
 # --- the rule ---

@@ -194,7 +194,8 @@ def test_comments_say_what_to_expect(result, tmp_path):
 def test_numbers(result, held):
     data = tuning_json(result)
     assert json.loads(json.dumps(data, allow_nan=False)) == data
-    assert (data["format"], data["how"], data["shrinkage"]) == (3, {"folds": 2, "seed": 0}, 1.0)
+    assert (data["format"], data["how"], data["shrinkage"]) == (4, {"folds": 2, "seed": 0}, 1.0)
+    assert data["calibration"] == "shared"
     (cache,) = data["caches"]
     assert (cache["dataset_name"], cache["predictions"], cache["images"]) == ("a set\nof images", {"made": "up"}, 6)
     assert data["default"] == {"meaning": "drawn by hand"} and list(data["baselines"]) == list(BASELINES)
@@ -212,7 +213,12 @@ def test_numbers(result, held):
     assert sorted(image for split in data["splits"] for image in split["held_out"]) == list(range(6))
     assert data["outcome"]["pq_tuning"] == result.tuning_pq(2)
     assert data["outcome"]["images"] == 6 and "held_out" not in data["outcome"]
-    assert data["outcome"]["calibration"]["factor"] > 0
+    calibration = data["outcome"]["calibration"]
+    assert calibration["factor"] > 0
+    assert set(calibration["examples"]) == set(calibration["expected_iou"])
+    assert all(0 <= true <= number for number, true in calibration["examples"].values())
+    assert [one["instances"] for one in data["reliability"]] == [one.instances for one in result.reliability]
+    assert set(data["reliability"][0]) == {"low", "high", "instances", "predicted", "observed"}
     for name, pipeline in result.outcome.pipelines.items():
         kept = data["baselines"] if name in data["baselines"] else data["outcome"]["pipelines"]
         assert Pipeline.from_mapping(json.loads(json.dumps(kept[name]))) == pipeline

@@ -25,6 +25,11 @@ def test_a_wrong_shrinkage(shrinkage):
         settings(shrinkage=shrinkage)
 
 
+def test_a_form_that_is_not_there():
+    with pytest.raises(InputError, match="calibration must be one of shared, per-class, got 'per_class'"):
+        settings(calibration="per_class")
+
+
 def test_a_baseline_below_the_floor():
     with pytest.raises(InputError, match="start from instances_score_thresh 0.5, but .* below 0.6"):
         settings(score_floor=0.6)

@@ -11,6 +11,7 @@ from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import segments_of
 from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport, recommended, stage_reports
 from panoptic_heuristic.ablation.tuning.groups import sums_of_groups
+from panoptic_heuristic.ablation.tuning.reliability import bins_of, reliability_sums
 from panoptic_heuristic.ablation.tuning.settings import BASELINES, STAGES, TUNED_PIPELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import Split, folds_of, given_split
 from panoptic_heuristic.ablation.tuning.tune import tune
@@ -158,6 +159,40 @@ def test_stages_may_be_left_out(held, categories, splits):
             assert against["calibrated"] == ["default", "scaled", "global"]
 
 
+def test_shared_slopes_build_on_the_global_thresholds(held, categories):
+    """Slopes per class go on from what was found per class, where that was asked for."""
+    both = {
+        form: [
+            on_all(held.images, categories, settings(stages=stages, calibration=form, shrinkage=0.0)).pipelines
+            for stages in (STAGES, (STAGES[0], STAGES[2]))
+        ]
+        for form in ("shared", "per-class")
+    }
+    with_classes, without = both["shared"]
+    assert with_classes["per_class"].stuff_area_fraction_of or with_classes["per_class"].stuff_area_thresh_of
+    assert with_classes["calibrated"] == without["calibrated"] == dataclasses.replace(
+        with_classes["global"],
+        order=without["calibrated"].order,
+        claim=without["calibrated"].claim,
+        instances_score_thresh=0.05,
+    )
+    with_classes, without = both["per-class"]
+    assert with_classes["calibrated"] != without["calibrated"]
+
+
+def test_reliability_is_of_held_out_images(held, categories, splits, result):
+    """All instances of at least the floor that count for something, by the probability of the split without them."""
+    sums = sum(
+        reliability_sums([held.images[place] for place in split.held_out], one.pipelines["calibrated"])
+        for split, one in zip(splits[:-1], result.tuned[:-1], strict=True)
+    )
+    assert result.reliability == bins_of(sums)
+    assert sum(one.instances for one in result.reliability) == sum(
+        number for number, _ in result.outcome.calibration["examples"].values()
+    )
+    assert tuned(held.images, categories, settings(stages=STAGES[:2]), splits).reliability == ()
+
+
 def test_progress_is_told_every_step(held, categories, splits):
     seen = []
 
@@ -168,6 +203,9 @@ def test_progress_is_told_every_step(held, categories, splits):
 
     tuned(held.images, categories, settings(stages=STAGES[:2]), splits, progress=progress)
     assert seen == [20] * 20  # Three rounds, one stage and one count, of four splits.
+    seen.clear()
+    tuned(held.images, categories, settings(), splits, progress=progress)
+    assert seen == [27] * 27  # A stage more, and the reliability of the three that hold images out.
 
 
 # --- the outcome ---
