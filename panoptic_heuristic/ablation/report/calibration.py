@@ -23,9 +23,10 @@ def calibration_blocks(data: Mapping[str, Any], categories: Categories) -> List[
         categories: the data set's.
     """
     outcome = data["outcome"]
-    if "calibrated" not in outcome["pipelines"]:
+    found = outcome["pipelines"].get("calibrated")
+    order = None if found is None else Pipeline.from_mapping(found).order
+    if not isinstance(order, Calibrated):
         return []
-    pipeline = Pipeline.from_mapping(outcome["pipelines"]["calibrated"])
     return [
         Heading("Calibrated probability"),
         Text(
@@ -34,7 +35,7 @@ def calibration_blocks(data: Mapping[str, Any], categories: Categories) -> List[
             "below the cut of its class is dropped; the cut is PQ of the class divided by twice the IoU to expect of a "
             "true positive, where accepting one more stops raising PQ."
         ),
-        _fit(pipeline.order, outcome["calibration"], categories),
+        _fit(order, outcome["calibration"], categories),
         Text("Held-out instances by their probability, and the part of them that are true positives:"),
         _reliability(data["reliability"]),
     ]

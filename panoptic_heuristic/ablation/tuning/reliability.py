@@ -9,7 +9,7 @@ import numpy as np
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.tuning.counters import RegionCounter
 from panoptic_heuristic.ablation.tuning.examples import examples_of
-from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion import Calibrated, Pipeline
 
 BINS = 10
 """Of equal width, from 0 to 1."""
@@ -61,6 +61,7 @@ def reliability_sums(images: Sequence[Regions], pipeline: Pipeline) -> np.ndarra
         images: others than the probability was fitted to.
         pipeline: its order is calibrated.
     """
+    assert isinstance(pipeline.order, Calibrated)
     examples = examples_of(images, pipeline.instances_score_thresh)
     p = pipeline.order.probability(examples.features, examples.category_ids.tolist())
     places = np.minimum((p * BINS).astype(np.int64), BINS - 1)
