@@ -278,7 +278,7 @@ def test_a_given_split(arguments, scenes, tmp_path, capsys):
         (["--config-file", str(ROOT / "configs/presets/mask2former.yaml")], "claim=pixel_argmax needs RoI mask"),
         (["--stages", "per-class"], "beginning with global, got per-class"),
         (["--stages", "calibrated", "global"], "beginning with global, got calibrated global"),
-        (["--calibration", "per_class"], "--calibration: invalid choice: 'per_class'"),
+        (["--calibration", "per_class"], "--calibration invalid choice: 'per_class'"),
         (["--shrinkage", "-1"], "shrinkage must be in [0, inf)"),
         (["--shrinkage", "nan"], "shrinkage must be in [0, inf)"),
         (["--workers", "0"], "--workers must be at least 1, got 0"),
