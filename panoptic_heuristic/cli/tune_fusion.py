@@ -51,8 +51,8 @@ stages:
   per-class   a score and an overlap per thing, a limit per stuff, where the gain exceeds its standard error
   calibrated  instances ordered and cut by a fitted probability of being right; the cuts follow from PQ by a rule, and
               calibrated_factor and calibrated_one_cut check it: its cuts times a searched factor, and one searched cut.
-              All classes share the slopes of the probability, which holds on other images; --calibration per-class
-              fits each its own, on top of per-class, for many images of what is to come
+              All classes share the slopes of the probability, which holds better on other videos; --calibration
+              per-class fits each its own, on top of per-class, for many images that are like those to come
 
 groups that are never parted, and that intervals take as one, since consecutive frames of a video are nearly alike:
   column:NAME   images whose entries in the ground truth's JSON have the same value of this key

@@ -61,8 +61,8 @@ FORMS: Dict[str, Form] = {
     "shared": Form(fit_shared, 0.02, (0.1, 0.15, 0.2), step=0.5, rounds=8, goes_on=False),
     "per-class": Form(fit_per_class, 0.0, OVERLAPS, step=1.0, rounds=4, goes_on=True),
 }
-"""Slopes that all categories share are the safe form: it gains on videos that were not tuned on. Slopes per class fit
-the images more closely, and with them what is theirs alone."""
+"""Slopes that all categories share are the safe form. Slopes per class fit the images more closely, and with them
+what is theirs alone: on other videos less of their gain is left."""
 
 DEFAULT_FORM = "shared"
 

@@ -7,7 +7,7 @@ The settings build on each other, and the simplest come first::
     scaled               the same with its area limits scaled to the images
     global               one score, one overlap, one limit of stuff
     per_class            a score and an overlap per thing, a limit per stuff, where that pays
-    calibrated           ordered and cut by a probability, the cuts by rule
+    calibrated           ordered and cut by a probability, the cuts by rule; with shared slopes on top of global
     calibrated_factor    the same with all cuts times a searched factor; a check of the rule
     calibrated_one_cut   the same with one searched cut for all; another
 """
