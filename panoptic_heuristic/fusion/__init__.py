@@ -19,6 +19,7 @@ from panoptic_heuristic.fusion.pipeline import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.fusion.presets import PRESETS
 from panoptic_heuristic.fusion.result import DroppedCandidate, FusionResult
 from panoptic_heuristic.fusion.rules.border_dense_crf import DenseCrf
+from panoptic_heuristic.fusion.rules.border_guided_filter import GuidedFilter
 from panoptic_heuristic.fusion.rules.border_none import NoRefinement
 from panoptic_heuristic.fusion.rules.claim_adaptive import Adaptive
 from panoptic_heuristic.fusion.rules.claim_class_aware import ClassAware
@@ -83,6 +84,7 @@ __all__ = [
     "Explanation",
     "FusionResult",
     "Greedy",
+    "GuidedFilter",
     "HeadOutputs",
     "InstanceSet",
     "JointList",

@@ -137,6 +137,26 @@ def check_number(
         raise ParameterError(name, f"must be a finite number in {interval}, got {value!r}", category_id=category_id)
 
 
+def check_whole_number(name: str, value: Any, low: int) -> None:
+    """Raises if a parameter is no whole number from ``low`` on.
+
+    Raises:
+        ParameterError: names the parameter, its interval and the value.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ParameterError(name, f"must be a whole number in [{low}, inf), got {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raises if a parameter is neither True nor False.
+
+    Raises:
+        ParameterError: names the parameter and the value.
+    """
+    if not isinstance(value, bool):
+        raise ParameterError(name, f"must be True or False, got {value!r}")
+
+
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     """Raises if a parameter is not one of some words.
 

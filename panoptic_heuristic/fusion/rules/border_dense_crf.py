@@ -3,22 +3,21 @@
 import math
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Callable, ClassVar, FrozenSet, Iterator, Tuple
+from typing import Callable, ClassVar, FrozenSet
 
 import cv2
 import numpy as np
 import torch
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion.border import BORDER_REGISTRY
+from panoptic_heuristic.fusion.border import BORDER_REGISTRY, best_unless_tied, ids_of_stuff, image_for
+from panoptic_heuristic.fusion.border_windows import Window, grown, sides, windows, within
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
-from panoptic_heuristic.fusion.parameters import ParameterError, check_number
+from panoptic_heuristic.fusion.parameters import ParameterError, check_flag, check_number, check_whole_number
 from panoptic_heuristic.fusion.result import FusionResult
 
 # Far above the sum of all weights: the probability is 0, whatever the neighbours say.
 _IMPOSSIBLE = 1e6
-
-Window = Tuple[slice, slice]
 
 
 @BORDER_REGISTRY.register("dense_crf")
@@ -27,8 +26,10 @@ class DenseCrf:
     """Pixels near a border go to the segment whose pixels are near them in place and colour.
 
     The fully connected CRF of Krähenbühl and Koltun (NeurIPS 2011), solved by mean-field iterations of
-    the package pydensecrf. What it chooses from are the segments of the map, things and stuff alike, and
-    void, which counts as one more segment here: it keeps, wins and loses pixels as the others do.
+    the package pydensecrf. What it chooses from are the segments of stuff: things and void keep their
+    pixels, since on photographs small things lose more than they win. With ``move_things`` it chooses from all
+    segments of the map, things and stuff alike, and void, which counts as one more segment then: it keeps,
+    wins and loses pixels as the others do.
 
     A pixel may go only to segments within ``radius``: those in the square of 2 * ``radius`` + 1 pixels
     around it, in the map as it was. Where there is no other, it stays, and is certain for its neighbours,
@@ -56,6 +57,7 @@ class DenseCrf:
         bilateral_compat: its weight; in [0, 1000].
         iterations: a whole number >= 1.
         max_segments: see above; a whole number >= 2.
+        move_things: True to move the borders of things and void, too.
 
     Raises:
         InputError: a value is out of its interval.
@@ -70,12 +72,13 @@ class DenseCrf:
     bilateral_compat: float = 10.0
     iterations: int = 5
     max_segments: int = 12
+    move_things: bool = False
 
     needs: ClassVar[FrozenSet[Need]] = frozenset({Need.IMAGE})
 
     def __post_init__(self):
         for name, low in (("radius", 0), ("iterations", 1), ("max_segments", 2)):
-            _check_whole(name, getattr(self, name), low)
+            check_whole_number(name, getattr(self, name), low)
         check_number("certainty", self.certainty, 0.5, 1)
         if self.certainty == 1:
             problem = "must be below 1, where no pixel could change; use <radius> 0 for that"
@@ -85,6 +88,7 @@ class DenseCrf:
             check_number(name, getattr(self, name), 1)
         for name in ("gaussian_compat", "bilateral_compat"):
             check_number(name, getattr(self, name), 0, 1000)
+        check_flag("move_things", self.move_things)
 
     @property
     def margin(self) -> int:
@@ -97,49 +101,42 @@ class DenseCrf:
         Raises:
             InputError: there is no image, or pydensecrf is not installed.
         """
-        if heads.image is None:
-            raise InputError(
-                "dense_crf needs the image at output resolution, but there is none; give it, or use another border rule"
-            )
+        image = image_for("dense_crf", heads)
         densecrf = _densecrf()
-        image, panoptic_seg = heads.image.cpu().numpy(), result.panoptic_seg.cpu().numpy()
-        height, width = panoptic_seg.shape
-        has_choice = _spread(panoptic_seg, self.radius, cv2.dilate) != _spread(panoptic_seg, self.radius, cv2.erode)
-        refined = panoptic_seg.copy()
-        for window in self._windows(panoptic_seg, has_choice, (slice(0, height), slice(0, width))):
-            refined[window] = self._run(densecrf, image, panoptic_seg, window)
+        refined = result.panoptic_seg.cpu().numpy().copy()
+        # Things and void that stay count as one segment, 0.
+        ids = refined.copy() if self.move_things else ids_of_stuff(result)
+        movable = np.ones(ids.shape, dtype=bool) if self.move_things else ids > 0
+        highest = _spread(ids, self.radius, cv2.dilate)
+        lowest = _spread(np.where(movable, ids, ids.max() + 1), self.radius, cv2.erode)
+
+        def is_small_enough(window: Window) -> bool:
+            return max(sides(window)) <= self.margin or len(self._near(ids, window)) <= self.max_segments
+
+        for window in windows(movable & (highest != lowest), is_small_enough):
+            moved = self._run(densecrf, image, ids, movable, window)
+            np.copyto(refined[window], moved, where=movable[window])
         return result.with_map(torch.from_numpy(refined).to(result.panoptic_seg.device), "border")
 
-    def _windows(self, panoptic_seg: np.ndarray, has_choice: np.ndarray, window: Window) -> Iterator[Window]:
-        """The parts: disjoint, and with all pixels that have a choice."""
-        rows, columns = (np.flatnonzero(has_choice[window].any(axis=axis)) for axis in (1, 0))
-        if not len(rows):
-            return
-        y0, x0 = window[0].start, window[1].start
-        window = slice(y0 + rows[0], y0 + rows[-1] + 1), slice(x0 + columns[0], x0 + columns[-1] + 1)
-        sides = [one.stop - one.start for one in window]
-        if max(sides) <= self.margin or len(self._ids(panoptic_seg, window)) <= self.max_segments:
-            yield window
-            return
-        longer = int(sides[1] > sides[0])
-        middle = (window[longer].start + window[longer].stop) // 2
-        for half in (slice(window[longer].start, middle), slice(middle, window[longer].stop)):
-            part = (window[0], half) if longer else (half, window[1])
-            yield from self._windows(panoptic_seg, has_choice, part)
-
-    def _ids(self, panoptic_seg: np.ndarray, window: Window) -> np.ndarray:
+    def _near(self, ids: np.ndarray, window: Window) -> np.ndarray:
         """Ascending ids, perhaps with 0, of what is within the radius of a window."""
-        return np.flatnonzero(np.bincount(panoptic_seg[_grown(window, self.radius)].ravel()))
+        return np.flatnonzero(np.bincount(ids[grown(window, self.radius)].ravel()))
 
-    def _run(self, densecrf: ModuleType, image: np.ndarray, panoptic_seg: np.ndarray, window: Window) -> np.ndarray:
+    def _run(
+        self, densecrf: ModuleType, image: np.ndarray, ids: np.ndarray, movable: np.ndarray, window: Window
+    ) -> np.ndarray:
         """The ids that the pixels of a window get."""
-        around = _grown(window, self.margin)
-        ids, before = self._ids(panoptic_seg, window), panoptic_seg[around]
+        around = grown(window, self.margin)
+        near, before = self._near(ids, window), ids[around]
         # The last place is that of all which occur in the margin alone, if there are some.
-        place_of = np.full(before.max() + 1, len(ids))
-        place_of[ids] = np.arange(len(ids))
+        place_of = np.full(before.max() + 1, len(near))
+        place_of[near] = np.arange(len(near))
         places = place_of[before]
         choices = np.stack([_spread(places == place, self.radius, cv2.dilate) for place in range(places.max() + 1)]) > 0
+        if not self.move_things:
+            choices[: len(near)][near == 0] = False
+            choices &= movable[around]
+            np.put_along_axis(choices, places[None], True, axis=0)
 
         count, height, width = choices.shape
         crf = densecrf.DenseCRF2D(width, height, count)
@@ -152,12 +149,7 @@ class DenseCrf:
             compat=self.bilateral_compat,
         )
         probabilities = np.array(crf.inference(self.iterations)).reshape(choices.shape)
-        own = np.take_along_axis(probabilities, places[None], axis=0)[0]
-        places = np.where(probabilities.max(axis=0) > own, probabilities.argmax(axis=0), places)
-        inner = (
-            slice(one.start - outer.start, one.stop - outer.start) for one, outer in zip(window, around, strict=True)
-        )
-        return ids[places[tuple(inner)]]
+        return near[best_unless_tied(probabilities, places)[within(window, around)]]
 
     def _unary(self, places: np.ndarray, choices: np.ndarray) -> np.ndarray:
         """Energies, (C, H, W) float32.
@@ -178,17 +170,6 @@ def _spread(values: np.ndarray, radius: int, by: Callable) -> np.ndarray:
     square = np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
     # float32 is exact up to 2**24.
     return by(values.astype(np.uint8 if values.dtype == bool else np.float32), square)
-
-
-def _grown(window: Window, margin: int) -> Window:
-    """A window with a margin; it may reach beyond the ends of the image, but not before its starts."""
-    rows, columns = (slice(max(one.start - margin, 0), one.stop + margin) for one in window)
-    return rows, columns
-
-
-def _check_whole(name: str, value: Any, low: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ParameterError(name, f"must be a whole number in [{low}, inf), got {value!r}")
 
 
 def _densecrf() -> ModuleType:
