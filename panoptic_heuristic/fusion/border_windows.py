@@ -2,10 +2,31 @@
 
 from typing import Callable, Iterator, Tuple
 
+import cv2
 import numpy as np
 
 Window = Tuple[slice, slice]
 """Rows and columns."""
+
+
+def spread(values: np.ndarray, radius: int, by: Callable) -> np.ndarray:
+    """The largest (by ``cv2.dilate``) or smallest (by ``cv2.erode``) of the (H, W) values within a radius."""
+    reach = min(radius, max(values.shape))
+    square = np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
+    # float32 is exact up to 2**24.
+    return by(values.astype(np.uint8 if values.dtype == bool else np.float32), square)
+
+
+def have_choice(ids: np.ndarray, movable: np.ndarray, radius: int) -> np.ndarray:
+    """(H, W) bool: the pixels that may move and have one of another id, that may, within a radius.
+
+    Args:
+        ids: (H, W) integers >= 0; 0 where a pixel may not move.
+        movable: (H, W) bool.
+        radius: in pixels.
+    """
+    lowest = spread(np.where(movable, ids, ids.max() + 1), radius, cv2.erode)
+    return movable & (spread(ids, radius, cv2.dilate) != lowest)
 
 
 def windows(has_choice: np.ndarray, is_small_enough: Callable[[Window], bool]) -> Iterator[Window]:
@@ -19,9 +40,7 @@ def windows(has_choice: np.ndarray, is_small_enough: Callable[[Window], bool]) -
     yield from _parts_of((slice(0, height), slice(0, width)), has_choice, is_small_enough)
 
 
-def _parts_of(
-    window: Window, has_choice: np.ndarray, is_small_enough: Callable[[Window], bool]
-) -> Iterator[Window]:
+def _parts_of(window: Window, has_choice: np.ndarray, is_small_enough: Callable[[Window], bool]) -> Iterator[Window]:
     rows, columns = (np.flatnonzero(has_choice[window].any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return

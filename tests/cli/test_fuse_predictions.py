@@ -10,7 +10,6 @@ from panoptic_heuristic.fusion import Pipeline
 from tests.cli.files_to_fuse import Files, stuff
 from tests.formats.drawn_results import found, rle
 from tests.formats.tiny_panoptic import CATEGORIES
-from tests.fusion.runs import needs_pydensecrf
 
 
 @pytest.fixture
@@ -97,7 +96,6 @@ class TestMaps:
         assert files.run("--overwrite", "--config-file", str(config), "--instances-score-thresh", "0.95") == 0
         assert files.drawing() == ".... .... ...."
 
-    @needs_pydensecrf
     def test_an_image_for_a_rule_that_looks_at_it(self, files):
         files.fill()
         files.semantics(*stuff("ssss gggg gggg"))
@@ -106,7 +104,7 @@ class TestMaps:
         Image.new("RGB", (4, 3), (9, 9, 9)).save(files.folder / "2.jpg")
         config = files.folder / "config.yaml"
         config.write_text(
-            "MODEL: {PANOPTIC_FUSION: {BORDER: {NAME: dense_crf}}, PANOPTIC_FPN: {COMBINE: {STUFF_AREA_LIMIT: 1}}}"
+            "MODEL: {PANOPTIC_FUSION: {BORDER: {NAME: guided_filter}}, PANOPTIC_FPN: {COMBINE: {STUFF_AREA_LIMIT: 1}}}"
         )
         root = ("--image-root", str(files.folder))
         assert files.run("--config-file", str(config), *root) == 0

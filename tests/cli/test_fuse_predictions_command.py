@@ -124,6 +124,10 @@ class TestBadInput:
         [
             ("CLAIM: {NAME: pixel_argmax}", "CLAIM.NAME=pixel_argmax needs RoI mask probabilities, but results of"),
             ("STUFF: {NAME: next_best}", "STUFF.NAME=next_best needs semantic logits, but --semantics is no folder of"),
+            (
+                "BORDER: {NAME: guided_filter}",
+                "BORDER.NAME=guided_filter needs the image, but there is no --image-",
+            ),
             ("BORDER: {NAME: dense_crf}", "BORDER.NAME=dense_crf needs the image, but there is no --image-root"),
             ("CLAIM: {NAME: gready}", "CLAIM.NAME must be one of adaptive, class_aware, greedy"),
             ("PRESET: raps", "PRESET must be one of detectron2, panopticapi"),

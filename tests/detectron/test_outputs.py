@@ -13,7 +13,6 @@ from panoptic_heuristic.detectron import load_config, postprocess, raw_outputs
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import PRESETS
 from tests.detectron.small_models import NUM_LABELS, SHAPES_CONFIG, records, small_config, small_model
-from tests.fusion.runs import needs_pydensecrf
 
 OUTPUTS, PRESET = "MODEL.PANOPTIC_FUSION.OUTPUTS", "MODEL.PANOPTIC_FUSION.PRESET"
 ALL = ("sem_seg", "instances", "panoptic_seg")
@@ -190,11 +189,10 @@ def head_outputs(dtype):
     return instances, logits.to(dtype)
 
 
-@needs_pydensecrf
 def test_the_image_comes_at_output_size_as_rgb(monkeypatch):
     seen = []
     monkeypatch.setattr(postprocess, "fuse", lambda *inputs: seen.append(inputs[-1]) or FUSE(*inputs))
-    model = small_model(small_config({"MODEL.PANOPTIC_FUSION.BORDER.NAME": "dense_crf"}))
+    model = small_model(small_config({"MODEL.PANOPTIC_FUSION.BORDER.NAME": "guided_filter"}))
     [record] = records((64, 64, 90, 61))
     record["image"] = torch.tensor([10, 20, 30], dtype=torch.uint8)[:, None, None].expand(3, 64, 64)
     run(model, [record])

@@ -109,7 +109,6 @@ class TestDataSets:
         with pytest.raises(InputError, match=message):
             Trainer.build_test_loader(cfg, "own")
 
-
     def test_data_sets_that_are_read_in_different_ways(self, tmp_path):
         DatasetCatalog.register("own", list)
         cfg = small_config({"DATASETS.PANOPTIC_YAML": str(write_tiny_panoptic(tmp_path).yaml)})
@@ -120,9 +119,10 @@ class TestDataSets:
 
 class TestImagesForRules:
     @pytest.mark.parametrize("image_format", ["L", "YUV-BT.601"])
-    def test_a_rule_that_looks_at_images_needs_colours(self, monkeypatch, image_format):
-        border = {"MODEL.PANOPTIC_FUSION.BORDER.NAME": "dense_crf"}
-        message = f"BORDER.NAME=dense_crf needs .*, but the model's INPUT.FORMAT {image_format} is neither RGB nor BGR$"
+    @pytest.mark.parametrize("rule", ["dense_crf", "guided_filter"])
+    def test_a_rule_that_looks_at_images_needs_colours(self, monkeypatch, image_format, rule):
+        border = {"MODEL.PANOPTIC_FUSION.BORDER.NAME": rule}
+        message = f"BORDER.NAME={rule} needs .*, but the model's INPUT.FORMAT {image_format} is neither RGB nor BGR$"
         with pytest.raises(InputError, match=message):
             log_fusion(small_config({**border, "INPUT.FORMAT": image_format}))
         for good in ("RGB", "BGR"):

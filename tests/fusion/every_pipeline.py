@@ -13,6 +13,7 @@ from panoptic_heuristic.fusion import (
     DenseCrf,
     DroppedToVoid,
     Greedy,
+    GuidedFilter,
     JointList,
     LogitSum,
     NextBest,
@@ -73,7 +74,12 @@ WITH_PARAMETERS: Dict[str, Pipeline] = {
     "void with a floor": Pipeline(Greedy(), 0.1, 100, stuff=DroppedToVoid("before", 0.3)),
     "next_best with a floor": Pipeline(Greedy(), 0.1, 300, stuff=NextBest("before", 0.1)),
     "small components": Pipeline(Greedy(), 0.3, 60, leftover=Components(5)),
-    "wide dense_crf": Pipeline(Greedy(), 0.3, 30, border=DenseCrf(20, 0.5, 3, 5, 60, 30, 20, 2)),
+    "dense_crf of all": Pipeline(Greedy(), 0.3, 60, thing_area_thresh=3, border=DenseCrf(move_things=True)),
+    "wide dense_crf of all": Pipeline(
+        Greedy(), 0.3, 30,
+        border=DenseCrf(20, 0.5, 3, 5, 60, 30, 20, 2, move_things=True),
+    ),
+    "narrow guided_filter": Pipeline(Greedy(), 0.3, 5, border=GuidedFilter(2, 0.1)),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Callable, Iterable
 import numpy as np
 import pytest
 
-from panoptic_heuristic.fusion import FusionResult, Need, Pipeline
+from panoptic_heuristic.fusion import DenseCrf, FusionResult, Need, Pipeline
 from tests.fusion.cases import CASES, Case
 from tests.fusion.every_pipeline import PIPELINES
 
@@ -16,6 +16,11 @@ HAS_CRF = importlib.util.find_spec("pydensecrf") is not None
 needs_pydensecrf = pytest.mark.skipif(not HAS_CRF, reason="pydensecrf is optional")
 # For laws that fuse more than once: all kinds of labels, few instances and many.
 FEW = ("8 instances", "50 instances", "100 instances")
+
+
+def lacks_pydensecrf(pipeline: Pipeline) -> bool:
+    """True for what cannot be run here."""
+    return isinstance(pipeline.border, DenseCrf) and not HAS_CRF
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Run:
         pipeline, case = self.pipeline, self.case
         things = [category.id for category in case.scene.categories.things]
         single = set(things) & set(case.semantics.label_to_category.values())
-        return (single or Need.THING_LABELS not in pipeline.needs) and (HAS_CRF or Need.IMAGE not in pipeline.needs)
+        return (single or Need.THING_LABELS not in pipeline.needs) and not lacks_pydensecrf(pipeline)
 
     @property
     def result(self) -> FusionResult:

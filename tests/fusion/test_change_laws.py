@@ -20,7 +20,6 @@ from panoptic_heuristic.fusion import (
     LeftToVoid,
     LogitSum,
     Need,
-    NoRefinement,
     NoVeto,
     ParameterError,
     PerPixel,
@@ -33,7 +32,7 @@ from panoptic_heuristic.fusion import (
 from tests.fusion.cases import CASES, make_case
 from tests.fusion.every_pipeline import PIPELINES
 from tests.fusion.results import assert_same, named
-from tests.fusion.runs import FEW, HAS_CRF, runs
+from tests.fusion.runs import FEW, lacks_pydensecrf, runs
 
 FAR = Categories([Category(99, "a thing", True, (0, 0, 0)), Category(98, "stuff", False, (1, 1, 1))])
 
@@ -133,7 +132,7 @@ class TestInput:
             and not isinstance(pipeline.claim, (JointList, LogitSum, Adaptive))
             and isinstance(pipeline.veto, NoVeto)
             and not isinstance(pipeline.leftover, Components)
-            and isinstance(pipeline.border, NoRefinement)
+            and not getattr(pipeline.border, "move_things", False)
         ),
         FEW,
     )
@@ -153,7 +152,7 @@ LARGE = make_case(8, 20, 1, image_size=(240, 321))
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 def test_threads_change_nothing(pipeline):
-    if Need.IMAGE in pipeline.needs and not HAS_CRF:
+    if lacks_pydensecrf(pipeline):
         pytest.skip("pydensecrf is optional")
     threads = torch.get_num_threads()
     try:
@@ -193,7 +192,7 @@ class TestThresholds:
         lambda pipeline: (
             pipeline.stuff == DroppedToVoid()
             and pipeline.leftover == LeftToVoid()
-            and pipeline.border == NoRefinement()
+            and not getattr(pipeline.border, "move_things", False)
         ),
         FEW,
     )

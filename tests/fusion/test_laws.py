@@ -29,7 +29,7 @@ from tests.fusion.any_heads import COLLAPSED, SIZES, any_heads
 from tests.fusion.cases import CASES
 from tests.fusion.every_pipeline import PIPELINES, PUBLISHED, RULES, distinct
 from tests.fusion.results import assert_same, assert_valid, who
-from tests.fusion.runs import HAS_CRF, Run, runs
+from tests.fusion.runs import Run, lacks_pydensecrf, runs
 
 CATEGORIES = CASES["8 instances"].scene.categories
 
@@ -38,14 +38,20 @@ def votes_beyond_masks(pipeline: Pipeline) -> bool:
     return isinstance(pipeline.claim, (LogitSum, Adaptive)) or getattr(pipeline.claim, "kept_pixels", "") == "won"
 
 
-def moves_borders(pipeline: Pipeline) -> bool:
-    return not isinstance(pipeline.border, NoRefinement)
+def moves_things(pipeline: Pipeline) -> bool:
+    return getattr(pipeline.border, "move_things", False)
 
 
 def gives_stuff_more(pipeline: Pipeline) -> bool:
     """True for rules that exist to give stuff pixels that its labels do not."""
     labels_decide = isinstance(pipeline.veto, NoVeto) and isinstance(pipeline.stuff, DroppedToVoid)
-    return isinstance(pipeline.claim, LogitSum) or not labels_decide or isinstance(pipeline.leftover, BestStuff)
+    moves_borders = not isinstance(pipeline.border, NoRefinement)
+    return (
+        isinstance(pipeline.claim, LogitSum)
+        or not labels_decide
+        or isinstance(pipeline.leftover, BestStuff)
+        or moves_borders
+    )
 
 
 class TestResults:
@@ -82,8 +88,8 @@ class TestResults:
         assert labels == sorted(labels)
         assert [one.isthing for one in dropped] == [True] * len(places) + [False] * len(labels)
 
-    # What moves borders is held to its radius in its own file.
-    @runs(lambda pipeline: not moves_borders(pipeline))
+    # What moves things is held to its radius in its own file.
+    @runs(lambda pipeline: not moves_things(pipeline))
     def test_an_instance_never_leaves_its_mask_or_its_box(self, run):
         scene, beyond_mask = run.case.scene, votes_beyond_masks(run.pipeline)
         for segment in run.result.segments_info:
@@ -99,7 +105,7 @@ class TestResults:
             assert columns.min() >= x0 - margin and columns.max() <= x1 + margin
             assert rows.min() >= y0 - margin and rows.max() <= y1 + margin
 
-    @runs(lambda pipeline: not gives_stuff_more(pipeline) and not moves_borders(pipeline))
+    @runs(lambda pipeline: not gives_stuff_more(pipeline))
     def test_stuff_never_leaves_its_labels(self, run):
         semantics = run.case.semantics
         for segment in run.result.segments_info:
@@ -112,7 +118,7 @@ class TestResults:
         lambda pipeline: (
             not isinstance(pipeline.claim, LogitSum)
             and not pipeline.stuff.probability_floor
-            and not moves_borders(pipeline)
+            and not moves_things(pipeline)
         )
     )
     def test_free_pixels_of_a_category_in_the_map_are_never_void(self, run):
@@ -174,7 +180,7 @@ class TestExplanations:
         assert explained(run) == explanations
         assert np.array_equal(result.panoptic_seg, before[0]) and (result.segments_info, result.dropped) == before[1]
 
-    @runs(lambda pipeline: not moves_borders(pipeline))
+    @runs(lambda pipeline: not moves_things(pipeline))
     def test_only_some_rules_give_what_the_head_did_not(self, run):
         for one in explained(run):
             may_gain = votes_beyond_masks(run.pipeline) if one.isthing else gives_stuff_more(run.pipeline)
@@ -220,7 +226,7 @@ ON_ANY_HEADS = distinct({name: dataclasses.replace(one, **LOW) for name, one in 
 @given(heads=any_heads())
 def test_whatever_the_heads_say_there_is_a_valid_result_or_one_clear_error(pipeline, heads):
     instances, semantics, categories = heads.inputs()
-    if moves_borders(pipeline) and not HAS_CRF:
+    if lacks_pydensecrf(pipeline):
         pytest.skip("pydensecrf is optional")
     try:
         result = fuse(instances, semantics, categories, pipeline, heads.image)
@@ -267,7 +273,9 @@ class TestTheLawsSaySomething:
             "stuff": {"island", "covered", "stuff_area", "overlap"},
         }
 
-    @pytest.mark.parametrize("name", ["veto semantic_veto", "next_best with a floor", "leftover best_stuff"])
+    @pytest.mark.parametrize(
+        "name", ["veto semantic_veto", "next_best with a floor", "leftover best_stuff", "border guided_filter"]
+    )
     def test_what_may_gain_does(self, name):
         assert any(one.area_gained for case in CASES for one in explained(Run(name, case)))
 

@@ -19,6 +19,7 @@ from panoptic_heuristic.fusion import (
     DenseCrf,
     DroppedToVoid,
     Greedy,
+    GuidedFilter,
     JointList,
     LogitSum,
     NextBest,
@@ -70,8 +71,15 @@ NUMBERS = [
     (DenseCrf, "bilateral_srgb", 1, inf),
     (DenseCrf, "gaussian_compat", 0, 1000),
     (DenseCrf, "bilateral_compat", 0, 1000),
+    (GuidedFilter, "epsilon", 1e-6, 1),
 ]
-WHOLE_NUMBERS = [(DenseCrf, "radius", 0), (DenseCrf, "iterations", 1), (DenseCrf, "max_segments", 2)]
+WHOLE_NUMBERS = [
+    (DenseCrf, "radius", 0),
+    (DenseCrf, "iterations", 1),
+    (DenseCrf, "max_segments", 2),
+    (GuidedFilter, "window_radius", 1),
+]
+FLAGS = [(DenseCrf, "move_things")]
 WORDS = [
     (Nms, "kind", "mask, box"),
     (PixelArgmax, "by", "score, mask"),
@@ -113,7 +121,7 @@ def inside(low, high) -> list:
 
 
 def test_every_parameter_of_every_rule_is_here():
-    tables = {(rule, name) for rule, name, *_ in (*NUMBERS, *WHOLE_NUMBERS, *WORDS, *OF_CATEGORIES)} | OTHERS
+    tables = {(rule, name) for rule, name, *_ in (*NUMBERS, *WHOLE_NUMBERS, *WORDS, *FLAGS, *OF_CATEGORIES)} | OTHERS
     for pipeline in RULES.values():
         for rule in pipeline.rules.values():
             assert {(type(rule), field.name) for field in dataclasses.fields(rule)} <= tables
@@ -130,6 +138,13 @@ class TestNumbers:
         for value in outside(low, high):
             message = f"{name} must be a finite number in {interval(low, high)}, got {value!r}"
             assert told(make, {name: value}) == message
+
+
+@pytest.mark.parametrize("make, name", FLAGS)
+def test_flags(make, name):
+    assert [getattr(make(**{name: value}), name) for value in (True, False)] == [True, False]
+    for value in (0, 1, 1.0, None, "True", [True]):
+        assert told(make, {name: value}) == f"{name} must be True or False, got {value!r}"
 
 
 @pytest.mark.parametrize("make, name, low", WHOLE_NUMBERS)

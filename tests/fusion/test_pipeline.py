@@ -22,7 +22,7 @@ NAMES = {
     "veto": {"none": "NoVeto", "semantic_veto": "SemanticVeto"},
     "stuff": {"void": "DroppedToVoid", "next_best": "NextBest"},
     "leftover": {"void": "LeftToVoid", "best_stuff": "BestStuff", "components": "Components"},
-    "border": {"none": "NoRefinement", "dense_crf": "DenseCrf"},
+    "border": {"none": "NoRefinement", "dense_crf": "DenseCrf", "guided_filter": "GuidedFilter"},
 }
 
 

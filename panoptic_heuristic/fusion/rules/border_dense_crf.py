@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Callable, ClassVar, FrozenSet
+from typing import ClassVar, FrozenSet
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.border import BORDER_REGISTRY, best_unless_tied, ids_of_stuff, image_for
-from panoptic_heuristic.fusion.border_windows import Window, grown, sides, windows, within
+from panoptic_heuristic.fusion.border_windows import Window, grown, have_choice, sides, spread, windows, within
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.parameters import ParameterError, check_flag, check_number, check_whole_number
 from panoptic_heuristic.fusion.result import FusionResult
@@ -107,13 +107,11 @@ class DenseCrf:
         # Things and void that stay count as one segment, 0.
         ids = refined.copy() if self.move_things else ids_of_stuff(result)
         movable = np.ones(ids.shape, dtype=bool) if self.move_things else ids > 0
-        highest = _spread(ids, self.radius, cv2.dilate)
-        lowest = _spread(np.where(movable, ids, ids.max() + 1), self.radius, cv2.erode)
 
         def is_small_enough(window: Window) -> bool:
             return max(sides(window)) <= self.margin or len(self._near(ids, window)) <= self.max_segments
 
-        for window in windows(movable & (highest != lowest), is_small_enough):
+        for window in windows(have_choice(ids, movable, self.radius), is_small_enough):
             moved = self._run(densecrf, image, ids, movable, window)
             np.copyto(refined[window], moved, where=movable[window])
         return result.with_map(torch.from_numpy(refined).to(result.panoptic_seg.device), "border")
@@ -132,7 +130,7 @@ class DenseCrf:
         place_of = np.full(before.max() + 1, len(near))
         place_of[near] = np.arange(len(near))
         places = place_of[before]
-        choices = np.stack([_spread(places == place, self.radius, cv2.dilate) for place in range(places.max() + 1)]) > 0
+        choices = np.stack([spread(places == place, self.radius, cv2.dilate) for place in range(places.max() + 1)]) > 0
         if not self.move_things:
             choices[: len(near)][near == 0] = False
             choices &= movable[around]
@@ -162,14 +160,6 @@ class DenseCrf:
         unary = np.where(choices, -np.log((1 - self.certainty) / others), _IMPOSSIBLE).astype(np.float32)
         np.put_along_axis(unary, places[None], np.float32(-math.log(self.certainty)), axis=0)
         return unary
-
-
-def _spread(values: np.ndarray, radius: int, by: Callable) -> np.ndarray:
-    """The largest (by ``cv2.dilate``) or smallest (by ``cv2.erode``) of the (H, W) values within a radius."""
-    reach = min(radius, max(values.shape))
-    square = np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
-    # float32 is exact up to 2**24.
-    return by(values.astype(np.uint8 if values.dtype == bool else np.float32), square)
 
 
 def _densecrf() -> ModuleType:

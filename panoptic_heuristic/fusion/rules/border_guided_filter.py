@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from panoptic_heuristic.fusion.border import BORDER_REGISTRY, best_unless_tied, ids_of_stuff, image_for
-from panoptic_heuristic.fusion.border_windows import Window, grown, sides, windows, within
+from panoptic_heuristic.fusion.border_windows import Window, grown, have_choice, sides, windows, within
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.parameters import check_number, check_whole_number
 from panoptic_heuristic.fusion.result import FusionResult
@@ -28,6 +28,9 @@ class GuidedFilter:
     as the guide (He, Sun and Tang, "Guided Image Filtering", ECCV 2010), and a pixel goes to the kind of the
     largest value. Pixels of things and of void stay as they are. Three colours as the guide took twice the time
     on photographs, and brought 0.00 to 0.07 PQ more.
+
+    A straight border up to about three eighths of ``window_radius`` from a clear edge goes to the edge; one
+    farther comes nearer, or stays. Where the image says nothing, borders are smoothed.
 
     A pixel may go only to stuff that the square of 2 * ``window_radius`` + 1 pixels around it has in the map as
     it was. It leaves its own only for a larger value; of several that are largest it goes to the first label.
@@ -62,11 +65,7 @@ class GuidedFilter:
         grey = cv2.cvtColor(image_for("guided_filter", heads), cv2.COLOR_RGB2GRAY)
         ids = ids_of_stuff(result)
         refined = result.panoptic_seg.cpu().numpy().copy()
-        square = np.ones((2 * self.window_radius + 1,) * 2, dtype=np.uint8)
-        # float32 is exact up to 2**24.
-        highest = cv2.dilate(ids.astype(np.float32), square)
-        lowest = cv2.erode(np.where(ids > 0, ids, ids.max() + 1).astype(np.float32), square)
-        has_choice = (ids > 0) & (highest != lowest)
+        has_choice = have_choice(ids, ids > 0, self.window_radius)
         for window in windows(has_choice, lambda window: max(sides(window)) <= _LARGEST_SIDE):
             np.copyto(refined[window], self._run(grey, ids, window), where=has_choice[window])
         return result.with_map(torch.from_numpy(refined).to(result.panoptic_seg.device), "border")

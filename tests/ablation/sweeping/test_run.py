@@ -27,6 +27,7 @@ from panoptic_heuristic.fusion import (
     DenseCrf,
     DroppedToVoid,
     Greedy,
+    GuidedFilter,
     LeftToVoid,
     LogitSum,
     NextBest,
@@ -185,9 +186,7 @@ PIXEL_GRIDS = {
     ),
     "logit_sum": grid_of((LogitSum(0.3), *claims_of(GRID)[1:]), (0.3,), limits_of(GRID)[1:]),
     "best_stuff": grid_of(claims_of(GRID)[1:2], (0.3,), limits_of(GRID), Pipeline(leftover=BestStuff(0.3))),
-    "mean_probability": grid_of(
-        (Reclaim(0.5, on_top="mean_probability"),), (0.3,), limits_of(GRID)
-    ),
+    "mean_probability": grid_of((Reclaim(0.5, on_top="mean_probability"),), (0.3,), limits_of(GRID)),
 }
 
 
@@ -222,6 +221,7 @@ def test_what_a_rule_gets_does_not_depend_on_the_others(tmp_path, full_store):
         (Pipeline(leftover=BestStuff()), ["leftover=best_stuff needs the best stuff", "does not know that"]),
         (Pipeline(leftover=Components()), ["leftover=components needs semantic labels of single things"]),
         (Pipeline(border=DenseCrf()), ["border=dense_crf needs the image", "holds no images"]),
+        (Pipeline(border=GuidedFilter()), ["border=guided_filter needs the image", "holds no images"]),
         (Pipeline(order=Power(1, 1)), ["order=power needs the mean mask probability", "was made without"]),
     ],
 )

@@ -11,7 +11,6 @@ from panoptic_heuristic.fusion import (
     DenseCrf,
     DroppedCandidate,
     FusionResult,
-    HeadOutputs,
     InstanceSet,
     Need,
     Pipeline,
@@ -19,39 +18,19 @@ from panoptic_heuristic.fusion import (
     fuse,
 )
 from panoptic_heuristic.fusion.head_outputs import needs_of
+from tests.fusion.border_drawings import heads_of, paint, result_of
 from tests.fusion.drawings import CAT, CATEGORIES, GRASS, LABELS, SKY, assert_map, draw, reasons, row
 from tests.fusion.runs import needs_pydensecrf
 
-COLOURS = {"r": (220, 40, 40), "g": (40, 200, 60), "b": (40, 60, 220), "y": (230, 220, 40)}
+
+def refined(before: str, image: str, stuff=(), move_things=True, **parameters) -> FusionResult:
+    rule = DenseCrf(move_things=move_things, **parameters)
+    return rule.refine(heads_of(paint(image)), result_of(draw(before), stuff))
 
 
-def paint(picture: str) -> np.ndarray:
-    """(H, W, 3) uint8: a colour per character."""
-    return np.array([[COLOURS[pixel] for pixel in line] for line in picture.split()], dtype=np.uint8)
-
-
-def heads_of(image, size=None) -> HeadOutputs:
-    return HeadOutputs(
-        InstanceSet.from_bitmaps(np.zeros((0, *(size or image.shape[:2])), bool), [], []), None, CATEGORIES, image
-    )
-
-
-def result_of(panoptic_seg: np.ndarray, stuff=()) -> FusionResult:
-    """Segments are cats but for the last ones, which are of the stuff given; instances count backwards from 20."""
-    count = panoptic_seg.max()
-    segments_info = []
-    for i in range(1, count + 1):
-        segment = {"id": i, "isthing": i <= count - len(stuff), "area": int((panoptic_seg == i).sum())}
-        if segment["isthing"]:
-            segment.update(category_id=CAT, score=i / 16, instance_id=20 - i)
-        else:
-            segment.update(category_id=stuff[i - count - 1])
-        segments_info.append(segment)
-    return FusionResult(torch.from_numpy(panoptic_seg.astype(np.int32)), segments_info, ())
-
-
-def refined(before: str, image: str, stuff=(), **parameters) -> FusionResult:
-    return DenseCrf(**parameters).refine(heads_of(paint(image)), result_of(draw(before), stuff))
+def refined_stuff(before: str, image: str, **parameters) -> FusionResult:
+    """As it is by default, of a map whose last two segments are sky and grass, in that order."""
+    return refined(before, image, stuff=[SKY, GRASS], move_things=False, **parameters)
 
 
 @needs_pydensecrf
@@ -152,6 +131,54 @@ class TestVoid:
 
 
 @needs_pydensecrf
+class TestThingsAndVoidStay:
+    def test_by_default(self):
+        assert DenseCrf() == DenseCrf(move_things=False) != DenseCrf(move_things=True)
+
+    def test_a_border_of_stuff_moves(self):
+        assert_map(refined_stuff("1111112222 " * 4, "rrrrgggggg " * 4), "1111222222 " * 4)
+
+    @pytest.mark.parametrize("moves", [True, False])
+    def test_a_thing_in_the_colour_of_stuff_keeps_its_pixels(self, moves):
+        before, image = "1111222333 " * 4, "rrgggggbbb " * 4
+        after = refined(before, image, stuff=[SKY, GRASS], move_things=moves, radius=2)
+        assert_map(after, "1122222333 " * 4 if moves else before)
+
+    def test_a_small_thing_that_would_lose_all_is_still_there(self):
+        before, image = "222233 221233 222233", "rrrrgg " * 3
+        assert_map(refined_stuff(before, image), before)
+        assert reasons(refined(before, image, stuff=[SKY, GRASS])) == {18 + 1: "border"}
+
+    def test_a_thing_wins_nothing(self):
+        before = "111222 " * 3
+        assert_map(refined(before, "rrrrrg " * 3, stuff=[SKY], move_things=False), before)
+
+    def test_void_neither_wins_nor_loses(self):
+        before = "11..22 " * 4
+        assert_map(refined_stuff(before, "rrrggg " * 4), before)
+        assert_map(refined_stuff(before, "rbbbbg " * 4), before)
+
+    def test_stuff_goes_round_a_thing(self):
+        # The thing lies on the border; stuff moves by the image above and below it.
+        before = """
+            22222333
+            22222333
+            22211133
+            22211133
+            22222333
+            22222333
+            """
+        image = "rrrrgggg rrrrgggg " + "rrrbbbgg " * 2 + "rrrrgggg rrrrgggg"
+        after = before.replace("22222333", "22223333")
+        assert_map(refined_stuff(before, image), after)
+
+    def test_stuff_on_the_other_side_of_a_thing_is_a_choice_within_the_radius(self):
+        before, image = "2221333 " * 4, "rrgbggg " * 4
+        assert_map(refined_stuff(before, image, radius=2), "2231333 " * 4)
+        assert_map(refined_stuff(before, image, radius=1), before)
+
+
+@needs_pydensecrf
 class TestLastPixel:
     def test_a_thing_that_loses_it_is_dropped_and_ids_have_no_gap(self):
         result = refined("113333 123333 113333", "rrgggg rrgggg rrgggg", stuff=[SKY], radius=1)
@@ -168,7 +195,7 @@ class TestLastPixel:
     def test_so_is_a_thing_that_labels_made(self):
         before = result_of(draw("1111 1211 1111"))
         before.segments_info[1] = {"id": 2, "isthing": True, "category_id": CAT, "area": 1, "instance_id": None}
-        after = DenseCrf().refine(heads_of(paint("rrrr rrrr rrrr")), before)
+        after = DenseCrf(move_things=True).refine(heads_of(paint("rrrr rrrr rrrr")), before)
         assert after.dropped == (DroppedCandidate(True, CAT, "border"),)
 
     def test_a_single_pixel_of_its_own_colour_stays(self):
@@ -223,7 +250,7 @@ class TestImage:
     def test_fuse_hands_it_on(self):
         instances = InstanceSet.from_bitmaps([row((0, 6), width=12)], [0.9], [CAT])
         semantics, image = SemanticMap(draw("1" * 12), LABELS), paint("rrrrrrrrgggg")
-        pipeline = Pipeline(stuff_area_thresh=0, border=DenseCrf())
+        pipeline = Pipeline(stuff_area_thresh=0, border=DenseCrf(move_things=True))
         assert_map(fuse(instances, semantics, CATEGORIES, pipeline, image), "111111112222")
         with pytest.raises(InputError, match="needs the image"):
             fuse(instances, semantics, CATEGORIES, pipeline)
@@ -233,7 +260,7 @@ class TestImage:
         before, image = result_of(draw("1111112222 " * 4)), paint("rrrrgggggg " * 4)
         channels_first = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).permute(1, 2, 0)
         for one in (image, channels_first, np.asfortranarray(image)):
-            assert_map(DenseCrf().refine(heads_of(one), before), "1111222222 " * 4)
+            assert_map(DenseCrf(move_things=True).refine(heads_of(one), before), "1111222222 " * 4)
 
 
 def test_without_pydensecrf_it_says_what_to_install(monkeypatch):
