@@ -209,14 +209,14 @@ class PredictionCache:
         missing = {Need.IMAGE: f"{folder} holds no images; fuse where they are, without a cache"}
         if not manifest.has_logits:
             missing[Need.LOGITS] = missing[Need.ROI_PROBABILITIES] = (
-                f"{folder} was made without them; make it anew from a model with cache_predictions.py --store-logits"
+                f"{folder} was made without them; make it anew from a model with cache-predictions --store-logits"
             )
             if not manifest._knows_best_stuff(pipeline):
                 missing[Need.BEST_STUFF] = (
                     f"{folder} does not know that; make it anew from a model or from logits"
                     if floor is None
                     else f"{folder} knows that at a floor of {floor} only; take that as the rule's FLOOR, or make "
-                    "the cache anew with cache_predictions.py --stuff-probability-floor"
+                    "the cache anew with cache-predictions --stuff-probability-floor"
                 )
         if not meant:
             missing[Need.SEMANTIC_LABELS] = f"no label of {folder} means a category; cache a semantic head, too"
@@ -228,7 +228,7 @@ class PredictionCache:
             for predictions in itertools.islice(filter(lambda one: len(one.scores), all_images), 1):
                 measures = {Need.BOXES: predictions.boxes, Need.MASK_QUALITY: predictions.mask_quality}
                 for need in (need for need, values in measures.items() if np.isnan(values).any()):
-                    missing[need] = f"{folder} was made without; make it anew from a model with cache_predictions.py"
+                    missing[need] = f"{folder} was made without; make it anew from a model with cache-predictions"
         pipeline.check_needs(missing)
 
     def remove_leftovers(self) -> None:

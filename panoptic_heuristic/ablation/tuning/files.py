@@ -1,4 +1,4 @@
-"""The files that tuning leaves: a config per pipeline that ``train_net.py`` accepts, and one JSON of all numbers.
+"""The files that tuning leaves: a config per pipeline that ``train-net`` accepts, and one JSON of all numbers.
 
 ::
 
