@@ -94,6 +94,8 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = build_parser().parse_args(argv)
+    if not args.config_file:
+        raise InputError("--config-file is needed; see --help")
     # Detectron2 opens it as it is, for its log.
     args.config_file = str(config_path(args.config_file))
     if args.num_cpu_processes > 1 and not args.eval_only:

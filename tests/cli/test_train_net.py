@@ -307,6 +307,11 @@ def test_training_on_several_cpu_processes_is_refused(capsys):
     assert "needs --num-gpus" in capsys.readouterr().err
 
 
+def test_a_config_file_is_needed(capsys):
+    assert train_net(["MODEL.DEVICE", "cpu"]) == 2
+    assert capsys.readouterr().err == "error: --config-file is needed; see --help\n"
+
+
 def test_help_shows_examples(capsys):
     with pytest.raises(SystemExit) as stop:
         train_net(["--help"])
