@@ -78,7 +78,8 @@ def _origin_of_module(name: str, what: str) -> Optional[str]:
         # Else something that a package around it imports is missing.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
-    if spec is None:
+    # A folder without an __init__.py would be a module with nothing in it.
+    if spec is None or spec.origin is None:
         raise InputError(
             f"there is no module of {what} {name!r} in the working directory or on PYTHONPATH; "
             "the name of a file ends with .py"

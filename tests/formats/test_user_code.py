@@ -70,8 +70,9 @@ def test_a_file_that_is_not_there(source):
     assert told(source) == f"there is no file of data sets {source!r}; paths are relative to the working directory"
 
 
-@pytest.mark.parametrize("source", ["user_none", "user_none.data", "panoptic_heuristic.none", ".data", ""])
-def test_a_module_that_is_not_there(source):
+@pytest.mark.parametrize("source", ["user_none", "user_none.data", "panoptic_heuristic.none", ".data", "", "folder"])
+def test_a_module_that_is_not_there(tmp_path, source):
+    (tmp_path / "folder").mkdir()  # Python would import it, and find nothing in it.
     assert told(source) == (
         f"there is no module of data sets {source!r} in the working directory or on PYTHONPATH; "
         "the name of a file ends with .py"
