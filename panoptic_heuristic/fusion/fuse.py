@@ -5,6 +5,7 @@ import math
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.fusion.argument_types import check_pipeline
 from panoptic_heuristic.fusion.claim import Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.instances import InstanceSet
@@ -50,6 +51,7 @@ def fuse(
             wrong kind; or PyTorch is tracing or exporting.
     """
     refuse_tracing("fuse", "export the network alone, and call fuse on its outputs")
+    check_pipeline(pipeline)
     heads = HeadOutputs(instances, semantics, categories, image)
     pipeline.check_categories(categories)
     given, heads = heads, _without_islands(heads, pipeline)

@@ -208,7 +208,7 @@ def test_another_cache_to_report_on_and_groups(arguments, scenes, tmp_path, caps
 @pytest.mark.parametrize(
     "extra, told",
     [
-        (["--groups", "blocks:4", "--folds", "4"], "folds must be in [2, 3], the number of groups, got 4"),
+        (["--groups", "blocks:4", "--folds", "4"], "must be a whole number in [2, 3], the number of groups, got 4"),
         (["--groups", "column:video"], "has no 'video', which is to name its group"),
         (["--groups", "name:(z)"], "does not match the name 0.jpg"),
         (["--groups", "videos"], "groups must be column:NAME, name:PATTERN or blocks:N, got 'videos'"),
@@ -268,8 +268,8 @@ def test_a_given_split(arguments, scenes, tmp_path, capsys):
 @pytest.mark.parametrize(
     "extra, told",
     [
-        (["--folds", "1"], "folds must be in [2, 9], the number of images, got 1"),
-        (["--folds", "10"], "folds must be in [2, 9], the number of images, got 10"),
+        (["--folds", "1"], "folds must be a whole number in [2, 9], the number of images, got 1"),
+        (["--folds", "10"], "folds must be a whole number in [2, 9], the number of images, got 10"),
         (["--instances-score-thresh", "0.04"], "below 0.05; give a higher one"),
         (["--overlap-threshold", "1.1"], "--overlap-threshold must be"),
         (["--stuff-area-thresh", "-1"], "--stuff-area-thresh must be"),

@@ -333,6 +333,12 @@ class TestErrors:
         with pytest.raises(InputError, match=message):
             fuse(self.instances(), None, CATEGORIES, Pipeline(**values))
 
+    @pytest.mark.parametrize("pipeline", ["rap", {"claim": "greedy"}, None])
+    def test_what_is_no_pipeline_is_refused(self, pipeline):
+        kind = type(pipeline).__name__
+        with pytest.raises(InputError, match=rf"pipeline must be a Pipeline, such as Pipeline\.preset.*; got {kind}$"):
+            fuse(self.instances(), None, CATEGORIES, pipeline)
+
     def test_sizes_must_agree(self):
         with pytest.raises(InputError, match=r"on \(1, 4\) pixels, the semantic labels on \(1, 3\)"):
             fuse(self.instances(), SemanticMap(draw("111"), LABELS), CATEGORIES)

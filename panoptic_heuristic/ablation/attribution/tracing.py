@@ -12,6 +12,7 @@ from panoptic_heuristic.ablation.regions.exact import asks_best_stuff, is_exact_
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import FusionResult, HeadOutputs, Pipeline
+from panoptic_heuristic.fusion.argument_types import check_pipeline
 
 
 class TracedImage(NamedTuple):
@@ -36,8 +37,9 @@ def check_traceable(store: RegionStore, pipeline: Pipeline) -> None:
     """Raises if a pipeline asks for something that a cache lacks.
 
     Raises:
-        InputError: names the category, the rule or the score threshold that asks.
+        InputError: names the category, the rule or the score threshold that asks; or it is no pipeline.
     """
+    check_pipeline(pipeline)
     pipeline.check_categories(store.cache.manifest.categories)
     store.cache.check_needs(pipeline)
     floor, lowest = store.cache.manifest.floors.instances_score_thresh, pipeline.lowest_score_thresh

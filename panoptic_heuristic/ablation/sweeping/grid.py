@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Dict, Hashable, Iterator, Mapping, Set, Tuple
@@ -12,10 +13,14 @@ from panoptic_heuristic.ablation.sweeping.grid_files import grid_of_content, rea
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import STAGES, Pipeline
+from panoptic_heuristic.fusion.argument_types import check_pipeline, check_type
 from panoptic_heuristic.fusion.rule_files import load_rule_files
 from panoptic_heuristic.fusion.stages import parameter_names
 
 _MOST_SETTINGS = 1_000_000
+
+# As one is written, for messages.
+_AXIS = "Axis.of('instances_score_thresh', [0.3, 0.5])"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class Grid:
         rule_files: Python files that register rules of one's own; reading the grid runs them.
 
     Raises:
-        InputError: a value is out of its range, no rule has a parameter, or there are too many settings.
+        InputError: the base is no pipeline or one of the axes is no axis, a value is out of its range, no rule has a
+            parameter, or there are too many settings.
     """
 
     base: Pipeline
@@ -39,6 +45,10 @@ class Grid:
     rule_files: Tuple[str, ...] = ()
 
     def __post_init__(self):
+        check_pipeline(self.base, "base")
+        check_type("axes", self.axes, Sequence, f"({_AXIS},)")
+        for axis in self.axes:
+            check_type("one of the axes", axis, Axis, _AXIS)
         combinations = math.prod(len(axis.alternatives) for axis in self.axes)
         if combinations > _MOST_SETTINGS:
             raise InputError(f"the grid has {combinations} settings; at most {_MOST_SETTINGS} are counted at once")

@@ -10,6 +10,7 @@ from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.run import run_sweep
 from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.fusion.argument_types import check_type
 
 
 def sweep(
@@ -35,9 +36,10 @@ def sweep(
         progress: wraps the iterable of buckets, given their number; tqdm fits.
 
     Raises:
-        InputError: the cache or its ground truth is missing or damaged, lacks what the grid asks for, or the
-            folder holds a sweep of something else.
+        InputError: the cache or its ground truth is missing or damaged, lacks what the grid asks for, the
+            folder holds a sweep of something else, or ``grid`` is no grid.
     """
+    check_type("grid", grid, Grid, "Grid.from_file('sweeps/coco.yaml')")
     store = open_store(cache, gt_json, gt_folder)
     temporary = tempfile.TemporaryDirectory(prefix="sweep-") if folder is None else None
     job = SweepJob(store, grid, Path(temporary.name if temporary else folder))

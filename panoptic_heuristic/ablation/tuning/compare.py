@@ -8,7 +8,8 @@ advantage but its rules.
 
 import itertools
 import statistics
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from collections.abc import Mapping
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from panoptic_heuristic.ablation.tuning.thresholds import Baselines, raised_to_f
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion.argument_types import check_pipeline, check_type
 from panoptic_heuristic.quality import summarize
 
 HALVES = 2
@@ -64,11 +66,13 @@ def compare(
 
     Raises:
         InputError: a number is out of its interval, there is one image or group only, groups are wrong, a file is
-            missing or damaged, the ground truth has no segment, or the reference cannot fuse.
+            missing or damaged, the ground truth has no segment, there is no pipeline or something else in the place
+            of one, or the reference is unknown or cannot fuse.
     """
     for name, value, least in (("tuning_images", tuning_images, 1), ("seed", seed, 0)):
         if value < least:
             raise InputError(f"{name} must be at least {least}, got {value}")
+    _check_pipelines(pipelines, reference)
     store = open_store(cache, gt_json, gt_folder)
     reference = next(iter(pipelines)) if reference is None else reference
     usable, failed, raised = _usable(store, pipelines)
@@ -98,6 +102,16 @@ def halves_of(
         Split(tuple(sorted(rng.permutation(half.tuning)[:tuning_images].tolist())), half.held_out)
         for half in folds_of(images, HALVES, seed, groups)[:HALVES]
     )
+
+
+def _check_pipelines(pipelines: Mapping[str, Pipeline], reference: Optional[str]) -> None:
+    check_type("pipelines", pipelines, Mapping, "{'rap': Pipeline.preset('rap')}")
+    if not pipelines:
+        raise InputError("there is no pipeline to compare; give one or several, by name")
+    for name, pipeline in pipelines.items():
+        check_pipeline(pipeline, f"pipelines[{name!r}]")
+    if reference is not None and reference not in pipelines:
+        raise InputError(f"the reference must be one of {', '.join(pipelines)}, got {reference!r}")
 
 
 def _usable(

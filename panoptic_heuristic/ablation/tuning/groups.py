@@ -11,6 +11,7 @@ Forms of groups, as text::
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, Callable, Dict, Hashable, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from panoptic_heuristic.ablation.regions.store import RegionStore
@@ -32,9 +33,11 @@ def group_numbers(groups: Groups, pool: ImagePool) -> Tuple[int, ...]:
         pool: the images.
 
     Raises:
-        InputError: the text has none of the forms, the pattern is none or does not match a name, a column is missing
+        InputError: the groups have none of the forms, the pattern is none or does not match a name, a column is missing
             or holds lists, or there are more or fewer labels than images.
     """
+    if not isinstance(groups, Iterable):
+        raise InputError(f"groups must be column:NAME, name:PATTERN, blocks:N or a list of labels, got {groups!r}")
     labels = _labels(groups, pool) if isinstance(groups, str) else list(groups)
     if len(labels) != len(pool.images):
         raise InputError(f"groups must have a label for each of the {len(pool.images)} images, got {len(labels)}")

@@ -1,5 +1,6 @@
 """The images that are tuned on, and those that are held out."""
 
+import numbers
 from dataclasses import dataclass
 from typing import Optional, Sequence, Tuple
 
@@ -33,14 +34,14 @@ def folds_of(images: int, folds: int, seed: int, groups: Optional[Sequence[int]]
         groups: the number of each image's group, from 0, which no fold parts; None if each image is one.
 
     Raises:
-        InputError: ``folds`` is out of its interval, or there is one image only.
+        InputError: ``folds`` is no whole number or out of its interval, or there is one image only.
     """
     group_of = list(range(images)) if groups is None else list(groups)
     units, what = len(set(group_of)), "image" if groups is None else "group"
     if units < 2:
         raise InputError(f"there is {units} {what}; at least two are needed to hold one out")
-    if not 2 <= folds <= units:
-        raise InputError(f"folds must be in [2, {units}], the number of {what}s, got {folds}")
+    if not (isinstance(folds, numbers.Integral) and 2 <= folds <= units):
+        raise InputError(f"folds must be a whole number in [2, {units}], the number of {what}s, got {folds!r}")
     drawn = np.random.default_rng(seed).permutation(units)
     everything = tuple(range(images))
     held_out = [set(fold.tolist()) for fold in np.array_split(drawn, folds)]

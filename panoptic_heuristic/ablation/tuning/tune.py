@@ -43,6 +43,7 @@ from panoptic_heuristic.ablation.tuning.stuff import tune_stuff
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
+from panoptic_heuristic.fusion.argument_types import check_pipeline
 
 Cache = Union[PathLike, RegionStore]
 """A folder of predictions, or an opened store."""
@@ -99,6 +100,7 @@ def tune(
         raise InputError(
             "folds part the images at random, tuning_images by a list, and a report cache has others; give one of them"
         )
+    check_pipeline(pipeline)
     tuning_stores = [open_store(one, gt_json, gt_folder) for one in _listed(cache)]
     report_stores = [] if report_cache is None else [open_store(report_cache, gt_json, gt_folder)]
     pool = ImagePool((*tuning_stores, *report_stores))

@@ -326,3 +326,9 @@ def test_a_rule_that_needs_what_the_cache_lacks(store):
 def test_a_value_of_an_unknown_category(store):
     with pytest.raises(InputError, match="77"):
         attribute(store, Pipeline(stuff_area_thresh_of={77: 3}))
+
+
+@pytest.mark.parametrize("pipeline", ["rap", {"claim": "greedy"}])
+def test_what_is_no_pipeline_is_refused(store, pipeline):
+    with pytest.raises(InputError, match=f"^pipeline must be a Pipeline, such as .*; got {type(pipeline).__name__}$"):
+        attribute(store, pipeline)

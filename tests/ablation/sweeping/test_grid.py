@@ -329,3 +329,16 @@ def test_a_wrong_grid_is_told_in_one_sentence(tmp_path, text, words):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="none.yaml"):
         Grid.from_file(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("base", "axes", "told"),
+    [
+        ("rap", (), "base must be a Pipeline, such as .*; got str"),
+        (Pipeline(), Axis.of("instances_score_thresh", [0.5]), "axes must be a Sequence, such as .*; got Axis"),
+        (Pipeline(), ({"instances_score_thresh": 0.5},), "one of the axes must be an Axis, such as .*; got dict"),
+    ],
+)
+def test_what_is_no_pipeline_with_axes_is_refused(base, axes, told):
+    with pytest.raises(InputError, match=f"^{told}$"):
+        Grid(base, axes)

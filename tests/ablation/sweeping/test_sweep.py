@@ -91,3 +91,9 @@ def test_what_a_killed_process_left_is_not_taken_along(store, tmp_path):
     leftover.write_bytes(b"half")
     result.write(tmp_path / "written")
     assert ".07" not in str(contents(tmp_path / "written").keys())
+
+
+@pytest.mark.parametrize("grid", ["sweeps/coco.yaml", None, GRID.base])
+def test_what_is_no_grid_is_refused(store, grid):
+    with pytest.raises(InputError, match=f"^grid must be a Grid, such as .*; got {type(grid).__name__}$"):
+        sweep(store, grid)

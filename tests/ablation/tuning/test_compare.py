@@ -266,3 +266,25 @@ def test_the_chart_of_nothing_right(comparison):
         for row in comparison.table
     )
     assert draw_pipelines(dataclasses.replace(comparison, table=rows)).startswith(b"\x89PNG")
+
+
+# --- wrong arguments ---
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "told"),
+    [
+        (Pipeline(), "pipelines must be a Mapping, such as .*; got Pipeline"),
+        (["rap"], "pipelines must be a Mapping, such as .*; got list"),
+        ({}, "there is no pipeline to compare; give one or several, by name"),
+        ({"a": Pipeline(), "b": "rap"}, r"pipelines\['b'\] must be a Pipeline, such as .*; got str"),
+    ],
+)
+def test_what_is_no_pipeline_by_name_is_refused(store, pipelines, told):
+    with pytest.raises(InputError, match=f"^{told}$"):
+        compare(store, pipelines)
+
+
+def test_an_unknown_reference_is_refused(store):
+    with pytest.raises(InputError, match="^the reference must be one of a, b, got 'c'$"):
+        compare(store, {"a": Pipeline(), "b": Pipeline()}, reference="c")

@@ -104,7 +104,7 @@ def test_groups_of_one_image_are_no_groups():
 
 
 def test_fewer_groups_than_folds():
-    with pytest.raises(InputError, match=r"folds must be in \[2, 3\], the number of groups, got 5"):
+    with pytest.raises(InputError, match=r"folds must be a whole number in \[2, 3\], the number of groups, got 5"):
         folds_of(6, 5, 0, [0, 1, 2, 0, 1, 2])
     with pytest.raises(InputError, match="there is 1 group; at least two are needed to hold one out"):
         folds_of(6, 5, 0, [0] * 6)

@@ -19,9 +19,9 @@ def test_the_seed_decides_the_folds():
     assert folds_of(20, 4, 1) == folds_of(20, 4, 1) != folds_of(20, 4, 2)
 
 
-@pytest.mark.parametrize("folds", [-1, 0, 1, 6])
+@pytest.mark.parametrize("folds", [-1, 0, 1, 6, 2.5])
 def test_a_wrong_number_of_folds(folds):
-    with pytest.raises(InputError, match=rf"folds must be in \[2, 5\], the number of images, got {folds}"):
+    with pytest.raises(InputError, match=rf"must be a whole number in \[2, 5\], the number of images, got {folds}"):
         folds_of(5, folds, 0)
 
 

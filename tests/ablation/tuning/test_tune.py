@@ -615,8 +615,19 @@ def test_no_group_may_be_parted(store, parts):
         tune(store, START, tuning_images=[0, 1], groups=[0, 1, 2, 1, 3, 4])
     with pytest.raises(InputError, match=r"image 3 \(3.jpg\) is to be tuned on and image 5 \(5.jpg\) held out, but"):
         tune(parts[0], START, report_cache=parts[1], groups=["a", "b", "c", "d", "e", "d"])
-    with pytest.raises(InputError, match=r"folds must be in \[2, 3\], the number of groups, got 5"):
+    with pytest.raises(InputError, match=r"folds must be a whole number in \[2, 3\], the number of groups, got 5"):
         tune(store, START, groups="blocks:2")
+
+
+def test_groups_are_a_text_or_labels(store):
+    with pytest.raises(InputError, match="^groups must be column:NAME, .* or a list of labels, got 5$"):
+        tune(store, START, groups=5)
+
+
+@pytest.mark.parametrize("pipeline", ["rap", {"claim": "greedy"}, None])
+def test_what_is_no_pipeline_is_refused(store, pipeline):
+    with pytest.raises(InputError, match=f"^pipeline must be a Pipeline, such as .*; got {type(pipeline).__name__}$"):
+        tune(store, pipeline)
 
 
 # --- the default of a cache ---
