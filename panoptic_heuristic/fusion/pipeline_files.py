@@ -24,12 +24,16 @@ def read_pipeline_file(path: PathLike) -> Tuple[Mapping[str, Any], bool]:
         The content, and True if it is a config.
 
     Raises:
-        InputError: the file is missing, or neither, or sets fusion keys for a model that does not use them.
+        InputError: the file is missing, or neither, has no ``MODEL``, or sets fusion keys for a model that does not
+            use them.
     """
     if Path(path).suffix == ".json":
         return read_json(path), False
     # File by file, so that a preset overrides the rules of a base file, and keys beside it the preset.
     content = merged([with_preset(_decoded(keys), path) for keys in read_config_chain(path)])
+    # Such as a grid, of which no key would count.
+    if "MODEL" not in content:
+        raise InputError(f"{path} is no config that says how to fuse: it has no key MODEL")
     try:
         check_keys_of_file(content)
     except InputError as error:

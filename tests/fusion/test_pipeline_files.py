@@ -148,6 +148,12 @@ class TestErrors:
         with pytest.raises(InputError, match="names 'zebra', but the categories of the data set are not known"):
             Pipeline.from_file(path)
 
+    @pytest.mark.parametrize("text", ["DATASETS: {TRAIN: [a]}", "INSTANCES_CONFIDENCE_THRESH: [0.3, 0.5]"])
+    def test_a_file_that_says_nothing_of_fusing(self, write, text):
+        path = write("grid.yaml", text)
+        with pytest.raises(InputError, match=f"^{path} is no config that says how to fuse: it has no key MODEL$"):
+            Pipeline.from_file(path)
+
     def test_a_file_that_is_not_there(self, tmp_path):
         with pytest.raises(InputError, match="cannot read .*none.yaml: No such file"):
             Pipeline.from_file(tmp_path / "none.yaml")
