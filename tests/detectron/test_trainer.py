@@ -56,7 +56,8 @@ class TestLogOfFusion:
     def test_rules_and_thresholds_are_told_in_one_line(self, logged):
         log_fusion(small_config({"MODEL.PANOPTIC_FUSION.CLAIM.NAME": "per_pixel", f"{COMBINE}STUFF_AREA_LIMIT": 12.5}))
         assert "fusion preset detectron2: suppress=none order=score claim=per_pixel veto=none stuff=void" in logged()
-        assert " stuff_area_thresh=12.5 stuff_area_fraction=0 thing_area_thresh=0; effective" in logged()
+        areas = "stuff_area_thresh=12.5 stuff_area_fraction=0 thing_area_thresh=0 island_area_fraction=0"
+        assert f" {areas}; effective" in logged()
 
     @pytest.mark.parametrize("flip, versions", [(True, 4), (False, 2)])
     def test_versions_of_each_image_are_told(self, logged, flip, versions):
