@@ -19,7 +19,7 @@ env:
 	@$(PYTHON) tools/make_env.py $(VENV)
 
 test: env
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 demo: env
 	$(RUN) -m panoptic_heuristic demo

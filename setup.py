@@ -63,6 +63,7 @@ setup(
             "hypothesis>=6",
             "mypy>=1.8",
             "pytest>=7",
+            "pytest-xdist>=3",
             "ruff>=0.5",
             "types-PyYAML>=6",
             "types-tabulate>=0.9",
