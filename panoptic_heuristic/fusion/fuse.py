@@ -54,7 +54,9 @@ def fuse(
     check_pipeline(pipeline)
     heads = HeadOutputs(instances, semantics, categories, image)
     pipeline.check_categories(categories)
-    given, heads = heads, _without_islands(heads, pipeline)
+    given = heads
+    if pipeline.island_area_fraction > 0:
+        heads = _without_islands(heads, pipeline)
     suppression, order, dropped = _before_claim(given, heads, pipeline)
     claim = pipeline.claim.claim(heads.having(instances=suppression.instances), order)
     if claim.semantics is None:
