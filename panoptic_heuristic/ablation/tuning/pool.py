@@ -1,7 +1,7 @@
 """The images of one or several caches in one list, in which each goes by its place."""
 
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Manifest
 from panoptic_heuristic.ablation.regions.store import RegionStore
@@ -86,16 +86,18 @@ def check_distinct(tuning: Sequence[RegionStore], report: Sequence[RegionStore])
                 )
     for store in report:
         for other in tuning:
-            if both := [one.image_id for one in _annotated(store) if one in _annotated(other)]:
+            known = _annotated(other)
+            if both := [image_id for image_id, one in _annotated(store).items() if known.get(image_id) == one]:
                 raise InputError(
                     f"image {both[0]}, one of {len(both)}, is to be tuned on, in {other.cache.folder}, and reported "
                     f"on, in {store.cache.folder}; report on images that are not tuned on"
                 )
 
 
-def _annotated(store: RegionStore) -> List[PanopticImage]:
-    """The images of a cache as the ground truth has them."""
-    return [image for image in store.gt.images if image.image_id in set(store.image_ids)]
+def _annotated(store: RegionStore) -> Dict[int, PanopticImage]:
+    """The images of a cache as the ground truth has them, by id."""
+    cached = set(store.image_ids)
+    return {image.image_id: image for image in store.gt.images if image.image_id in cached}
 
 
 def _check_same_categories(first: RegionStore, second: RegionStore) -> None:
