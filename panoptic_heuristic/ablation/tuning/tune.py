@@ -130,7 +130,7 @@ def tune(
         splits = folds_of(len(pool.images), DEFAULT_FOLDS if folds is None else folds, seed, numbers)
     if numbers is not None:
         check_whole(splits[0], numbers, [f"image {image.image_id} ({image.file_name})" for image in pool.images])
-    pixels = PixelCounter(pool, workers)
+    of_default = None
     if settings.on_regions:
         load = partial(
             load_images,
@@ -141,15 +141,17 @@ def tune(
         )
         images = load(pipeline.island_area_fraction, progress=progress)
         counter: Counter = RegionCounter(images, pool.categories, workers, load)
+        if not _is_exact(settings.untuned["default"], pool):
+            of_default = PixelCounter(pool, workers)
     else:
-        counter = pixels
+        counter = PixelCounter(pool, workers)
     return run_tuning(
         counter,
         pool.manifests,
         settings,
         splits,
         groups=numbers,
-        of_default=pixels if settings.on_regions and not _is_exact(settings.untuned["default"], pool) else None,
+        of_default=of_default,
         progress=progress,
     )
 
