@@ -1,6 +1,7 @@
 """A finished sweep."""
 
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
@@ -53,11 +54,15 @@ class SweepResult:
             )
 
     def total(self) -> SettingCounts:
-        """The counts of all images.
+        """The counts of all images, not to be changed: they are read once.
 
         Raises:
             InputError: the file of a bucket is damaged.
         """
+        return self._total
+
+    @cached_property
+    def _total(self) -> SettingCounts:
         total = SettingCounts.zeros(len(self.categories), len(self.grid))
         for bucket in range(BUCKETS):
             total.add_arrays(read_arrays(bucket_path(self.folder, bucket)))
@@ -97,7 +102,8 @@ class SweepResult:
             InputError: the folder holds a sweep of something else, or cannot be written to.
         """
         folder = Path(folder)
-        merge_sweeps([self.folder], folder)
+        if folder.resolve() != self.folder.resolve():
+            merge_sweeps([self.folder], folder)
         # Processes that were killed may have left some; nothing is written into a finished sweep.
         for one in (folder, folder / "buckets"):
             remove_leftovers(one)
