@@ -12,7 +12,7 @@ from panoptic_heuristic.cli.arguments import add_workers_argument
 from panoptic_heuristic.cli.outputs import progress_bar, writing_to
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries
+from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import read_json, write_json
 from panoptic_heuristic.formats.workers import ordered_map
@@ -161,7 +161,44 @@ def ends_whole(path: Path) -> bool:
         return file.read() == _PNG_END
 
 
-def finished_segments(
+def convert_image(
+    entry: Dict[str, Any],
+    png: Path,
+    make_ids: Callable[[], np.ndarray],
+    category_of: Mapping[int, int],
+    crowds: Collection[int] = (),
+    *,
+    overwrite: bool,
+) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """Makes the panoptic PNG of an image, unless an earlier run has finished it.
+
+    Args:
+        entry: of the image in ``images``.
+        png: the file.
+        make_ids: gives (H, W) segment ids.
+        category_of: the category of each id.
+        crowds: the ids of crowds.
+        overwrite: whether a PNG that is there and whole is made again.
+
+    Returns:
+        The entry, and that of the image in ``annotations``.
+
+    Raises:
+        InputError: what ``make_ids`` raises.
+    """
+    segments = None
+    if not overwrite:
+        segments = _finished_segments(
+            png, height=entry["height"], width=entry["width"], category_of=category_of, crowds=crowds
+        )
+    if segments is None:
+        ids = make_ids()
+        write_panoptic_png(png, ids)
+        segments = segment_entries(ids, category_of, crowds)
+    return entry, {"image_id": entry["id"], "file_name": png.name, "segments_info": segments}
+
+
+def _finished_segments(
     png: Path, *, height: int, width: int, category_of: Mapping[int, int], crowds: Collection[int] = ()
 ) -> Optional[List[Dict[str, Any]]]:
     """The segments of a panoptic PNG that an earlier run finished.

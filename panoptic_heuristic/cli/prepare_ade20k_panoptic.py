@@ -19,7 +19,7 @@ import numpy as np
 from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
     check_pairs,
-    finished_segments,
+    convert_image,
     image_size,
     prepare_splits,
     read_annotation,
@@ -28,7 +28,6 @@ from panoptic_heuristic.cli.preparation import (
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
 
 _EXAMPLES = """\
 example:
@@ -162,18 +161,15 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
 
 def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     height, width = image_size(job.image)
-    segments = None
-    if not job.overwrite:
-        segments = finished_segments(job.png, height=height, width=width, category_of=_CATEGORY_OF)
-    if segments is None:
-        size = {"height": height, "width": width}
+    size: Dict[str, Any] = {"height": height, "width": width}
+
+    def make_ids() -> np.ndarray:
         semantic = read_annotation(job.semantic, ["L"], "expected an 8-bit grey PNG", **size)
         instances = read_annotation(job.instances, ["RGB"], "expected an 8-bit RGB PNG", **size)
-        ids = panoptic_ids(semantic, instances, job.image.name)
-        write_panoptic_png(job.png, ids)
-        segments = segment_entries(ids, _CATEGORY_OF)
-    entry = {"id": job.image_id, "file_name": job.image.name, "height": height, "width": width}
-    return entry, {"image_id": job.image_id, "file_name": job.png.name, "segments_info": segments}
+        return panoptic_ids(semantic, instances, job.image.name)
+
+    entry = {"id": job.image_id, "file_name": job.image.name, **size}
+    return convert_image(entry, job.png, make_ids, _CATEGORY_OF, overwrite=job.overwrite)
 
 
 @command

@@ -19,7 +19,7 @@ import numpy as np
 from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
     check_pairs,
-    finished_segments,
+    convert_image,
     image_size,
     prepare_splits,
     read_annotation,
@@ -29,7 +29,6 @@ from panoptic_heuristic.cli.preparation import (
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
 
 _EXAMPLES = """\
 example:
@@ -158,16 +157,13 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
 def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     height, width = image_size(job.image)
     size: Dict[str, Any] = {"height": height, "width": width}
-    segments = None
-    if not job.overwrite:
-        segments = finished_segments(job.png, **size, category_of=_CATEGORY_OF)
-    if segments is None:
+
+    def make_ids() -> np.ndarray:
         labels = read_annotation(job.annotation, ["L"], "expected an 8-bit grey PNG of classes", **size)
-        ids = panoptic_ids(labels, str(job.annotation))
-        write_panoptic_png(job.png, ids)
-        segments = segment_entries(ids, _CATEGORY_OF)
+        return panoptic_ids(labels, str(job.annotation))
+
     entry = {"id": job.image_id, "file_name": job.image.name, **size}
-    return entry, {"image_id": job.image_id, "file_name": job.png.name, "segments_info": segments}
+    return convert_image(entry, job.png, make_ids, _CATEGORY_OF, overwrite=job.overwrite)
 
 
 def describe(root: Path, output: Path, *, overwrite: bool = False) -> None:

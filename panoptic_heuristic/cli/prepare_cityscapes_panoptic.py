@@ -15,7 +15,7 @@ import numpy as np
 
 from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
-    finished_segments,
+    convert_image,
     image_size,
     prepare_splits,
     read_annotation,
@@ -25,7 +25,6 @@ from panoptic_heuristic.cli.preparation import (
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
 
 _EXAMPLES = """\
 example:
@@ -186,16 +185,13 @@ def _image_entry(image_id: int, image: Path) -> Dict[str, Any]:
 def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     entry = _image_entry(job.image_id, job.image)
     size = {"height": entry["height"], "width": entry["width"]}
-    segments = None
-    if not job.overwrite:
-        segments = finished_segments(job.png, **size, category_of=_CATEGORY_OF, crowds=_CROWDS)
-    if segments is None:
+
+    def make_ids() -> np.ndarray:
         # labelIds PNGs look alike but are 8-bit: taking one would lose all instances in silence.
         values = read_annotation(job.annotation, _GREY_16_BIT, "instanceIds PNGs are 16-bit grey", **size)
-        ids = panoptic_ids(values, str(job.annotation))
-        write_panoptic_png(job.png, ids)
-        segments = segment_entries(ids, _CATEGORY_OF, _CROWDS)
-    return entry, {"image_id": job.image_id, "file_name": job.png.name, "segments_info": segments}
+        return panoptic_ids(values, str(job.annotation))
+
+    return convert_image(entry, job.png, make_ids, _CATEGORY_OF, _CROWDS, overwrite=job.overwrite)
 
 
 @command
