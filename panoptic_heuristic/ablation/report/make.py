@@ -28,10 +28,11 @@ from panoptic_heuristic.ablation.report.latex import to_latex
 from panoptic_heuristic.ablation.report.markdown import to_markdown
 from panoptic_heuristic.ablation.report.mended import error_blocks
 from panoptic_heuristic.ablation.report.plots import Form
-from panoptic_heuristic.ablation.report.sweep import COCO_IMAGE, ReportedSweep
+from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.tables import csv_rows, tables_of
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
+from panoptic_heuristic.ablation.tuning.thresholds import REFERENCE_PIXELS
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import written_whole
 from panoptic_heuristic.quality import Resampled
@@ -165,7 +166,7 @@ def _summary(one: Reported, sweep: ReportedSweep, resampled: Optional[Resampled]
 def _image_area(one: Reported) -> float:
     """The pixels of an image that a limit of the default is for."""
     if one.images is None or one.default.meaning != MODELS_OWN:
-        return COCO_IMAGE
+        return REFERENCE_PIXELS
     return statistics.median(image.height * image.width for image in one.images.store.cache.manifest.images)
 
 

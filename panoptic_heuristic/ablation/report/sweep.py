@@ -11,6 +11,7 @@ from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_s
 from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.tables import quality_columns, ranking
+from panoptic_heuristic.ablation.tuning.thresholds import REFERENCE_PIXELS, with_stuff_fraction
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Greedy, Pipeline
 from panoptic_heuristic.fusion.stages import rule_to_mapping
@@ -20,11 +21,8 @@ GROUPS = ("all", "things", "stuff")
 SHOWN = 10
 """The number of the best settings that are listed."""
 
-COCO_IMAGE = 640 * 480
-"""Pixels of most images of COCO, which published limits of stuff are for."""
 
-
-def setting_of(default: Pipeline, grid: Grid, image_area: float = COCO_IMAGE) -> Pipeline:
+def setting_of(default: Pipeline, grid: Grid, image_area: float = REFERENCE_PIXELS) -> Pipeline:
     """The default with its stuff limit of the kind that a grid has.
 
     Args:
@@ -34,8 +32,7 @@ def setting_of(default: Pipeline, grid: Grid, image_area: float = COCO_IMAGE) ->
     """
     if not default.stuff_area_thresh or not _has_fractions_only(grid):
         return default
-    fraction = max(default.stuff_area_fraction, min(default.stuff_area_thresh / image_area, 1.0))
-    return default.replaced({"stuff_area_thresh": 0.0, "stuff_area_fraction": fraction})
+    return with_stuff_fraction(default, image_area)
 
 
 def nearest(wanted: Pipeline, grid: Grid) -> int:
@@ -102,7 +99,7 @@ class ReportedSweep:
 
     @classmethod
     def of(
-        cls, name: str, result: SweepResult, default: Default, image_area: float = COCO_IMAGE
+        cls, name: str, result: SweepResult, default: Default, image_area: float = REFERENCE_PIXELS
     ) -> "ReportedSweep":
         """Adds up a sweep and finds its best setting.
 

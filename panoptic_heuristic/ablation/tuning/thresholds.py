@@ -69,9 +69,14 @@ def scaled(pipeline: Pipeline, image_area: float) -> Pipeline:
             is none as a fraction, stays in pixels.
         image_area: the pixels of an image.
     """
-    fraction = max(pipeline.stuff_area_fraction, min(pipeline.stuff_area_thresh / REFERENCE_PIXELS, 1.0))
     things = round(pipeline.thing_area_thresh * image_area / REFERENCE_PIXELS)
-    return pipeline.replaced({**stuff_limit(0, fraction), "thing_area_thresh": things})
+    return with_stuff_fraction(pipeline, REFERENCE_PIXELS).replaced({"thing_area_thresh": things})
+
+
+def with_stuff_fraction(pipeline: Pipeline, image_area: float) -> Pipeline:
+    """The pipeline with its limit of stuff as a fraction of the image, that in pixels as its share of so many."""
+    fraction = max(pipeline.stuff_area_fraction, min(pipeline.stuff_area_thresh / image_area, 1.0))
+    return pipeline.replaced(stuff_limit(0, fraction))
 
 
 def stuff_limit(pixels: float, fraction: float) -> Dict[str, float]:
