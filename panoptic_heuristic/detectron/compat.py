@@ -11,6 +11,7 @@ nothing. The package index has 0.5 without its C++ extension, which predates tod
 :func:`launch_on_cpu` is here for the same reason: how a local process group is made differs between the two.
 """
 
+import gc
 import importlib.util
 import os
 import pickle
@@ -169,7 +170,7 @@ def _cpu_process(rank: int, world_size: int, threads: int, folder: str, main: Ca
         _keep_first_error(folder, error)
         raise
     finally:
-        torch.distributed.destroy_process_group()
+        _end_process_groups()
 
 
 def _create_local_process_group(world_size: int) -> None:
@@ -181,6 +182,18 @@ def _create_local_process_group(world_size: int) -> None:
         comm.create_local_process_group(world_size)
     else:
         comm._LOCAL_PROCESS_GROUP = torch.distributed.new_group(list(range(world_size)))
+
+
+def _end_process_groups() -> None:
+    """Ends the groups and their threads. ``comm`` keeps both groups, and a thread of gloo that still lets go of a
+    tensor while the interpreter ends aborts the process."""
+    import torch.distributed
+    from detectron2.utils import comm
+
+    torch.distributed.destroy_process_group()
+    comm._LOCAL_PROCESS_GROUP = None
+    comm._get_global_gloo_group.cache_clear()
+    gc.collect()
 
 
 def _keep_first_error(folder: str, error: Exception) -> None:

@@ -1,5 +1,6 @@
 """The work-arounds for Detectron2's old build: they help where it needs them and do nothing elsewhere."""
 
+import atexit
 import json
 import os
 import re
@@ -197,6 +198,18 @@ def fail_in_the_second(error):
     comm.all_gather("anybody there?")
 
 
+def list_threads_at_exit(folder):
+    from detectron2.utils import comm
+
+    def write_names(path):
+        path.write_text("\n".join(task.read_text() for task in Path("/proc/self/task").glob("*/comm")))
+
+    rank = comm.get_rank()
+    comm.all_gather((rank, 2.0))
+    write_names(Path(folder, f"during{rank}"))
+    atexit.register(write_names, Path(folder, f"at_exit{rank}"))
+
+
 class Unpicklable(Exception):
     """Its arguments are not those of its constructor, so that it cannot be loaded again."""
 
@@ -221,6 +234,15 @@ class TestLaunchOnCpu:
             assert process["world"] == 2
             assert process["threads"] == max(1, torch.get_num_threads() // 2)
             assert process["gathered"] == [{"images": [0]}, {"images": [1, 1]}]
+
+    @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list threads in /proc")
+    def test_no_thread_of_a_group_is_left_when_a_process_ends(self, tmp_path):
+        # One that still held a tensor then would abort the process, seldom and only on a busy machine.
+        compat.launch_on_cpu(list_threads_at_exit, 2, (str(tmp_path),))
+        for rank in range(2):
+            during, at_exit = ((tmp_path / f"{when}{rank}").read_text().split() for when in ("during", "at_exit"))
+            assert [name for name in during if "gloo" in name]
+            assert not [name for name in at_exit if "gloo" in name]
 
     def test_one_process_is_this_one(self, tmp_path):
         compat.launch_on_cpu(describe_process, 1, (str(tmp_path),))
