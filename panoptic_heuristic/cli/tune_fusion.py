@@ -49,8 +49,8 @@ or on those of --tuning-images; the held-out PQ is what to expect of them on oth
 stages:
   global      one score, one overlap, one limit of stuff in pixels or as a fraction of the image
   per-class   a score and an overlap per thing, a limit per stuff, where the gain exceeds its standard error
-  calibrated  instances ordered and cut by a fitted probability of being right; the cuts follow from PQ by a rule, and
-              calibrated_factor and calibrated_one_cut check it: its cuts times a searched factor, and one searched cut.
+  calibrated  instances ordered and cut by a fitted probability of being right; the cuts of classes lie midway between
+              those that follow from PQ by a rule and the best one cut for all; both ends are shown as well.
               All classes share the slopes of the probability, which holds better on other videos; --calibration
               per-class fits each its own, on top of per-class, for many images that are like those to come
 

@@ -13,7 +13,7 @@ from tests.ablation.small_caches import named_store, small_scenes, write_cache, 
 from tests.cli.processes import run
 from tests.conftest import ROOT
 
-STAGE_FILES = ("global", "per_class", "calibrated", "calibrated_factor", "calibrated_one_cut")
+STAGE_FILES = ("global", "per_class", "calibrated", "calibrated_by_rule", "calibrated_one_cut")
 FILES = {"tuned.yaml", "tuning.json", *(f"{name}.yaml" for name in STAGE_FILES)}
 
 

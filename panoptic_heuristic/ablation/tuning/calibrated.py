@@ -1,8 +1,9 @@
 """The third stage of tuning: order and cut instances by a calibrated probability.
 
-The cuts come from a rule, see :mod:`panoptic_heuristic.ablation.tuning.calibration`, and the rule is checked
-against two searches on the same images: for a factor on all its cuts, and for one cut for all
-categories. Overlap thresholds of single categories are dropped: they were found for another order.
+The cuts lie midway between those of a rule, see :mod:`panoptic_heuristic.ablation.tuning.calibration`, and the one cut
+for all categories that is best on the same images: the rule looks at a category's own PQ alone, and gives one of few
+matches so low a cut that its false positives take the pixels of others; one cut knows no difference. Both ends are
+kept as checks. Overlap thresholds of single categories are dropped: they were found for another order.
 
 There are two forms of it, see :data:`FORMS`.
 
@@ -26,7 +27,6 @@ from panoptic_heuristic.ablation.tuning.stuff import KINDS, tune_stuff
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Calibrated, Pipeline
 
-FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 2.0)
 ONE_CUTS = tuple(round(0.025 * step, 3) for step in range(1, 37))
 
 _SAME_CUT = 0.001
@@ -75,21 +75,17 @@ class CalibratedStage:
         calibration: the fit.
         examples: by category id, the instances it was fitted to, and the true positives among them.
         rounds: of the rule and PQ by turns.
+        pipeline: the one whose cuts lie midway between those of the next two.
         by_rule: the pipeline whose cuts the rule says.
-        by_factor: the same cuts times the best of :data:`FACTORS`.
-        factor: that.
         by_one_cut: the best of :data:`ONE_CUTS` for all categories.
-        one_cut: that.
     """
 
     calibration: Calibration
     examples: Dict[int, Tuple[int, int]]
     rounds: int
+    pipeline: Pipeline
     by_rule: Pipeline
-    by_factor: Pipeline
-    factor: float
     by_one_cut: Pipeline
-    one_cut: float
 
 
 def tune_calibrated(
@@ -150,22 +146,15 @@ def tune_calibrated(
     if how.goes_on and (by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of):
         common = by_rule.replaced({f"{kind}_of": {} for kind in KINDS})
         by_rule = tune_stuff(images, categories, common, shrinkage=shrinkage, groups=groups)
-    factor = _searched(images, categories, by_rule, {value: _times(by_rule.order, value) for value in FACTORS})
-    one_cut = _searched(
-        images,
-        categories,
-        by_rule,
-        {value: dataclasses.replace(order, cut={}, default_cut=value) for value in ONE_CUTS},
-    )
+    by_one_cut = _with_best_cut(images, categories, by_rule)
+    midway = _part_of_the_way(by_rule.order, by_one_cut.order, 0.5)
     return CalibratedStage(
         calibration,
         examples.per_category(),
         rounds,
+        dataclasses.replace(by_rule, order=midway),
         by_rule,
-        dataclasses.replace(by_rule, order=_times(by_rule.order, factor)),
-        factor,
-        dataclasses.replace(by_rule, order=dataclasses.replace(order, cut={}, default_cut=one_cut)),
-        one_cut,
+        by_one_cut,
     )
 
 
@@ -185,26 +174,20 @@ def _farthest(first: Calibrated, second: Calibrated, categories: Categories) -> 
 
 
 def _part_of_the_way(first: Calibrated, second: Calibrated, step: float) -> Calibrated:
-    """Cuts between those of two orders, which are of the same categories; four digits."""
+    """Cuts between those of two orders, for the categories of the first; four digits."""
 
     def between(one: float, other: float) -> float:
         return round(one + step * (other - one), 4)
 
-    cut = {category_id: between(first.cut[category_id], value) for category_id, value in second.cut.items()}
+    cut = {
+        category_id: between(value, second.cut.get(category_id, second.default_cut))
+        for category_id, value in first.cut.items()
+    }
     return dataclasses.replace(second, cut=cut, default_cut=between(first.default_cut, second.default_cut))
 
 
-def _times(order: Calibrated, factor: float) -> Calibrated:
-    def times(cut: float) -> float:
-        return min(round(cut * factor, 4), 1.0)
-
-    cut = {category_id: times(value) for category_id, value in order.cut.items()}
-    return dataclasses.replace(order, cut=cut, default_cut=times(order.default_cut))
-
-
-def _searched(
-    images: Sequence[Regions], categories: Categories, pipeline: Pipeline, orders: Dict[float, Calibrated]
-) -> float:
-    """The key of the order of the highest PQ."""
-    tried = [dataclasses.replace(pipeline, order=order) for order in orders.values()]
-    return list(orders)[best_of(pq_of(total_counts(images, tried, categories), categories))]
+def _with_best_cut(images: Sequence[Regions], categories: Categories, pipeline: Pipeline) -> Pipeline:
+    """The pipeline with the one of :data:`ONE_CUTS` for all categories that has the highest PQ."""
+    orders = (dataclasses.replace(pipeline.order, cut={}, default_cut=value) for value in ONE_CUTS)
+    tried = [dataclasses.replace(pipeline, order=order) for order in orders]
+    return tried[best_of(pq_of(total_counts(images, tried, categories), categories))]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from panoptic_heuristic.ablation.tuning.gains import Gain
     from panoptic_heuristic.ablation.tuning.result import TuningResult
 
-FORMAT = 4
+FORMAT = 5
 TUNED, NUMBERS = "tuned.yaml", "tuning.json"
 
 _DETECTOR_THRESH = 0.05
@@ -115,7 +115,7 @@ def tuning_json(result: "TuningResult", base: Optional[str] = None) -> Dict[str,
         reliability   of the calibrated probabilities on held-out images, a bin after the other: low, high, instances,
                       predicted (their mean), observed (the part that are true positives); empty without the stage
         outcome       images; by name: pq_tuning, pipelines (see :meth:`Pipeline.to_mapping`); calibration: rounds,
-                      factor, one_cut, and by category id expected_iou and examples, the number and the true among them
+                      one_cut, and by category id expected_iou and examples, the number and the true among them
         splits        the same of each split, with the ids of its held_out images and pq_held_out
     """
     settings, images = result.settings, images_of(result.manifests)

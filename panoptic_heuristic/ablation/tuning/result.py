@@ -26,7 +26,7 @@ class Tuned:
 
     Attributes:
         pipelines: by name, see :mod:`panoptic_heuristic.ablation.tuning.settings`.
-        calibration: of the last stage: ``rounds``, ``factor``, ``one_cut``, ``examples``, and of each calibrated
+        calibration: of the last stage: ``rounds``, ``one_cut``, ``examples``, and of each calibrated
             thing its ``expected_iou``; empty without it.
     """
 

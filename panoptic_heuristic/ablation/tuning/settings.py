@@ -7,9 +7,9 @@ The settings build on each other, and the simplest come first::
     scaled               the same with its area limits scaled to the images
     global               one score, one overlap, one limit of stuff
     per_class            a score and an overlap per thing, a limit per stuff, where that pays
-    calibrated           ordered and cut by a probability, the cuts by rule; with shared slopes on top of global
-    calibrated_factor    the same with all cuts times a searched factor; a check of the rule
-    calibrated_one_cut   the same with one searched cut for all; another
+    calibrated           ordered and cut by a probability; with shared slopes on top of global
+    calibrated_by_rule   the same with the cuts that the rule says; calibrated's lie midway between these and the next
+    calibrated_one_cut   the same with one searched cut for all
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ BEFORE: Dict[str, Tuple[str, ...]] = {
     "global": (),
     "per_class": ("global",),
     "calibrated": ("per_class", "global"),
-    "calibrated_factor": ("calibrated",),
+    "calibrated_by_rule": ("calibrated",),
     "calibrated_one_cut": ("calibrated",),
 }
 """Besides the baselines, a pipeline's gain is compared with the first of these that is there."""

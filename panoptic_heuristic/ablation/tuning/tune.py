@@ -297,15 +297,14 @@ def _tune_stage(
     found = tune_calibrated(
         images, categories, base, form=settings.calibration, score_floor=floor, shrinkage=shrinkage, groups=numbers
     )
-    pipelines["calibrated"] = found.by_rule
-    pipelines["calibrated_factor"] = found.by_factor
+    pipelines["calibrated"] = found.pipeline
+    pipelines["calibrated_by_rule"] = found.by_rule
     pipelines["calibrated_one_cut"] = found.by_one_cut
     return Tuned(
         pipelines,
         {
             "rounds": found.rounds,
-            "factor": found.factor,
-            "one_cut": found.one_cut,
+            "one_cut": found.by_one_cut.order.default_cut,
             "expected_iou": {str(key): value for key, value in found.calibration.expected_iou.items()},
             "default_expected_iou": found.calibration.default_iou,
             "examples": {str(key): list(value) for key, value in found.examples.items()},

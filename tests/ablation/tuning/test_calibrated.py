@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.tuning.calibrated import FACTORS, FORMS, ONE_CUTS, tune_calibrated
+from panoptic_heuristic.ablation.tuning.calibrated import FORMS, ONE_CUTS, tune_calibrated
 from panoptic_heuristic.ablation.tuning.classes import FEWEST_SEGMENTS
 from panoptic_heuristic.ablation.tuning.counts import count_pipelines, segments_of, total_counts
 from panoptic_heuristic.fusion import Calibrated, Greedy, Pipeline
@@ -38,7 +38,7 @@ def tune(held, pipeline, form, shrinkage=1.0, score_floor=0.05):
 
 
 def test_scores_are_left_to_the_probability(stage):
-    for pipeline in (stage.by_rule, stage.by_factor, stage.by_one_cut):
+    for pipeline in (stage.pipeline, stage.by_rule, stage.by_one_cut):
         assert isinstance(pipeline.order, Calibrated)
         assert pipeline.instances_score_thresh == 0.05 and not pipeline.instances_score_thresh_of
         assert not pipeline.claim.overlap_threshold_of
@@ -46,23 +46,22 @@ def test_scores_are_left_to_the_probability(stage):
         assert pipeline.order.weights == stage.calibration.weights
 
 
-def test_the_searches_are_no_worse_on_themselves(held, stage):
+def test_the_one_cut_is_the_best(held, stage):
     categories = held.scenes[0].categories
-    quality = {
-        name: total_pq(held.images, getattr(stage, name), categories) for name in ("by_rule", "by_factor", "by_one_cut")
-    }
-    assert quality["by_factor"] >= quality["by_rule"]
-    for factor in FACTORS:
-        cut = {key: min(round(value * factor, 4), 1.0) for key, value in stage.by_rule.order.cut.items()}
-        default_cut = min(round(stage.by_rule.order.default_cut * factor, 4), 1.0)
-        order = dataclasses.replace(stage.by_rule.order, cut=cut, default_cut=default_cut)
-        other = dataclasses.replace(stage.by_rule, order=order)
-        assert total_pq(held.images, other, categories) <= quality["by_factor"]
-        assert (other == stage.by_factor) == (factor == stage.factor)
+    best = total_pq(held.images, stage.by_one_cut, categories)
+    assert not stage.by_one_cut.order.cut
     for one_cut in ONE_CUTS[::6]:
         order = dataclasses.replace(stage.by_rule.order, cut={}, default_cut=one_cut)
-        other = dataclasses.replace(stage.by_rule, order=order)
-        assert total_pq(held.images, other, categories) <= quality["by_one_cut"]
+        assert total_pq(held.images, dataclasses.replace(stage.by_rule, order=order), categories) <= best
+
+
+def test_cuts_lie_midway_between_the_rules_and_the_one(stage):
+    rule, one_cut, midway = stage.by_rule.order, stage.by_one_cut.order.default_cut, stage.pipeline.order
+    assert rule.cut and midway.cut == {
+        category_id: pytest.approx((cut + one_cut) / 2, abs=0.0001) for category_id, cut in rule.cut.items()
+    }
+    assert midway.default_cut == pytest.approx((rule.default_cut + one_cut) / 2, abs=0.0001)
+    assert dataclasses.replace(stage.pipeline, order=rule) == stage.by_rule
 
 
 def test_the_overlap_threshold_is_the_best_with_the_cuts(held, stage, form):
@@ -93,7 +92,7 @@ def test_each_pipeline_counts_what_its_pixels_count(held, stage):
     categories = held.scenes[0].categories
     for image, predictions, scene in list(zip(*held, strict=True))[:3]:
         labels = dict(enumerate(scene.label_to_category))
-        for pipeline in (stage.by_rule, stage.by_factor, stage.by_one_cut):
+        for pipeline in (stage.pipeline, stage.by_rule, stage.by_one_cut):
             counts, _ = pixel_counts(predictions, labels, categories, scene.gt_ids, scene.gt_segments, pipeline)
             assert count_pipelines([image], [pipeline], categories)[0, ..., 0].tolist() == counts.tolist()
 
@@ -124,7 +123,7 @@ def test_slopes_per_class_as_they_always_were(held):
     assert found.by_rule == Pipeline(
         Greedy(0.2), 0.05, 0, stuff_area_fraction=0.02, order=order, stuff_area_fraction_of=limits
     )
-    assert (found.factor, found.one_cut, found.rounds) == (0.5, 0.175, 4)
+    assert (found.by_one_cut.order.default_cut, found.rounds) == (0.175, 4)
     assert found.calibration.expected_iou == pytest.approx({0: 0.78708125, 2: 0.82012525, 8: 0.82111099}, abs=1e-8)
     assert found.calibration.default_iou == pytest.approx(0.80406371, abs=1e-8)
 

@@ -151,7 +151,7 @@ def with_unsure(result, name):
 def test_if_nothing_is_surely_better_the_default_is_written(result, tmp_path):
     written = with_unsure(result, "default").write(tmp_path)
     assert [path.name for path in written] == [
-        "tuned.yaml", "global.yaml", "per_class.yaml", "calibrated.yaml", "calibrated_factor.yaml",
+        "tuned.yaml", "global.yaml", "per_class.yaml", "calibrated.yaml", "calibrated_by_rule.yaml",
         "calibrated_one_cut.yaml", "tuning.json",
     ]  # fmt: skip
     text = (tmp_path / "tuned.yaml").read_text()
@@ -194,7 +194,7 @@ def test_comments_say_what_to_expect(result, tmp_path):
 def test_numbers(result, held):
     data = tuning_json(result)
     assert json.loads(json.dumps(data, allow_nan=False)) == data
-    assert (data["format"], data["how"], data["shrinkage"]) == (4, {"folds": 2, "seed": 0}, 1.0)
+    assert (data["format"], data["how"], data["shrinkage"]) == (5, {"folds": 2, "seed": 0}, 1.0)
     assert data["calibration"] == "shared"
     (cache,) = data["caches"]
     assert (cache["dataset_name"], cache["predictions"], cache["images"]) == ("a set\nof images", {"made": "up"}, 6)
@@ -214,7 +214,7 @@ def test_numbers(result, held):
     assert data["outcome"]["pq_tuning"] == result.tuning_pq(2)
     assert data["outcome"]["images"] == 6 and "held_out" not in data["outcome"]
     calibration = data["outcome"]["calibration"]
-    assert calibration["factor"] > 0
+    assert 0 < calibration["one_cut"] < 1
     assert set(calibration["examples"]) == set(calibration["expected_iou"])
     assert all(0 <= true <= number for number, true in calibration["examples"].values())
     assert [one["instances"] for one in data["reliability"]] == [one.instances for one in result.reliability]
