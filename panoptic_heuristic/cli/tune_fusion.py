@@ -41,10 +41,11 @@ examples:
 
   panoptic-heuristic tune-fusion --cache cache_val --report-cache cache_test --groups 'name:(.*)_[0-9]+' --output tuned
 
-It writes one YAML per stage, tuned.yaml and tuning.json (all that was measured). tuned.yaml has the simplest settings
-whose PQ on held-out images is not surely below that of the best: the default, which is the model's own settings, where
-nothing surely beats them, else global before per_class before calibrated. The YAMLs are tuned on all images of --cache,
-or on those of --tuning-images; the held-out PQ is what to expect of them on others.
+It writes one YAML per stage, tuned.yaml and tuning.json (all that was measured). tuned.yaml has the
+default, which is the model's own settings, where nothing is surely better on held-out images; else, of what is surely
+better, the simplest that is at most one standard error below the best: global before per_class before calibrated. The
+YAMLs are tuned on all images of --cache, or on those of --tuning-images; the held-out PQ is what to expect of them on
+others.
 
 stages:
   global      one score, one overlap, one limit of stuff in pixels or as a fraction of the image
@@ -175,11 +176,10 @@ def _print_usage(result: TuningResult, config: Path, has_base: bool) -> None:
 
 
 def _why(chosen: StageReport) -> str:
-    if chosen.to_best is None:
-        return "the best; all that are simpler are surely below it"
-    if chosen.to_best.interval is None:
-        return "since too little is held out to be sure of any gain"
-    return f"the simplest that is not surely below the best, {chosen.to_best.against} ({told(chosen.to_best)})"
+    if chosen.gain("default") is None:
+        return "since nothing is surely better"
+    best = "it, the best" if chosen.to_best is None else f"the best, {chosen.to_best.against} ({told(chosen.to_best)})"
+    return f"surely better than the default; what is simpler is not, or is more than a standard error below {best}"
 
 
 def _held_out(result: TuningResult) -> str:

@@ -204,7 +204,7 @@ def test_a_tuning_of_before_is_told_in_a_sentence(folder, tmp_path, capsys):
     argv = ["--tuning", str(tmp_path / "tuning.json"), "--output", str(tmp_path / "out")]
     assert main([str(folder / "r50"), *argv]) == 2
     assert capsys.readouterr().err == (
-        f"error: {tmp_path / 'tuning.json'} is no tuning of format 4 (it says 3); make it anew\n"
+        f"error: {tmp_path / 'tuning.json'} is no tuning of format 5 (it says 3); make it anew\n"
     )
 
 

@@ -112,16 +112,18 @@ def assert_counts_are_right(folder, scenes, arguments, names, claim):
         assert pq == pytest.approx(numbers["outcome"]["pq_tuning"][name], abs=1e-9)
 
 
-def test_the_tuned_config_is_the_simplest_that_is_not_surely_below_the_best(tuned, arguments):
+def test_the_tuned_config_is_what_is_recommended(tuned, arguments):
     numbers = json.loads((tuned / "tuning.json").read_text())
     held_out, chosen = numbers["held_out"], numbers["chosen"]
-    best = max(held_out, key=lambda name: held_out[name]["pq"])
-    assert held_out[best]["to_best"] is None
-    for name in ("default", "start", "scaled", *STAGE_FILES):
-        if name == chosen:
-            break
-        assert held_out[name]["to_best"]["against"] == best and held_out[name]["to_best"]["interval"][1] < 0
-    assert name == best or held_out[name]["to_best"]["interval"][1] >= 0
+
+    def is_sure(name):
+        return any(gain["against"] == "default" and gain["interval"][0] > 0 for gain in held_out[name]["gains"])
+
+    def is_close(name):
+        to_best = held_out[name]["to_best"]
+        return to_best is None or -to_best["held_out"] <= (to_best["interval"][1] - to_best["interval"][0]) / 3.92
+
+    assert [name for name in ("start", "scaled", *STAGE_FILES) if is_sure(name) and is_close(name)][0] == chosen
     pipelines = {**numbers["baselines"], **numbers["outcome"]["pipelines"]}
     categories = PredictionCache.open(arguments[1]).manifest.categories
     assert Pipeline.from_config(loaded(tuned / "tuned.yaml"), categories) == Pipeline.from_mapping(pipelines[chosen])

@@ -84,9 +84,8 @@ def _summary(data: Mapping[str, Any]) -> str:
     if chosen == "default":
         return "Recommended: the default, as it is. Nothing is surely better on held-out images."
     gain = _gain(data["held_out"][chosen], "default")
-    sure = " (95 % interval)" if gain["interval"] else ""
     return (
-        f"Recommended: {chosen}, {_told(gain)} PQ over the default{sure} on held-out images: "
+        f"Recommended: {chosen}, {_told(gain)} PQ over the default (95 % interval) on held-out images: "
         f"{measure(data['held_out'][chosen]['pq'])} instead of {measure(of_default['pq'])}."
     )
 
@@ -97,21 +96,19 @@ def _facts(data: Mapping[str, Any]) -> Facts:
     facts = [Fact("Held-out PQ of the default", measure(of_default["pq"]), f"on {images}")]
     if data["chosen"] != "default":
         gain = _gain(chosen, "default")
-        sure = f"95 % interval {between(_bounds(gain))}" if gain["interval"] else "no interval: too little is held out"
         facts.insert(0, Fact("Held-out PQ, recommended", measure(chosen["pq"]), data["chosen"]))
-        facts.append(Fact("Gain", signed(gain["held_out"]), sure))
+        facts.append(Fact("Gain", signed(gain["held_out"]), f"95 % interval {between(_bounds(gain))}"))
     return Facts(tuple(facts))
 
 
 def _why(data: Mapping[str, Any]) -> str:
+    if data["chosen"] == "default":
+        return "No gain on held-out images has an interval above 0."
     to_best = data["held_out"][data["chosen"]]["to_best"]
-    if to_best is None:
-        return "It is the best on held-out images, and all that is simpler is surely below it."
-    if to_best["interval"] is None:
-        return "Too little is held out to be sure of any gain."
+    best = "it, the best" if to_best is None else f"the best, {to_best['against']} ({_told(to_best)})"
     return (
-        "It is the simplest whose PQ on held-out images is not surely below that of the best, "
-        f"{to_best['against']}: {_told(to_best)}."
+        "On held-out images it is surely better than the default; what is simpler is not, or is more than a standard "
+        f"error below {best}."
     )
 
 

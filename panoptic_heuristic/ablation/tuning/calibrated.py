@@ -1,9 +1,10 @@
 """The third stage of tuning: order and cut instances by a calibrated probability.
 
-The cuts lie midway between those of a rule, see :mod:`panoptic_heuristic.ablation.tuning.calibration`, and the one cut
-for all categories that is best on the same images: the rule looks at a category's own PQ alone, and gives one of few
-matches so low a cut that its false positives take the pixels of others; one cut knows no difference. Both ends are
-kept as checks. Overlap thresholds of single categories are dropped: they were found for another order.
+The cuts lie midway, as ratios, between those of a rule, see
+:mod:`panoptic_heuristic.ablation.tuning.calibration`, and the one cut for all categories that is best on the same
+images: the rule looks at a category's own PQ alone, and gives one of few matches so low a cut that its false positives
+take the pixels of others; one cut knows no difference. Both ends are kept as checks. Overlap thresholds of single
+categories are dropped: they were found for another order.
 
 There are two forms of it, see :data:`FORMS`.
 
@@ -11,6 +12,7 @@ Shape legend: C categories in the order of the data set's list, S settings.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -147,12 +149,11 @@ def tune_calibrated(
         common = by_rule.replaced({f"{kind}_of": {} for kind in KINDS})
         by_rule = tune_stuff(images, categories, common, shrinkage=shrinkage, groups=groups)
     by_one_cut = _with_best_cut(images, categories, by_rule)
-    midway = _part_of_the_way(by_rule.order, by_one_cut.order, 0.5)
     return CalibratedStage(
         calibration,
         examples.per_category(),
         rounds,
-        dataclasses.replace(by_rule, order=midway),
+        dataclasses.replace(by_rule, order=_midway(by_rule.order, by_one_cut.order.default_cut)),
         by_rule,
         by_one_cut,
     )
@@ -174,16 +175,23 @@ def _farthest(first: Calibrated, second: Calibrated, categories: Categories) -> 
 
 
 def _part_of_the_way(first: Calibrated, second: Calibrated, step: float) -> Calibrated:
-    """Cuts between those of two orders, for the categories of the first; four digits."""
+    """Cuts between those of two orders, which are of the same categories; four digits."""
 
     def between(one: float, other: float) -> float:
         return round(one + step * (other - one), 4)
 
-    cut = {
-        category_id: between(value, second.cut.get(category_id, second.default_cut))
-        for category_id, value in first.cut.items()
-    }
+    cut = {category_id: between(first.cut[category_id], value) for category_id, value in second.cut.items()}
     return dataclasses.replace(second, cut=cut, default_cut=between(first.default_cut, second.default_cut))
+
+
+def _midway(order: Calibrated, one_cut: float) -> Calibrated:
+    """Cuts midway, as ratios, between those of an order and one for all; four digits."""
+
+    def between(cut: float) -> float:
+        return round(math.sqrt(cut * one_cut), 4)
+
+    cuts = {category_id: between(cut) for category_id, cut in order.cut.items()}
+    return dataclasses.replace(order, cut=cuts, default_cut=between(order.default_cut))
 
 
 def _with_best_cut(images: Sequence[Regions], categories: Categories, pipeline: Pipeline) -> Pipeline:

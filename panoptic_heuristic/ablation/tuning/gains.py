@@ -12,6 +12,9 @@ from panoptic_heuristic.ablation.tuning.settings import BASELINES, BEFORE
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import Interval, groups_of
 
+_STANDARD_ERRORS = 2 * 1.96
+"""The width of a 95 % interval."""
+
 
 @dataclass(frozen=True)
 class Gain:
@@ -28,6 +31,16 @@ class Gain:
     held_out: float
     interval: Optional[Interval]
     tuning: float
+
+    @property
+    def is_sure(self) -> bool:
+        """True if the interval lies above 0."""
+        return self.interval is not None and self.interval.low > 0
+
+    @property
+    def standard_error(self) -> Optional[float]:
+        """Of the difference on the held-out images, as the interval of a normal distribution has it."""
+        return None if self.interval is None else (self.interval.high - self.interval.low) / _STANDARD_ERRORS
 
     @property
     def overfit(self) -> float:
@@ -52,9 +65,11 @@ class StageReport:
     to_best: Optional[Gain] = None
 
     @property
-    def is_surely_below_best(self) -> bool:
-        """True if the interval of the difference to the best one lies below 0."""
-        return self.to_best is not None and self.to_best.interval is not None and self.to_best.interval.high < 0
+    def is_close_to_best(self) -> bool:
+        """True if it is no more than one standard error below the best one."""
+        if self.to_best is None or self.to_best.standard_error is None:
+            return True
+        return self.to_best.held_out >= -self.to_best.standard_error
 
     def gain(self, against: str) -> Optional[Gain]:
         """The gain against a pipeline, if it was compared with it."""
@@ -113,15 +128,22 @@ def stage_reports(
 
 
 def recommended(reports: Sequence[StageReport]) -> str:
-    """The simplest pipeline whose held-out PQ is not surely below that of the best.
+    """The settings to use: the default, unless others are surely better.
 
-    It is the one-standard-error rule's idea: of what the images cannot tell apart the simpler is preferred. So the
-    default stays where nothing surely beats it; without an interval nothing is sure.
+    Of those whose gain over the default has an interval above 0, it is the simplest that is no more than one standard
+    error below the best, as in the pruning of Breiman et al., Classification and Regression Trees (1984): of what the
+    images can hardly tell apart the simpler is preferred. Where the best itself is not sure, and none of the sure ones
+    is that close to it, it is the best of these.
 
     Args:
-        reports: the simplest pipeline first.
+        reports: the default first, then the simplest.
     """
-    return next(report.name for report in reports if not report.is_surely_below_best)
+    default, *others = reports
+    sure = [one for one in others if (gain := one.gain(default.name)) is not None and gain.is_sure]
+    if not sure:
+        return default.name
+    close = (one for one in sure if one.is_close_to_best)
+    return next(close, max(sure, key=lambda one: one.pq["all"])).name
 
 
 def group_pq(counts: SettingCounts, categories: Categories) -> Dict[str, np.ndarray]:

@@ -107,7 +107,7 @@ class TuningResult:
 
     @property
     def chosen(self) -> str:
-        """The name of the simplest pipeline whose held-out PQ is not surely below that of the best."""
+        """The name of the recommended pipeline, see :func:`.recommended`."""
         return recommended(self.reports)
 
     @property

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -58,9 +59,9 @@ def test_the_one_cut_is_the_best(held, stage):
 def test_cuts_lie_midway_between_the_rules_and_the_one(stage):
     rule, one_cut, midway = stage.by_rule.order, stage.by_one_cut.order.default_cut, stage.pipeline.order
     assert rule.cut and midway.cut == {
-        category_id: pytest.approx((cut + one_cut) / 2, abs=0.0001) for category_id, cut in rule.cut.items()
+        category_id: pytest.approx(math.sqrt(cut * one_cut), abs=0.0001) for category_id, cut in rule.cut.items()
     }
-    assert midway.default_cut == pytest.approx((rule.default_cut + one_cut) / 2, abs=0.0001)
+    assert midway.default_cut == pytest.approx(math.sqrt(rule.default_cut * one_cut), abs=0.0001)
     assert dataclasses.replace(stage.pipeline, order=rule) == stage.by_rule
 
 

@@ -12,7 +12,7 @@ from panoptic_heuristic.ablation.tuning.counts import segments_of
 from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport, recommended, stage_reports
 from panoptic_heuristic.ablation.tuning.groups import sums_of_groups
 from panoptic_heuristic.ablation.tuning.reliability import bins_of, reliability_sums
-from panoptic_heuristic.ablation.tuning.settings import BASELINES, STAGES, TUNED_PIPELINES, TuningSettings
+from panoptic_heuristic.ablation.tuning.settings import STAGES, TUNED_PIPELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import Split, folds_of, given_split
 from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.errors import InputError
@@ -268,36 +268,46 @@ def test_ground_truth_must_have_segments(held, categories):
         tuned(images, categories, settings(), both[1:])
 
 
-def report(name, pq, interval):
-    """Of a pipeline whose difference to the best, which has 50, has an interval; that of the best has none."""
-    to_best = None if pq == 50 else Gain("per_class", pq - 50, interval and Interval(*interval), 0.0)
-    return StageReport(name, {"all": pq}, (), to_best)
+def report(name, pq, over_default, to_best=None):
+    """Of a pipeline with intervals of its gain over the default and of its difference to the best, which has 50."""
+    gains = () if name == "default" else (Gain("default", pq - 45, over_default and Interval(*over_default), 0.0),)
+    below = None if pq == 50 else Gain("per_class", pq - 50, to_best and Interval(*to_best), 0.0)
+    return StageReport(name, {"all": pq}, gains, below)
 
 
-SURE, TOUCHING, UNSURE = (-2.0, -0.01), (-2.0, 0.0), (-2.0, 0.5)
+SURE, TOUCHING, NONE = (0.01, 9.0), (0.0, 9.0), None
 
 
 @pytest.mark.parametrize(
-    "intervals, chosen",
+    "scaled, global_, per_class, calibrated, chosen",
     [
-        ((SURE, SURE, SURE, SURE, None, SURE), "per_class"),  # Nothing but the best itself.
-        ((SURE, SURE, SURE, UNSURE, None, UNSURE), "global"),  # Before what is tuned per class.
-        ((SURE, SURE, UNSURE, UNSURE, None, SURE), "scaled"),
-        ((SURE, UNSURE, SURE, SURE, None, SURE), "start"),
-        ((UNSURE, SURE, SURE, SURE, None, SURE), "default"),  # However sure the others are.
-        ((TOUCHING, SURE, SURE, SURE, None, SURE), "default"),  # An interval that reaches 0.
-        ((None, None, None, None, None, None), "default"),  # Nothing is sure without intervals.
+        (NONE, NONE, NONE, NONE, "default"),  # Nothing is sure without intervals.
+        (TOUCHING, TOUCHING, TOUCHING, TOUCHING, "default"),  # Intervals that reach 0.
+        (SURE, SURE, SURE, SURE, "global"),  # scaled is too far below the best.
+        (SURE, TOUCHING, SURE, SURE, "per_class"),
+        (SURE, TOUCHING, TOUCHING, SURE, "calibrated"),  # The best itself is not sure, this is close to it.
+        (SURE, TOUCHING, TOUCHING, TOUCHING, "scaled"),  # The best of those that are sure, however far below.
+        (TOUCHING, SURE, TOUCHING, TOUCHING, "global"),
     ],
 )
-def test_the_simplest_that_is_not_surely_below_the_best_is_recommended(intervals, chosen):
-    names = (*BASELINES, "global", "per_class", "calibrated")
-    pq = (45.0, 46.0, 47.0, 48.0, 50.0, 49.5)
-    assert recommended([report(*one) for one in zip(names, pq, intervals, strict=True)]) == chosen
+def test_the_recommendation_is_sure_close_to_the_best_and_simple(scaled, global_, per_class, calibrated, chosen):
+    # Intervals 3.92 wide: their standard error is 1, and global is exactly so much below the best.
+    wide = (-2.96, 0.96)
+    reports = [
+        report("default", 45.0, None, (-6.0, -4.0)),
+        report("scaled", 48.0, scaled, wide),
+        report("global", 49.0, global_, wide),
+        report("per_class", 50.0, per_class),
+        report("calibrated", 49.5, calibrated, wide),
+    ]
+    assert recommended(reports) == chosen
 
 
-def test_later_settings_are_taken_if_simpler_ones_are_surely_below():
-    reports = [report("default", 45.0, SURE), report("global", 48.0, SURE), report("per_class", 48.0, SURE)]
-    assert recommended([*reports, report("calibrated", 50.0, None)]) == "calibrated"
+def test_below_a_standard_error_is_not_close():
+    assert report("global", 49.0, SURE, (-2.96, 0.96)).is_close_to_best
+    assert not report("global", 48.99, SURE, (-2.96, 0.96)).is_close_to_best
+    reports = [report("default", 45.0, None), report("global", 48.99, SURE, (-2.96, 0.96))]
+    assert recommended([*reports, report("per_class", 50.0, SURE)]) == "per_class"
 
 
 def counts_of_thing(*matched, segments=4):
@@ -318,8 +328,8 @@ def test_the_best_is_the_earlier_of_equal_ones():
     assert best.to_best is None and (other.to_best.against, other.to_best.held_out) == ("global", 0)
     # Images drawn twice: 6 of 8 and 8 of 8 for the one, the reverse for the other.
     assert other.to_best.interval == pytest.approx((100 * (6 / 7 - 1), 100 * (1 - 6 / 7)))
-    assert default.to_best.held_out == pytest.approx(100 * (4 / 6 - 7 / 7.5)) and default.is_surely_below_best
-    assert recommended((default, best, other)) == "global"
+    assert default.to_best.held_out == pytest.approx(100 * (4 / 6 - 7 / 7.5)) and default.to_best.interval.high < 0
+    assert best.gain("default").is_sure and recommended((default, best, other)) == "global"
 
 
 def test_frames_of_a_video_are_one_draw():
