@@ -80,6 +80,7 @@ class CalibratedStage:
         pipeline: the one whose cuts lie midway between those of the next two.
         by_rule: the pipeline whose cuts the rule says.
         by_one_cut: the best of :data:`ONE_CUTS` for all categories.
+        one_cut: that.
     """
 
     calibration: Calibration
@@ -88,6 +89,7 @@ class CalibratedStage:
     pipeline: Pipeline
     by_rule: Pipeline
     by_one_cut: Pipeline
+    one_cut: float
 
 
 def tune_calibrated(
@@ -148,14 +150,15 @@ def tune_calibrated(
     if how.goes_on and (by_rule.stuff_area_thresh_of or by_rule.stuff_area_fraction_of):
         common = by_rule.replaced({f"{kind}_of": {} for kind in KINDS})
         by_rule = tune_stuff(images, categories, common, shrinkage=shrinkage, groups=groups)
-    by_one_cut = _with_best_cut(images, categories, by_rule)
+    one_cut = _best_cut(images, categories, by_rule)
     return CalibratedStage(
         calibration,
         examples.per_category(),
         rounds,
-        dataclasses.replace(by_rule, order=_midway(by_rule.order, by_one_cut.order.default_cut)),
+        dataclasses.replace(by_rule, order=_midway(by_rule.order, one_cut)),
         by_rule,
-        by_one_cut,
+        dataclasses.replace(by_rule, order=dataclasses.replace(order, cut={}, default_cut=one_cut)),
+        one_cut,
     )
 
 
@@ -194,8 +197,8 @@ def _midway(order: Calibrated, one_cut: float) -> Calibrated:
     return dataclasses.replace(order, cut=cuts, default_cut=between(order.default_cut))
 
 
-def _with_best_cut(images: Sequence[Regions], categories: Categories, pipeline: Pipeline) -> Pipeline:
-    """The pipeline with the one of :data:`ONE_CUTS` for all categories that has the highest PQ."""
+def _best_cut(images: Sequence[Regions], categories: Categories, pipeline: Pipeline) -> float:
+    """The one of :data:`ONE_CUTS` for all categories that has the highest PQ."""
     orders = (dataclasses.replace(pipeline.order, cut={}, default_cut=value) for value in ONE_CUTS)
     tried = [dataclasses.replace(pipeline, order=order) for order in orders]
-    return tried[best_of(pq_of(total_counts(images, tried, categories), categories))]
+    return ONE_CUTS[best_of(pq_of(total_counts(images, tried, categories), categories))]

@@ -304,7 +304,7 @@ def _tune_stage(
         pipelines,
         {
             "rounds": found.rounds,
-            "one_cut": found.by_one_cut.order.default_cut,
+            "one_cut": found.one_cut,
             "expected_iou": {str(key): value for key, value in found.calibration.expected_iou.items()},
             "default_expected_iou": found.calibration.default_iou,
             "examples": {str(key): list(value) for key, value in found.examples.items()},

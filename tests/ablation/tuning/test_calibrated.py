@@ -57,7 +57,7 @@ def test_the_one_cut_is_the_best(held, stage):
 
 
 def test_cuts_lie_midway_between_the_rules_and_the_one(stage):
-    rule, one_cut, midway = stage.by_rule.order, stage.by_one_cut.order.default_cut, stage.pipeline.order
+    rule, one_cut, midway = stage.by_rule.order, stage.one_cut, stage.pipeline.order
     assert rule.cut and midway.cut == {
         category_id: pytest.approx(math.sqrt(cut * one_cut), abs=0.0001) for category_id, cut in rule.cut.items()
     }
@@ -124,7 +124,7 @@ def test_slopes_per_class_as_they_always_were(held):
     assert found.by_rule == Pipeline(
         Greedy(0.2), 0.05, 0, stuff_area_fraction=0.02, order=order, stuff_area_fraction_of=limits
     )
-    assert (found.by_one_cut.order.default_cut, found.rounds) == (0.175, 4)
+    assert (found.one_cut, found.rounds) == (0.175, 4)
     assert found.calibration.expected_iou == pytest.approx({0: 0.78708125, 2: 0.82012525, 8: 0.82111099}, abs=1e-8)
     assert found.calibration.default_iou == pytest.approx(0.80406371, abs=1e-8)
 
