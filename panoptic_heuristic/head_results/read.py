@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
+
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage
 from panoptic_heuristic.formats.categories import category_entries_in
 from panoptic_heuristic.formats.coco_panoptic import json_problems
 from panoptic_heuristic.formats.coco_results import InstanceEntry, read_instances, read_masks
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
+from panoptic_heuristic.formats.label_png import read_label_png
 from panoptic_heuristic.head_results.image import ImageResults, Semantics
 from panoptic_heuristic.head_results.labels import LabelMeaning, label_meaning
 
@@ -73,7 +76,8 @@ def read_heads(
         semantics: COCO results of the semantic head, or a folder of label PNGs or .npz files of logits named as the
             images are; None without one.
         label_to_category: a JSON list or object, the category id a label means or null; None if labels are
-            category ids, which those of logits never are.
+            category ids, which those of logits never are. Then, if no label map has the label of a thing but some are
+            no stuff, these stand for all things, as in Detectron2's results for COCO.
         no_labels: labels that are no stuff, such as 0 in Detectron2's results for COCO.
 
     Raises:
@@ -87,6 +91,8 @@ def read_heads(
     found = read_instances(instances, found_images, known) if instances is not None else {}
     seen = _find_semantics(paths["semantics"], found_images, meaning) if semantics is not None else {}
     _check_logits(seen.values(), label_to_category, meaning)
+    if label_to_category is None:
+        meaning = _without_labels_of_no_map(meaning, seen.values(), known)
     return Heads(image_entries, tuple(found_images), known, category_entries, meaning, found, seen, paths)
 
 
@@ -156,6 +162,22 @@ def _semantic_files(folder: Path, images: Sequence[PanopticImage]) -> Dict[int, 
     if images and not files:
         raise InputError(f"{folder} holds no file of any image, such as {images[0].png_name}")
     return files
+
+
+def _without_labels_of_no_map(
+    meaning: LabelMeaning, semantics: Iterable[Semantics], categories: Categories
+) -> LabelMeaning:
+    """The meaning without labels of things that no label map has, where others may be the collapsed things.
+
+    A head that collapses things is silent about each of them: taken at its word it would agree with no instance.
+    """
+    things = [category.id for category in categories.things]
+    maps = [one for one in semantics if isinstance(one, Path)]
+    if not maps or None not in meaning.values():
+        return meaning
+    if any(np.isin(things, read_label_png(one)[0]).any() for one in maps):
+        return meaning
+    return {label: category_id for label, category_id in meaning.items() if label not in things}
 
 
 def _check_logits(semantics: Iterable[Semantics], label_file: Optional[PathLike], meaning: LabelMeaning) -> None:

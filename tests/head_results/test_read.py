@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import semantic_agreement
 from panoptic_heuristic.head_results import read_heads
 from tests.formats.drawn_results import found, rle
 from tests.formats.tiny_panoptic import CATEGORIES
@@ -88,3 +89,31 @@ def test_labels_mean_categories_or_nothing(images):
     assert read_heads(images=images, no_labels=[3, 255]).meaning == {**known, 3: None, 255: None}
     with pytest.raises(InputError, match="--no-label 9 is the label of category 9"):
         read_heads(images=images, no_labels=[GRASS])
+
+
+def test_labels_of_no_stuff_stand_for_the_things_that_no_map_has(images, write, tmp_path):
+    """Labels that are category ids would else be read as a head that knows things and sees none of them."""
+    folder = tmp_path / "maps" / "x"
+    folder.mkdir(parents=True)
+    instances = write("instances", [found(CAT, "##. ...", 0.9)])
+    Image.fromarray(np.array([[255, 255, SKY], [SKY, SKY, SKY]], np.uint8)).save(folder / "1.png")
+    known = {SKY: SKY, CAT: CAT, GRASS: GRASS, DOG: DOG}
+
+    def heads(label_in_second, no_labels):
+        Image.fromarray(np.full((2, 3), label_in_second, np.uint8)).save(folder / "2.png")
+        return read_heads(images=images, instances=instances, semantics=tmp_path / "maps", no_labels=no_labels)
+
+    def agreement(found_heads):
+        instance_set, semantics = found_heads.of_image(found_heads.images[0]).read(found_heads.categories, meaning)
+        return semantic_agreement(instance_set, semantics, found_heads.categories).tolist()
+
+    collapsed = heads(SKY, [255])
+    meaning = collapsed.meaning
+    assert meaning == {SKY: SKY, GRASS: GRASS, 255: None} and agreement(collapsed) == [1.0]
+    # A head that tells things apart means nothing with its void.
+    apart = heads(DOG, [255])
+    meaning = apart.meaning
+    assert meaning == {**known, 255: None} and agreement(apart) == [0.0]
+    # Without labels of no stuff nothing can stand for things.
+    Image.fromarray(np.full((2, 3), SKY, np.uint8)).save(folder / "1.png")
+    assert heads(SKY, []).meaning == known
