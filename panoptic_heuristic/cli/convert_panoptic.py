@@ -24,6 +24,7 @@ from panoptic_heuristic.formats.conversions import image_files as convert
 from panoptic_heuristic.formats.conversions.instances_semantic import NUMBERINGS, OVERLAPS, semantic_numbering
 from panoptic_heuristic.formats.files import write_json
 from panoptic_heuristic.formats.label_divisor import CROWDS, FORMS, UNLISTED, LabelDivisorForm
+from panoptic_heuristic.formats.listing import list_files
 from panoptic_heuristic.formats.png import read_png_header
 from panoptic_heuristic.formats.workers import ordered_map
 
@@ -167,9 +168,11 @@ class _Output:
 def _images_of_folder(folder: Path) -> List[PanopticImage]:
     """An image per PNG, numbered from 1 in the order of their names."""
     images = []
-    for number, path in enumerate(sorted(filter(Path.is_file, folder.rglob("*.png"))), start=1):
-        header = read_png_header(path)
-        name = path.relative_to(folder).as_posix()
+    found = list_files(folder, ".png")
+    if note := found.note():
+        print(note)
+    for number, name in enumerate(found.names, start=1):
+        header = read_png_header(folder / name)
         images.append(PanopticImage(number, name, header.height, header.width, None, ()))
     if not images:
         raise InputError(f"{folder} holds no PNG")

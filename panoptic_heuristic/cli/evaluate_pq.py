@@ -220,6 +220,7 @@ def _coverage(result: Result, gt: GroundTruth, pairs: Pairs) -> str:
         parts.append(f"{gt.unannotated} images have no annotation")
     if pairs.surplus:
         parts.append(f"{pairs.surplus} predictions are of images without ground truth")
+    parts.extend(pairs.notes)
     if result.pixels:
         parts.append(f"{result.void_pixels / result.pixels:.2%} of the pixels predicted void")
     return "; ".join(parts)

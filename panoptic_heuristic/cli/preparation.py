@@ -15,6 +15,7 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import read_json, write_json
+from panoptic_heuristic.formats.listing import Listing, list_files
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.formats.yaml_files import read_yaml, write_yaml
 
@@ -132,6 +133,25 @@ def require_folder(path: Path, advice: str) -> None:
         raise InputError(f"expected the folder {path}, which is not there; {advice}")
 
 
+def find_images(folder: Path, ending: str) -> List[Path]:
+    """The images in a folder, without those of its sub-folders, in the order of their names.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = list_files(folder, ending, below=False)
+    print_note(found)
+    if not found.names:
+        raise InputError(f"{folder} holds no *{ending}")
+    return found.paths
+
+
+def print_note(listing: Listing) -> None:
+    """Says which files were left out, if any were."""
+    if note := listing.note():
+        print(note)
+
+
 def check_pairs(images: Sequence[Path], annotations: Path) -> None:
     """Checks that each image has an annotation of its name, and each annotation an image.
 
@@ -143,7 +163,7 @@ def check_pairs(images: Sequence[Path], annotations: Path) -> None:
         InputError: one has no partner.
     """
     expected = {image.stem: image for image in images}
-    present = {path.stem: path for path in annotations.glob("*.png")}
+    present = {path.stem: path for path in list_files(annotations, ".png", below=False).paths}
     if missing := expected.keys() - present.keys():
         raise InputError(f"the image {expected[min(missing)].name} has no annotation in {annotations}")
     if left := present.keys() - expected.keys():

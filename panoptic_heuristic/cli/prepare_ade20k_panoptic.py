@@ -20,6 +20,7 @@ from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
     check_pairs,
     convert_image,
+    find_images,
     image_size,
     prepare_splits,
     read_annotation,
@@ -140,9 +141,7 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
     for folder in folders:
         require_folder(folder, "set DETECTRON2_DATASETS, name the folder with --root, or choose other --splits")
     categories = read_categories(root / "objectInfo150.txt")
-    images = sorted(folders[0].glob("*.jpg"))
-    if not images:
-        raise InputError(f"{folders[0]} holds no *.jpg")
+    images = find_images(folders[0], ".jpg")
     for folder in folders[1:]:
         check_pairs(images, folder)
     jobs = [

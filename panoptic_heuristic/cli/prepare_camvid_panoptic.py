@@ -20,6 +20,7 @@ from panoptic_heuristic.cli.arguments import CommandParser
 from panoptic_heuristic.cli.preparation import (
     check_pairs,
     convert_image,
+    find_images,
     image_size,
     prepare_splits,
     read_annotation,
@@ -137,9 +138,7 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
     image_root, annotation_root = root / split, root / f"{split}annot"
     for folder in (image_root, annotation_root):
         require_folder(folder, "set DETECTRON2_DATASETS, name the folder with --root, or choose other --splits")
-    images = sorted(image_root.glob("*.png"))
-    if not images:
-        raise InputError(f"{image_root} holds no *.png")
+    images = find_images(image_root, ".png")
     check_pairs(images, annotation_root)
     jobs = [
         _Job(

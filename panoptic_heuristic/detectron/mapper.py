@@ -10,10 +10,13 @@ from detectron2.config import CfgNode, configurable
 from detectron2.data import detection_utils
 from detectron2.data import transforms as T
 from detectron2.structures import BitMasks, Instances
+from detectron2.utils.file_io import PathManager
+from PIL import Image
 
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
+from panoptic_heuristic.formats.photos import check_photo_depth
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL, semantic_labels
 
 _logger = logging.getLogger(__name__)
@@ -70,7 +73,7 @@ class PanopticPngMapper:
 
         Raises:
             InputError: the image or its panoptic PNG is missing, damaged or of another size than
-                the JSON says.
+                the JSON says, or the image is of more than 8 bits per channel.
         """
         sample = copy.copy(record)
         sample.pop("annotations", None)
@@ -111,7 +114,11 @@ class PanopticPngMapper:
 def _read_image(record: Dict[str, Any], image_format: str) -> np.ndarray:
     path, expected = record["file_name"], (record["height"], record["width"])
     try:
+        with Image.open(PathManager.get_local_path(path)) as photo:
+            check_photo_depth(photo, path)
         image = detection_utils.read_image(path, format=image_format)
+    except InputError:
+        raise
     except (OSError, SyntaxError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged or no image"
         raise InputError(f"cannot read the image {path}: {reason}") from error

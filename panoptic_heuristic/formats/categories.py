@@ -1,9 +1,12 @@
 """The data set's categories, in the one id space the core knows: the dataset category id."""
 
 import colorsys
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from PIL import ImageColor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_json
@@ -164,11 +167,15 @@ def _category(entry: Any, place: int, where: str) -> Category:
         raise InputError(f"{where}: category {place} has id {entry['id']!r}; expected an integer >= 0")
     if entry["isthing"] not in (0, 1):
         raise InputError(f"{where}: category {entry['id']} has isthing {entry['isthing']!r}; expected 0 or 1")
-    color = entry.get("color", _default_color(place))
+    color = entry.get("color")
+    if color is None:
+        color = _default_color(place)
+    elif isinstance(color, str) and re.fullmatch("#[0-9a-fA-F]{6}", color):
+        color = ImageColor.getrgb(color)
     three = isinstance(color, (list, tuple)) and len(color) == 3
     if not three or not all(is_integer(c) and 0 <= c <= 255 for c in color):
         raise InputError(
-            f"{where}: category {entry['id']} has color {color!r}; expected three integers from 0 to 255"
+            f"{where}: category {entry['id']} has color {color!r}; expected three integers from 0 to 255, or '#rrggbb'"
         )
     return Category(entry["id"], str(entry["name"]), bool(entry["isthing"]), tuple(color))
 

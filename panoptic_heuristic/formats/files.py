@@ -32,7 +32,8 @@ def read_json(path: PathLike) -> Any:
         InputError: the file is missing or unreadable, or is not JSON (the line is named).
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        # With or without the byte order mark that Windows' tools write.
+        with open(path, encoding="utf-8-sig") as file:
             return json.load(file)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error

@@ -19,11 +19,17 @@ from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_bytes, written_whole
-from panoptic_heuristic.formats.png import check_pixel_count, decode_with_pillow, png_header
+from panoptic_heuristic.formats.png import check_pixel_count, decode_with_pillow, png_header, without_opaque_alpha
 
 BITS = (8, 16, 24, 32)
 
-_BITS_OF_KIND: Dict[str, int] = {"8-bit grey": 8, "16-bit grey": 16, "8-bit RGB": 24, "8-bit RGBA": 32}
+_BITS_OF_KIND: Dict[str, int] = {
+    "8-bit grey": 8, "16-bit grey": 16, "8-bit RGB": 24, "8-bit RGBA": 32,
+    # The numbers are the indices, as in Pascal VOC; the colours are for the eye.
+    "1-bit palette": 8, "2-bit palette": 8, "4-bit palette": 8, "8-bit palette": 8,
+    # Where the alpha is opaque all over.
+    "8-bit grey with alpha": 8,
+}  # fmt: skip
 # Fixed, so that equal labels give equal files whatever Pillow's default is.
 _COMPRESS_LEVEL = 6
 
@@ -46,18 +52,45 @@ def read_label_png(path: PathLike, *, size: Optional[Tuple[int, int]] = None) ->
     header = png_header(content, path)
     if header.kind not in _BITS_OF_KIND:
         raise InputError(
-            f"{path} is a PNG of {header.kind}; label PNGs are 8-bit grey, 16-bit grey, 8-bit RGB or 8-bit RGBA"
+            f"{path} is a PNG of {header.kind}; label PNGs are 8-bit grey, 16-bit grey, 8-bit RGB, 8-bit RGBA, or have "
+            "a palette whose indices are the labels"
         )
     if size is not None and (header.height, header.width) != tuple(size):
         raise InputError(f"{path} is {header.width}x{header.height} pixels, but its image is {size[1]}x{size[0]}")
     check_pixel_count(header, path)
     pixels = decode_with_pillow(content, path)
+    if header.kind == "8-bit grey with alpha":
+        pixels = without_opaque_alpha(pixels, path)[:, :, 0]
     if pixels.ndim == 2:
         return pixels.astype(np.int64), _BITS_OF_KIND[header.kind]
     values = np.zeros(pixels.shape[:2], dtype=np.int64)
     for channel in np.moveaxis(pixels, 2, 0):
         values = values << 8 | channel
     return values, _BITS_OF_KIND[header.kind]
+
+
+def read_semantic_png(path: PathLike, *, size: Optional[Tuple[int, int]] = None) -> Tuple[np.ndarray, int]:
+    """Reads a PNG of semantic labels.
+
+    It differs from :func:`read_label_png` where three channels are equal in each pixel: that is a grey picture saved in
+    colour, and as numbers of 24 bits all but 0 would be above any label.
+
+    Args:
+        path: the PNG.
+        size: the height and width it must have, in pixels; None to take any.
+
+    Returns:
+        (H, W) int64, and the number of bits.
+
+    Raises:
+        InputError: as :func:`read_label_png`.
+    """
+    values, bits = read_label_png(path, size=size)
+    if bits == 24:
+        grey = values & 255
+        if np.array_equal(values, grey * 0x010101):
+            return grey, 8
+    return values, bits
 
 
 def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:

@@ -1,8 +1,8 @@
 """Ground truth and predictions on disk, paired image by image; nothing is decoded before it is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_pa
 from panoptic_heuristic.formats.files import PathLike, inside
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic
 from panoptic_heuristic.formats.label_png import read_label_png
+from panoptic_heuristic.formats.listing import list_files
 
 MISSING = ("error", "empty", "skip")
 
@@ -56,11 +57,13 @@ class GroundTruth:
         categories: its categories.
         images: annotated images, with ``prediction`` None.
         unannotated: images in the JSON without an annotation.
+        notes: sentences on files that were left out.
     """
 
     categories: Categories
     images: Tuple[ImagePair, ...]
     unannotated: int = 0
+    notes: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,13 @@ class Pairs:
         images: the images, in the order of the ground truth.
         skipped: annotated images left out since they have no prediction.
         surplus: predictions of images that have no ground truth.
+        notes: sentences on files that were left out.
     """
 
     images: Tuple[ImagePair, ...]
     skipped: int
     surplus: int
+    notes: Tuple[str, ...] = ()
 
 
 def coco_ground_truth(gt_json: PathLike, gt_folder: PathLike) -> GroundTruth:
@@ -114,12 +119,16 @@ def label_divisor_ground_truth(gt_folder: PathLike, categories_json: PathLike, s
     """
     folder = _folder(gt_folder, "ground truth")
     categories = read_categories(categories_json)
-    names = sorted(_names(folder, suffix))
-    if not names:
+    found = list_files(folder, suffix)
+    if not found.names:
         raise InputError(f"{folder} holds no file whose name ends in {suffix!r}")
     return GroundTruth(
         categories,
-        tuple(ImagePair(place, name, None, MapFile(folder / name), None) for place, name in enumerate(names, start=1)),
+        tuple(
+            ImagePair(place, name, None, MapFile(folder / name), None)
+            for place, name in enumerate(found.names, start=1)
+        ),
+        notes=tuple(filter(None, [found.note()])),
     )
 
 
@@ -163,13 +172,15 @@ def with_label_divisor_predictions(
         if not image.name.endswith(suffixes[0]):
             raise InputError(f"the ground truth {image.name} does not end in {suffixes[0]!r}; set --gt-suffix")
         expected[image.image_id] = image.name[: len(image.name) - len(suffixes[0])] + suffixes[1]
-    there = _names(folder, suffixes[1])
+    found = list_files(folder, suffixes[1])
+    there = set(found.names)
 
     def find(image: ImagePair) -> Optional[MapFile]:
         name = expected[image.image_id]
         return MapFile(folder / name) if name in there else None
 
-    return _paired(gt, find, len(there - set(expected.values())), missing, str(folder))
+    pairs = _paired(gt, find, len(there - set(expected.values())), missing, str(folder))
+    return replace(pairs, notes=tuple(filter(None, [*gt.notes, found.note()])))
 
 
 def read_map(
@@ -216,13 +227,7 @@ def _paired(
             f"{without[0].image_id} ({without[0].name}); --missing empty counts them as all void, --missing skip "
             "leaves them out"
         )
-    return Pairs(tuple(images), len(without) if missing == "skip" else 0, surplus)
-
-
-def _names(folder: Path, suffix: str) -> Set[str]:
-    """The files in a folder and its sub-folders whose names end so, relative to it."""
-    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return {name for name in files if name.endswith(suffix)}
+    return Pairs(tuple(images), len(without) if missing == "skip" else 0, surplus, gt.notes)
 
 
 def _folder(path: PathLike, what: str) -> Path:

@@ -66,6 +66,17 @@ def check_pixel_count(header: PngHeader, path: PathLike) -> None:
         raise InputError(f"{path} is {header.width}x{header.height} pixels; at most {MAX_PIXELS} pixels are decoded")
 
 
+def without_opaque_alpha(pixels: np.ndarray, path: PathLike) -> np.ndarray:
+    """(H, W, C) pixels without their last channel, which says nothing if it is 255 all over.
+
+    Raises:
+        InputError: it is not.
+    """
+    if (pixels[:, :, -1] != 255).any():
+        raise InputError(f"{path} has an alpha channel that is not opaque; if it says nothing, save the PNG without it")
+    return pixels[:, :, :-1]
+
+
 def decode_with_pillow(content: bytes, path: PathLike) -> np.ndarray:
     """Decodes a PNG.
 

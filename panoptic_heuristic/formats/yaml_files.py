@@ -18,7 +18,7 @@ def read_yaml(path: PathLike) -> Any:
         InputError: the file is missing, or no YAML.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             return yaml.safe_load(file)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error

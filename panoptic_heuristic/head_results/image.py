@@ -9,7 +9,7 @@ import numpy as np
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage
 from panoptic_heuristic.formats.coco_results import InstanceEntry, MaskEntry, map_of_masks
-from panoptic_heuristic.formats.label_png import read_label_png
+from panoptic_heuristic.formats.label_png import read_semantic_png
 from panoptic_heuristic.formats.logits import read_logits
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
 from panoptic_heuristic.head_results.labels import LabelMeaning
@@ -67,7 +67,7 @@ class ImageResults:
         if semantics.suffix == ".npz":
             logits, labels = read_logits(semantics, channels=len(meaning), height=image.height, width=image.width)
         else:
-            labels, _ = read_label_png(semantics, size=(image.height, image.width))
+            labels, _ = read_semantic_png(semantics, size=(image.height, image.width))
         try:
             return SemanticMap(labels, meaning, logits)
         except InputError as error:

@@ -12,7 +12,7 @@ from panoptic_heuristic.formats.categories import category_entries_in
 from panoptic_heuristic.formats.coco_panoptic import json_problems
 from panoptic_heuristic.formats.coco_results import InstanceEntry, read_instances, read_masks
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
-from panoptic_heuristic.formats.label_png import read_label_png
+from panoptic_heuristic.formats.label_png import read_semantic_png
 from panoptic_heuristic.head_results.image import ImageResults, Semantics
 from panoptic_heuristic.head_results.labels import LabelMeaning, label_meaning
 
@@ -175,7 +175,7 @@ def _without_labels_of_no_map(
     maps = [one for one in semantics if isinstance(one, Path)]
     if not maps or None not in meaning.values():
         return meaning
-    if any(np.isin(things, read_label_png(one)[0]).any() for one in maps):
+    if any(np.isin(things, read_semantic_png(one)[0]).any() for one in maps):
         return meaning
     return {label: category_id for label, category_id in meaning.items() if label not in things}
 

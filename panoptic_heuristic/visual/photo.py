@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.photos import check_photo_depth
 
 
 def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by: str) -> np.ndarray:
@@ -20,11 +21,13 @@ def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by:
         said_by: the source of that size, for the error.
 
     Raises:
-        InputError: the name leads out of the folder, the image is missing or damaged, or not of the size.
+        InputError: the name leads out of the folder, the image is missing or damaged, not of the size, or of more than
+            8 bits per channel.
     """
     path = inside(image_root, file_name)
     try:
         with Image.open(path) as photo:
+            check_photo_depth(photo, path)
             # Pillow's own warning of huge images is no help to a user; the size is known.
             if max(photo.size) != max(size):
                 raise _other_size(path, photo.size[::-1], size, said_by)

@@ -38,6 +38,21 @@ def test_label_divisor_pngs_score_as_coco_files_do(scored, capsys, gt, form):
     assert scored.result().counts == expected
 
 
+def test_a_linked_folder_is_entered_and_litter_is_told(scored, capsys):
+    form = LabelDivisorForm(300, 65535)
+    write_labels(scored.root / "other_disk", PREDICTED, form)
+    write_labels(scored.root / "gt" / "city", DRAWINGS, form)
+    (scored.root / "labels").mkdir()
+    (scored.root / "labels" / "city").symlink_to(scored.root / "other_disk", target_is_directory=True)
+    (scored.root / "gt" / "city" / "._0001.png").write_bytes(b"of a file manager")
+    arguments = ["--gt-folder", str(scored.root / "gt"), "--categories", str(scored.data.json("val"))]
+    arguments += ["--pred-folder", str(scored.root / "labels"), "--label-divisor", "300", "--void", "65535"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "coverage: 3 of 3 annotated images scored; left out 1 file of file managers in " in out
+    assert "such as city/._0001.png" in out
+
+
 def test_label_pngs_are_paired_by_their_names(scored, capsys):
     form = LabelDivisorForm(300, 65535)
     write_labels(scored.root / "labels" / "city", PREDICTED, form)

@@ -209,6 +209,12 @@ class TestWrongFiles:
         with pytest.raises(InputError, match=r"0000.jpg is 7x4 pixels, but the JSON says 6x4"):
             mapper()(records[0])
 
+    def test_an_image_of_more_than_8_bits_per_channel(self, load):
+        _, (record,) = load(DRAWING)
+        Image.fromarray(np.arange(24, dtype=np.uint16).reshape(4, 6) * 2000).save(record["file_name"], format="PNG")
+        with pytest.raises(InputError, match="has pixels of 16-bit grey, which would all become white; save it with 8"):
+            mapper()(record)
+
     def test_a_missing_image(self, load):
         data, records = load(DRAWING)
         data.image("val", 0).unlink()

@@ -69,6 +69,13 @@ def _entry(**changes):
     return [{key: value for key, value in entry.items() if value is not None}]
 
 
+def test_colors_may_be_missing_null_or_hexadecimal():
+    bare = [{"id": place, "name": "a", "isthing": 1} for place in range(3)]
+    given = [bare[0], {**bare[1], "color": None}, {**bare[2], "color": "#fF0a00"}]
+    colors = [category.color for category in Categories.from_coco(given).values()]
+    assert colors == [*(category.color for category in Categories.from_coco(bare[:2]).values()), (255, 10, 0)]
+
+
 @pytest.mark.parametrize(
     "entries, said",
     [

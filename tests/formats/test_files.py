@@ -40,6 +40,11 @@ def test_the_hash_of_a_file_is_that_of_all_its_blocks(tmp_path):
         file_sha256(tmp_path / "no")
 
 
+def test_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": [1]}', encoding="utf-8-sig")
+    assert read_json(tmp_path / "a.json") == {"a": [1]}
+
+
 def test_bad_json_is_told_with_its_line(tmp_path):
     path = tmp_path / "bad.json"
     path.write_text('{\n"a": 1,\n')

@@ -11,6 +11,7 @@ from panoptic_heuristic.formats.check.image import ImageResult, ImageTask, check
 from panoptic_heuristic.formats.check.split import OpenSplit, open_split
 from panoptic_heuristic.formats.check.summary import SplitSummary, summarize_split
 from panoptic_heuristic.formats.dataset_yaml import DatasetYaml
+from panoptic_heuristic.formats.listing import list_files
 from panoptic_heuristic.formats.workers import ordered_map
 
 DEFAULT_STUFF_AREA_THRESH = 4096
@@ -24,6 +25,7 @@ _IMAGES_PER_TASK = 4
 _NOTE_KINDS = frozenset(
     {
         "class order",
+        "constant image",
         "empty class",
         "EXIF orientation",
         "missing key",
@@ -170,11 +172,11 @@ def _unused_pngs(opened: Sequence[OpenSplit]) -> Iterator[Problem]:
     # By folder, since splits may share one.
     named: Dict[Path, set] = defaultdict(set)
     for split in opened:
-        if split.split.panoptic_root is not None:
+        if split.split.panoptic_root is not None and split.split.panoptic_root.is_dir():
             root = split.split.panoptic_root.resolve()
             named[root].update(root / task.image.png_name for task in split.tasks if task.image.png_name)
     for root, used in named.items():
-        unused = sorted(path for path in root.rglob("*.png") if path not in used)
+        unused = [path for path in list_files(root, ".png").paths if path not in used]
         if unused:
             first = unused[0].relative_to(root)
             text = f"{root}: no annotation of the splits checked names {len(unused)} PNGs, such as {first}"

@@ -11,6 +11,7 @@ from PIL import Image
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, id_problems, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.photos import check_photo_depth
 
 _EXIF_ORIENTATION = 0x0112
 # A photo in the place of a panoptic PNG holds a hundred thousand colours.
@@ -76,16 +77,23 @@ def _photo_findings(image: PanopticImage, image_root: Path) -> Iterator[Tuple[st
         return
     try:
         with Image.open(path) as photo:
+            check_photo_depth(photo, path)
             photo.load()
             width, height = photo.size
+            constant = all(low == high for low, high in np.reshape(photo.getextrema(), (-1, 2)))
             orientation = photo.getexif().get(_EXIF_ORIENTATION, 1)
     except FileNotFoundError:
         yield "image", f"{path} is missing"
+        return
+    except InputError as error:
+        yield "image depth", str(error)
         return
     # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
     except Exception as error:
         yield "image", f"{path} cannot be read as an image: {error}"
         return
+    if constant:
+        yield "constant image", f"{path} has one colour all over; nothing can be seen in it"
     # Detectron2 turns images as their EXIF data says before it compares sizes; 5 to 8 swap the sides.
     turned = orientation in (5, 6, 7, 8)
     if turned:

@@ -13,7 +13,13 @@ import numpy as np
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic.ids import bgr_to_ids, ids_to_rgb, rgb_to_ids
 from panoptic_heuristic.formats.files import PathLike, read_bytes, written_whole
-from panoptic_heuristic.formats.png import SIGNATURE, check_pixel_count, decode_with_pillow, png_header
+from panoptic_heuristic.formats.png import (
+    SIGNATURE,
+    check_pixel_count,
+    decode_with_pillow,
+    png_header,
+    without_opaque_alpha,
+)
 
 # Chunks that change nothing about the pixels. Transparency, animation and orientation might, in OpenCV.
 _HARMLESS = frozenset(
@@ -31,7 +37,7 @@ def read_panoptic_png(path: PathLike, *, height: int, width: int) -> np.ndarray:
     """Reads the segment ids of a panoptic PNG.
 
     Args:
-        path: the PNG, 8-bit RGB.
+        path: the PNG, 8-bit RGB; an alpha channel must be opaque all over.
         height, width: the size the JSON gives, in pixels.
 
     Returns:
@@ -54,8 +60,11 @@ def decode_panoptic_png(content: bytes, path: PathLike, *, height: int, width: i
     """
     header = png_header(content, path)
     # From the file itself: Pillow reads 16-bit RGB as 8-bit in silence.
-    if header.kind != "8-bit RGB":
-        raise InputError(f"{path} is a PNG of {header.kind}; panoptic PNGs are 8-bit RGB (id = R + 256 G + 65536 B)")
+    if header.kind not in ("8-bit RGB", "8-bit RGBA"):
+        raise InputError(
+            f"{path} is a PNG of {header.kind}; panoptic PNGs are 8-bit RGB (id = R + 256 G + 65536 B). If its numbers "
+            "are the ids, write them as such: R = id % 256, G = id // 256 % 256, B = id // 65536"
+        )
     if (header.height, header.width) != (height, width):
         raise InputError(
             f"{path} is {header.width}x{header.height} pixels, but the JSON says {width}x{height} for this image"
@@ -66,6 +75,8 @@ def decode_panoptic_png(content: bytes, path: PathLike, *, height: int, width: i
         if pixels is not None and pixels.shape == (height, width, 3):
             return bgr_to_ids(pixels)
     pixels = decode_with_pillow(content, path)
+    if header.kind == "8-bit RGBA":
+        pixels = without_opaque_alpha(pixels, path)
     if pixels.shape != (height, width, 3):
         raise InputError(
             f"{path} is damaged: its header says {(height, width)} pixels, and {pixels.shape[:2]} came out"

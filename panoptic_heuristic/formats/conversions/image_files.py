@@ -20,7 +20,7 @@ from panoptic_heuristic.formats.conversions.instances_semantic import (
 )
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic, panoptic_to_labels
-from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
+from panoptic_heuristic.formats.label_png import read_label_png, read_semantic_png, write_label_png
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def instances_semantic_to_coco(
     """
     image, annotations = job
     name = png_name(image.file_name)
-    labels, bits = read_label_png(inside(semantic_root, name), size=(image.height, image.width))
+    labels, bits = read_semantic_png(inside(semantic_root, name), size=(image.height, image.width))
     void = 2**bits - 1 if void is None else void
     with _about(image):
         merged = merge_instances(annotations, labels, categories, label_of=label_of, void=void, overlap=overlap)

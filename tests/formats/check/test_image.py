@@ -53,7 +53,9 @@ def test_an_image_of_another_size(data):
 def _save_with_orientation(path, size, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.new("RGB", size).save(path, exif=exif)
+    photo = Image.new("RGB", size)
+    photo.paste((255, 255, 255), (0, 0, 4, 4))
+    photo.save(path, exif=exif)
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
@@ -120,6 +122,27 @@ def test_image_names_that_lead_out_of_the_folder(data):
 def test_a_missing_folder_is_one_problem_not_one_per_file(data, key, name):
     (data.root / name).rename(data.root / "elsewhere")
     assert only_problem(data, "folder") == f"{key} {data.root / name} is no folder"
+
+
+@pytest.mark.parametrize(
+    "pixels, depth",
+    [
+        (np.arange(80).reshape(8, 10).astype(np.uint16) * 800, "16-bit grey"),
+        (np.arange(80).reshape(8, 10).astype(np.float32), "floating-point numbers"),
+        (np.arange(80).reshape(8, 10).astype(np.int32), "32-bit integers"),
+    ],
+)
+def test_an_image_that_would_be_read_as_white(data, pixels, depth):
+    path = data.image("val", 1)
+    Image.fromarray(pixels).save(path, format="PNG" if depth == "16-bit grey" else "TIFF")
+    assert only_problem(data, "image depth").startswith(f"{path} has pixels of {depth}, which would all become white; ")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_an_image_of_one_colour_is_noted(data, mode):
+    Image.new(mode, (10, 8), 7).save(data.image("val", 1))
+    text = only_note(data, "constant image")
+    assert text == f"{data.image('val', 1)} has one colour all over; nothing can be seen in it"
 
 
 def test_an_image_without_a_labelled_pixel_is_noted(data):

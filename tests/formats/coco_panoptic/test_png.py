@@ -128,6 +128,17 @@ def test_a_png_of_another_size(tmp_path):
         read_panoptic_png(tmp_path / "a.png", height=10, width=8)
 
 
+def test_an_opaque_alpha_channel_says_nothing(tmp_path):
+    rgba = np.full((8, 10, 4), 255, dtype=np.uint8)
+    rgba[:, :, :3] = [7, 2, 1]
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    assert np.unique(read_panoptic_png(tmp_path / "a.png", height=8, width=10)).tolist() == [7 + 2 * 256 + 65536]
+    rgba[3, 4, 3] = 254
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="has an alpha channel that is not opaque; if it says nothing"):
+        read_panoptic_png(tmp_path / "a.png", height=8, width=10)
+
+
 def _save_16_bit_rgb(path):
     # Pillow cannot write it, and reads it as 8-bit without a word.
     assert cv2.imwrite(str(path), np.full((8, 10, 3), 300, dtype=np.uint16))
@@ -138,7 +149,7 @@ def _save_16_bit_rgb(path):
     "save, said",
     [
         (_save_16_bit_rgb, "is a PNG of 16-bit RGB; panoptic PNGs are 8-bit RGB"),
-        (lambda path: Image.new("RGBA", (10, 8)).save(path), "is a PNG of 8-bit RGBA;"),
+        (lambda path: Image.new("RGBA", (10, 8)).save(path), "has an alpha channel that is not opaque;"),
         (lambda path: Image.new("L", (10, 8)).save(path), "is a PNG of 8-bit grey;"),
         (lambda path: Image.new("LA", (10, 8)).save(path), "is a PNG of 8-bit grey with alpha;"),
         (lambda path: Image.new("I;16", (10, 8)).save(path), "is a PNG of 16-bit grey;"),
