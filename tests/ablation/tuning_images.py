@@ -13,16 +13,25 @@ from panoptic_heuristic.ablation.tuning.counters import RegionCounter
 from panoptic_heuristic.ablation.tuning.counts import pq_of, total_counts
 from panoptic_heuristic.ablation.tuning.result import TuningResult
 from panoptic_heuristic.ablation.tuning.rounds import grid_rounds
+from panoptic_heuristic.ablation.tuning.run import run_tuning
 from panoptic_heuristic.ablation.tuning.search import Search, run_searches
-from panoptic_heuristic.ablation.tuning.settings import TuningSettings
+from panoptic_heuristic.ablation.tuning.settings import TUNED_PIPELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import Split
 from panoptic_heuristic.ablation.tuning.thresholds import Baselines
-from panoptic_heuristic.ablation.tuning.tune import run_tuning
 from panoptic_heuristic.fusion import Pipeline, fuse, semantic_agreement
-from panoptic_heuristic.quality import count_image
+from panoptic_heuristic.quality import add_counts, count_image, summarize
 from panoptic_heuristic.testing.scenes import Scene
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
 from tests.ablation.small_caches import scene_predictions
+
+ALL = ("default", "scaled", *TUNED_PIPELINES)
+"""Where the search starts from the default."""
+
+WITH_START = ("default", "start", *ALL[1:])
+"""Where it does not."""
+
+# Scaled to the images its limit is two hundredths of them.
+START = Pipeline(stuff_area_thresh=0.02 * 640 * 480)
 
 PLACES = list(CATEGORIES)
 """Dataset ids in the order of the counts: 9, 4 and 2 are stuff, 0, 31 and 5 things."""
@@ -137,3 +146,21 @@ def baselines_of(pixels: float, fraction: float, score: float = 0.5, **rules) ->
 def total_pq(images: Sequence[Regions], pipeline: Pipeline, categories) -> float:
     """PQ of all categories, 0 to 1."""
     return float(pq_of(total_counts(images, [pipeline], categories), categories)[0])
+
+
+def pq_of_images(result):
+    """The counts of each held-out image, as numbers that can be compared."""
+    return [(one.iou_sum.tolist(), one.tp.tolist(), one.fp.tolist(), one.segments.tolist()) for one in result.held_out]
+
+
+def fused_pq(store, pipeline, image_ids):
+    """PQ of all categories in percent, by fusing and scoring each image."""
+    manifest, counts = store.cache.manifest, []
+    for image_id in image_ids:
+        predictions = store.cache.read(image_id)
+        semantics = manifest.semantics_of(predictions, pipeline)
+        result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
+        counts.append(
+            count_image(*store.gt_of(image_id), result.panoptic_seg, result.segments_info, manifest.categories)
+        )
+    return 100 * summarize(add_counts(counts), manifest.categories).all.pq

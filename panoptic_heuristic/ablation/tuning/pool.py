@@ -68,6 +68,11 @@ def images_of(manifests: Sequence[Manifest]) -> List[CachedImage]:
     return [image for manifest in manifests for image in manifest.images]
 
 
+def areas_of(images: Sequence[CachedImage]) -> List[int]:
+    """The pixels of some images."""
+    return [image.height * image.width for image in images]
+
+
 def check_distinct(tuning: Sequence[RegionStore], report: Sequence[RegionStore]) -> None:
     """Raises if an image is there twice.
 

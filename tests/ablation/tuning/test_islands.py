@@ -15,7 +15,7 @@ from panoptic_heuristic.ablation.tuning.settings import TUNED_PIPELINES
 from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.fusion import Pipeline
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
-from tests.ablation.tuning.test_tune import fused_pq
+from tests.ablation.tuning_images import fused_pq
 
 START = Pipeline(instances_score_thresh=0.4, stuff_area_thresh=50)
 
