@@ -11,6 +11,7 @@ from typing import List, Optional, Sequence, Tuple
 from tabulate import tabulate
 
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
+from panoptic_heuristic.ablation.tuning.borders import chosen_border
 from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM, FORMS
 from panoptic_heuristic.ablation.tuning.files import TUNED, file_names, told
 from panoptic_heuristic.ablation.tuning.gains import Gain, StageReport
@@ -40,6 +41,8 @@ examples:
   panoptic-heuristic tune-fusion --cache cache --tuning-images half.txt --stages global per-class --output tuned
 
   panoptic-heuristic tune-fusion --cache cache_val --report-cache cache_test --groups 'name:(.*)_[0-9]+' --output tuned
+
+  panoptic-heuristic tune-fusion --cache cache --image-root val --base output/config.yaml --output tuned
 
 It writes one YAML per stage, tuned.yaml and tuning.json (all that was measured). tuned.yaml has the
 default, which is the model's own settings, where nothing is surely better on held-out images; else, of what is surely
@@ -76,6 +79,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         pipeline_of_flags(args, stores[0].cache.manifest.categories),
         report_cache=None if args.report_cache is None else stores[-1],
         groups=args.groups,
+        image_root=None if args.image_root is None else _per_cache(args, "image_root"),
         stages=args.stages,
         calibration=args.calibration,
         shrinkage=args.shrinkage,
@@ -96,17 +100,23 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _stores(args: argparse.Namespace) -> List[RegionStore]:
     """All caches with their ground truth, that to report on last."""
-    caches = [*args.cache, *([] if args.report_cache is None else [args.report_cache])]
-    files = []
-    for name, values in (("--gt-json", args.gt_json), ("--gt-folder", args.gt_folder)):
-        values = values or [None]
-        if len(values) not in (1, len(caches)):
-            raise InputError(
-                f"{name} must be given once, or once for each of the {len(caches)} caches, that of --report-cache "
-                f"last; got {len(values)}"
-            )
-        files.append(values * len(caches) if len(values) == 1 else values)
-    return [open_store(*one) for one in zip(caches, *files, strict=True)]
+    files = [_per_cache(args, name) for name in ("gt_json", "gt_folder")]
+    return [open_store(*one) for one in zip(_caches(args), *files, strict=True)]
+
+
+def _caches(args: argparse.Namespace) -> List[Path]:
+    return [*args.cache, *([] if args.report_cache is None else [args.report_cache])]
+
+
+def _per_cache(args: argparse.Namespace, name: str) -> List[Optional[Path]]:
+    """One value for each cache, of a flag that may be given once for all of them."""
+    number, values = len(_caches(args)), getattr(args, name) or [None]
+    if len(values) not in (1, number):
+        raise InputError(
+            f"--{name.replace('_', '-')} must be given once, or once for each of the {number} caches, that of "
+            f"--report-cache last; got {len(values)}"
+        )
+    return values * number if len(values) == 1 else values
 
 
 def _read_ids(path: Path) -> List[int]:
@@ -145,6 +155,9 @@ def _print(result: TuningResult) -> None:
     print(f"default: {untuned['default'].described()} ({result.default.meaning})")
     for name in list(untuned)[1:]:
         print(f"{name}: {untuned[name].described()}")
+    if borders := result.outcome.borders:
+        tried = ", ".join(f"{pq:.2f} with {name}" for name, pq in borders.items())
+        print(f"border rule: {chosen_border(borders)}, for PQ of global when tuned is {tried}")
     headers = ["stage", "PQ", "things", "stuff", *(f"over {name}" for name in untuned), "over the one before"]
     rows = [
         [
@@ -171,7 +184,7 @@ def _print_usage(result: TuningResult, config: Path, has_base: bool) -> None:
         return
     rows = [[one.key, *("-" if value is None else value for value in one[1:])] for one in changed]
     print(tabulate(rows, ["config key", "default", result.chosen], disable_numparse=True))
-    command = evaluating_command(config, has_base=has_base, predictions=result.manifests[0].source)
+    command = evaluating_command(config, result.best, has_base=has_base, predictions=result.manifests[0].source)
     print(f"\n  {command or f'{config} builds on no config: put its keys into that of the model, or give --base'}")
 
 
@@ -211,6 +224,10 @@ def _parser() -> argparse.ArgumentParser:
         "the caches were made with)",
     )  # fmt: skip
     files.add_argument("--gt-folder", type=Path, nargs="+", metavar="FOLDER", help="of their PNGs, likewise")
+    files.add_argument(
+        "--image-root", type=Path, nargs="+", metavar="FOLDER",
+        help="the photos, one folder for all caches or one for each, likewise: borders by guided_filter are tried, too",
+    )  # fmt: skip
     add_output_arguments(files, "the configs and the numbers")
     files.add_argument("--base", metavar="CONFIG", help="the _BASE_ of the YAMLs: the model's config")
     held_out = parser.add_argument_group("what is held out")

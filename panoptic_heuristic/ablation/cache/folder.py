@@ -84,6 +84,10 @@ class Manifest:
     has_logits: bool
     source: Mapping[str, Any]
 
+    def image(self, image_id: int) -> CachedImage:
+        """The image of an id."""
+        return next(image for image in self.images if image.image_id == image_id)
+
     def semantics_of(self, predictions: ImagePredictions, pipeline: Pipeline) -> Optional[SemanticMap]:
         """The semantic labels of an image with all that a pipeline needs of what was kept with them."""
         return predictions.to_semantics(
@@ -197,8 +201,12 @@ class PredictionCache:
         """The images whose file is not there or is damaged."""
         return [image for image in self.manifest.images if not is_sound(self.path_of(image.image_id))]
 
-    def check_needs(self, pipeline: Pipeline) -> None:
+    def check_needs(self, pipeline: Pipeline, *, has_images: bool = False) -> None:
         """Raises if a pipeline needs what was not kept.
+
+        Args:
+            pipeline: rules and thresholds.
+            has_images: the images are at hand elsewhere.
 
         Raises:
             InputError: names the rule, what it needs, and what would keep that; or the file of an
@@ -206,7 +214,12 @@ class PredictionCache:
         """
         manifest, folder, floor = self.manifest, self.folder, self.manifest.floors.stuff_probability
         meant = {one for one in manifest.label_to_category.values() if one is not None}
-        missing = {Need.IMAGE: f"{folder} holds no images; fuse where they are, without a cache"}
+        missing: Dict[Need, str] = {}
+        if not has_images:
+            missing[Need.IMAGE] = (
+                f"{folder} holds no images; tune-fusion and fuse-predictions take them by --image-root, and train-net has "
+                "them; elsewhere leave the rule out"
+            )
         if not manifest.has_logits:
             missing[Need.LOGITS] = missing[Need.ROI_PROBABILITIES] = (
                 f"{folder} was made without them; make it anew from a model with cache-predictions --store-logits"

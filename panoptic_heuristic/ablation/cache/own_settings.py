@@ -37,14 +37,19 @@ def remember_pipeline(cache: PredictionCache, pipeline: Pipeline) -> None:
     write_json(cache.folder / _FILE, pipeline.to_mapping())
 
 
-def default_of(cache: PredictionCache) -> Default:
-    """The default of a cache: the settings of its model, if they are known and the cache holds all that they need."""
+def default_of(cache: PredictionCache, *, has_images: bool = False) -> Default:
+    """The default of a cache: the settings of its model, if they are known and the cache holds all that they need.
+
+    Args:
+        cache: predictions.
+        has_images: the images are at hand elsewhere.
+    """
     path = cache.folder / _FILE
     if not path.exists():
         return Default(DEFAULT_PIPELINE, f"Detectron2's defaults, since {_why_unknown(cache)}")
     try:
         pipeline = Pipeline.from_file(path)
-        cache.check_needs(pipeline)
+        cache.check_needs(pipeline, has_images=has_images)
     # A rule of the model's project that this process does not have, or one that needs what was not kept.
     except InputError as error:
         return Default(DEFAULT_PIPELINE, f"Detectron2's defaults, since the model's own cannot be used: {error}")

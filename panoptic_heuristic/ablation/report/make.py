@@ -26,7 +26,7 @@ from panoptic_heuristic.ablation.report.document import Block, Document, Heading
 from panoptic_heuristic.ablation.report.html import to_html
 from panoptic_heuristic.ablation.report.latex import to_latex
 from panoptic_heuristic.ablation.report.markdown import to_markdown
-from panoptic_heuristic.ablation.report.mended import error_blocks
+from panoptic_heuristic.ablation.report.mended import MENDED, error_blocks
 from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
 from panoptic_heuristic.ablation.report.tables import csv_rows, tables_of
@@ -35,6 +35,7 @@ from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.tuning.thresholds import REFERENCE_PIXELS
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import written_whole
+from panoptic_heuristic.fusion import Need
 from panoptic_heuristic.quality import Resampled
 
 
@@ -215,6 +216,11 @@ def _changes(images: Images, sweep: ReportedSweep, prefix: str, level: int, prog
 
 
 def _mended(store: RegionStore, tuning: Tuning, level: int, work: _Work) -> List[Block]:
+    if any(Need.IMAGE in one.needs for one in (tuning.default.pipeline, tuning.pipeline)):
+        return [
+            Heading(MENDED, level),
+            Text("Their border rule looks at photos, and errors are traced without any: which ones they mend is not told."),
+        ]
     before, after = (
         attribute(store, pipeline, workers=work.workers, progress=work.progress).errors
         for pipeline in (tuning.default.pipeline, tuning.pipeline)

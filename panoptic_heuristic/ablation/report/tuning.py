@@ -122,7 +122,7 @@ def _usage(
     ]
     blocks: List[Block] = [Table(("config key", "default", "recommended"), tuple(rows))]
     command = evaluating_command(
-        config, has_base=data["base"] is not None, predictions=data["caches"][0]["predictions"]
+        config, pipeline, has_base=data["base"] is not None, predictions=data["caches"][0]["predictions"]
     )
     if command is None:
         blocks.append(Text(f"{config} builds on no config (--base of tune-fusion); put its keys into the model's:"))

@@ -11,7 +11,8 @@ import numpy as np
 
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.counts import count_pipelines, segments_of, total_counts
+from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, segments_of, total_counts
+from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Pipeline
@@ -49,6 +50,24 @@ class Counter(Protocol):
     def each(self, requests: Sequence[Request]) -> Each:
         """The counts of each request's pipelines on each of its images."""
         ...
+
+
+def pq_of_each(
+    pipelines: Sequence[Pipeline], images: Sequence[Sequence[int]], counter: Counter
+) -> Generator[None, None, List[float]]:
+    """PQ of each pipeline on its images, 0 to 1; yields after each step of the counter."""
+    totals = yield from counter.totals([(places, [one]) for places, one in zip(images, pipelines, strict=True)])
+    return [float(pq_of(total, counter.categories)[0]) for total in totals]
+
+
+def raise_failed(counter: Counter) -> None:
+    """Raises if a pipeline could not be counted.
+
+    Raises:
+        InputError: why not.
+    """
+    for error in counter.failed.values():
+        raise InputError(error)
 
 
 class RegionCounter:

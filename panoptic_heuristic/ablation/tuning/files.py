@@ -115,7 +115,8 @@ def tuning_json(result: "TuningResult", base: Optional[str] = None) -> Dict[str,
         reliability   of the calibrated probabilities on held-out images, a bin after the other: low, high, instances,
                       predicted (their mean), observed (the part that are true positives); empty without the stage
         outcome       images; by name: pq_tuning, pipelines (see :meth:`Pipeline.to_mapping`); calibration: rounds,
-                      one_cut, and by category id expected_iou and examples, the number and the true among them
+                      one_cut, and by category id expected_iou and examples, the number and the true among them;
+                      borders: PQ of global by the border rules that were tried; only there if images were given
         splits        the same of each split, with the ids of its held_out images and pq_held_out
     """
     settings, images = result.settings, images_of(result.manifests)
@@ -186,6 +187,7 @@ def _split_json(result: "TuningResult", place: int) -> Dict[str, Any]:
         "pq_tuning": result.tuning_pq(place),
         "pipelines": {name: one.to_mapping() for name, one in tuned.pipelines.items() if name not in BASELINES},
         "calibration": dict(tuned.calibration),
+        **({"borders": dict(tuned.borders)} if tuned.borders else {}),
     }
 
 

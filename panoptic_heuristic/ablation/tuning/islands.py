@@ -6,8 +6,7 @@ there at a time as splits have chosen sizes, and one more.
 
 from typing import Generator, List, Sequence
 
-from panoptic_heuristic.ablation.tuning.counters import RegionCounter
-from panoptic_heuristic.ablation.tuning.counts import pq_of
+from panoptic_heuristic.ablation.tuning.counters import RegionCounter, pq_of_each
 from panoptic_heuristic.fusion import Pipeline
 
 ISLAND_AREA_FRACTIONS = (0.0, 0.001, 0.002, 0.004, 0.008)
@@ -31,19 +30,11 @@ def tune_islands(
         The pipelines.
     """
     best = list(pipelines)
-    highest = yield from _pq(best, images, counter)
+    highest = yield from pq_of_each(best, images, counter)
     for fraction in ISLAND_AREA_FRACTIONS:
         tried = [one.replaced({"island_area_fraction": fraction}) for one in pipelines]
-        for number, pq in enumerate((yield from _pq(tried, images, counter))):
+        for number, pq in enumerate((yield from pq_of_each(tried, images, counter))):
             if pq > highest[number]:
                 best[number], highest[number] = tried[number], pq
         counter.keep({one.island_area_fraction for one in best})
     return best
-
-
-def _pq(
-    pipelines: Sequence[Pipeline], images: Sequence[Sequence[int]], counter: RegionCounter
-) -> Generator[None, None, List[float]]:
-    """PQ of each pipeline on its images."""
-    totals = yield from counter.totals([(places, [one]) for places, one in zip(images, pipelines, strict=True)])
-    return [float(pq_of(total, counter.categories)[0]) for total in totals]

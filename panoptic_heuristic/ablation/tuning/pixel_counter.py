@@ -9,10 +9,9 @@ import numpy as np
 
 from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.regions import GtSegments
-from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counters import Each, Request, Totals
-from panoptic_heuristic.ablation.tuning.pool import ImagePool
+from panoptic_heuristic.ablation.tuning.pool import ImagePool, Place
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Pipeline
@@ -122,45 +121,44 @@ class PixelCounter:
             }
 
 
-def _fuse_and_count_at(
-    places: Sequence[Tuple[RegionStore, int]], job: Tuple[int, Sequence[Pipeline]]
-) -> List[Outcome]:
-    place, pipelines = job
-    store, image_id = places[place]
-    return fuse_and_count(store, (image_id, pipelines))
+def _fuse_and_count_at(places: Sequence[Place], job: Tuple[int, Sequence[Pipeline]]) -> List[Outcome]:
+    number, pipelines = job
+    return fuse_and_count(places[number], pipelines)
 
 
-def fuse_and_count(store: RegionStore, job: Tuple[int, Sequence[Pipeline]]) -> List[Outcome]:
+def fuse_and_count(place: Place, pipelines: Sequence[Pipeline]) -> List[Outcome]:
     """Fuses an image by each of some pipelines and counts the map.
 
     Time is that of fusing alone: of the processor, since a busy machine lets a thread wait for several
-    milliseconds at a time. All masks are decoded before: how they are stored is no matter of rules.
+    milliseconds at a time. All masks, and the photo, are decoded before: how they are stored is no matter of rules.
 
     Args:
-        store: predictions and ground truth.
-        job: the image's id, and the pipelines.
+        place: of the image.
+        pipelines: any.
 
     Returns:
         One for each pipeline, in their order.
 
     Raises:
-        InputError: the predictions or the ground truth are missing or damaged.
+        InputError: the predictions, the ground truth or the photo are missing or damaged.
     """
-    image_id, pipelines = job
-    heads, gt, categories = CachedHeads(store.cache, image_id), store.gt_of(image_id), store.cache.manifest.categories
+    store, image_id, image_root = place
+    heads, gt = CachedHeads(store.cache, image_id, image_root), store.gt_of(image_id)
+    categories = store.cache.manifest.categories
     for index in range(len(heads.instances)):
         heads.instances.crop(index)
     for pipeline in pipelines:
         heads.semantics(pipeline)
+        heads.photo(pipeline)
     outcomes: Dict[int, Outcome] = {}
     # Each image begins with another pipeline, so that none pays for what the first use of masks costs.
-    for place in ((image_id + turn) % len(pipelines) for turn in range(len(pipelines))):
+    for number in ((image_id + turn) % len(pipelines) for turn in range(len(pipelines))):
         started = time.thread_time()
         try:
-            result = heads.fuse(pipelines[place])
+            result = heads.fuse(pipelines[number])
         except InputError as error:
-            outcomes[place] = Outcome({}, 0.0, f"image {image_id}: {error}")
+            outcomes[number] = Outcome({}, 0.0, f"image {image_id}: {error}")
             continue
         seconds = time.thread_time() - started
-        outcomes[place] = Outcome(count_image(*gt, result.panoptic_seg, result.segments_info, categories), seconds)
-    return [outcomes[place] for place in range(len(pipelines))]
+        outcomes[number] = Outcome(count_image(*gt, result.panoptic_seg, result.segments_info, categories), seconds)
+    return [outcomes[number] for number in range(len(pipelines))]

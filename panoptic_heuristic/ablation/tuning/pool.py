@@ -1,14 +1,30 @@
 """The images of one or several caches in one list, in which each goes by its place."""
 
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Tuple
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Manifest
+from panoptic_heuristic.ablation.regions.exact import is_exact_on_regions
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage
 from panoptic_heuristic.fusion import Pipeline
+
+
+class Place(NamedTuple):
+    """Where all that is known of an image lies.
+
+    Attributes:
+        store: predictions and ground truth.
+        image_id: its id there.
+        image_root: the folder of the images, for the rules that look at them; or None.
+    """
+
+    store: RegionStore
+    image_id: int
+    image_root: Optional[Path] = None
 
 
 @dataclass(frozen=True)
@@ -17,12 +33,14 @@ class ImagePool:
 
     Attributes:
         stores: at least one.
+        image_roots: the folder of each one's images; None without images.
 
     Raises:
         InputError: the caches have different categories.
     """
 
     stores: Tuple[RegionStore, ...]
+    image_roots: Optional[Tuple[Path, ...]] = None
 
     def __post_init__(self):
         for other in self.stores[1:]:
@@ -44,9 +62,14 @@ class ImagePool:
         return max(manifest.floors.instances_score_thresh for manifest in self.manifests)
 
     @property
-    def places(self) -> List[Tuple[RegionStore, int]]:
-        """The cache and the id of each image."""
-        return [(store, image_id) for store in self.stores for image_id in store.image_ids]
+    def places(self) -> List[Place]:
+        """Where each image lies."""
+        roots = [None] * len(self.stores) if self.image_roots is None else self.image_roots
+        return [
+            Place(store, image_id, root)
+            for store, root in zip(self.stores, roots, strict=True)
+            for image_id in store.image_ids
+        ]
 
     @property
     def images(self) -> List[CachedImage]:
@@ -60,12 +83,17 @@ class ImagePool:
             InputError: names the rule, what it needs, and what would keep that.
         """
         for store in self.stores:
-            store.cache.check_needs(pipeline)
+            store.cache.check_needs(pipeline, has_images=self.image_roots is not None)
 
 
 def images_of(manifests: Sequence[Manifest]) -> List[CachedImage]:
     """The images of some caches, one cache after the other."""
     return [image for manifest in manifests for image in manifest.images]
+
+
+def is_exact(pipeline: Pipeline, manifests: Sequence[Manifest]) -> bool:
+    """True if the regions of all caches say all that a pipeline looks at."""
+    return all(is_exact_on_regions(pipeline, manifest.floors.stuff_probability) for manifest in manifests)
 
 
 def areas_of(images: Sequence[CachedImage]) -> List[int]:

@@ -1,6 +1,6 @@
 """The outcome of tuning."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -28,10 +28,13 @@ class Tuned:
         pipelines: by name, see :mod:`panoptic_heuristic.ablation.tuning.settings`.
         calibration: of the last stage: ``rounds``, ``one_cut``, ``examples``, and of each calibrated
             thing its ``expected_iou``; empty without it.
+        borders: PQ in percent of the global thresholds on the tuning images, by the border rules that were tried;
+            empty if none was.
     """
 
     pipelines: Mapping[str, Pipeline]
     calibration: Mapping[str, Any]
+    borders: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

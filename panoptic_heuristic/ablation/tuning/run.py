@@ -1,23 +1,25 @@
 """Tunes on every split of the images and counts its pipelines."""
 
+from dataclasses import replace
 from functools import partial
-from typing import Callable, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import Manifest
-from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.tuning.borders import chosen_border, try_borders, with_border
 from panoptic_heuristic.ablation.tuning.calibrated import FORMS, tune_calibrated
 from panoptic_heuristic.ablation.tuning.classes import tune_classes
 from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.groups import chosen_groups
 from panoptic_heuristic.ablation.tuning.islands import ISLAND_AREA_FRACTIONS, tune_islands
-from panoptic_heuristic.ablation.tuning.pool import areas_of, images_of
+from panoptic_heuristic.ablation.tuning.pool import areas_of, images_of, is_exact
 from panoptic_heuristic.ablation.tuning.reliability import Bin, count_reliability
 from panoptic_heuristic.ablation.tuning.result import Tuned, TuningResult
 from panoptic_heuristic.ablation.tuning.rounds import ascent_rounds, grid_rounds
 from panoptic_heuristic.ablation.tuning.search import Search, run_searches, steps_of
 from panoptic_heuristic.ablation.tuning.settings import STAGES, TuningSettings
+from panoptic_heuristic.ablation.tuning.split_counts import all_of, count_splits
 from panoptic_heuristic.ablation.tuning.splits import Split
 from panoptic_heuristic.ablation.tuning.stuff import tune_stuff
 from panoptic_heuristic.errors import InputError
@@ -33,7 +35,7 @@ def run_tuning(
     splits: Sequence[Split],
     *,
     groups: Optional[Sequence[int]] = None,
-    of_default: Optional[Counter] = None,
+    pixels: Optional[Counter] = None,
     progress: Progress = lambda items, total: items,
 ) -> TuningResult:
     """Tunes on every split and counts its pipelines.
@@ -44,7 +46,7 @@ def run_tuning(
         settings: what to tune.
         splits: of :func:`folds_of`, :func:`given_split` or :func:`split_at`.
         groups: the number of each image's group; None if each image is one.
-        of_default: counts the default, if ``counter`` cannot.
+        pixels: counts pipelines that are not exact on regions, if ``counter`` cannot.
         progress: wraps the iterable of steps, given their number; tqdm fits.
 
     Raises:
@@ -59,7 +61,11 @@ def run_tuning(
     searches = [_search(settings, [areas[place] for place in split.tuning]) for split in splits]
     tuning = [split.tuning for split in splits]
     results: List[TuningResult] = []
+    with_photos = counter if pixels is None else pixels
     of_islands = counter if isinstance(counter, RegionCounter) and counter.load is not None else None
+
+    def counter_of(pipeline: Pipeline) -> Counter:
+        return counter if pixels is None or is_exact(pipeline, manifests) else pixels
 
     def steps() -> Iterator[None]:
         yield from run_searches(searches, tuning, counter)
@@ -67,6 +73,9 @@ def run_tuning(
         best = [search.best for search in searches]
         if of_islands is not None:
             best = yield from tune_islands(best, tuning, of_islands)
+        borders: List[Dict[str, float]] = [{} for _ in splits]
+        if settings.tries_border:
+            borders = yield from try_borders(best, tuning, counter, with_photos)
         tuned = [_with_global(settings, one) for one in best]
         for stage in settings.stages[1:]:
             assert isinstance(counter, RegionCounter)
@@ -84,7 +93,8 @@ def run_tuning(
                     if split.held_out
                 ],
             )
-        tuning_counts, held_out_counts = yield from _counted(counter, of_default, splits, tuned)
+        tuned = [_with_border(one, pq) for one, pq in zip(tuned, borders, strict=True)]
+        tuning_counts, held_out_counts = yield from count_splits(counter_of, splits, tuned, counter.categories)
         results.append(
             TuningResult(
                 manifests=tuple(manifests),
@@ -101,11 +111,13 @@ def run_tuning(
     rounds = steps_of(searches, tuning, counter)
     if of_islands is not None:
         rounds += (1 + len(ISLAND_AREA_FRACTIONS)) * counter.steps(tuning)
+    if settings.tries_border:
+        rounds += counter.steps(tuning) + with_photos.steps(tuning)
     later = (len(settings.stages) - 1) * len(splits)
     if STAGES[2] in settings.stages:
         later += sum(bool(split.held_out) for split in splits)
-    counted = [_all_of(split) for split in splits]
-    last = counter.steps(counted) + (0 if of_default is None else of_default.steps(counted))
+    counted = [all_of(split) for split in splits]
+    last = counter.steps(counted) + (0 if pixels is None else pixels.steps(counted))
     for _ in progress(steps(), rounds + later + last):
         pass
     return results[0]
@@ -128,6 +140,10 @@ def _check(errors: Iterable[Optional[str]]) -> None:
 
 def _with_global(settings: TuningSettings, best: Pipeline) -> Tuned:
     return Tuned({**settings.untuned, "global": best}, {})
+
+
+def _with_border(tuned: Tuned, pq: Mapping[str, float]) -> Tuned:
+    return replace(tuned, pipelines=with_border(tuned.pipelines, chosen_border(pq)), borders=pq) if pq else tuned
 
 
 def _tune_stage(
@@ -163,51 +179,3 @@ def _tune_stage(
             "examples": {str(key): list(value) for key, value in found.examples.items()},
         },
     )
-
-
-def _all_of(split: Split) -> List[int]:
-    return sorted((*split.tuning, *split.held_out))
-
-
-def _counted(
-    counter: Counter, of_default: Optional[Counter], splits: Sequence[Split], tuned: Sequence[Tuned]
-) -> Generator[None, None, Tuple[Tuple[SettingCounts, ...], Tuple[SettingCounts, ...]]]:
-    """Counts each split's pipelines on its images.
-
-    Returns:
-        The counts of each split's own tuning images, and those of each held-out image.
-    """
-    all_pipelines = [list(one.pipelines.values()) for one in tuned]
-    places = [_all_of(split) for split in splits]
-    if of_default is None:
-        each = yield from _each(counter, places, all_pipelines)
-    else:
-        # The default comes first.
-        defaults = yield from _each(of_default, places, [pipelines[:1] for pipelines in all_pipelines])
-        others = yield from _each(counter, places, [pipelines[1:] for pipelines in all_pipelines])
-        each = [
-            [one.beside(other) for one, other in zip(*counts, strict=True)]
-            for counts in zip(defaults, others, strict=True)
-        ]
-    by_place = [dict(zip(of_split, counts, strict=True)) for of_split, counts in zip(places, each, strict=True)]
-    zero = SettingCounts.zeros(len(counter.categories), len(all_pipelines[0]))
-    return (
-        tuple(
-            sum((of_place[place] for place in split.tuning), zero)
-            for split, of_place in zip(splits, by_place, strict=True)
-        ),
-        tuple(of_place[place] for split, of_place in zip(splits, by_place, strict=True) for place in split.held_out),
-    )
-
-
-def _each(
-    counter: Counter, places: Sequence[List[int]], pipelines: Sequence[List[Pipeline]]
-) -> Generator[None, None, List[List[SettingCounts]]]:
-    """The counts of each image by some pipelines, for each split.
-
-    Raises:
-        InputError: a rule needs what is not known of an image.
-    """
-    found = yield from counter.each(list(zip(places, pipelines, strict=True)))
-    _check(counter.failed.values())
-    return found

@@ -53,6 +53,7 @@ class TuningSettings:
         calibration: the form of the last stage, one of :data:`.FORMS`.
         shrinkage: how many standard errors a category's own values must gain; 0 for none.
         seed: of the folds and the intervals.
+        tries_border: a border rule is tried on top of the global thresholds; photos must be there.
 
     Raises:
         InputError: a value is out of its interval, the stages or the form are others, or the pipeline asks for scores
@@ -68,6 +69,7 @@ class TuningSettings:
     calibration: str = DEFAULT_FORM
     shrinkage: float = 1.0
     seed: int = 0
+    tries_border: bool = False
 
     def __post_init__(self):
         if self.stages is None:

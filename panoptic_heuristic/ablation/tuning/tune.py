@@ -8,18 +8,20 @@ PQ is what to expect of it. With a given split there is one such pair.
 import os
 import statistics
 from functools import partial
+from pathlib import Path
 from typing import List, Optional, Sequence, Tuple, Union
 
 from panoptic_heuristic.ablation.cache.own_settings import default_of
-from panoptic_heuristic.ablation.regions.exact import asks_best_stuff, is_exact_on_regions
+from panoptic_heuristic.ablation.regions.exact import asks_best_stuff
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM
 from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.files import check_names
 from panoptic_heuristic.ablation.tuning.groups import Groups, group_numbers
 from panoptic_heuristic.ablation.tuning.images import load_images
+from panoptic_heuristic.ablation.tuning.photos import check_photos
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
-from panoptic_heuristic.ablation.tuning.pool import ImagePool, areas_of, check_distinct
+from panoptic_heuristic.ablation.tuning.pool import ImagePool, areas_of, check_distinct, is_exact
 from panoptic_heuristic.ablation.tuning.result import TuningResult
 from panoptic_heuristic.ablation.tuning.run import Progress, run_tuning
 from panoptic_heuristic.ablation.tuning.settings import STAGES, TuningSettings
@@ -33,7 +35,7 @@ from panoptic_heuristic.ablation.tuning.splits import (
 )
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
-from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
+from panoptic_heuristic.fusion import DEFAULT_PIPELINE, NoRefinement, Pipeline
 from panoptic_heuristic.fusion.argument_types import check_pipeline
 
 Cache = Union[PathLike, RegionStore]
@@ -48,6 +50,7 @@ def tune(
     groups: Optional[Groups] = None,
     gt_json: Optional[PathLike] = None,
     gt_folder: Optional[PathLike] = None,
+    image_root: Optional[Union[PathLike, Sequence[PathLike]]] = None,
     stages: Optional[Sequence[str]] = None,
     calibration: str = DEFAULT_FORM,
     shrinkage: float = 1.0,
@@ -70,6 +73,8 @@ def tune(
             by id, cache by cache, those of ``report_cache`` last. Intervals take a group as one. None for no groups.
         gt_json: a COCO panoptic JSON of all images; None for the ground truth that was noted when a cache was made.
         gt_folder: the folder of its PNGs; None likewise.
+        image_root: the folder of the images, or one for each cache, that of ``report_cache`` last. With it the border
+            rule ``guided_filter`` is tried for rules that have none, and rules may look at images; None for neither.
         stages: some of ``global``, ``per-class`` and ``calibrated``; None for all that the pipeline has.
         calibration: ``shared``, a probability whose slopes all categories share; or ``per-class``, slopes of each
             category, which fit the tuning images more closely.
@@ -92,21 +97,23 @@ def tune(
     check_pipeline(pipeline)
     tuning_stores = [open_store(one, gt_json, gt_folder) for one in _listed(cache)]
     report_stores = [] if report_cache is None else [open_store(report_cache, gt_json, gt_folder)]
-    pool = ImagePool((*tuning_stores, *report_stores))
+    stores = (*tuning_stores, *report_stores)
+    pool = ImagePool(stores, None if image_root is None else _image_roots(image_root, len(stores)))
     check_distinct(tuning_stores, report_stores)
     pipeline.check_categories(pool.categories)
     pool.check_needs(pipeline)
     own = ImagePool(tuple(tuning_stores))
     settings = TuningSettings(
         pipeline,
-        default_of(tuning_stores[0].cache),
-        _is_exact(pipeline, pool),
+        default_of(tuning_stores[0].cache, has_images=image_root is not None),
+        is_exact(pipeline, pool.manifests),
         pool.score_floor,
         statistics.median(areas_of(own.images)),
         None if stages is None else tuple(stages),
         calibration,
         shrinkage,
         seed,
+        tries_border=image_root is not None and type(pipeline.border) is NoRefinement,
     )
     if settings.stages != STAGES[:1]:
         check_names(pool.categories)
@@ -119,7 +126,8 @@ def tune(
         splits = folds_of(len(pool.images), DEFAULT_FOLDS if folds is None else folds, seed, numbers)
     if numbers is not None:
         check_whole(splits[0], numbers, [f"image {image.image_id} ({image.file_name})" for image in pool.images])
-    of_default = None
+    check_photos(pool, workers=workers, progress=progress)
+    pixels = None
     if settings.on_regions:
         load = partial(
             load_images,
@@ -130,8 +138,8 @@ def tune(
         )
         images = load(pipeline.island_area_fraction, progress=progress)
         counter: Counter = RegionCounter(images, pool.categories, workers, load)
-        if not _is_exact(settings.untuned["default"], pool):
-            of_default = PixelCounter(pool, workers)
+        if settings.tries_border or not is_exact(settings.untuned["default"], pool.manifests):
+            pixels = PixelCounter(pool, workers)
     else:
         counter = PixelCounter(pool, workers)
     return run_tuning(
@@ -140,7 +148,7 @@ def tune(
         settings,
         splits,
         groups=numbers,
-        of_default=of_default,
+        pixels=pixels,
         progress=progress,
     )
 
@@ -153,6 +161,12 @@ def _listed(cache: Union[Cache, Sequence[Cache]]) -> List[Cache]:
     return list(cache)
 
 
-def _is_exact(pipeline: Pipeline, pool: ImagePool) -> bool:
-    """True if the regions of all caches say all that a pipeline looks at."""
-    return all(is_exact_on_regions(pipeline, manifest.floors.stuff_probability) for manifest in pool.manifests)
+def _image_roots(image_root: Union[PathLike, Sequence[PathLike]], caches: int) -> Tuple[Path, ...]:
+    """The folder of each cache's images."""
+    roots = [image_root] if isinstance(image_root, (str, os.PathLike)) else list(image_root)
+    if len(roots) not in (1, caches):
+        raise InputError(
+            f"image_root must be one folder, or one for each of the {caches} caches, that of report_cache last; "
+            f"got {len(roots)}"
+        )
+    return tuple(map(Path, roots * caches if len(roots) == 1 else roots))

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion import Need, Pipeline
 
 _FILES_COMMAND = (
     "panoptic-heuristic fuse-predictions --images IMAGES.json --instances INSTANCES.json --semantics SEMANTICS "
-    "--config-file {} --output fused"
+    "{}--config-file {} --output fused"
 )
 
 
@@ -33,11 +33,14 @@ def changed_keys(before: Pipeline, after: Pipeline, categories: Categories) -> L
     return [ChangedKey(key, _told(ours, key), _told(theirs, key)) for key in keys]
 
 
-def evaluating_command(config: Path, *, has_base: bool, predictions: Mapping[str, Any]) -> Optional[str]:
+def evaluating_command(
+    config: Path, pipeline: Pipeline, *, has_base: bool, predictions: Mapping[str, Any]
+) -> Optional[str]:
     """The command that runs a tuned config.
 
     Args:
         config: the YAML.
+        pipeline: that it has.
         has_base: it builds on the config of a model.
         predictions: what made those that were tuned on, see :attr:`.Manifest.source`.
 
@@ -46,7 +49,7 @@ def evaluating_command(config: Path, *, has_base: bool, predictions: Mapping[str
     """
     path = shlex.quote(str(config))
     if "config" not in predictions:
-        return _FILES_COMMAND.format(path)
+        return _FILES_COMMAND.format("--image-root IMAGES " if Need.IMAGE in pipeline.needs else "", path)
     if not has_base:
         return None
     weights = shlex.quote(str(predictions.get("weights") or "WEIGHTS.pth"))

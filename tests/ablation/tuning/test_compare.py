@@ -179,10 +179,10 @@ def test_a_failure_on_one_image_only(store, comparison, monkeypatch):
     tuned_on = {place for half in halves_of(IMAGES, 1, 0) for place in half.tuning}
     last = max(set(range(IMAGES)) - tuned_on)
 
-    def failing(instances, semantics, categories, pipeline):
+    def failing(instances, semantics, categories, pipeline, image):
         if len(failing.seen) and pipeline.claim == PerPixel() and failing.seen[-1] == last:
             raise InputError("no such thing")
-        return fuse(instances, semantics, categories, pipeline)
+        return fuse(instances, semantics, categories, pipeline, image)
 
     failing.seen = []
     read = type(store.cache).read
