@@ -18,7 +18,7 @@ from panoptic_heuristic.ablation.tuning.search import Search, run_searches
 from panoptic_heuristic.ablation.tuning.settings import TUNED_PIPELINES, TuningSettings
 from panoptic_heuristic.ablation.tuning.splits import Split
 from panoptic_heuristic.ablation.tuning.thresholds import Baselines
-from panoptic_heuristic.fusion import Pipeline, fuse, semantic_agreement
+from panoptic_heuristic.fusion import PerPixel, Pipeline, fuse, semantic_agreement
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from panoptic_heuristic.testing.scenes import Scene
 from tests.ablation.random_images import CATEGORIES, LABELS, RandomImage, predictions_of
@@ -39,6 +39,14 @@ PLACES = list(CATEGORIES)
 # Of a drawn ground truth: each letter is a segment of this category, a dot is void.
 CATEGORY_OF_LETTER = {"a": 0, "b": 0, "c": 31, "d": 31, "s": 9, "t": 4}
 _LABEL_OF_LETTER = {"s": 1, "t": 2, ".": 0}
+
+
+@dataclasses.dataclass(frozen=True)
+class LastComes:
+    """The rule per pixel, the other way around."""
+
+    def claim(self, heads, order):
+        return PerPixel().claim(heads, dataclasses.replace(order, ranked=order.ranked[::-1]))
 
 
 class TuningSet(NamedTuple):
@@ -153,13 +161,14 @@ def pq_of_images(result):
     return [(one.iou_sum.tolist(), one.tp.tolist(), one.fp.tolist(), one.segments.tolist()) for one in result.held_out]
 
 
-def fused_pq(store, pipeline, image_ids):
-    """PQ of all categories in percent, by fusing and scoring each image."""
+def fused_pq(store, pipeline, image_ids, photos=None):
+    """PQ of all categories in percent, by fusing and scoring each image; photos are arrays by id."""
     manifest, counts = store.cache.manifest, []
     for image_id in image_ids:
         predictions = store.cache.read(image_id)
         semantics = manifest.semantics_of(predictions, pipeline)
-        result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline)
+        photo = None if photos is None else photos[image_id]
+        result = fuse(predictions.to_instances(), semantics, manifest.categories, pipeline, photo)
         counts.append(
             count_image(*store.gt_of(image_id), result.panoptic_seg, result.segments_info, manifest.categories)
         )

@@ -217,8 +217,8 @@ class PredictionCache:
         missing: Dict[Need, str] = {}
         if not has_images:
             missing[Need.IMAGE] = (
-                f"{folder} holds no images; tune-fusion and fuse-predictions take them by --image-root, and train-net has "
-                "them; elsewhere leave the rule out"
+                f"{folder} holds no images; tune-fusion and fuse-predictions take them by --image-root, elsewhere "
+                "leave the rule out"
             )
         if not manifest.has_logits:
             missing[Need.LOGITS] = missing[Need.ROI_PROBABILITIES] = (

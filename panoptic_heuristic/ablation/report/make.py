@@ -219,7 +219,7 @@ def _mended(store: RegionStore, tuning: Tuning, level: int, work: _Work) -> List
     if any(Need.IMAGE in one.needs for one in (tuning.default.pipeline, tuning.pipeline)):
         return [
             Heading(MENDED, level),
-            Text("Their border rule looks at photos, and errors are traced without any: which ones they mend is not told."),
+            Text("A rule looks at images, which a cache does not hold: errors of these settings are not traced."),
         ]
     before, after = (
         attribute(store, pipeline, workers=work.workers, progress=work.progress).errors

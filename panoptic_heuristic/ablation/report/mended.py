@@ -14,6 +14,9 @@ from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Tab
 from panoptic_heuristic.ablation.report.words import count, plural, signed_count
 from panoptic_heuristic.formats.categories import Categories
 
+MENDED = "What the recommended settings mend and break"
+"""The heading."""
+
 _LONG_TABLE = 30
 _COLUMNS = ("default", "recommended", "change", "fixed", "broken", "unchanged")
 
@@ -75,7 +78,7 @@ def error_blocks(before: Errors, after: Errors, categories: Categories, level: i
     """
     everything = tally(before, after, lambda error: None).get(None, Tally(0, 0, 0, 0, 0))
     return [
-        Heading("What the recommended settings mend and break", level),
+        Heading(MENDED, level),
         Text(
             f"Errors are missed segments and false positives. Of the default's {count(everything.before)} the "
             f"recommended settings, as tuned in the end, mend {count(everything.fixed)} and keep "

@@ -2,7 +2,7 @@ import dataclasses
 
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter, fuse_and_count
-from panoptic_heuristic.ablation.tuning.pool import ImagePool
+from panoptic_heuristic.ablation.tuning.pool import ImagePool, Place
 from panoptic_heuristic.fusion import BestStuff, Pipeline, PixelArgmax, fuse
 from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.quality import add_counts
@@ -13,7 +13,7 @@ from tests.ablation.small_caches import write_gt
 def test_one_image(store):
     pipelines = (*PRESETS.values(), Pipeline(PixelArgmax()))
     for image_id in range(IMAGES):
-        *measured, last = fuse_and_count(store, (image_id, pipelines))
+        *measured, last = fuse_and_count(Place(store, image_id), pipelines)
         for pipeline, one in zip(PRESETS.values(), measured, strict=True):
             assert one.counts == counts_of(store, image_id, pipeline)
             assert one.seconds > 0 and one.error is None
@@ -30,13 +30,13 @@ def test_each_rule_gets_what_it_would_get_alone(scenes, tmp_path, monkeypatch):
     pipelines += (Pipeline(leftover=BestStuff(STUFF_FLOOR), stuff_area_thresh=20),)
     given = {}
 
-    def noting(instances, semantics, categories, pipeline):
+    def noting(instances, semantics, categories, pipeline, image):
         given[pipeline] = semantics.logits is not None
-        return fuse(instances, semantics, categories, pipeline)
+        return fuse(instances, semantics, categories, pipeline, image)
 
     monkeypatch.setattr("panoptic_heuristic.ablation.cache.fuse.fuse", noting)
     for image_id in range(2):
-        for pipeline, one in zip(pipelines, fuse_and_count(store, (image_id, pipelines)), strict=True):
+        for pipeline, one in zip(pipelines, fuse_and_count(Place(store, image_id), pipelines), strict=True):
             assert one.counts == counts_of(store, image_id, pipeline) and one.error is None
     assert [given[one] for one in pipelines] == [True, True, True, False, True, False]
 

@@ -12,7 +12,7 @@ from panoptic_heuristic.fusion import DEFAULT_PIPELINE, BestStuff, Greedy, Nms, 
 from panoptic_heuristic.quality import summarize
 from tests.ablation.comparing_caches import write_cache_with_logits
 from tests.ablation.small_caches import named_store, small_scenes, write_cache, write_gt
-from tests.ablation.tuning_images import START, WITH_START, fused_pq, pq_of_images
+from tests.ablation.tuning_images import START, WITH_START, LastComes, fused_pq, pq_of_images
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +100,6 @@ def test_a_rule_of_ones_own(store):
     assert result.tuning_pq(2)["global"] == pytest.approx(
         fused_pq(store, result.outcome.pipelines["global"], store.image_ids), abs=1e-9
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class LastComes:
-    """The rule per pixel, the other way around."""
-
-    def claim(self, heads, order):
-        return PerPixel().claim(heads, dataclasses.replace(order, ranked=order.ranked[::-1]))
 
 
 def test_what_cannot_be_tuned_is_told(store):

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from panoptic_heuristic.ablation.tuning.usage import ChangedKey, changed_keys, evaluating_command
-from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
+from panoptic_heuristic.fusion import Greedy, GuidedFilter, PerPixel, Pipeline
 from tests.ablation.random_images import CATEGORIES
 
 COMBINE = "MODEL.PANOPTIC_FPN.COMBINE."
@@ -30,9 +30,15 @@ def test_another_rule_has_other_keys():
 
 def test_the_command_is_that_of_what_made_the_predictions():
     path, model = Path("a folder/tuned.yaml"), {"config": {}, "weights": "model_best.pth"}
-    assert evaluating_command(path, has_base=True, predictions=model) == (
+    assert evaluating_command(path, Pipeline(), has_base=True, predictions=model) == (
         "panoptic-heuristic train-net --eval-only --config-file 'a folder/tuned.yaml' MODEL.WEIGHTS model_best.pth"
     )
-    assert evaluating_command(path, has_base=False, predictions=model) is None
-    files = evaluating_command(path, has_base=False, predictions={"files_sha256": {}})
+    assert evaluating_command(path, Pipeline(), has_base=False, predictions=model) is None
+    files = evaluating_command(path, Pipeline(), has_base=False, predictions={"files_sha256": {}})
     assert files.startswith("panoptic-heuristic fuse-predictions ") and "--config-file 'a folder/tuned.yaml'" in files
+    assert "--image-root" not in files
+
+
+def test_rules_that_look_at_images_need_their_folder():
+    files = evaluating_command(Path("t.yaml"), Pipeline(border=GuidedFilter()), has_base=False, predictions={})
+    assert files.endswith(" --semantics SEMANTICS --image-root IMAGES --config-file t.yaml --output fused")
