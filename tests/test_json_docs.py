@@ -8,6 +8,7 @@ import pytest
 from panoptic_heuristic.ablation import Axis, Grid, attribute, sweep, tune
 from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
 from panoptic_heuristic.fusion import Pipeline
+from tests.ablation.photos import clear_photo, write_photos
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.conftest import ROOT
 
@@ -51,10 +52,12 @@ def written(tmp_path_factory):
         folder / "cache", Pipeline(), tuning_images=range(16), stages=["global"], groups=["a"] * 16 + ["b"] * 16
     )
     half.write(folder / "half")
+    write_photos(folder / "photos", list(map(clear_photo, scenes)))
+    tune(folder / "cache", folds=2, stages=["global"], image_root=folder / "photos").write(folder / "photos")
     return {
         "sweep.json": [folder / "sweep.json"],
         "attribution.json": [folder / "attribution.json"],
-        "tuning.json": [folder / one / "tuning.json" for one in ("folds", "half")],
+        "tuning.json": [folder / one / "tuning.json" for one in ("folds", "half", "photos")],
     }
 
 

@@ -1,6 +1,7 @@
 """Finds fusion settings on some images, reports them on others, and says which ones to take.
 
-Predictions come from cache-predictions; neither the model nor the images are needed, and all counts are exact.
+Predictions come from cache-predictions; the model is not needed, nor are the images, but for borders that follow them.
+All counts are exact.
 Settings are never counted on the images they were tuned on: by default each of five folds is held out once.
 """
 

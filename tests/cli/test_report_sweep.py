@@ -179,6 +179,23 @@ def test_results_of_other_commands(folder, tmp_path):
     assert lines.index("## All settings of the grid") < lines.index("## Best settings")
 
 
+def test_errors_are_not_traced_where_rules_look_at_images(folder, tmp_path):
+    cache, gt = ["--cache", str(folder / "cache")], pictures(folder)[2:6]
+    argv = [*cache, *gt, "--output", str(tmp_path / "tuned"), "--stages", "global", "--folds", "2", "--workers", "1"]
+    assert tune_fusion.main(argv) == 0
+    path = tmp_path / "tuned" / "tuning.json"
+    numbers = json.loads(path.read_text())
+    numbers["chosen"] = "global"
+    numbers["outcome"]["pipelines"]["global"]["border"] = {"name": "guided_filter"}
+    path.write_text(json.dumps(numbers))
+    argv = ["--tuning", str(path), "--output", str(tmp_path / "report"), "--workers", "1", "--pictures", "0"]
+    assert main([str(folder / "r50"), *argv, *cache, *gt]) == 0
+    lines = (tmp_path / "report" / "report.md").read_text().splitlines()
+    heading = lines.index("## What the recommended settings mend and break")
+    assert lines[heading + 2].startswith("A rule looks at images, which a cache does not hold: ")
+    assert any("--image-root IMAGES " in line for line in lines)
+
+
 def test_the_default_is_one_on_the_page(folder, tmp_path, capsys):
     """The model's own settings, in the recommendation and in the tables of the grid, whatever tuning starts from."""
     shutil.copytree(folder / "cache", tmp_path / "cache")

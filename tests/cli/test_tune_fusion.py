@@ -9,6 +9,7 @@ from panoptic_heuristic.cli.tune_fusion import main
 from panoptic_heuristic.fusion import ClassAware, Greedy, Pipeline, PixelArgmax, Reclaim, fuse
 from panoptic_heuristic.quality import add_counts, count_image, summarize
 from tests.ablation.comparing_caches import write_cache_with_logits
+from tests.ablation.photos import clear_photo, write_photos
 from tests.ablation.small_caches import named_store, small_scenes, write_cache, write_gt
 from tests.cli.processes import run
 from tests.conftest import ROOT
@@ -90,7 +91,7 @@ def test_rules_that_see_more_than_regions_are_tuned_pixel_by_pixel(tuned, scenes
     assert "tune the stage global only" in capsys.readouterr().err
 
 
-def assert_counts_are_right(folder, scenes, arguments, names, claim):
+def assert_counts_are_right(folder, scenes, arguments, names, claim, photos=None):
     """From the YAML as a model reads it, by fusing and scoring the pixels of the cached predictions."""
 
     numbers = json.loads((folder / "tuning.json").read_text())
@@ -105,7 +106,8 @@ def assert_counts_are_right(folder, scenes, arguments, names, claim):
         for image_id, scene in enumerate(scenes):
             predictions = cache.read(image_id)
             semantics = cache.manifest.semantics_of(predictions, pipeline)
-            result = fuse(predictions.to_instances(), semantics, categories, pipeline)
+            photo = None if photos is None else photos[image_id]
+            result = fuse(predictions.to_instances(), semantics, categories, pipeline, photo)
             ids, segments = result.panoptic_seg, result.segments_info
             counts.append(count_image(scene.gt_ids, scene.gt_segments, ids, segments, categories))
         pq = 100 * summarize(add_counts(counts), categories).all.pq
@@ -264,6 +266,53 @@ def test_a_given_split(arguments, scenes, tmp_path, capsys):
     assert other["outcome"] == numbers["outcome"] and other["held_out"] != numbers["held_out"]
 
 
+# --- photos ---
+
+
+@pytest.fixture(scope="module")
+def photos(scenes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    return folder, write_photos(folder, list(map(clear_photo, scenes)))
+
+
+def test_a_border_rule_is_tried_where_photos_are(tuned, arguments, scenes, photos, capsys):
+    """What is written is what was counted, by any number of workers; without photos all is as it was."""
+    out, again = tuned.parent / "photos", tuned.parent / "photos_again"
+    base = ["--base", str(tuned.parent / "base.yaml")]
+    command = [*arguments, *base, "--image-root", str(photos[0])]
+    assert main([*command, "--output", str(out)]) == 0
+    numbers = json.loads((out / "tuning.json").read_text())
+    tried = numbers["outcome"]["borders"]
+    assert tried["none"] < tried["guided_filter"] == numbers["outcome"]["pq_tuning"]["global"]
+    said = capsys.readouterr().out
+    assert "\nborder rule: guided_filter, for PQ of global when tuned is " in said
+    assert f"{tried['none']:.2f} with none, {tried['guided_filter']:.2f} with guided_filter\n" in said
+    assert "\nMODEL.PANOPTIC_FUSION.BORDER.NAME " in said
+    for name in ("tuned", *STAGE_FILES):
+        assert loaded(out / f"{name}.yaml").MODEL.PANOPTIC_FUSION.BORDER.NAME == "guided_filter"
+    assert_counts_are_right(out, scenes, arguments, STAGE_FILES, Greedy, photos[1])
+    assert main([*command, "--workers", "2", "--output", str(again)]) == 0
+    assert contents(again) == contents(out)
+    # Nothing of it is left in the files of a run without.
+    assert main([*arguments, *base, "--output", str(again)]) == 2
+    assert main([*arguments, *base, "--output", str(again), "--overwrite"]) == 0
+    assert contents(again) == contents(tuned)
+
+
+def test_folders_of_photos_are_as_many_as_caches(arguments, tmp_path, capsys):
+    assert main([*arguments, "--image-root", "a", "b", "--output", str(tmp_path / "out")]) == 2
+    assert "--image-root must be given once, or once for each of the 1 caches" in capsys.readouterr().err
+
+
+def test_a_photo_of_another_size(arguments, photos, tmp_path, capsys):
+    write_photos(tmp_path / "photos", [photo[:, 1:] for photo in photos[1].values()])
+    output = ["--image-root", str(tmp_path / "photos"), "--output", str(tmp_path / "out")]
+    assert main([*arguments, *output]) == 2
+    out, err = capsys.readouterr()
+    assert err.splitlines()[-1] == f"error: {tmp_path / 'photos' / '0.jpg'} is 79x64 pixels, but the cache says 80x64"
+    assert out == "" and not (tmp_path / "out").exists()
+
+
 # --- what it refuses ---
 
 
@@ -288,6 +337,7 @@ def test_a_given_split(arguments, scenes, tmp_path, capsys):
         (["--base", "nowhere.yaml"], "there is no file 'nowhere.yaml' here, and none of that name in"),
         (["--gt-json", "nowhere.json"], "cannot read nowhere.json"),
         (["--cache", "nowhere"], "nowhere holds no manifest.json"),
+        (["--image-root", "nowhere"], "nowhere is no folder of images"),
     ],
 )
 def test_wrong_input(arguments, tmp_path, capsys, extra, told):

@@ -10,6 +10,7 @@ from panoptic_heuristic.quality import Result
 from tests.cli.small_training import SMALL_MODEL
 
 PLAIN = "_BASE_: {base}\nMODEL: {{META_ARCHITECTURE: PanopticFPN, PANOPTIC_FUSION: {{STUFF_AREA_FRACTION: 0.2}}}}\n"
+RULES = Pipeline().replaced({"claim": "per_pixel", "instances_score_thresh": 0.02, "stuff_area_thresh": 30})
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +34,27 @@ def test_evaluating_finds_the_promised_counts(trained, predictions, tmp_path, ba
     if base is not None:
         config = tmp_path / "plain.yaml"
         config.write_text(base.format(base=SMALL_MODEL))
-    rules = Pipeline().replaced({"claim": "per_pixel", "instances_score_thresh": 0.02, "stuff_area_thresh": 30})
-    tuned = tune(predictions, rules, folds=3, stages=["global"])
+    tuned = tune(predictions, RULES, folds=3, stages=["global"])
     tuned.write(tmp_path / "tuned", config)
+    assert_promises_are_kept(tuned, trained, tmp_path)
+
+
+def test_a_model_sees_the_photos_that_borders_were_tuned_by(trained, predictions, tmp_path):
+    """Where its input is as large as they are."""
+    rules = RULES.replaced({"border": "guided_filter"})
+    tuned = tune(predictions, rules, folds=3, stages=["global"], image_root=trained.data / "val" / "images")
+    tuned.write(tmp_path / "tuned", SMALL_MODEL)
+    without = tuned.outcome.pipelines["global"].replaced({"border": "none"})
+    plain = tune(predictions, without, folds=3, stages=["global"])
+    with_border, without_border = (
+        one.tuning[-1].of_setting(one.names.index(name), one.categories)
+        for one, name in ((tuned, "global"), (plain, "start"))
+    )
+    assert with_border != without_border
+    assert_promises_are_kept(tuned, trained, tmp_path)
+
+
+def assert_promises_are_kept(tuned, trained, tmp_path):
     for name in ("global", "tuned"):
         out = tmp_path / name
         flags = ["--eval-only", "--config-file", str(tmp_path / "tuned" / f"{name}.yaml"), *trained.overrides]

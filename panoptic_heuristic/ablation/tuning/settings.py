@@ -10,6 +10,8 @@ The settings build on each other, and the simplest come first::
     calibrated           ordered and cut by a probability; with shared slopes on top of global
     calibrated_by_rule   the same with the cuts that the rule says; calibrated's lie midway between these and the next
     calibrated_one_cut   the same with one searched cut for all
+
+Where photos are at hand, a border rule is tried on top of global, and all that is tuned carries it if it helps there.
 """
 
 from dataclasses import dataclass
