@@ -22,6 +22,7 @@ from panoptic_heuristic.cli.arguments import (
 from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.image_ids import ImageId, id_meant
 from panoptic_heuristic.fusion import Pipeline, explain
 
 _EXAMPLES = """\
@@ -54,7 +55,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     store = open_store(args.cache, args.gt_json, args.gt_folder)
     pipeline = pipeline_of_flags(args, store.cache.manifest.categories)
     if args.image is not None:
-        print(explained(store, pipeline, args.image))
+        print(explained(store, pipeline, id_meant(args.image, store.image_ids)))
         return 0
     total = attribute(store, pipeline, workers=args.workers, progress=progress_bar("attribute"))
     written = total.write(args.output)
@@ -65,7 +66,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def explained(store: RegionStore, pipeline: Pipeline, image_id: int) -> str:
+def explained(store: RegionStore, pipeline: Pipeline, image_id: ImageId) -> str:
     """The fate of every candidate of an image, and its errors.
 
     Raises:
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     files = parser.add_argument_group("files")
     add_cache_arguments(files)
     add_output_arguments(files, " and ".join(FILES), required=False)
-    files.add_argument("--image", type=int, metavar="ID", help="print what became of this image; write nothing")
+    files.add_argument("--image", metavar="ID", help="print what became of this image; write nothing")
     add_pipeline_arguments(parser)
     add_workers_argument(parser)
     return parser

@@ -30,8 +30,8 @@ from panoptic_heuristic.cli.arguments import (
 from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.formats.image_ids import ImageId, id_meant, is_image_id
 from panoptic_heuristic.formats.packaged import config_path
 
 _EXAMPLES = """\
@@ -85,7 +85,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         calibration=args.calibration,
         shrinkage=args.shrinkage,
         folds=args.folds,
-        tuning_images=None if args.tuning_images is None else _read_ids(args.tuning_images),
+        tuning_images=None if args.tuning_images is None else _read_ids(args.tuning_images, stores),
         seed=args.seed,
         workers=args.workers,
         progress=progress_bar("tune", "step"),
@@ -120,11 +120,11 @@ def _per_cache(args: argparse.Namespace, name: str) -> List[Optional[Path]]:
     return values * number if len(values) == 1 else values
 
 
-def _read_ids(path: Path) -> List[int]:
+def _read_ids(path: Path, stores: Sequence[RegionStore]) -> List[ImageId]:
     if path.suffix == ".json":
         values = read_json(path)
-        if not isinstance(values, list) or not all(map(is_integer, values)):
-            raise InputError(f"{path} must hold a list of image ids, such as [1, 2, 5]")
+        if not isinstance(values, list) or not all(map(is_image_id, values)):
+            raise InputError(f"{path} must hold a list of image ids, such as [1, 2, 5] or [\"a\", \"b\"]")
         return values
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -132,14 +132,15 @@ def _read_ids(path: Path) -> List[int]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text: {error}") from error
+    known = {image_id for store in stores for image_id in store.image_ids}
     ids = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        try:
-            ids.append(int(line))
-        except ValueError:
-            raise InputError(f"{path}, line {number}: expected an image id, got {line.strip()!r}") from None
+        image_id = id_meant(line.strip(), known)
+        if image_id not in known and isinstance(image_id, str):
+            raise InputError(f"{path}, line {number}: expected an image id, got {image_id!r}, which no cache has")
+        ids.append(image_id)
     return ids
 
 

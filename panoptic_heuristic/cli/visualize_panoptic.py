@@ -18,6 +18,7 @@ from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats import Categories, PanopticImage, read_annotation, read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.coco_panoptic import PredictedImage, read_predictions
 from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.image_ids import ImageId, check_no_twins, id_file_stem, id_meant, id_order
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, difference_legend, draw_panels
@@ -50,7 +51,7 @@ class Sources:
     gt_folder: Path
     image_root: Optional[Path]
     pred_folder: Optional[Path]
-    predictions: Mapping[int, PredictedImage]
+    predictions: Mapping[ImageId, PredictedImage]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         raise InputError(f"{args.gt_json} has no annotations; there is nothing to draw")
     predictions = read_predictions(args.pred_json, content.categories) if args.pred_json else {}
     sources = Sources(content.categories, args.gt_folder, args.image_root, args.pred_folder, predictions)
+    check_no_twins(predictions, {image.image_id for image in content.images}, str(args.pred_json), str(args.gt_json))
     if args.images is not None:
         images = _chosen(images, args.images, args.gt_json)
     number = len(images) if args.images is not None else args.worst or _DEFAULT_NUMBER
@@ -151,10 +153,10 @@ def _score_all(images: Sequence[PanopticImage], sources: Sources, workers: int) 
         return list(progress_bar("score")(results, len(images)))
 
 
-def _badness(scored: Tuple[PanopticImage, Score]) -> Tuple[float, int, int]:
+def _badness(scored: Tuple[PanopticImage, Score]) -> Tuple[float, int, bool, ImageId]:
     """The order of :func:`panoptic_heuristic.quality.worst_images`, and then images without any segment."""
     image, score = scored
-    return 2.0 if score.pq is None else score.pq, -(score.fp + score.fn), image.image_id
+    return 2.0 if score.pq is None else score.pq, -(score.fp + score.fn), *id_order(image.image_id)
 
 
 def _draw_all(ranked: Sequence[Tuple[PanopticImage, Optional[Score]]], sources: Sources, output: Path, side: int):
@@ -164,7 +166,7 @@ def _draw_all(ranked: Sequence[Tuple[PanopticImage, Optional[Score]]], sources: 
         legends = [difference_legend()] if len(maps) == 2 else []
         legends.append(class_legend(maps, sources.categories))
         sheet = make_sheet([Row(_caption(image, score, sources), pictures)], titles, legends)
-        written.append(output / f"image_{image.image_id}.png")
+        written.append(output / f"image_{id_file_stem(image.image_id)}.png")
         save_picture(written[-1], sheet)
     return written
 
@@ -194,8 +196,9 @@ def _caption(image: PanopticImage, score: Optional[Score], sources: Sources) -> 
     return f"{caption}: PQ {100 * score.pq:.1f}, {score.tp} matched, {score.fn} missed, {score.fp} false"
 
 
-def _chosen(images: Sequence[PanopticImage], image_ids: Sequence[int], where: Path) -> List[PanopticImage]:
+def _chosen(images: Sequence[PanopticImage], words: Sequence[str], where: Path) -> List[PanopticImage]:
     by_id = {image.image_id: image for image in images}
+    image_ids = [id_meant(word, by_id) for word in words]
     for image_id in image_ids:
         if image_id not in by_id:
             raise InputError(f"{where} has no annotated image {image_id}")
@@ -223,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pred-folder", type=Path, help="the folder of their PNGs")
     add_output_arguments(parser, "the pictures")
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--images", type=int, nargs="+", metavar="ID", help="ids of the images to draw")
+    choice.add_argument("--images", nargs="+", metavar="ID", help="ids of the images to draw")
     choice.add_argument(
         "--worst",
         type=whole_number(1),

@@ -125,7 +125,7 @@ def _records(split: DatasetSplit, content: PanopticJson, ids: ContiguousIds) -> 
     class_of = {category_id: index for index, category_id in enumerate(ids.things)}
     records = []
     for image in content.images:
-        record = {
+        record: Dict[str, Any] = {
             "file_name": str(inside(split.image_root, image.file_name)),
             "image_id": image.image_id,
             "height": image.height,

@@ -1,12 +1,13 @@
 """The evaluators of a data set, and the additions of this project around Detectron2's."""
 
 import copy
+import functools
 import itertools
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Collection, Deque, Dict, List, Mapping, Optional
+from typing import Any, Callable, Collection, Deque, Dict, List, Mapping, Optional
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
@@ -20,7 +21,7 @@ from detectron2.evaluation import (
 from detectron2.utils import comm
 
 from panoptic_heuristic.detectron.compat import has_compiled_ops
-from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
+from panoptic_heuristic.detectron.ground_truth import image_numbers, prepare_evaluation
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.model_keys import fuses_by_pipeline, pipeline_in_force
 from panoptic_heuristic.detectron.postprocess import OUTPUTS
@@ -28,6 +29,7 @@ from panoptic_heuristic.detectron.quality_evaluator import PanopticQualityEvalua
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import with_colored_ids, write_panoptic_png
 from panoptic_heuristic.formats.files import inside, write_json
+from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, id_order
 
 _KINDS = ("coco", "sem_seg", "coco_panoptic_seg")
 """The values of ``evaluator_type`` in the metadata that are known."""
@@ -114,16 +116,29 @@ def _outputs(cfg: CfgNode) -> Collection[str]:
 
 
 class NamingCocoEvaluator(COCOEvaluator):
-    """Detectron2's AP evaluator, with the right name on the AP of each class.
+    """Detectron2's AP evaluator, with the right name on the AP of each class, and for image ids that are text.
 
-    Pycocotools sorts categories by dataset id, and Detectron2 names them in the order of contiguous ids.
+    Pycocotools sorts categories by dataset id, and Detectron2 names them in the order of contiguous ids. Where
+    :func:`~panoptic_heuristic.detectron.ground_truth.prepare_evaluation` numbered the images, pycocotools alone gets
+    the numbers; the files of results have the data set's ids.
     """
+
+    def __init__(self, *args: Any, **options: Any):
+        """As Detectron2's."""
+        super().__init__(*args, **options)
+        number_of = image_numbers(self._coco_api.dataset["images"])
+        if number_of:
+            self._coco_api.loadRes = functools.partial(_load_numbered, self._coco_api.loadRes, number_of)
 
     def _derive_coco_results(self, coco_eval: Any, iou_type: str, class_names: Optional[List[str]] = None):
         contiguous_of = self._metadata.get("thing_dataset_id_to_contiguous_id")
         if class_names is not None and contiguous_of:
             class_names = [class_names[contiguous_of[dataset_id]] for dataset_id in sorted(contiguous_of)]
         return super()._derive_coco_results(coco_eval, iou_type, class_names=class_names)
+
+
+def _load_numbered(load: Callable, number_of: Mapping[ImageId, int], results: List[Dict[str, Any]]) -> Any:
+    return load([{**one, "image_id": number_of[one["image_id"]]} for one in results])
 
 
 class UnchangingPanopticEvaluator(COCOPanopticEvaluator):
@@ -135,7 +150,7 @@ class UnchangingPanopticEvaluator(COCOPanopticEvaluator):
         It also names its PNGs by the image's name without folders, which two images may share.
         """
         super().process(
-            [{**record, "file_name": f"{record['image_id']}.png"} for record in inputs],
+            [{**record, "file_name": f"{id_file_stem(record['image_id'])}.png"} for record in inputs],
             [{"panoptic_seg": copy.deepcopy(output["panoptic_seg"])} for output in outputs],
         )
 
@@ -201,8 +216,8 @@ class PanopticPredictionWriter(DatasetEvaluator):
             self._json,
             {
                 "info": self._info,
-                "images": sorted(images, key=lambda image: image["id"]),
-                "annotations": sorted(annotations, key=lambda annotation: annotation["image_id"]),
+                "images": sorted(images, key=lambda image: id_order(image["id"])),
+                "annotations": sorted(annotations, key=lambda annotation: id_order(annotation["image_id"])),
                 "categories": self._ids.categories.to_coco(),
             },
         )

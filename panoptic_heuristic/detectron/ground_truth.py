@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 import numpy as np
 from detectron2.data import DatasetCatalog, MetadataCatalog
@@ -21,9 +21,11 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, segment_entries
 from panoptic_heuristic.formats.files import inside, write_json
+from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem
 from panoptic_heuristic.formats.semantic_targets import semantic_labels
 
 CACHE_VARIABLE = "PANOPTIC_HEURISTIC_CACHE"
+_DATASET_ID = "dataset_image_id"
 _LAYOUT = b"1"  # Part of the key: a change of what is written here must not meet old folders.
 
 
@@ -33,6 +35,9 @@ def prepare_evaluation(dataset_name: str) -> None:
     Writes an instances JSON and semantic PNGs to the cache if they are not there yet, and names
     them where the evaluators look: the metadata's ``json_file`` and the records'
     ``sem_seg_file_name``. Must be called by all processes.
+
+    Pycocotools, which reads the JSON, wants numbers as ids of images. Where one is text, all are numbered from 1 in the
+    order of the records, and the entry of each image keeps its id; :func:`image_numbers` reads it.
 
     Raises:
         InputError: a panoptic PNG is missing or wrong.
@@ -70,13 +75,15 @@ def _content_key(records: List[Dict[str, Any]], metadata: Any) -> str:
 
 
 def _semantic_name(record: Dict[str, Any]) -> str:
-    return f"{record['image_id']}.png"
+    return f"{id_file_stem(record['image_id'])}.png"
 
 
 def _write_ground_truth(records: List[Dict[str, Any]], categories: Categories, folder: Path) -> None:
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     (temporary / "semantic").mkdir(parents=True)
     try:
+        numbered = any(isinstance(record["image_id"], str) for record in records)
+        images: List[Dict[str, Any]] = []
         annotations: List[Dict[str, Any]] = []
         for record in tqdm(records, desc="ground truth for AP and mIoU", unit="image"):
             image = record["panoptic_image"]
@@ -84,12 +91,10 @@ def _write_ground_truth(records: List[Dict[str, Any]], categories: Categories, f
             labels = semantic_labels(ids, image.segments_info, categories)
             Image.fromarray(labels).save(temporary / "semantic" / _semantic_name(record))
             # Ids count from 1: pycocotools takes a match with annotation 0 for none.
-            annotations += _thing_annotations(ids, image, categories, first_id=len(annotations) + 1)
+            entry = _image_entry(record, number=len(images) + 1 if numbered else None)
+            annotations += _thing_annotations(ids, image, entry["id"], categories, first_id=len(annotations) + 1)
+            images.append(entry)
         things = [entry for entry in categories.to_coco() if entry["isthing"]]
-        images = [
-            {"id": r["image_id"], "file_name": r["file_name"], "height": r["height"], "width": r["width"]}
-            for r in records
-        ]
         write_json(
             temporary / "instances.json",
             {"info": {}, "images": images, "annotations": annotations, "categories": things},
@@ -104,8 +109,27 @@ def _write_ground_truth(records: List[Dict[str, Any]], categories: Categories, f
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def image_numbers(entries: Iterable[Mapping[str, Any]]) -> Dict[ImageId, int]:
+    """The number of each image by its id in the data set.
+
+    Args:
+        entries: ``images`` of an instances JSON.
+
+    Returns:
+        Empty for a JSON whose images keep their ids, such as any that :func:`prepare_evaluation` did not write.
+    """
+    return {entry[_DATASET_ID]: entry["id"] for entry in entries if _DATASET_ID in entry}
+
+
+def _image_entry(record: Dict[str, Any], number: Optional[int]) -> Dict[str, Any]:
+    entry = {key: record[key] for key in ("file_name", "height", "width")}
+    if number is None:
+        return {"id": record["image_id"], **entry}
+    return {"id": number, _DATASET_ID: record["image_id"], **entry}
+
+
 def _thing_annotations(
-    ids: np.ndarray, image: PanopticImage, categories: Categories, *, first_id: int
+    ids: np.ndarray, image: PanopticImage, image_id: int, categories: Categories, *, first_id: int
 ) -> List[Dict[str, Any]]:
     category_of = {segment["id"]: segment["category_id"] for segment in image.segments_info}
     crowds = {segment["id"] for segment in image.segments_info if segment.get("iscrowd", 0)}
@@ -116,6 +140,6 @@ def _thing_annotations(
         rle = rle_codec.encode(np.asfortranarray(ids == entry["id"], dtype=np.uint8))
         segmentation = {"size": rle["size"], "counts": rle["counts"].decode("ascii")}
         annotations.append(
-            {**entry, "id": first_id + len(annotations), "image_id": image.image_id, "segmentation": segmentation}
+            {**entry, "id": first_id + len(annotations), "image_id": image_id, "segmentation": segmentation}
         )
     return annotations

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 import detectron2
 import numpy as np
@@ -32,8 +32,8 @@ from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_log
 from panoptic_heuristic.detectron.readiness import check_data_sets, reading
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.files import file_sha256
+from panoptic_heuristic.formats.image_ids import ImageId, id_order, is_image_id, twin_of
 from panoptic_heuristic.fusion import SemanticMap
 from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import best_stuff
@@ -154,14 +154,21 @@ def _records(name: str) -> List[Dict[str, Any]]:
     """The dataset dicts of a registered data set, whose ids name files."""
     with reading(name):
         records = DatasetCatalog.get(name)
-    seen = set()
+    seen: Set[ImageId] = set()
     for record in records:
-        image_id = record["image_id"]
-        if not is_integer(image_id) or image_id in seen:
-            problem = "occurs twice" if image_id in seen else "is no integer"
-            raise InputError(f"the data set {name}: image_id {image_id!r} of {record['file_name']} {problem}")
-        seen.add(image_id)
+        if problem := _problem_of_id(record["image_id"], seen):
+            raise InputError(f"the data set {name}: image_id {record['image_id']!r} of {record['file_name']} {problem}")
+        seen.add(record["image_id"])
     return records
+
+
+def _problem_of_id(image_id: Any, seen: Set[ImageId]) -> Optional[str]:
+    if not is_image_id(image_id):
+        return "is no integer and no text"
+    if image_id in seen:
+        return "occurs twice"
+    twin = twin_of(image_id, seen)
+    return None if twin is None else f"looks like {twin!r}, another image's; a number and a text are different ids"
 
 
 def _run(
@@ -251,7 +258,7 @@ def _manifest(
         dataset_name=name,
         categories=ids.categories,
         label_to_category=dict(enumerate(ids.labels)),
-        images=tuple(sorted(images, key=lambda image: image.image_id)),
+        images=tuple(sorted(images, key=lambda image: id_order(image.image_id))),
         floors=Floors(
             float(cfg.MODEL.ROI_HEADS.SCORE_THRESH_TEST),
             cfg.TEST.DETECTIONS_PER_IMAGE if cfg.TEST.DETECTIONS_PER_IMAGE >= 0 else None,

@@ -8,6 +8,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, json_problems
 from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.formats.image_ids import ImageId, is_image_id, twin_note
 
 # Only whether an image list is sound is asked; it has no categories.
 _NO_CATEGORIES = Categories.from_lists([], ["none"])
@@ -23,7 +24,7 @@ class InstancesJson:
     """
 
     images: Tuple[PanopticImage, ...]
-    annotations_of: Mapping[int, Sequence[Mapping[str, Any]]]
+    annotations_of: Mapping[ImageId, Sequence[Mapping[str, Any]]]
 
 
 def read_instances_json(path: PathLike, categories: Optional[Categories] = None) -> InstancesJson:
@@ -45,15 +46,16 @@ def read_instances_json(path: PathLike, categories: Optional[Categories] = None)
         PanopticImage.of_json(image, {})
         for image in data["images"]
     )
-    annotations_of: Dict[int, List[Mapping[str, Any]]] = {image.image_id: [] for image in images}
+    annotations_of: Dict[ImageId, List[Mapping[str, Any]]] = {image.image_id: [] for image in images}
     for place, annotation in enumerate(data["annotations"]):
         at = f"{Path(path)}, annotation {place}"
         for key in ("image_id", "category_id", "segmentation"):
             if not isinstance(annotation, Mapping) or key not in annotation:
                 raise InputError(f"{at}: expected an object with {key!r}")
         image_id, category_id = annotation["image_id"], annotation["category_id"]
-        if not is_integer(image_id) or image_id not in annotations_of:
-            raise InputError(f"{at}: 'images' has no image {image_id!r}")
+        if not is_image_id(image_id) or image_id not in annotations_of:
+            note = twin_note(image_id, annotations_of) if is_image_id(image_id) else ""
+            raise InputError(f"{at}: 'images' has no image {image_id!r}{note}")
         if categories is not None:
             if not is_integer(category_id) or category_id not in categories:
                 raise InputError(f"{at}: category {category_id!r} is not among the categories")

@@ -14,6 +14,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage
 from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.formats.image_ids import ImageId, is_image_id, twin_note
 from panoptic_heuristic.formats.rle import OverlapError, check_size, paint_masks, run_ends
 
 
@@ -49,7 +50,7 @@ class MaskEntry(NamedTuple):
 
 def read_instances(
     path: PathLike, images: Sequence[PanopticImage], categories: Categories
-) -> Dict[int, List[InstanceEntry]]:
+) -> Dict[ImageId, List[InstanceEntry]]:
     """Reads the results of an instance head and holds them against images and categories.
 
     Args:
@@ -65,7 +66,7 @@ def read_instances(
             category, has a score that is no number, or an RLE of another size than its image.
     """
     image_of = {image.image_id: image for image in images}
-    grouped: Dict[int, List[InstanceEntry]] = defaultdict(list)
+    grouped: Dict[ImageId, List[InstanceEntry]] = defaultdict(list)
     for place, entry in enumerate(_entries(path)):
         _check_entry(path, place, entry, "image_id")
         category_id, score = entry["category_id"], entry.get("score")
@@ -82,7 +83,7 @@ def read_instances(
     return dict(grouped)
 
 
-def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[int, List[MaskEntry]]:
+def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[ImageId, List[MaskEntry]]:
     """Reads the results of a semantic head and holds them against the images.
 
     Args:
@@ -105,7 +106,7 @@ def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[int, Lis
     if by_name:
         names = (entry.get("file_name") for entry in entries if isinstance(entry, dict))
         image_of = _images_by_name(path, names, images)
-    grouped: Dict[int, List[MaskEntry]] = defaultdict(list)
+    grouped: Dict[ImageId, List[MaskEntry]] = defaultdict(list)
     for place, entry in enumerate(entries):
         _check_entry(path, place, entry, group_by)
         image = _known_image(path, place, entry[group_by], image_of)
@@ -156,7 +157,7 @@ def _check_entry(path: PathLike, place: int, entry: Any, image_key: str) -> None
     for key in (image_key, "category_id", "segmentation"):
         if not isinstance(entry, dict) or key not in entry:
             raise InputError(f"{path}, entry {place}: expected an object with {key!r}")
-    if not isinstance(entry[image_key], (int, str)):
+    if not is_image_id(entry[image_key]):
         raise InputError(f"{path}, entry {place}: {image_key!r} must name an image, got {entry[image_key]!r}")
     if not is_integer(entry["category_id"]):
         raise InputError(
@@ -165,9 +166,8 @@ def _check_entry(path: PathLike, place: int, entry: Any, image_key: str) -> None
 
 
 def _known_image(path: PathLike, place: int, name: Any, image_of: Mapping[Any, PanopticImage]) -> PanopticImage:
-    # True and 1.0 would find image 1.
-    if name not in image_of or isinstance(name, bool):
-        raise InputError(f"{path}, entry {place}: {name!r} is not among the images")
+    if name not in image_of:
+        raise InputError(f"{path}, entry {place}: {name!r} is not among the images{twin_note(name, image_of)}")
     return image_of[name]
 
 
@@ -177,7 +177,7 @@ def _images_by_name(
     """The image that each file name means; names that mean none are left out."""
     image_of_parts = {PurePath(image.file_name).parts: image for image in images}
     image_of_name: Dict[str, PanopticImage] = {}
-    name_of_image: Dict[int, str] = {}
+    name_of_image: Dict[ImageId, str] = {}
     for name in names:
         if not isinstance(name, str) or name in image_of_name:
             continue

@@ -10,6 +10,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, read_categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png, read_predictions
 from panoptic_heuristic.formats.files import PathLike, inside
+from panoptic_heuristic.formats.image_ids import ImageId, check_no_twins
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic
 from panoptic_heuristic.formats.label_png import read_label_png
 from panoptic_heuristic.formats.listing import list_files
@@ -42,7 +43,7 @@ class ImagePair:
         prediction: the prediction; None for an empty one.
     """
 
-    image_id: int
+    image_id: ImageId
     name: str
     size: Optional[Tuple[int, int]]
     gt: MapFile
@@ -147,7 +148,9 @@ def with_coco_predictions(gt: GroundTruth, pred_json: PathLike, pred_folder: Pat
     files = {
         image_id: MapFile(inside(folder, one.png_name), one.segments_info) for image_id, one in predicted.items()
     }
-    surplus = len(files.keys() - {image.image_id for image in gt.images})
+    known = {image.image_id for image in gt.images}
+    check_no_twins(files, known, str(pred_json), "the ground truth")
+    surplus = len(files.keys() - known)
     return _paired(gt, lambda image: files.get(image.image_id), surplus, missing, str(pred_json))
 
 
@@ -167,7 +170,7 @@ def with_label_divisor_predictions(
             ``missing`` is "error".
     """
     folder = _folder(pred_folder, "predictions")
-    expected: Dict[int, str] = {}
+    expected: Dict[ImageId, str] = {}
     for image in gt.images:
         if not image.name.endswith(suffixes[0]):
             raise InputError(f"the ground truth {image.name} does not end in {suffixes[0]!r}; set --gt-suffix")

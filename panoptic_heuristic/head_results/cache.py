@@ -11,6 +11,7 @@ from pycocotools import mask as rle_codec
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.formats.files import PathLike, file_sha256
+from panoptic_heuristic.formats.image_ids import id_order
 from panoptic_heuristic.formats.rle import run_ends
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import SemanticMap
@@ -46,7 +47,7 @@ def cache_heads(
     Raises:
         InputError: a mask, a label map or logits are wrong, or the folder holds a cache of something else.
     """
-    images = sorted(heads.images, key=lambda image: image.image_id)
+    images = sorted(heads.images, key=lambda image: id_order(image.image_id))
     manifest = Manifest(
         dataset_name=heads.paths["images"].stem,
         categories=heads.categories,

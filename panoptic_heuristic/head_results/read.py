@@ -12,6 +12,7 @@ from panoptic_heuristic.formats.categories import category_entries_in
 from panoptic_heuristic.formats.coco_panoptic import json_problems
 from panoptic_heuristic.formats.coco_results import InstanceEntry, read_instances, read_masks
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.label_png import read_semantic_png
 from panoptic_heuristic.head_results.image import ImageResults, Semantics
 from panoptic_heuristic.head_results.labels import LabelMeaning, label_meaning
@@ -37,8 +38,8 @@ class Heads:
     categories: Categories
     category_entries: List[Any]
     meaning: LabelMeaning
-    instances: Mapping[int, Sequence[InstanceEntry]]
-    semantics: Mapping[int, Semantics]
+    instances: Mapping[ImageId, Sequence[InstanceEntry]]
+    semantics: Mapping[ImageId, Semantics]
     paths: Dict[str, Path]
 
     @property
@@ -131,7 +132,7 @@ def _read_categories(path: Path) -> Tuple[Categories, List[Any]]:
         raise InputError(f"{error}; name a file that has them with --categories") from error
 
 
-def _find_semantics(path: Path, images: Sequence[PanopticImage], meaning: LabelMeaning) -> Dict[int, Semantics]:
+def _find_semantics(path: Path, images: Sequence[PanopticImage], meaning: LabelMeaning) -> Dict[ImageId, Semantics]:
     """The results of the semantic head by image id; images it is silent about are left out.
 
     Raises:
@@ -150,8 +151,8 @@ def _find_semantics(path: Path, images: Sequence[PanopticImage], meaning: LabelM
     return dict(masks)
 
 
-def _semantic_files(folder: Path, images: Sequence[PanopticImage]) -> Dict[int, Semantics]:
-    files: Dict[int, Semantics] = {}
+def _semantic_files(folder: Path, images: Sequence[PanopticImage]) -> Dict[ImageId, Semantics]:
+    files: Dict[ImageId, Semantics] = {}
     for image in images:
         png = inside(folder, image.png_name)
         there = [name for name in (png, png.with_suffix(".npz")) if name.is_file()]

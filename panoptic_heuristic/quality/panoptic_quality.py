@@ -6,6 +6,7 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.image_ids import ImageId, id_order, is_image_id
 from panoptic_heuristic.quality.counts import PQCounts, add_into
 from panoptic_heuristic.quality.measures import ImageMeasures, MeasureSettings, measure_image
 from panoptic_heuristic.quality.result import Coverage, Result
@@ -52,7 +53,7 @@ class PanopticQuality:
     def reset(self) -> None:
         """Forgets all images."""
         self._counts: Dict[str, PQCounts] = {name: {} for name in self.settings.names}
-        self._images: Dict[int, ImageMeasures] = {}
+        self._images: Dict[ImageId, ImageMeasures] = {}
         self._unnamed = 0
 
     @property
@@ -64,7 +65,7 @@ class PanopticQuality:
         """The number of images."""
         return len(self._images) + self._unnamed
 
-    def update(self, gt: Segmentation, pred: Segmentation, image_id: Optional[int] = None) -> "PanopticQuality":
+    def update(self, gt: Segmentation, pred: Segmentation, image_id: Optional[ImageId] = None) -> "PanopticQuality":
         """Counts one image.
 
         Args:
@@ -73,7 +74,8 @@ class PanopticQuality:
                 ``category_id`` (dataset ids) and, if it is a crowd, ``iscrowd`` 1. Pixels of an id
                 that is not listed are neither void nor a segment.
             pred: a pair like it, of the same size; every id in it must be listed, and have a pixel.
-            image_id: lets the image be told from others: none counts twice, and its own counts are kept.
+            image_id: an integer or a text, which lets the image be told from others: none counts twice, and its own
+                counts are kept.
 
         Returns:
             itself.
@@ -88,7 +90,7 @@ class PanopticQuality:
             raise error if image_id is None else InputError(f"image {image_id}: {error}") from error
         return self.add(measures, image_id)
 
-    def add(self, measures: ImageMeasures, image_id: Optional[int] = None) -> "PanopticQuality":
+    def add(self, measures: ImageMeasures, image_id: Optional[ImageId] = None) -> "PanopticQuality":
         """Adds one image that was measured already, by the same settings, in another process perhaps.
 
         Args:
@@ -99,9 +101,9 @@ class PanopticQuality:
             itself.
 
         Raises:
-            InputError: the image was counted before, its id is no integer, or it has other measures.
+            InputError: the image was counted before, its id is no integer and no text, or it has other measures.
         """
-        image_id = _integer_or_none(image_id)
+        image_id = _id_or_none(image_id)
         if image_id in self._images:
             raise InputError(f"image {image_id} was counted twice")
         if measures.counts.keys() != self._counts.keys():
@@ -130,7 +132,7 @@ class PanopticQuality:
                 raise InputError(f"these two cannot be merged: their {name} differ")
         shared = self._images.keys() & other._images.keys()
         if shared:
-            raise InputError(f"these two cannot be merged: image {min(shared)} is in both")
+            raise InputError(f"these two cannot be merged: image {min(shared, key=id_order)} is in both")
         self._add_counts(other._counts)
         self._images.update(other._images)
         self._unnamed += other._unnamed
@@ -174,12 +176,11 @@ def _pair(segmentation: Any, whose: str) -> Segmentation:
     return tuple(segmentation)
 
 
-def _integer_or_none(image_id: Union[int, np.integer, None]) -> Optional[int]:
-    if image_id is None:
-        return None
-    if isinstance(image_id, bool) or not isinstance(image_id, (int, np.integer)):
-        raise InputError(f"image_id must be an integer or None, got {image_id!r}")
-    return int(image_id)
+def _id_or_none(image_id: Union[ImageId, np.integer, None]) -> Optional[ImageId]:
+    image_id = int(image_id) if isinstance(image_id, np.integer) else image_id
+    if image_id is not None and not is_image_id(image_id):
+        raise InputError(f"image_id must be an integer, a text or None, got {image_id!r}")
+    return image_id
 
 
 def _check_measure(measure: str, settings: MeasureSettings) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import is_integer
+from panoptic_heuristic.formats.image_ids import ImageId, id_of_key, id_to_key
 from panoptic_heuristic.quality.counts import IOU_UNIT, CategoryCounts, PQCounts, add_counts
 from panoptic_heuristic.quality.measures import ImageMeasures
 
@@ -61,7 +62,7 @@ class Result:
     params: Mapping[str, Any]
     coverage: Coverage
     counts: Mapping[str, PQCounts]
-    images: Mapping[int, ImageMeasures]
+    images: Mapping[ImageId, ImageMeasures]
 
     def __post_init__(self):
         if self.coverage.scored != len(self.images):
@@ -79,7 +80,7 @@ class Result:
         """Those the predictions leave void."""
         return sum(image.void_pixels for image in self.images.values())
 
-    def per_image(self, measure: str) -> Dict[int, PQCounts]:
+    def per_image(self, measure: str) -> Dict[ImageId, PQCounts]:
         """The counts of each image, by its id.
 
         Raises:
@@ -98,7 +99,7 @@ class Result:
             "coverage": asdict(self.coverage),
             "counts": _counts_to_json(self.counts),
             "images": {
-                str(image_id): {
+                id_to_key(image_id): {
                     "counts": _counts_to_json(image.counts),
                     "pixels": image.pixels,
                     "void_pixels": image.void_pixels,
@@ -121,7 +122,7 @@ class Result:
         data = _mapping(data, ("params", "coverage", "counts", "images"), where)
         covered = _mapping(data["coverage"], ("ground_truth", "scored", "empty"), f"{where}, coverage")
         images = {
-            _whole(image_id, f"{where}, images"): _image_from_json(image, f"{where}, image {image_id}")
+            _image_id(image_id, f"{where}, images"): _image_from_json(image, f"{where}, image {image_id}")
             for image_id, image in _mapping(data["images"], (), f"{where}, images").items()
         }
         params = _mapping(data["params"], (), f"{where}, params")
@@ -169,7 +170,7 @@ def _image_from_json(data: Any, where: str) -> ImageMeasures:
     return ImageMeasures(_counts_from_json(data["counts"], f"{where}, counts"), pixels, void)
 
 
-def _check_sums(counts: Mapping[str, PQCounts], images: Mapping[int, ImageMeasures], where: str) -> None:
+def _check_sums(counts: Mapping[str, PQCounts], images: Mapping[ImageId, ImageMeasures], where: str) -> None:
     """The images must add up to the total, for each measure that all of them have."""
     for measure, total in counts.items():
         if all(measure in image.counts for image in images.values()):
@@ -184,6 +185,13 @@ def _mapping(data: Any, keys: Sequence[str], where: str) -> Mapping[str, Any]:
         if key not in data:
             raise InputError(f"{where} has no {key!r}")
     return data
+
+
+def _image_id(key: Any, where: str) -> ImageId:
+    try:
+        return id_of_key(key)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; expected a whole number or, in its own quotes, a text") from error
 
 
 def _whole(key: Any, where: str) -> int:

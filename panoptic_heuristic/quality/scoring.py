@@ -13,6 +13,7 @@ import numpy as np
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
 from panoptic_heuristic.formats.workers import ordered_map
@@ -52,7 +53,7 @@ class ScoredImage:
         warnings: pairs (kind, sentence), one per oddity.
     """
 
-    image_id: int
+    image_id: ImageId
     measures: ImageMeasures
     warnings: Tuple[Tuple[str, str], ...]
 

@@ -8,6 +8,7 @@ from tabulate import tabulate
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import write_json, writing_to
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.quality.bootstrap import Interval
 from panoptic_heuristic.quality.counts import CategoryCounts
 from panoptic_heuristic.quality.intervals import Intervals
@@ -65,7 +66,7 @@ def class_table(result: Result, categories: Categories, intervals: Optional[Inte
     return f"{table}\n{absent} of {len(categories)} classes have no segment that counts" if absent else table
 
 
-def worst_table(result: Result, name_of: Mapping[int, str], number: int) -> str:
+def worst_table(result: Result, name_of: Mapping[ImageId, str], number: int) -> str:
     """The images of the lowest PQ, worst first; empty without any."""
     worst = worst_images(result, number)
     rows = [[one.image_id, name_of[one.image_id], _percent(one.pq), one.errors] for one in worst]
@@ -91,7 +92,7 @@ def class_rows(result: Result, categories: Categories, intervals: Optional[Inter
         yield row
 
 
-def image_rows(result: Result, name_of: Mapping[int, str]) -> Iterator[List[Any]]:
+def image_rows(result: Result, name_of: Mapping[ImageId, str]) -> Iterator[List[Any]]:
     """A header, and one row per image that has segments, worst first; percent."""
     yield ["image_id", "png", "PQ", "errors"]
     for one in worst_images(result):
@@ -102,7 +103,7 @@ def write_result(
     folder: Path,
     result: Result,
     categories: Categories,
-    name_of: Mapping[int, str],
+    name_of: Mapping[ImageId, str],
     intervals: Optional[Intervals] = None,
 ) -> List[Path]:
     """Writes the result file and its tables; the files of a result before are replaced.

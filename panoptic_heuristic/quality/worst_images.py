@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from panoptic_heuristic.formats.image_ids import ImageId, id_order
 from panoptic_heuristic.quality.result import Result
 from panoptic_heuristic.quality.summary import category_quality
 
@@ -17,7 +18,7 @@ class ImageQuality:
         errors: its misses and false positives.
     """
 
-    image_id: int
+    image_id: ImageId
     pq: float
     errors: int
 
@@ -42,5 +43,5 @@ def worst_images(result: Result, n: Optional[int] = None, *, measure: str = "pq"
         if each:
             errors = sum(value.fp + value.fn for value in counts.values())
             images.append(ImageQuality(image_id, sum(each) / len(each), errors))
-    ranked = sorted(images, key=lambda image: (image.pq, -image.errors, image.image_id))
+    ranked = sorted(images, key=lambda image: (image.pq, -image.errors, *id_order(image.image_id)))
     return tuple(ranked[:n])

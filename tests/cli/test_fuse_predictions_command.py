@@ -54,7 +54,9 @@ class TestBadInput:
             ([(1, "/1.jpg")], "file_name '/1.jpg' leads out of its folder"),
             ([(1, "x/../../1.jpg")], "leads out of its folder"),
             ([(1, ".")], "file_name '.' is no name of a file"),
-            ([("1", "1.jpg")], "'id' must be an integer, got '1'"),
+            ([(1.0, "1.jpg")], "'id' must be an integer or a text, got 1.0"),
+            ([("1", "1.jpg")], "entry 0: 1 is not among the images; there is '1', which is text: write the id alike"),
+            ([(1, "1.jpg"), ("1", "2.jpg")], "there are images 1 and '1', a number and a text that look alike"),
         ],
     )
     def test_images(self, sound, capsys, images, message):

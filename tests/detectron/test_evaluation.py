@@ -18,6 +18,7 @@ from panoptic_heuristic.formats import encode_label_divisor
 from panoptic_heuristic.fusion import Greedy, Pipeline
 from panoptic_heuristic.quality import Result
 from tests.detectron.small_models import small_config
+from tests.formats.text_ids import ODD, with_text_ids
 from tests.formats.tiny_panoptic import CATEGORIES, DRAWINGS, draw, segments_info, write_tiny_panoptic
 
 # Contiguous ids of the tiny data set: things cat 0, dog 1; stuff sky 1, grass 2.
@@ -359,3 +360,25 @@ def test_what_goes_wrong_in_the_background_is_raised(cfg, tmp_path, monkeypatch)
     with pytest.raises(InputError, match="the disk is full"):
         fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")))
     assert not (tmp_path / "out" / "panoptic_predictions.json").exists()
+
+
+@pytest.mark.parametrize("texts", [ODD[2:], ["b/../é", 7, "a" * 5000]], ids=["odd", "mixed"])
+def test_ids_that_are_text(data, tmp_path, texts):
+    small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml)})
+    numbers = fed(PanopticQualityEvaluator("tiny_val"))
+    ids = {101 + place: text for place, text in enumerate(texts[:3])}
+    with_text_ids(data.json("val"), ids.get)
+    cfg = small_config({"DATASETS.PANOPTIC_YAML": str(data.yaml), "TEST.KEEP_PANOPTIC_PREDICTIONS": True})
+    out = tmp_path / "out"
+    writer, *_, ours = build_evaluator(cfg, "tiny_val", str(out))._evaluators
+    cfg.TEST.PANOPTIC_EVALUATOR = "detectron2"
+    theirs = build_evaluator(cfg, "tiny_val", str(tmp_path / "theirs"))._evaluators[-1]
+    assert fed(ours) == numbers
+    assert fed(theirs)["panoptic_seg"] == pytest.approx(numbers["panoptic_seg"], abs=1e-9)
+    fed(writer)
+    assert panopticapi_quality(data, out) == pytest.approx(numbers["panoptic_seg"]["PQ"], abs=1e-9)
+    content = json.loads((out / "panoptic_predictions.json").read_text())
+    assert {image["id"] for image in content["images"]} == {one["image_id"] for one in content["annotations"]}
+    assert {image["id"] for image in content["images"]} == set(ids.values())
+    result = Result.from_json(json.loads((out / "panoptic_quality" / "quality.json").read_text()), "quality.json")
+    assert set(result.images) == set(ids.values())

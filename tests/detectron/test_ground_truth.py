@@ -16,8 +16,9 @@ from pycocotools import mask as rle_codec
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config, ground_truth
 from panoptic_heuristic.detectron.datasets import use_dataset_yaml
 from panoptic_heuristic.detectron.evaluation import build_evaluator
-from panoptic_heuristic.detectron.ground_truth import prepare_evaluation
+from panoptic_heuristic.detectron.ground_truth import image_numbers, prepare_evaluation
 from panoptic_heuristic.errors import InputError
+from tests.formats.text_ids import with_text_ids
 from tests.formats.tiny_panoptic import (
     CATEGORIES,
     DRAWINGS,
@@ -242,3 +243,52 @@ class TestDetectron2sEvaluators:
             ap.process([record], [output])
         results = ap.evaluate()["segm"]
         assert (results["AP-dog"], results["AP-cat"]) == (pytest.approx(100), 0)
+
+
+# Texts alone, one of them long and of another folder, and a number among texts.
+TEXTS = {1: "b/../é", 2: "a" * 5000, 3: "A"}
+MIXED = {1: "b", 2: 7, 3: "a"}
+
+
+class TestTextIds:
+    @pytest.fixture(params=[TEXTS, MIXED], ids=["texts", "mixed"])
+    def ids(self, request, data):
+        with_text_ids(data.json("val"), request.param.get)
+        return request.param
+
+    def test_images_are_numbered_in_file_order_and_the_json_keeps_their_ids(self, ids, register):
+        content = json.loads(prepared().read_text())
+        assert [(image["id"], image["dataset_image_id"]) for image in content["images"]] == list(ids.items())
+        assert {one["image_id"] for one in content["annotations"]} == {1, 2, 3}
+        assert image_numbers(content["images"]) == {image_id: number for number, image_id in ids.items()}
+
+    def test_semantic_labels(self, ids, register):
+        prepare_evaluation("tiny_val")
+        for record, drawing in zip(DatasetCatalog.get("tiny_val"), DRAWINGS, strict=True):
+            np.testing.assert_array_equal(np.asarray(Image.open(record["sem_seg_file_name"])), drawn_labels(drawing))
+
+    def test_ap_and_miou_are_those_of_numbers(self, data, register, tmp_path):
+        found, files = [], []
+        shifted = DRAWINGS[:1] + DRAWINGS[2:] + DRAWINGS[1:2]
+        for ids in ({1: 1, 2: 2, 3: 3}, TEXTS, MIXED):
+            content = data.read("val")
+            with_text_ids(data.json("val"), ids.get)
+            ap, miou = evaluators(register(), tmp_path)
+            data.json("val").write_text(json.dumps(content))
+            for evaluator in (ap, miou):
+                evaluator.reset()
+                for record, drawing in zip(DatasetCatalog.get("tiny_val"), shifted, strict=True):
+                    evaluator.process([record], [perfect(drawing, CLASS_OF)])
+            found.append((ap.evaluate(), miou.evaluate()))
+            files.append(json.loads((tmp_path / "out" / "coco_instances_results.json").read_text()))
+            # The files have the data set's ids, so that they go with its JSON.
+            assert {one["image_id"] for one in files[-1]} == set(ids.values())
+        # As text, since no area is medium: NaN is not NaN.
+        assert repr(found[0]) == repr(found[1]) == repr(found[2]) and 0 < found[0][0]["segm"]["AP"] < 100
+        without = [[{key: one[key] for key in one if key != "image_id"} for one in results] for results in files]
+        assert without[0] == without[1] == without[2]
+
+    def test_a_json_of_numbers_keeps_them(self, register):
+        content = json.loads(prepared().read_text())
+        assert image_numbers(content["images"]) == {}
+        assert [sorted(image) for image in content["images"]] == [["file_name", "height", "id", "width"]] * 3

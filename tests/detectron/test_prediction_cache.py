@@ -118,7 +118,8 @@ def unreadable():
 @pytest.mark.parametrize(
     "dicts, words",
     [
-        (lambda: [record("one")], "image_id 'one' of a/1.jpg is no integer"),
+        (lambda: [record(1.5)], "image_id 1.5 of a/1.jpg is no integer and no text"),
+        (lambda: [record(1), record("1")], "image_id '1' of a/1.jpg looks like 1, another image's; a number and a"),
         (lambda: [record(1), record(1, "2.jpg")], "image_id 1 of 2.jpg occurs twice"),
         (unreadable, "cannot read the data set wrong: none.json: No such file or directory"),
     ],
@@ -168,6 +169,27 @@ def test_detectron2s_own_architecture_and_data_sets_without_an_image_folder_do(t
     assert manifest.images[0].file_name == "1.png"
     assert manifest.source["weights"] == "weights.pth"
     assert cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING).images == 0
+
+
+def test_ids_that_are_text_keep_the_same_predictions(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in (1, 2):
+        Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    torch.save(small_model(small_config()).state_dict(), tmp_path / "weights.pth")
+    kept = {}
+    for name, ids in (("numbers", (1, 2)), ("texts", ("../b", "A/a"))):
+        records = [record(image_id, str(tmp_path / f"{place}.png")) for place, image_id in enumerate(ids, start=1)]
+        register(name, lambda records=records: records)
+        cfg = small_config({"DATASETS.TEST": (name,), "MODEL.WEIGHTS": str(tmp_path / "weights.pth")})
+        assert cache_predictions(cfg, str(tmp_path / name), EVERYTHING).images == 2
+        assert cache_predictions(cfg, str(tmp_path / name), EVERYTHING).images == 0
+        cache = PredictionCache.open(tmp_path / name)
+        assert [image.image_id for image in cache.manifest.images] == list(ids)
+        kept[name] = [cache.read(image_id).to_arrays() for image_id in ids]
+    for one, other in zip(kept["numbers"], kept["texts"], strict=True):
+        del one["image"], other["image"], other["image_id"]
+        assert one.keys() == other.keys()
+        assert all(np.array_equal(one[key], other[key], equal_nan=True) for key in one)
 
 
 @pytest.mark.parametrize("of_detector, of_fusion, effective", [(0.3, 0.1, 0.3), (0.05, 0.4, 0.4)])

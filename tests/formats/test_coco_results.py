@@ -135,8 +135,9 @@ class TestInstances:
         "change, message",
         [
             ({"image_id": 2}, "entry 1: 2 is not among the images"),
-            ({"image_id": True}, "entry 1: True is not among the images"),
-            ({"image_id": "0"}, "entry 1: '0' is not among the images"),
+            ({"image_id": True}, "entry 1: 'image_id' must name an image, got True"),
+            ({"image_id": "x"}, "entry 1: 'x' is not among the images"),
+            ({"image_id": "0"}, "entry 1: '0' is not among the images; there is 0, which is a number: write"),
             ({"image_id": [0]}, r"entry 1: 'image_id' must name an image, got \[0\]"),
             ({"image_id": 0.0}, "entry 1: 'image_id' must name an image, got 0.0"),
             ({"category_id": 6}, "entry 1: category 6 is not among the categories"),

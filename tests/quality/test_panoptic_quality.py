@@ -246,9 +246,9 @@ class TestWrongInput:
         with pytest.raises(InputError, match="cannot be merged: image 7 is in both"):
             updated(IMAGES).merge(updated({7: IMAGES[7]}))
 
-    @pytest.mark.parametrize("image_id", ["7", 7.0, True, Fraction(7)])
-    def test_ids_of_images_that_are_no_integers(self, image_id):
-        self.check("image_id must be an integer or None, got", image_id=image_id)
+    @pytest.mark.parametrize("image_id", [b"7", 7.0, True, np.True_, Fraction(7)])
+    def test_ids_of_images_that_are_no_integers_and_no_text(self, image_id):
+        self.check("image_id must be an integer, a text or None, got", image_id=image_id)
 
     @pytest.mark.parametrize("wrong", [None, GT[0], GT[:1], (*GT, 1), {"ids": 1, "segments": 2}])
     def test_no_pair(self, wrong):

@@ -21,6 +21,7 @@ from panoptic_heuristic.ablation.attribution.tracing import check_traceable, tra
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
 from panoptic_heuristic.quality import PQCounts, add_into
@@ -57,7 +58,7 @@ def attribute(
         return _total(store, pipeline, progress(results, len(image_ids)))
 
 
-def attribute_image(store: RegionStore, pipeline: Pipeline, image_id: int) -> ImageAttribution:
+def attribute_image(store: RegionStore, pipeline: Pipeline, image_id: ImageId) -> ImageAttribution:
     """Traces and counts the errors of one image.
 
     Args:
@@ -86,8 +87,8 @@ def attribute_image(store: RegionStore, pipeline: Pipeline, image_id: int) -> Im
 
 
 def _total(store: RegionStore, pipeline: Pipeline, images: Iterable[ImageAttribution]) -> Attribution:
-    image_ids: List[int] = []
-    errors: List[Tuple[int, SegmentError]] = []
+    image_ids: List[ImageId] = []
+    errors: List[Tuple[ImageId, SegmentError]] = []
     counts: Dict[str, PQCounts] = {}
     made_from, disagreement = hashlib.sha256(), Disagreement()
     segments, predicted, stuff_pixels, pixel_errors = np.zeros(2, np.int64), np.zeros(2, np.int64), 0, 0

@@ -17,6 +17,7 @@ from panoptic_heuristic.ablation.attribution.stuff_pixels import STUFF_PIXELS
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import write_json, writing_to
+from panoptic_heuristic.formats.image_ids import ImageId, id_order
 from panoptic_heuristic.quality import PQCounts, summarize
 
 if TYPE_CHECKING:
@@ -231,10 +232,10 @@ def _disagreement_json(one: heads.Disagreement) -> Dict[str, Any]:
 
 
 def _worst_json(total: "Attribution") -> List[Dict[str, Any]]:
-    errors_of: Dict[int, List[SegmentError]] = {}
+    errors_of: Dict[ImageId, List[SegmentError]] = {}
     for image_id, error in total.errors:
         errors_of.setdefault(image_id, []).append(error)
-    worst = sorted(errors_of, key=lambda image_id: (-len(errors_of[image_id]), image_id))[:WORST_IMAGES]
+    worst = sorted(errors_of, key=lambda image_id: (-len(errors_of[image_id]), *id_order(image_id)))[:WORST_IMAGES]
     file_name = {image.image_id: image.file_name for image in total.manifest.images}
     return [
         {

@@ -12,6 +12,7 @@ from panoptic_heuristic.ablation.attribution.files import segment_rows, write_at
 from panoptic_heuristic.ablation.cache.folder import Manifest
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import PQCounts
 
@@ -47,7 +48,7 @@ class ImageAttribution(Tallies):
         errors: missed segments in the order of the ground truth, then false positives in that of the map.
     """
 
-    image_id: int
+    image_id: ImageId
     fingerprint: str
     errors: Tuple[SegmentError, ...]
 
@@ -66,9 +67,9 @@ class Attribution(Tallies):
 
     manifest: Manifest
     pipeline: Pipeline
-    image_ids: Tuple[int, ...]
+    image_ids: Tuple[ImageId, ...]
     fingerprint: str
-    errors: Tuple[Tuple[int, SegmentError], ...]
+    errors: Tuple[Tuple[ImageId, SegmentError], ...]
 
     @property
     def categories(self) -> Categories:

@@ -11,6 +11,7 @@ from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.exact import asks_best_stuff, is_exact_on_regions
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import FusionResult, HeadOutputs, Pipeline
 from panoptic_heuristic.fusion.argument_types import check_pipeline
 
@@ -50,7 +51,7 @@ def check_traceable(store: RegionStore, pipeline: Pipeline) -> None:
         )
 
 
-def trace_image(store: RegionStore, pipeline: Pipeline, image_id: int) -> TracedImage:
+def trace_image(store: RegionStore, pipeline: Pipeline, image_id: ImageId) -> TracedImage:
     """Traces the errors of one image.
 
     Args:

@@ -3,7 +3,8 @@
 ::
 
     CACHE/manifest.json             what made the predictions, of which images, and what was left out
-    CACHE/predictions/<id>.arrays   one image, see :mod:`panoptic_heuristic.ablation.cache.predictions`
+    CACHE/predictions/<id>.arrays   one image, see :mod:`panoptic_heuristic.ablation.cache.predictions`; for a text id
+                                    the name is that of :func:`panoptic_heuristic.formats.image_ids.id_file_stem`
     CACHE/ground_truth.json         where it was, see :mod:`panoptic_heuristic.ablation.cache.ground_truth`
     CACHE/fusion.json               how its model fuses, see :mod:`panoptic_heuristic.ablation.cache.own_settings`
     CACHE/regions/                  made from them and ground truth; may be deleted, and so may
@@ -25,6 +26,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
+from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, is_image_id
 from panoptic_heuristic.fusion import Pipeline, SemanticMap
 from panoptic_heuristic.fusion.head_outputs import Need
 
@@ -41,7 +43,7 @@ class CachedImage:
         height, width: size in pixels.
     """
 
-    image_id: int
+    image_id: ImageId
     file_name: str
     height: int
     width: int
@@ -70,7 +72,7 @@ class Manifest:
         dataset_name: for people.
         categories: the data set's.
         label_to_category: the dataset category id of each semantic label, None if it is no stuff.
-        images: in ascending order of ids.
+        images: in the order of :func:`~panoptic_heuristic.formats.image_ids.id_order`.
         floors: what was left out.
         has_logits: whether RoI probabilities and semantic logits were kept.
         source: JSON values: config, hash of the weights, versions, or the files it was made from.
@@ -84,7 +86,7 @@ class Manifest:
     has_logits: bool
     source: Mapping[str, Any]
 
-    def image(self, image_id: int) -> CachedImage:
+    def image(self, image_id: ImageId) -> CachedImage:
         """The image of an id."""
         return next(image for image in self.images if image.image_id == image_id)
 
@@ -135,8 +137,10 @@ class Manifest:
             raise InputError(f"{where} is no manifest of format {FORMAT} (it says {found!r}); make the cache anew")
         try:
             images = tuple(CachedImage(*image) for image in data["images"])
-            if not all(is_integer(value) for image in images for value in (image.image_id, image.height, image.width)):
-                raise ValueError("an image has an id or a size that is no integer")
+            if not all(is_image_id(image.image_id) for image in images):
+                raise ValueError("an image has an id that is no integer and no text")
+            if not all(is_integer(value) for image in images for value in (image.height, image.width)):
+                raise ValueError("an image has a size that is no integer")
             return cls(
                 str(data["dataset_name"]),
                 Categories.from_coco(data["categories"], f"{where}, categories"),
@@ -193,9 +197,9 @@ class PredictionCache:
                              "make one with cache-predictions")  # fmt: skip
         return cls(folder, Manifest.from_json(read_json(path), str(path)))
 
-    def path_of(self, image_id: int) -> Path:
+    def path_of(self, image_id: ImageId) -> Path:
         """The file of an image, whether it is there or not."""
-        return self.folder / "predictions" / f"{image_id}.arrays"
+        return self.folder / "predictions" / f"{id_file_stem(image_id)}.arrays"
 
     def missing(self) -> List[CachedImage]:
         """The images whose file is not there or is damaged."""
@@ -259,7 +263,7 @@ class PredictionCache:
         with _told_plainly(path):
             write_arrays(path, predictions.to_arrays())
 
-    def read(self, image_id: int) -> ImagePredictions:
+    def read(self, image_id: ImageId) -> ImagePredictions:
         """The predictions of one image.
 
         Raises:

@@ -6,6 +6,7 @@ from typing import Dict, Optional
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import CachedImage, PredictionCache
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import FusionResult, InstanceSet, Need, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.visual.photo import read_photo
 
@@ -34,7 +35,7 @@ class CachedHeads:
         InputError: the file of the image is missing or damaged.
     """
 
-    def __init__(self, cache: PredictionCache, image_id: int, image_root: Optional[Path] = None):
+    def __init__(self, cache: PredictionCache, image_id: ImageId, image_root: Optional[Path] = None):
         self._manifest, self._image_root = cache.manifest, image_root
         self._predictions = cache.read(image_id)
         self._semantics: Dict[bool, Optional[SemanticMap]] = {}

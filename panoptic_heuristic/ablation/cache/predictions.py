@@ -13,7 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from panoptic_heuristic.ablation.cache.image_arrays import image_of_arrays, image_to_arrays
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.rle import run_ends
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
 from panoptic_heuristic.fusion.islands import without_islands
@@ -101,7 +103,7 @@ class ImagePredictions:
         roi_probabilities: (N, M, M) float32, or None.
     """
 
-    image_id: int
+    image_id: ImageId
     image_size: Tuple[int, int]
     scores: np.ndarray
     category_ids: np.ndarray
@@ -167,7 +169,7 @@ class ImagePredictions:
     def to_arrays(self) -> Dict[str, np.ndarray]:
         """Arrays for :func:`panoptic_heuristic.formats.arrays.write_arrays`."""
         arrays = {
-            "image": np.array([self.image_id, *self.image_size], dtype=np.int64),
+            **image_to_arrays(self.image_id, self.image_size),
             "scores": self.scores.astype(np.float64),
             "category_ids": self.category_ids.astype(np.int64),
             "boxes": self.boxes.astype(np.float32),
@@ -197,7 +199,7 @@ class ImagePredictions:
             InputError: the arrays are of something else.
         """
         try:
-            image_id, height, width = arrays["image"].tolist()
+            image_id, image_size = image_of_arrays(arrays)
             ends = arrays["mask_sizes"].cumsum().tolist()
             text = arrays["masks"].tobytes()
             semantics = None
@@ -210,7 +212,7 @@ class ImagePredictions:
                 )
             return cls(
                 image_id,
-                (height, width),
+                image_size,
                 arrays["scores"],
                 arrays["category_ids"],
                 arrays["boxes"],

@@ -17,6 +17,7 @@ from panoptic_heuristic.ablation.regions.passes import Passes, passes_of
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import Pipeline
 
 # So many passes of the claim are made at once, for the sake of memory.
@@ -77,7 +78,7 @@ class SettingsPlan:
         """True if regions must be told apart by their best stuff."""
         return any(asks_best_stuff(family.rules) for family in self.families)
 
-    def read(self, store: RegionStore, image_id: int, fingerprint: Optional[str] = None) -> Tuple[Regions, ...]:
+    def read(self, store: RegionStore, image_id: ImageId, fingerprint: Optional[str] = None) -> Tuple[Regions, ...]:
         """The regions of an image that :meth:`count` needs, or any; arguments are those of :meth:`RegionStore.read`.
 
         Raises:

@@ -12,6 +12,7 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import calibration_features
 
 NO_CATEGORY = -1
@@ -93,7 +94,7 @@ class Regions:
         island_area_fraction: the pipelines' value that the labels are for: islands are taken over.
     """
 
-    image_id: int
+    image_id: ImageId
     image_size: Tuple[int, int]
     pixels: np.ndarray
     semantic: np.ndarray

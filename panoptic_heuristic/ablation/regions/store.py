@@ -13,6 +13,7 @@ import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.ground_truth import find_gt
+from panoptic_heuristic.ablation.cache.image_arrays import image_of_arrays, image_to_arrays
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, GtSegments, Regions
 from panoptic_heuristic.errors import InputError
@@ -24,6 +25,7 @@ from panoptic_heuristic.formats.coco_panoptic import (
     read_panoptic_json,
 )
 from panoptic_heuristic.formats.files import PathLike, inside, read_bytes
+from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, id_order, twin_note
 
 # Changes when the same predictions and ground truth would give other files.
 _VERSION = "4"
@@ -38,7 +40,7 @@ class RegionStore:
         cache: the predictions.
         gt: the ground truth's JSON.
         panoptic_root: the folder of its PNGs.
-        image_ids: the cache's images, ascending.
+        image_ids: the cache's images, in the order of :func:`~panoptic_heuristic.formats.image_ids.id_order`.
     """
 
     def __init__(self, cache: PredictionCache, gt: PanopticJson, panoptic_root: PathLike):
@@ -49,9 +51,9 @@ class RegionStore:
         self.cache, self.gt, self.panoptic_root = cache, gt, Path(panoptic_root)
         _check_categories(cache, gt)
         self._image_of = _annotated(cache, gt)
-        self.image_ids: Tuple[int, ...] = tuple(sorted(self._image_of))
+        self.image_ids: Tuple[ImageId, ...] = tuple(sorted(self._image_of, key=id_order))
 
-    def fingerprint(self, image_id: int) -> str:
+    def fingerprint(self, image_id: ImageId) -> str:
         """SHA-256, in hex, of all that the regions of an image depend on.
 
         Raises:
@@ -61,7 +63,7 @@ class RegionStore:
 
     def read(
         self,
-        image_id: int,
+        image_id: ImageId,
         *,
         with_best_stuff: bool = False,
         island_area_fraction: float = 0.0,
@@ -98,7 +100,7 @@ class RegionStore:
         write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
         return regions
 
-    def read_fused(self, image_id: int, fused_ids: np.ndarray, island_area_fraction: float = 0.0) -> Regions:
+    def read_fused(self, image_id: ImageId, fused_ids: np.ndarray, island_area_fraction: float = 0.0) -> Regions:
         """The regions of an image told apart by a fused map, too; they are not kept.
 
         Args:
@@ -112,16 +114,16 @@ class RegionStore:
         png = self._png(image_id)
         return self._build(image_id, png, fused_ids=fused_ids, island_area_fraction=island_area_fraction)
 
-    def gt_of(self, image_id: int) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
+    def gt_of(self, image_id: ImageId) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
         """The ground truth of an image: (H, W) int32 ids, and its segments."""
         return self._gt(image_id, self._png(image_id))
 
-    def _gt(self, image_id: int, png: bytes) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
+    def _gt(self, image_id: ImageId, png: bytes) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
         image = self._image_of[image_id]
         ids = decode_panoptic_png(png, self._png_path(image_id), height=image.height, width=image.width)
         return ids, image.segments_info
 
-    def _fingerprint(self, image_id: int, png: bytes) -> str:
+    def _fingerprint(self, image_id: ImageId, png: bytes) -> str:
         made_from = hashlib.sha256(_VERSION.encode("ascii"))
         made_from.update(read_checksum(self.cache.path_of(image_id)).encode("ascii"))
         made_from.update(self._meaning)
@@ -134,22 +136,22 @@ class RegionStore:
         manifest = self.cache.manifest
         return json.dumps([list(manifest.categories), sorted(manifest.label_to_category.items())]).encode("ascii")
 
-    def _build(self, image_id: int, png: bytes, **options: Any) -> Regions:
+    def _build(self, image_id: ImageId, png: bytes, **options: Any) -> Regions:
         manifest = self.cache.manifest
         predictions, gt = self.cache.read(image_id), self._gt(image_id, png)
         return build_regions(predictions, manifest.label_to_category, manifest.categories, *gt, **options)
 
-    def _png(self, image_id: int) -> bytes:
+    def _png(self, image_id: ImageId) -> bytes:
         return read_bytes(self._png_path(image_id))
 
-    def _png_path(self, image_id: int) -> Path:
+    def _png_path(self, image_id: ImageId) -> Path:
         return inside(self.panoptic_root, self._image_of[image_id].png_name)
 
-    def _path_of(self, image_id: int, with_best_stuff: bool, island_area_fraction: float) -> Path:
+    def _path_of(self, image_id: ImageId, with_best_stuff: bool, island_area_fraction: float) -> Path:
         kind = "regions_with_best_stuff" if with_best_stuff else "regions"
         if island_area_fraction > 0:
             kind += f"_without_islands_{island_area_fraction!r}"
-        return self.cache.folder / kind / f"{image_id}.arrays"
+        return self.cache.folder / kind / f"{id_file_stem(image_id)}.arrays"
 
 
 def open_store(
@@ -191,10 +193,10 @@ def _check_categories(cache: PredictionCache, gt: PanopticJson) -> None:
         )
 
 
-def _annotated(cache: PredictionCache, gt: PanopticJson) -> Dict[int, PanopticImage]:
+def _annotated(cache: PredictionCache, gt: PanopticJson) -> Dict[ImageId, PanopticImage]:
     known = {image.image_id: image for image in gt.images}
-    found: Dict[int, PanopticImage] = {}
-    missing: List[int] = []
+    found: Dict[ImageId, PanopticImage] = {}
+    missing: List[ImageId] = []
     for cached in cache.manifest.images:
         image = known.get(cached.image_id)
         if image is None or image.png_name is None:
@@ -209,7 +211,7 @@ def _annotated(cache: PredictionCache, gt: PanopticJson) -> Dict[int, PanopticIm
     if missing:
         raise InputError(
             f"{gt.path} has no annotation of {len(missing)} of the {len(cache.manifest.images)} images in "
-            f"{cache.folder}, such as {missing[0]}: the cache is of another data set"
+            f"{cache.folder}, such as {missing[0]}: the cache is of another data set{twin_note(missing[0], known)}"
         )
     if not found:
         raise InputError(f"{cache.folder} is a cache of no image")
@@ -223,7 +225,7 @@ def _plain(image: PanopticImage) -> List[Any]:
 def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
     best_stuff = {} if regions.best_stuff is None else {"best_stuff": _unsigned(regions.best_stuff)}
     return {
-        "image": np.array([regions.image_id, *regions.image_size], dtype=np.int64),
+        **image_to_arrays(regions.image_id, regions.image_size),
         "pixels": regions.pixels.astype(np.uint32),
         "places": np.stack([_unsigned(regions.semantic), regions.gt_place.astype(np.uint16)]),
         "cover": regions.cover,
@@ -238,13 +240,13 @@ def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
 
 
 def _from_arrays(arrays: Mapping[str, np.ndarray], island_area_fraction: float) -> Regions:
-    image_id, height, width = arrays["image"].tolist()
+    image_id, image_size = image_of_arrays(arrays)
     semantic, gt_place = arrays["places"]
     ids, category_ids, iscrowd = arrays["gt"]
     scores, mask_quality, semantic_agreement = arrays["measures"]
     return Regions(
         image_id=image_id,
-        image_size=(height, width),
+        image_size=image_size,
         pixels=arrays["pixels"].astype(np.int64),
         semantic=_signed(semantic),
         gt_place=gt_place.astype(np.int64),

@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional
+from typing import Callable, Iterable, List, Optional, Tuple
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,7 @@ from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.words import measure
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.image_ids import ImageId, id_order
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import count_image, match_image
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, draw_panels
@@ -55,7 +56,7 @@ class Change:
         default, best: how well it comes out.
     """
 
-    image_id: int
+    image_id: ImageId
     file_name: str
     default: Score
     best: Score
@@ -110,7 +111,11 @@ def find_changes(
         total = total + counts
         changes.append(Change(image_id, name_of[image_id], *_scores(counts)))
     _check_same(store, total, pair.counted)
-    return sorted(changes, key=lambda change: (-abs(change.errors), -np.nan_to_num(abs(change.pq)), change.image_id))
+    return sorted(changes, key=_by_size)
+
+
+def _by_size(change: Change) -> Tuple[int, float, bool, ImageId]:
+    return -abs(change.errors), -np.nan_to_num(abs(change.pq)), *id_order(change.image_id)
 
 
 def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Optional[Path]) -> bytes:
@@ -149,7 +154,7 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     return content.getvalue()
 
 
-def _count(store: RegionStore, pair: Pair, image_id: int) -> SettingCounts:
+def _count(store: RegionStore, pair: Pair, image_id: ImageId) -> SettingCounts:
     """The counts of one image under both settings."""
     settings = (pair.default, pair.best)
     manifest = store.cache.manifest

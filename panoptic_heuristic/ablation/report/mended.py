@@ -13,6 +13,7 @@ from panoptic_heuristic.ablation.attribution.causes import (
 from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import count, plural, signed_count
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.image_ids import ImageId
 
 MENDED = "What the recommended settings mend and break"
 """The heading."""
@@ -22,7 +23,7 @@ _COLUMNS = ("default", "recommended", "change", "fixed", "broken", "unchanged")
 
 Kind = TypeVar("Kind", bound=Hashable)
 
-Errors = Sequence[Tuple[int, SegmentError]]
+Errors = Sequence[Tuple[ImageId, SegmentError]]
 """Of all images: an image's id and an error."""
 
 

@@ -14,6 +14,7 @@ from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.image_ids import ImageId
 
 BUCKETS = 100
 FORMAT = 4
@@ -73,12 +74,12 @@ class SweepJob:
         """Those of the cache, whose order the counts have."""
         return self.store.cache.manifest.categories
 
-    def images_of(self, bucket: int) -> Tuple[int, ...]:
-        """The images of a bucket, by their place in the ascending list of all."""
+    def images_of(self, bucket: int) -> Tuple[ImageId, ...]:
+        """The images of a bucket, by their place in the ordered list of all."""
         return self.store.image_ids[bucket::BUCKETS]
 
     @cached_property
-    def fingerprints(self) -> Mapping[int, str]:
+    def fingerprints(self) -> Mapping[ImageId, str]:
         """The fingerprint of each image; worked out once, and handed on to the worker processes."""
         return {image_id: self.store.fingerprint(image_id) for image_id in self.store.image_ids}
 

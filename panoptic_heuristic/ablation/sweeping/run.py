@@ -20,6 +20,7 @@ from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.quality import count_image
 
@@ -130,7 +131,7 @@ def _count_bucket(job: SweepJob, bucket: int) -> int:
     return len(images)
 
 
-def _add_pixels(total: SettingCounts, job: SweepJob, image_id: int) -> None:
+def _add_pixels(total: SettingCounts, job: SweepJob, image_id: ImageId) -> None:
     """For rules that see more than regions: fuses and scores the image once per setting."""
     heads = CachedHeads(job.store.cache, image_id)
     gt_ids, gt_segments = job.store.gt_of(image_id)

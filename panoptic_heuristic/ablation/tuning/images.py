@@ -5,6 +5,7 @@ from typing import Callable, Iterable, List, Sequence
 
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.regions.store import RegionStore
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
 
 
@@ -39,7 +40,7 @@ def load_images(
 
 
 def _load(
-    store: RegionStore, with_best_stuff: bool, calibrated: bool, island_area_fraction: float, image_id: int
+    store: RegionStore, with_best_stuff: bool, calibrated: bool, island_area_fraction: float, image_id: ImageId
 ) -> Regions:
     regions = store.read(image_id, with_best_stuff=with_best_stuff, island_area_fraction=island_area_fraction)
     categories = store.cache.manifest.categories

@@ -152,7 +152,8 @@ def fuse_and_count(place: Place, pipelines: Sequence[Pipeline]) -> List[Outcome]
         heads.photo(pipeline)
     outcomes: Dict[int, Outcome] = {}
     # Each image begins with another pipeline, so that none pays for what the first use of masks costs.
-    for number in ((image_id + turn) % len(pipelines) for turn in range(len(pipelines))):
+    first = store.image_ids.index(image_id)
+    for number in ((first + turn) % len(pipelines) for turn in range(len(pipelines))):
         started = time.thread_time()
         try:
             result = heads.fuse(pipelines[number])

@@ -10,6 +10,7 @@ from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage
+from panoptic_heuristic.formats.image_ids import ImageId, check_no_twins, id_order
 from panoptic_heuristic.fusion import Pipeline
 
 
@@ -23,7 +24,7 @@ class Place(NamedTuple):
     """
 
     store: RegionStore
-    image_id: int
+    image_id: ImageId
     image_root: Optional[Path] = None
 
 
@@ -112,11 +113,12 @@ def check_distinct(tuning: Sequence[RegionStore], report: Sequence[RegionStore])
     """
     for place, store in enumerate(tuning):
         for other in tuning[:place]:
-            if both := sorted(set(store.image_ids) & set(other.image_ids)):
+            if both := sorted(set(store.image_ids) & set(other.image_ids), key=id_order):
                 raise InputError(
                     f"image {both[0]}, one of {len(both)}, is in {other.cache.folder} and in {store.cache.folder}; ids "
                     "tell the images to tune on apart: give caches of different ids"
                 )
+            check_no_twins(store.image_ids, other.image_ids, str(store.cache.folder), str(other.cache.folder))
     for store in report:
         for other in tuning:
             known = _annotated(other)
@@ -127,7 +129,7 @@ def check_distinct(tuning: Sequence[RegionStore], report: Sequence[RegionStore])
                 )
 
 
-def _annotated(store: RegionStore) -> Dict[int, PanopticImage]:
+def _annotated(store: RegionStore) -> Dict[ImageId, PanopticImage]:
     """The images of a cache as the ground truth has them, by id."""
     cached = set(store.image_ids)
     return {image.image_id: image for image in store.gt.images if image.image_id in cached}

@@ -17,6 +17,7 @@ from panoptic_heuristic.ablation.tuning.settings import BASELINES, TuningSetting
 from panoptic_heuristic.ablation.tuning.splits import Split
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import Pipeline
 
 
@@ -82,7 +83,7 @@ class TuningResult:
         return self.tuned[-1]
 
     @property
-    def held_out_images(self) -> Tuple[int, ...]:
+    def held_out_images(self) -> Tuple[ImageId, ...]:
         """Ids of the images that were held out."""
         images = images_of(self.manifests)
         return tuple(images[place].image_id for split in self.splits for place in split.held_out)

@@ -7,6 +7,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.image_ids import ImageId, twin_note
 
 DEFAULT_FOLDS = 5
 
@@ -54,7 +55,7 @@ def folds_of(images: int, folds: int, seed: int, groups: Optional[Sequence[int]]
     return (*splits, Split(everything, ()))
 
 
-def given_split(image_ids: Sequence[int], tuning_ids: Sequence[int]) -> Tuple[Split, ...]:
+def given_split(image_ids: Sequence[ImageId], tuning_ids: Sequence[ImageId]) -> Tuple[Split, ...]:
     """One split: tune on the images that are named, hold out the others.
 
     Raises:
@@ -63,7 +64,10 @@ def given_split(image_ids: Sequence[int], tuning_ids: Sequence[int]) -> Tuple[Sp
     known = set(image_ids)
     for image_id in tuning_ids:
         if image_id not in known:
-            raise InputError(f"image {image_id} of the tuning part is not in the cache, which has {len(known)} images")
+            raise InputError(
+                f"image {image_id} of the tuning part is not in the cache, which has {len(known)} images"
+                f"{twin_note(image_id, known)}"
+            )
     chosen = set(tuning_ids)
     if len(chosen) < len(tuning_ids):
         twice = next(image_id for image_id in tuning_ids if list(tuning_ids).count(image_id) > 1)

@@ -35,6 +35,7 @@ from panoptic_heuristic.ablation.tuning.splits import (
 )
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, NoRefinement, Pipeline
 from panoptic_heuristic.fusion.argument_types import check_pipeline
 
@@ -55,7 +56,7 @@ def tune(
     calibration: str = DEFAULT_FORM,
     shrinkage: float = 1.0,
     folds: Optional[int] = None,
-    tuning_images: Optional[Sequence[int]] = None,
+    tuning_images: Optional[Sequence[ImageId]] = None,
     seed: int = 0,
     workers: int = 1,
     progress: Progress = lambda items, total: items,

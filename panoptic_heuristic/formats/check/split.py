@@ -10,6 +10,7 @@ from panoptic_heuristic.formats.check.image import ImageTask
 from panoptic_heuristic.formats.coco_panoptic import MAX_ID, PanopticImage, json_problems
 from panoptic_heuristic.formats.dataset_yaml import DatasetSplit
 from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.formats.image_ids import ImageId, is_image_id
 
 
 @dataclass(frozen=True)
@@ -76,19 +77,19 @@ def _sound_images(data: Any) -> List[PanopticImage]:
 
     What is left out here was told by :func:`json_problems`.
     """
-    annotation_of: Dict[int, Mapping[str, Any]] = {}
+    annotation_of: Dict[ImageId, Mapping[str, Any]] = {}
     for annotation in _list_of_mappings(data, "annotations"):
         image_id, segments = annotation.get("image_id"), annotation.get("segments_info")
         if (
-            is_integer(image_id)
+            is_image_id(image_id)
             and isinstance(annotation.get("file_name"), str)
             and isinstance(segments, list)
         ):
             annotation_of.setdefault(image_id, annotation)
-    images: Dict[int, PanopticImage] = {}
+    images: Dict[ImageId, PanopticImage] = {}
     for image in _list_of_mappings(data, "images"):
         size = (image.get("height"), image.get("width"))
-        if not is_integer(image.get("id")) or not isinstance(image.get("file_name"), str):
+        if not is_image_id(image.get("id")) or not isinstance(image.get("file_name"), str):
             continue
         if not all(is_integer(length) and length > 0 for length in size):
             continue
@@ -114,7 +115,7 @@ def _annotation_findings(
     annotated = {
         annotation["image_id"]
         for annotation in _list_of_mappings(data, "annotations")
-        if is_integer(annotation.get("image_id"))
+        if is_image_id(annotation.get("image_id"))
     }
     missing: Counter = Counter()
     for image in images:

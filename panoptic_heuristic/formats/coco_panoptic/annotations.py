@@ -12,6 +12,7 @@ from panoptic_heuristic.formats.coco_panoptic.ids import VOID_ID
 from panoptic_heuristic.formats.coco_panoptic.png import read_panoptic_png
 from panoptic_heuristic.formats.coco_panoptic.problems import annotation_problems, json_problems
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
+from panoptic_heuristic.formats.image_ids import ImageId
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class PanopticImage:
             ``bbox`` as far as the file has them.
     """
 
-    image_id: int
+    image_id: ImageId
     file_name: str
     height: int
     width: int
@@ -98,7 +99,7 @@ def read_panoptic_json(path: PathLike, categories: Optional[Categories] = None) 
     return PanopticJson(Path(path), categories, tuple(images))
 
 
-def read_predictions(path: PathLike, categories: Categories) -> Dict[int, PredictedImage]:
+def read_predictions(path: PathLike, categories: Categories) -> Dict[ImageId, PredictedImage]:
     """Reads the JSON of panoptic predictions; lists of images and categories in it are not looked at.
 
     Args:

@@ -1,10 +1,11 @@
 """The problems of a COCO panoptic JSON, one sentence each: a reader stops at the first, a check tells them all."""
 
-from typing import Any, Container, Dict, Generator, Iterator, List, Mapping, Optional
+from typing import Any, Container, Dict, Generator, Iterator, List, Mapping, Optional, Set
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.coco_panoptic.ids import MAX_ID
+from panoptic_heuristic.formats.image_ids import ImageId, is_image_id, twin_note, twin_of
 
 
 def json_problems(data: Any, where: str, categories: Optional[Categories] = None) -> Iterator[str]:
@@ -35,7 +36,7 @@ def annotation_problems(
     annotations: List[Any],
     where: str,
     categories: Optional[Categories],
-    image_ids: Optional[Container[int]] = None,
+    image_ids: Optional[Container[ImageId]] = None,
 ) -> Iterator[str]:
     """Yields one sentence for each thing that is wrong with the annotations of a panoptic JSON.
 
@@ -45,18 +46,20 @@ def annotation_problems(
         categories: the data set's; None leaves the segments' categories unchecked.
         image_ids: the images that the file has; None for predictions, which have no list of images.
     """
-    seen = set()
+    seen: Set[ImageId] = set()
     for place, annotation in enumerate(annotations):
         image_id = annotation.get("image_id") if isinstance(annotation, Mapping) else None
-        if not is_integer(image_id):
+        if not is_image_id(image_id):
             at = f"{where}, annotation {place}"
-            yield f"{at}: expected an object with an integer 'image_id', got {image_id!r}"
+            yield f"{at}: expected an object with 'image_id', an integer or a text, got {image_id!r}"
             continue
         at = f"{where}, annotation of image {image_id}"
         if image_ids is not None and image_id not in image_ids:
-            yield f"{at}: 'images' has no image {image_id}"
+            yield f"{at}: 'images' has no image {image_id}{twin_note(image_id, image_ids)}"
         elif image_id in seen:
             yield f"{at}: the image is annotated twice"
+        elif image_ids is None and twin_of(image_id, seen) is not None:
+            yield _twins(at, image_id, seen)
         elif not isinstance(annotation.get("file_name"), str):
             yield f"{at}: 'file_name' must be the name of a PNG, got {annotation.get('file_name')!r}"
         elif not isinstance(annotation.get("segments_info"), list):
@@ -66,18 +69,20 @@ def annotation_problems(
         seen.add(image_id)
 
 
-def _image_problems(images: List[Any], where: str) -> Generator[str, None, Dict[int, int]]:
-    ids: Dict[int, int] = {}
+def _image_problems(images: List[Any], where: str) -> Generator[str, None, Dict[ImageId, int]]:
+    ids: Dict[ImageId, int] = {}
     for place, image in enumerate(images):
         at = f"{where}, image {place}"
         if not isinstance(image, Mapping):
             yield f"{at}: expected an object, got {type(image).__name__}"
             continue
-        if not is_integer(image.get("id")):
-            yield f"{at}: 'id' must be an integer, got {image.get('id')!r}"
+        if not is_image_id(image.get("id")):
+            yield f"{at}: 'id' must be an integer or a text, got {image.get('id')!r}"
         elif image["id"] in ids:
             yield f"{at}: image id {image['id']} occurs twice"
         else:
+            if twin_of(image["id"], ids) is not None:
+                yield _twins(at, image["id"], ids)
             ids[image["id"]] = place
         if not isinstance(image.get("file_name"), str):
             yield f"{at}: 'file_name' must be a string, got {image.get('file_name')!r}"
@@ -85,6 +90,10 @@ def _image_problems(images: List[Any], where: str) -> Generator[str, None, Dict[
             if not is_integer(image.get(key)) or image[key] < 1:
                 yield f"{at}: {key!r} must be a positive integer, got {image.get(key)!r}"
     return ids
+
+
+def _twins(at: str, image_id: ImageId, seen: Container[ImageId]) -> str:
+    return f"{at}: there are images {twin_of(image_id, seen)!r} and {image_id!r}, a number and a text that look alike"
 
 
 def _segment_problems(segments: List[Any], categories: Optional[Categories], at: str) -> Iterator[str]:

@@ -118,7 +118,7 @@ def test_every_problem_is_told_not_the_first_one(data):
         segment(content, 0, 65536)["area"] = 1
         segment(content, 0, 256)["area"] = 2
         segment(content, 1, 1)["category_id"] = 8
-        content["images"].append({"id": "x"})
+        content["images"].append({"id": 1.5})
     problems = check(data).problems
     assert [(problem.split, problem.kind) for problem in problems] == [
         ("train", "image"),

@@ -7,6 +7,7 @@ import pytest
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_panoptic_json
 from panoptic_heuristic.formats.coco_panoptic import json_problems
+from panoptic_heuristic.formats.coco_panoptic.problems import annotation_problems
 from tests.formats.tiny_panoptic import write_tiny_panoptic
 
 
@@ -30,7 +31,8 @@ def _segment(content):
 @pytest.mark.parametrize(
     "part, change, said",
     [
-        (_image, {"id": "2"}, "image 1: 'id' must be an integer, got '2'"),
+        (_image, {"id": 2.0}, "image 1: 'id' must be an integer or a text, got 2.0"),
+        (_image, {"id": "2"}, "annotation of image 2: 'images' has no image 2; there is '2', which is text: write"),
         (_image, {"id": 3}, "image 2: image id 3 occurs twice"),
         (_image, {"file_name": None}, "image 1: 'file_name' must be a string, got None"),
         (_image, {"height": 0}, "image 1: 'height' must be a positive integer, got 0"),
@@ -40,7 +42,7 @@ def _segment(content):
         (
             _annotation,
             {"image_id": None},
-            "annotation 1: expected an object with an integer 'image_id', got None",
+            "annotation 1: expected an object with 'image_id', an integer or a text, got None",
         ),
         (
             _annotation,
@@ -75,6 +77,18 @@ def test_one_wrong_value_is_one_sentence_with_its_place(data, part, change, said
     others = [text for text in json_problems(data.read("val"), str(path)) if said not in text]
     # An image that lost its id leaves its annotation without an image; nothing else may follow.
     assert all("'images' has no image 2" in text for text in others)
+
+
+def test_a_number_and_a_text_that_look_alike_are_told_and_not_taken_for_one(data):
+    with data.edit("val") as content:
+        _image(content)["id"] = "1"
+        _annotation(content)["image_id"] = "1"
+    data_of_val = data.read("val")
+    told = "there are images 1 and '1', a number and a text that look alike"
+    assert list(json_problems(data_of_val, "f")) == [f"f, image 1: {told}"]
+    # Predictions have no list of images.
+    found = list(annotation_problems(data_of_val["annotations"], "f", None))
+    assert found == [f"f, annotation of image 1: {told}"]
 
 
 def test_an_image_may_be_one_pixel_high_or_wide(data):
