@@ -20,8 +20,17 @@ _NUMBER = r"0|-?[1-9][0-9]{0,99}"
 
 
 def is_image_id(value: Any) -> bool:
-    """True for a whole number and for a text, however long; not for a bool."""
-    return isinstance(value, str) or is_integer(value)
+    """True for a whole number and for a text, however long.
+
+    Not for a bool, nor for a text with half a character, which JSON can spell and neither files nor terminals can hold.
+    """
+    if not isinstance(value, str):
+        return is_integer(value)
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def id_order(image_id: ImageId) -> Tuple[bool, ImageId]:
@@ -38,7 +47,8 @@ def id_file_stem(image_id: ImageId) -> str:
     if not isinstance(image_id, str):
         return str(image_id)
     readable = re.sub(r"[^a-z0-9_]+", "-", image_id.lower())[:_READABLE].strip("-")
-    return f"text-{readable}-{hashlib.sha256(id_to_bytes(image_id)).hexdigest()[:32]}"
+    digest = hashlib.sha256(image_id.encode("utf-8")).hexdigest()
+    return f"text-{readable}-{digest[:32]}"
 
 
 def id_to_key(image_id: ImageId) -> str:
@@ -62,20 +72,6 @@ def id_of_key(key: Any) -> ImageId:
     return image_id
 
 
-def id_to_bytes(image_id: str) -> bytes:
-    """A text id in UTF-8, halves of characters included, which JSON can spell."""
-    return image_id.encode("utf-8", "surrogatepass")
-
-
-def id_of_bytes(content: bytes) -> str:
-    """The inverse of :func:`id_to_bytes`.
-
-    Raises:
-        ValueError: ``content`` is not UTF-8.
-    """
-    return content.decode("utf-8", "surrogatepass")
-
-
 def id_meant(text: str, known: Container[ImageId]) -> ImageId:
     """The id that a word on a command line or in a list of words means.
 
@@ -84,8 +80,8 @@ def id_meant(text: str, known: Container[ImageId]) -> ImageId:
         known: the ids there are.
 
     Returns:
-        The text itself if it is an id, else the number that it spells, and the text where it spells none. Whether
-        there is such an image is for the caller to ask.
+        The text itself if it is an id, else the number that it spells, and the text where it spells none. It need not
+        be among those known.
     """
     if text in known:
         return text
@@ -107,7 +103,7 @@ def twin_of(image_id: ImageId, known: Container[ImageId]) -> Optional[ImageId]:
 
 
 def twin_note(image_id: ImageId, known: Container[ImageId]) -> str:
-    """What to add to a sentence that says there is no such image: that there is one of the other kind; else nothing."""
+    """The end of a sentence about a missing image if there is one of the other kind; else empty."""
     twin = twin_of(image_id, known)
     if twin is None:
         return ""

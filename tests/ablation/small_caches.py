@@ -11,6 +11,7 @@ from pycocotools import mask as rle_codec
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.testing.scenes import Scene, make_scene, write_ground_truth
 
 
@@ -102,21 +103,22 @@ def named_store(
     scenes: Sequence[Scene],
     columns: Optional[Sequence[Mapping[str, Any]]] = None,
     first_id: int = 0,
+    ids: Optional[Sequence[ImageId]] = None,
     score_floor: float = 0.0,
 ) -> RegionStore:
     """A cache of scenes whose images have given names and ids, and further columns in the ground truth's JSON."""
+    ids = ids or range(first_id, first_id + len(names))
     cache = PredictionCache.open(write_cache(folder / "cache", scenes, score_floor=score_floor))
     json_path, pngs = write_gt(folder / "gt", scenes)
     manifest_path = cache.folder / "manifest.json"
     manifest, gt = (json.loads(path.read_text()) for path in (manifest_path, json_path))
-    for place, name in enumerate(names):
-        image_id = first_id + place
+    for place, (name, image_id) in enumerate(zip(names, ids, strict=True)):
         manifest["images"][place][:2] = [image_id, name]
         gt["images"][place].update({"id": image_id, "file_name": name, **(columns[place] if columns else {})})
         gt["annotations"][place]["image_id"] = image_id
     predictions = [cache.read(place) for place in range(len(names))]
     for path, content in ((manifest_path, manifest), (json_path, gt)):
         path.write_text(json.dumps(content))
-    for place, one in enumerate(predictions):
-        cache.write(dataclasses.replace(one, image_id=first_id + place))
+    for image_id, one in zip(ids, predictions, strict=True):
+        cache.write(dataclasses.replace(one, image_id=image_id))
     return open_store(cache.folder, json_path, pngs)

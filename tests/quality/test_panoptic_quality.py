@@ -161,6 +161,20 @@ class TestLaws:
         merged = pickle.loads(pickle.dumps(first)).merge(pickle.loads(pickle.dumps(second)))
         assert merged.result() == updated(IMAGES).result()
 
+    def test_texts_are_ids_too(self):
+        texts = {("a" if image_id % 2 else "é/") + str(image_id): maps for image_id, maps in IMAGES.items()}
+        first, second = shards_of(texts, 2)
+        quality = updated(first).merge(updated(second))
+        assert quality.counts == updated(IMAGES).counts and set(quality.result().images) == set(texts)
+        with pytest.raises(InputError, match="^image a7 was counted twice$"):
+            quality.update(*IMAGES[7], "a7")
+
+    def test_a_number_and_its_text_are_two_ids(self):
+        quality = updated({7: IMAGES[7], "7": IMAGES[7]})
+        assert set(quality.result().images) == {7, "7"}
+        with pytest.raises(InputError, match="cannot be merged: image 7 is in both"):
+            quality.merge(updated({"7": IMAGES[7], "a": IMAGES[7]}))
+
     def test_images_without_ids_count_the_same(self):
         without = PanopticQuality(CATEGORIES)
         for gt, pred in IMAGES.values():

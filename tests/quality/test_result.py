@@ -1,5 +1,6 @@
 """Results of evaluations, and their file."""
 
+import itertools
 import json
 
 import pytest
@@ -16,6 +17,7 @@ from panoptic_heuristic.quality import (
     Result,
     measure_image,
 )
+from tests.formats.text_ids import ODD
 from tests.quality.drawings import CAT, CATEGORIES, SKY, random_pair
 
 IMAGES = {number * 7: measure_image(*random_pair(number), CATEGORIES) for number in range(12)}
@@ -60,6 +62,14 @@ class TestFile:
             "counts": {"pq": {"7": [2**40, 1, 2, 3]}, "pq_small": {}},
             "images": {"41": {"counts": {"pq": {"7": [2**40, 1, 2, 3]}}, "pixels": 20, "void_pixels": 5}},
         }
+
+    def test_ids_that_are_text_read_as_they_were_written(self, tmp_path):
+        images = dict(zip((1, "1", "a", *ODD), itertools.cycle(IMAGES.values()), strict=False))
+        result = added(images).result()
+        write_json(tmp_path / "result.json", result.to_json())
+        again = Result.from_json(read_json(tmp_path / "result.json"), "result.json")
+        assert again == result and set(again.images) == {1, "1", "a", *ODD}
+        assert {"1", '"1"', '"a"'} < set(result.to_json()["images"])
 
     @pytest.mark.parametrize("keep", [(), ("pq",), ("pq", "pq_dagger")])
     def test_it_reads_as_it_was_written(self, tmp_path, keep):

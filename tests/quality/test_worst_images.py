@@ -39,6 +39,11 @@ def test_the_order_of_the_result_does_not_matter():
     assert worst_images(result_of(backwards)) == worst_images(result_of(IMAGES))
 
 
+def test_of_equals_numbers_come_before_texts():
+    images = {image_id: {CAT: counts(0, 0, 0, 1)} for image_id in ("b", 10, "10", 9, "B")}
+    assert [image.image_id for image in worst_images(result_of(images))] == [9, 10, "10", "B", "b"]
+
+
 def test_pq_of_an_image_is_that_of_a_data_set_of_it_alone():
     result = random_result()
     images = worst_images(result)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 
 FILES = ("segments.csv", "attribution.json")
-"""What :func:`write_attribution` writes."""
+"""The files that :func:`write_attribution` writes."""
 
 WORST_IMAGES = 20
 """So many images with most errors are named in the JSON."""

@@ -147,6 +147,18 @@ def test_ids_tell_the_images_to_tune_on_apart(tmp_path, pool, scenes):
     check_distinct([*pool.stores, apart], [])
 
 
+def test_texts_tell_them_apart_too_but_none_may_look_like_a_number_of_another_cache(tmp_path, pool, scenes):
+    names = ("z.png", "y.png")
+    texts = named_store(tmp_path / "texts", names, scenes=scenes[:2], ids=("a", "b/../c"))
+    check_distinct([*pool.stores, texts], [])
+    again = named_store(tmp_path / "again", names, scenes=scenes[:2], ids=("b", "b/../c"))
+    with pytest.raises(InputError, match="image b/../c, one of 1, is in .*texts/cache and in .*again/cache; ids tell"):
+        check_distinct([texts, again], [])
+    alike = named_store(tmp_path / "alike", names, scenes=scenes[:2], ids=("3", "a"))
+    with pytest.raises(InputError, match="alike/cache has image '3' and .*cache has 3: a number and a text are diff"):
+        check_distinct([*pool.stores, alike], [])
+
+
 def test_images_to_report_on_may_have_the_same_ids_but_not_be_the_same(tmp_path, pool, scenes):
     """Splits of which each counts from 0."""
     others = small_scenes(9)[5:]

@@ -31,12 +31,15 @@ def test_one_image_cannot_be_split():
 
 
 def test_a_split_holds_out_the_others():
+    assert given_split([3, "a", "b", "5"], ["5", "a"]) == (Split((1, 3), (0, 2)),)
     assert given_split([3, 5, 8, 13], [13, 5]) == (Split((1, 3), (0, 2)),)
 
 
 @pytest.mark.parametrize(
     "chosen, told",
     [([3, 4], "image 4 of the tuning part is not in the cache, which has 3 images"),
+     ([3, "5"], "which has 3 images; there is 5, which is a number: write the id alike in both files"),
+     ([3, "a"], "image a of the tuning part is not in the cache, which has 3 images"),
      ([3, 5, 3], "image 3 is in the tuning part twice"),
      ([], "has 0 of 3 images"), ([3, 5, 8], "has 3 of 3 images")],
 )  # fmt: skip
