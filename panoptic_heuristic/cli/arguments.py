@@ -63,6 +63,18 @@ def add_workers_argument(parser: "argparse._ActionsContainer") -> None:
     )  # fmt: skip
 
 
+def add_bad_annotations_argument(parser: "argparse._ActionsContainer") -> None:
+    """Adds ``--bad-annotations``, the fate of annotations whose mask cannot be read."""
+    # The doctor has this module on a bare Python, too.
+    from panoptic_heuristic.formats.bad_annotations import BAD_ANNOTATIONS
+
+    parser.add_argument(
+        "--bad-annotations", choices=BAD_ANNOTATIONS, default="fail",
+        help="an annotation without a mask that can be read, such as an empty segmentation, a polygon of two points or "
+        "an RLE of another size, ends the run (fail) or is left out and counted (skip) (default: %(default)s)",
+    )  # fmt: skip
+
+
 def add_seed_argument(parser: "argparse._ActionsContainer", what: str) -> None:
     """Adds ``--seed``, which decides all that is random; ``what`` says what that is."""
     parser.add_argument("--seed", type=whole_number(0), default=0, help=f"of {what} (default: %(default)s)")

@@ -22,6 +22,7 @@ from panoptic_heuristic.cli.arguments import (
 from panoptic_heuristic.cli.head_flags import add_head_arguments, heads_of_flags
 from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.bad_annotations import BadAnnotations
 
 _MODEL_FLOOR, _STUFF_FLOOR = 0.01, 0.25
 
@@ -115,7 +116,8 @@ def _from_files(args: argparse.Namespace) -> None:
 
     if args.instances is None and args.semantics is None:
         raise InputError("there is nothing to keep: give --instances, --semantics or both")
-    heads = heads_of_flags(args)
+    bad = BadAnnotations(args.bad_annotations)
+    heads = heads_of_flags(args, bad)
     if args.stuff_probability_floor is not None and not heads.only_logits:
         raise InputError("--stuff-probability-floor needs logits of every image; labels have no probabilities")
     score_floor = 0.0 if args.score_floor is None else args.score_floor

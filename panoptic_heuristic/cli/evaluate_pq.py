@@ -11,7 +11,7 @@ from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments
 from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.label_divisor import FORMS, UNLISTED, LabelDivisorForm
+from panoptic_heuristic.formats.label_divisor import FORMS, STUFF_NUMBERS, THING_ZERO, UNLISTED, LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import (
     MISSING,
     GroundTruth,
@@ -73,6 +73,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     labels.add_argument(
         "--unlisted", choices=UNLISTED, default="fail", help="values of other categories (default: %(default)s)"
+    )
+    labels.add_argument(
+        "--stuff-numbers",
+        choices=STUFF_NUMBERS,
+        default="fail",
+        help="instance numbers of stuff end the run, or all pixels of a stuff category are one segment (ignore), as "
+        "BDD100K and DeepLab2 need it (default: %(default)s)",
+    )
+    labels.add_argument(
+        "--thing-zero",
+        choices=THING_ZERO,
+        default="fail",
+        help="things without an instance number in predictions end the run, are void (ignore), or are one segment "
+        "per category (crowd or segment: predictions have no crowds, so both count alike; default: %(default)s); in "
+        "ground truth they are crowds",
     )
     labels.add_argument("--categories", metavar="JSON", help="categories, for ground truth without --gt-json")
     labels.add_argument("--gt-suffix", default=".png", help="end of the ground truth's names (default: %(default)s)")
@@ -184,14 +199,20 @@ def _open(args: argparse.Namespace, settings: MeasureSettings) -> Tuple[GroundTr
     return gt, pairs, ScoringSettings(
         gt.categories,
         settings,
-        gt_form=_form(args, crowds="keep") if args.gt_json is None else None,
-        # A prediction has no crowds: a thing without a number in it is an error.
-        prediction_form=_form(args, crowds="fail") if args.pred_json is None else None,
+        gt_form=_form(args, thing_zero="crowd") if args.gt_json is None else None,
+        prediction_form=_form(args, args.thing_zero) if args.pred_json is None else None,
     )
 
 
-def _form(args: argparse.Namespace, crowds: str) -> LabelDivisorForm:
-    return LabelDivisorForm(args.label_divisor, args.void, args.form, crowds, args.unlisted)
+def _form(args: argparse.Namespace, thing_zero: str) -> LabelDivisorForm:
+    return LabelDivisorForm(
+        args.label_divisor,
+        args.void,
+        args.form,
+        unlisted=args.unlisted,
+        stuff_numbers=args.stuff_numbers,
+        thing_zero=thing_zero,
+    )
 
 
 def _params(args: argparse.Namespace, categories: Categories) -> Dict[str, Any]:
@@ -204,7 +225,8 @@ def _params(args: argparse.Namespace, categories: Categories) -> Dict[str, Any]:
     }
     if args.gt_json is None or args.pred_json is None:
         params["label_divisor"] = {
-            key: getattr(args, key) for key in ("label_divisor", "void", "form", "unlisted")
+            key: getattr(args, key)
+            for key in ("label_divisor", "void", "form", "unlisted", "stuff_numbers", "thing_zero")
         }
     return params
 

@@ -16,6 +16,7 @@ from panoptic_heuristic.cli.head_flags import add_head_arguments, heads_of_flags
 from panoptic_heuristic.cli.outputs import print_written, progress_bar
 from panoptic_heuristic.cli.pipeline_flags import add_pipeline_arguments, pipeline_of_flags
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.bad_annotations import BadAnnotations
 from panoptic_heuristic.head_results.fuse import NAME, check_output, fuse_heads, fusible, missing_needs
 
 _EXAMPLES = """\
@@ -51,7 +52,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     # A wrong flag is told before files of minutes are read.
     if args.config_file is None:
         pipeline_of_flags(args)
-    heads = heads_of_flags(args)
+    bad = BadAnnotations(args.bad_annotations)
+    heads = heads_of_flags(args, bad)
     pipeline = pipeline_of_flags(args, heads.categories, missing_needs(heads, args.image_root))
     without = [len(heads.images) - len(images_with) for images_with in (heads.instances, heads.semantics)]
     not_finite = sum(not math.isfinite(entry.score) for entries in heads.instances.values() for entry in entries)

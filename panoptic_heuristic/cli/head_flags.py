@@ -4,7 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from panoptic_heuristic.cli.arguments import add_bad_annotations_argument
+
 if TYPE_CHECKING:
+    from panoptic_heuristic.formats.bad_annotations import BadAnnotations
     from panoptic_heuristic.head_results import Heads
 
 
@@ -27,11 +30,16 @@ def add_head_arguments(parser: argparse.ArgumentParser, *, required: bool = True
         "--no-label", type=int, action="append", default=[], metavar="LABEL",
         help="a label that is no stuff, such as 0 in Detectron2's results for COCO; may be given several times",
     )  # fmt: skip
+    add_bad_annotations_argument(files)
     return files
 
 
-def heads_of_flags(args: argparse.Namespace) -> "Heads":
+def heads_of_flags(args: argparse.Namespace, bad: "BadAnnotations") -> "Heads":
     """The results in the files that the flags of :func:`add_head_arguments` name.
+
+    Args:
+        args: the parsed flags.
+        bad: collects the annotations whose mask cannot be read.
 
     Raises:
         InputError: a file is missing or wrong; which, and where.
@@ -46,4 +54,5 @@ def heads_of_flags(args: argparse.Namespace) -> "Heads":
         semantics=args.semantics,
         label_to_category=args.label_to_category,
         no_labels=args.no_label,
+        bad=bad,
     )

@@ -6,11 +6,12 @@ Detectron2 writes both when it evaluates: ``coco_instances_results.json`` and
 
 from collections import defaultdict
 from pathlib import PurePath
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, TypeVar
 
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.bad_annotations import BadAnnotations, telling_the_remedy
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage
 from panoptic_heuristic.formats.files import PathLike, read_json
@@ -48,8 +49,11 @@ class MaskEntry(NamedTuple):
     segmentation: Any
 
 
+Entry = TypeVar("Entry", InstanceEntry, MaskEntry)
+
+
 def read_instances(
-    path: PathLike, images: Sequence[PanopticImage], categories: Categories
+    path: PathLike, images: Sequence[PanopticImage], categories: Categories, bad: Optional[BadAnnotations] = None
 ) -> Dict[ImageId, List[InstanceEntry]]:
     """Reads the results of an instance head and holds them against images and categories.
 
@@ -57,6 +61,7 @@ def read_instances(
         path: a JSON list of dicts with ``image_id``, ``category_id``, ``score`` and ``segmentation``.
         images: the images that results may be about.
         categories: the data set's categories.
+        bad: collects the entries whose mask cannot be read; None if they are errors.
 
     Returns:
         image id -> its entries, in file order; images without any are left out.
@@ -65,6 +70,7 @@ def read_instances(
         InputError: an entry lacks a key, is about an unknown image, of an unknown or a stuff
             category, has a score that is no number, or an RLE of another size than its image.
     """
+    bad = bad or BadAnnotations()
     image_of = {image.image_id: image for image in images}
     grouped: Dict[ImageId, List[InstanceEntry]] = defaultdict(list)
     for place, entry in enumerate(_entries(path)):
@@ -77,13 +83,14 @@ def read_instances(
             raise InputError(f"{path}, entry {place}: category {category_id} is stuff; instances are things")
         if not isinstance(score, (int, float)) or isinstance(score, bool):
             raise InputError(f"{path}, entry {place}: 'score' must be a number, got {score!r}")
-        segmentation = entry["segmentation"]
-        check_size(segmentation, image.height, image.width, f"{path}, entry {place}")
-        grouped[image.image_id].append(InstanceEntry(place, category_id, float(score), segmentation))
-    return dict(grouped)
+        if _has_mask(entry, image, f"{path}, entry {place}", bad):
+            grouped[image.image_id].append(InstanceEntry(place, category_id, float(score), entry["segmentation"]))
+    return _readable(grouped, image_of, path, bad)
 
 
-def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[ImageId, List[MaskEntry]]:
+def read_masks(
+    path: PathLike, images: Sequence[PanopticImage], bad: Optional[BadAnnotations] = None
+) -> Dict[ImageId, List[MaskEntry]]:
     """Reads the results of a semantic head and holds them against the images.
 
     Args:
@@ -91,6 +98,7 @@ def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[ImageId,
             has it or ``file_name`` as Detectron2 has it. A file name belongs to the image whose
             name it is or ends in, folder by folder.
         images: the images that results may be about.
+        bad: collects the entries whose mask cannot be read; None if they are errors.
 
     Returns:
         image id -> its entries, in file order; images without any are left out.
@@ -99,6 +107,7 @@ def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[ImageId,
         InputError: an entry lacks a key, is about an unknown image, or has an RLE of another size
             than its image; or two file names belong to one image.
     """
+    bad = bad or BadAnnotations()
     entries = _entries(path)
     by_name = bool(entries) and isinstance(entries[0], dict) and "image_id" not in entries[0]
     group_by = "file_name" if by_name else "image_id"
@@ -110,9 +119,9 @@ def read_masks(path: PathLike, images: Sequence[PanopticImage]) -> Dict[ImageId,
     for place, entry in enumerate(entries):
         _check_entry(path, place, entry, group_by)
         image = _known_image(path, place, entry[group_by], image_of)
-        check_size(entry["segmentation"], image.height, image.width, f"{path}, entry {place}")
-        grouped[image.image_id].append(MaskEntry(place, entry["category_id"], entry["segmentation"]))
-    return dict(grouped)
+        if _has_mask(entry, image, f"{path}, entry {place}", bad):
+            grouped[image.image_id].append(MaskEntry(place, entry["category_id"], entry["segmentation"]))
+    return _readable(grouped, {image.image_id: image for image in images}, path, bad)
 
 
 def map_of_masks(masks: Sequence[MaskEntry], height: int, width: int, where: Optional[str] = None) -> np.ndarray:
@@ -130,12 +139,13 @@ def map_of_masks(masks: Sequence[MaskEntry], height: int, width: int, where: Opt
         InputError: a mask has another size or cannot be read, or two masks overlap.
     """
     at = f"{where}: " if where else ""
-    ends = run_ends(
-        [mask.segmentation for mask in masks],
-        height,
-        width,
-        lambda place: f"{at}the semantic mask of category {masks[place].label}",
-    )
+    with telling_the_remedy():
+        ends = run_ends(
+            [mask.segmentation for mask in masks],
+            height,
+            width,
+            lambda place: f"{at}the semantic mask of category {masks[place].label}",
+        )
     try:
         return paint_masks(ends, height, width)
     except OverlapError as error:
@@ -154,7 +164,7 @@ def _entries(path: PathLike) -> List[Any]:
 
 
 def _check_entry(path: PathLike, place: int, entry: Any, image_key: str) -> None:
-    for key in (image_key, "category_id", "segmentation"):
+    for key in (image_key, "category_id"):
         if not isinstance(entry, dict) or key not in entry:
             raise InputError(f"{path}, entry {place}: expected an object with {key!r}")
     if not is_image_id(entry[image_key]):
@@ -163,6 +173,34 @@ def _check_entry(path: PathLike, place: int, entry: Any, image_key: str) -> None
         raise InputError(
             f"{path}, entry {place}: 'category_id' must be an integer, got {entry['category_id']!r}"
         )
+
+
+def _has_mask(entry: Mapping[str, Any], image: PanopticImage, where: str, bad: BadAnnotations) -> bool:
+    """False if an entry has no mask, or one of another size; ``bad`` counts it."""
+    if entry.get("segmentation") is None:
+        bad.add(f"{where}: expected an object with 'segmentation'")
+        return False
+    try:
+        check_size(entry["segmentation"], image.height, image.width, where)
+    except InputError as error:
+        bad.add(str(error))
+        return False
+    return True
+
+
+def _readable(
+    grouped: Mapping[Any, List[Entry]], image_of: Mapping[Any, PanopticImage], path: PathLike, bad: BadAnnotations
+) -> Dict[Any, List[Entry]]:
+    """The entries of each image whose masks can be read; images without any are left out."""
+    kept = {}
+    for image_id, entries in grouped.items():
+        image, segmentations = image_of[image_id], [entry.segmentation for entry in entries]
+        places = bad.readable(
+            segmentations, image.height, image.width, lambda k, all=entries: f"{path}, entry {all[k].place}"
+        )
+        if places:
+            kept[image_id] = [entries[k] for k in places]
+    return kept
 
 
 def _known_image(path: PathLike, place: int, name: Any, image_of: Mapping[Any, PanopticImage]) -> PanopticImage:

@@ -8,6 +8,7 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage
+from panoptic_heuristic.formats.bad_annotations import telling_the_remedy
 from panoptic_heuristic.formats.coco_results import InstanceEntry, MaskEntry, map_of_masks
 from panoptic_heuristic.formats.label_png import read_semantic_png
 from panoptic_heuristic.formats.logits import read_logits
@@ -46,13 +47,14 @@ class ImageResults:
 
     def _instances(self) -> InstanceSet:
         image, entries = self.image, self.instances
-        return InstanceSet.from_rle(
-            [entry.segmentation for entry in entries],
-            [entry.score for entry in entries],
-            np.array([entry.category_id for entry in entries], dtype=int),
-            (image.height, image.width),
-            where=lambda index: f"image {image.image_id}, entry {entries[index].place} of the instance results",
-        )
+        with telling_the_remedy():
+            return InstanceSet.from_rle(
+                [entry.segmentation for entry in entries],
+                [entry.score for entry in entries],
+                np.array([entry.category_id for entry in entries], dtype=int),
+                (image.height, image.width),
+                where=lambda index: f"image {image.image_id}, entry {entries[index].place} of the instance results",
+            )
 
     def _semantics(self, categories: Categories, meaning: LabelMeaning) -> Optional[SemanticMap]:
         image, semantics = self.image, self.semantics

@@ -8,6 +8,7 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage
+from panoptic_heuristic.formats.bad_annotations import BadAnnotations
 from panoptic_heuristic.formats.categories import category_entries_in
 from panoptic_heuristic.formats.coco_panoptic import json_problems
 from panoptic_heuristic.formats.coco_results import InstanceEntry, read_instances, read_masks
@@ -67,6 +68,7 @@ def read_heads(
     semantics: Optional[PathLike] = None,
     label_to_category: Optional[PathLike] = None,
     no_labels: Iterable[int] = (),
+    bad: Optional[BadAnnotations] = None,
 ) -> Heads:
     """Reads the result files of two heads.
 
@@ -80,6 +82,7 @@ def read_heads(
             category ids, which those of logits never are. Then, if no label map has the label of a thing but some are
             no stuff, these stand for all things, as in Detectron2's results for COCO.
         no_labels: labels that are no stuff, such as 0 in Detectron2's results for COCO.
+        bad: collects the entries of either head whose mask cannot be read; None if they are errors.
 
     Raises:
         InputError: a file is missing or wrong; which, and where.
@@ -89,8 +92,8 @@ def read_heads(
     image_entries, found_images = _read_images(paths["images"])
     known, category_entries = _read_categories(paths.get("categories", paths["images"]))
     meaning = label_meaning(label_to_category, no_labels, known)
-    found = read_instances(instances, found_images, known) if instances is not None else {}
-    seen = _find_semantics(paths["semantics"], found_images, meaning) if semantics is not None else {}
+    found = read_instances(instances, found_images, known, bad) if instances is not None else {}
+    seen = _find_semantics(paths["semantics"], found_images, meaning, bad) if semantics is not None else {}
     _check_logits(seen.values(), label_to_category, meaning)
     if label_to_category is None:
         meaning = _without_labels_of_no_map(meaning, seen.values(), known)
@@ -132,7 +135,9 @@ def _read_categories(path: Path) -> Tuple[Categories, List[Any]]:
         raise InputError(f"{error}; name a file that has them with --categories") from error
 
 
-def _find_semantics(path: Path, images: Sequence[PanopticImage], meaning: LabelMeaning) -> Dict[ImageId, Semantics]:
+def _find_semantics(
+    path: Path, images: Sequence[PanopticImage], meaning: LabelMeaning, bad: Optional[BadAnnotations]
+) -> Dict[ImageId, Semantics]:
     """The results of the semantic head by image id; images it is silent about are left out.
 
     Raises:
@@ -141,7 +146,7 @@ def _find_semantics(path: Path, images: Sequence[PanopticImage], meaning: LabelM
     """
     if path.is_dir():
         return _semantic_files(path, images)
-    masks = read_masks(path, images)
+    masks = read_masks(path, images, bad)
     for mask in (mask for entries in masks.values() for mask in entries):
         if mask.label not in meaning:
             raise InputError(

@@ -17,11 +17,10 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.label_divisor import VOID, decode_label_divisor, encode_label_divisor
+from panoptic_heuristic.formats.label_divisor.codes import VOID, encode_label_divisor
+from panoptic_heuristic.formats.label_divisor.numbers import Fates, NumberedPairs, pairs_to_segments
 
 FORMS = ("plain", "cityscapes")
-CROWDS = ("keep", "void", "fail")
-UNLISTED = ("fail", "void")
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,8 @@ class LabelDivisorForm:
         label_divisor: values per category, at least 2.
         void: the value of void pixels, >= 0.
         form: one of :data:`FORMS`.
-        crowds: the fate of crowds: "keep" them as the table above says, make them "void", or
-            "fail".
-        unlisted: values of a category that the data set lacks "fail" or are "void". Cityscapes
-            has many labels that are not evaluated.
+        crowds, unlisted, stuff_numbers, thing_zero: as in :class:`Fates`. Crowds that are kept are
+            written as the table above says.
 
     Raises:
         InputError: a value is out of its range.
@@ -46,15 +43,37 @@ class LabelDivisorForm:
     form: str = "plain"
     crowds: str = "keep"
     unlisted: str = "fail"
+    stuff_numbers: str = "fail"
+    thing_zero: str = "crowd"
 
     def __post_init__(self):
         if self.label_divisor < 2:
             raise InputError(f"label_divisor must be at least 2, got {self.label_divisor}")
         if self.void < 0:
             raise InputError(f"void must be at least 0, since PNGs hold nothing else, got {self.void}")
-        for name, choices in (("form", FORMS), ("crowds", CROWDS), ("unlisted", UNLISTED)):
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        if self.form not in FORMS:
+            raise InputError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
+        _ = self.fates
+
+    @property
+    def fates(self) -> Fates:
+        """The fates of numbers that the form leaves open."""
+        return Fates(self.crowds, self.unlisted, self.stuff_numbers, self.thing_zero)
+
+    def read(self, values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """The category and the instance that values mean.
+
+        Args:
+            values: integers >= 0; the meaning of void's is undefined.
+
+        Returns:
+            the category ids, and the instances counted from 1, with 0 for no instance number.
+        """
+        category_ids, numbers = np.divmod(values, self.label_divisor)
+        if self.form == "plain":
+            return category_ids, numbers
+        bare = values < self.label_divisor
+        return np.where(bare, values, category_ids), np.where(bare, 0, numbers + 1)
 
 
 def panoptic_to_labels(
@@ -127,39 +146,17 @@ def labels_to_panoptic(
         ``segments_info``: dicts with ``id``, ``category_id`` and ``iscrowd``.
 
     Raises:
-        InputError: a value means a category the data set lacks or a stuff instance, or there is a
-            crowd where ``crowds`` is "fail".
+        InputError: a value means a category the data set lacks, a stuff instance, a thing without
+            a number or a crowd, where the form says that such is to fail.
     """
     labels = np.asarray(labels)
-    codes, inverse = np.unique(labels, return_inverse=True)
-    is_void = codes == form.void
-    bare, plain_divisor = form.form == "cityscapes", form.label_divisor
-    if bare:
-        plain_divisor += 1
-        category_ids, instances = np.divmod(codes, form.label_divisor)
-        numbered = codes >= form.label_divisor
-        codes = np.where(numbered, category_ids * plain_divisor + instances + 1, codes * plain_divisor)
-    category_ids, instances = np.divmod(codes, plain_divisor)
-    unlisted = ~np.isin(category_ids, list(categories)) & ~is_void
-    if unlisted.any() and form.unlisted == "fail":
-        value = int(np.unique(labels)[unlisted][0])
-        raise InputError(
-            f"the map holds {value}, which means category {category_ids[unlisted][0]}, and that is not among the "
-            f"categories; are label_divisor {form.label_divisor} and void {form.void} right?"
-        )
-    is_void |= unlisted
-    things = [category.id for category in categories.things]
-    is_crowd = np.isin(category_ids, things) & (instances == 0) & ~is_void
-    if is_crowd.any() and form.crowds == "fail":
-        raise InputError(f"the map holds a crowd of category {category_ids[is_crowd][0]}, and crowds are to fail")
-    rest = np.where(is_void | is_crowd, VOID, codes)
-    # Decoding the values that occur is decoding the map.
-    ids, segments = decode_label_divisor(rest, plain_divisor, things, void=VOID)
-    entries = [{"id": one["id"], "category_id": one["category_id"], "iscrowd": 0} for one in segments]
-    if form.crowds == "keep":
-        for place in np.flatnonzero(is_crowd).tolist():
-            ids[place] = len(entries) + 1
-            entries.append({"id": int(ids[place]), "category_id": int(category_ids[place]), "iscrowd": 1})
+    values, inverse = np.unique(labels, return_inverse=True)
+    category_ids, numbers = form.read(values)
+    advice = f"are label_divisor {form.label_divisor} and void {form.void} right?"
+    if form.form != "plain":
+        advice = f"are label_divisor {form.label_divisor}, form {form.form} and void {form.void} right?"
+    pairs = NumberedPairs(category_ids, numbers, values == form.void, lambda place: str(values[place]), advice)
+    ids, entries = pairs_to_segments(pairs, categories, form.fates)
     return ids[inverse.reshape(labels.shape)], entries
 
 
