@@ -131,6 +131,8 @@ def _from_files(args: argparse.Namespace) -> None:
         progress=progress_bar("cache"),
     )
     print(f"{done} images converted, {below} instances below a score of {score_floor:g} left out")
+    for note in bad.notes():
+        print(note)
 
 
 def _print_cache(folder: Path) -> None:

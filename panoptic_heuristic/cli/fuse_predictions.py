@@ -73,6 +73,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     print(f"{len(heads.images)} images, {without[0]} of them without instances and {without[1]} without semantics")
     if not_finite:
         print(f"{not_finite} instances dropped, for their score is NaN or infinite")
+    for note in bad.notes():
+        print(note)
     print(f"{segments[True]} thing segments, {segments[False]} stuff segments")
     print_written([args.output / f"{NAME}.json", args.output / NAME])
     return 0

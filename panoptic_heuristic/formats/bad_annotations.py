@@ -88,8 +88,9 @@ def readable_run_ends(
     waiting = [range(len(segmentations))]
     while waiting:
         places = waiting.pop()
+        some = [segmentations[k] for k in places]
         try:
-            ends = run_ends([segmentations[k] for k in places], height, width, lambda k, places=places: where(places[k]))
+            ends = run_ends(some, height, width, lambda k, places=places: where(places[k]))
         except InputError as error:
             if len(places) == 1:
                 problems.append(str(error))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.bad_annotations import BadAnnotations
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, json_problems
 from panoptic_heuristic.formats.files import PathLike, read_json
@@ -27,16 +28,25 @@ class InstancesJson:
     annotations_of: Mapping[ImageId, Sequence[Mapping[str, Any]]]
 
 
-def read_instances_json(path: PathLike, categories: Optional[Categories] = None) -> InstancesJson:
+def read_instances_json(
+    path: PathLike,
+    categories: Optional[Categories] = None,
+    *,
+    with_stuff: bool = False,
+    bad: Optional[BadAnnotations] = None,
+) -> InstancesJson:
     """Reads a COCO instances JSON (https://cocodataset.org/#format-data, "Object Detection").
 
     Args:
         path: the JSON.
         categories: if given, every annotation must be of one of its thing categories.
+        with_stuff: takes annotations of its stuff categories, too.
+        bad: collects the annotations without a segmentation; None if they are errors.
 
     Raises:
         InputError: the first thing that is wrong with it. Masks are looked at when they are used.
     """
+    bad = bad or BadAnnotations()
     data = read_json(path)
     if not isinstance(data, Mapping) or not isinstance(data.get("annotations"), list):
         raise InputError(f"{path} is no COCO instances JSON: expected an object with the list 'annotations'")
@@ -49,7 +59,7 @@ def read_instances_json(path: PathLike, categories: Optional[Categories] = None)
     annotations_of: Dict[ImageId, List[Mapping[str, Any]]] = {image.image_id: [] for image in images}
     for place, annotation in enumerate(data["annotations"]):
         at = f"{Path(path)}, annotation {place}"
-        for key in ("image_id", "category_id", "segmentation"):
+        for key in ("image_id", "category_id"):
             if not isinstance(annotation, Mapping) or key not in annotation:
                 raise InputError(f"{at}: expected an object with {key!r}")
         image_id, category_id = annotation["image_id"], annotation["category_id"]
@@ -59,9 +69,12 @@ def read_instances_json(path: PathLike, categories: Optional[Categories] = None)
         if categories is not None:
             if not is_integer(category_id) or category_id not in categories:
                 raise InputError(f"{at}: category {category_id!r} is not among the categories")
-            if not categories[category_id].isthing:
+            if not with_stuff and not categories[category_id].isthing:
                 raise InputError(f"{at}: category {category_id} is stuff; instances are things")
         if annotation.get("iscrowd", 0) not in (0, 1):
             raise InputError(f"{at}: iscrowd must be 0 or 1, got {annotation['iscrowd']!r}")
-        annotations_of[image_id].append(annotation)
+        if annotation.get("segmentation") is None:
+            bad.add(f"{at}: expected an object with 'segmentation'")
+        else:
+            annotations_of[image_id].append(annotation)
     return InstancesJson(images, annotations_of)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
+
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, segment_entries, write_panoptic_png
@@ -18,6 +20,7 @@ from panoptic_heuristic.formats.conversions.instances_semantic import (
     panoptic_to_instances,
     panoptic_to_semantic,
 )
+from panoptic_heuristic.formats.conversions.painting import MergedImage
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic, panoptic_to_labels
 from panoptic_heuristic.formats.label_png import read_label_png, read_semantic_png, write_label_png
@@ -29,14 +32,26 @@ class Merged:
 
     Attributes:
         annotation: the image's annotation in the panoptic JSON.
-        contested_pixels, lost_instances, bare_pixels: as in
-            :class:`panoptic_heuristic.formats.conversions.instances_semantic.MergedImage`.
+        contested_pixels, lost_instances, bare_pixels, bad_annotations: as in
+            :class:`panoptic_heuristic.formats.conversions.painting.MergedImage`.
     """
 
     annotation: Mapping[str, Any]
     contested_pixels: int
     lost_instances: int
     bare_pixels: int
+    bad_annotations: Tuple[str, ...]
+
+    @classmethod
+    def of(cls, image: PanopticImage, merged: MergedImage) -> "Merged":
+        """What is to be told of an image whose PNG is written."""
+        return cls(
+            panoptic_annotation(image, merged.segments_info),
+            merged.contested_pixels,
+            merged.lost_instances,
+            merged.bare_pixels,
+            tuple(f"image {image.image_id} ({image.file_name}): {problem}" for problem in merged.bad_annotations),
+        )
 
 
 def png_name(file_name: str) -> str:
@@ -69,6 +84,32 @@ def image_entry(image: PanopticImage) -> Dict[str, Any]:
     return {"id": image.image_id, "file_name": image.file_name, "height": image.height, "width": image.width}
 
 
+def panoptic_annotation(image: PanopticImage, segments_info: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+    """The image's entry in the ``annotations`` of a COCO panoptic JSON."""
+    name = png_name(image.file_name)
+    return {"image_id": image.image_id, "file_name": name, "segments_info": list(segments_info)}
+
+
+def write_segments(
+    image: PanopticImage, ids: np.ndarray, segments: Sequence[Mapping[str, Any]], output: Path
+) -> Dict[str, Any]:
+    """Writes the panoptic PNG of an image.
+
+    Args:
+        image: the image.
+        ids: (H, W) segment ids, 0 for void.
+        segments: dicts with ``id``, ``category_id`` and ``iscrowd``.
+        output: the folder of the PNGs.
+
+    Returns:
+        the image's annotation in the panoptic JSON.
+    """
+    write_panoptic_png(inside(output, png_name(image.file_name)), ids)
+    category_of = {segment["id"]: segment["category_id"] for segment in segments}
+    crowds = {segment["id"] for segment in segments if segment.get("iscrowd", 0)}
+    return panoptic_annotation(image, segment_entries(ids, category_of, crowds))
+
+
 def coco_to_label_divisor(
     image: PanopticImage,
     *,
@@ -83,8 +124,8 @@ def coco_to_label_divisor(
     Raises:
         InputError: the image has no annotation, its PNG is wrong, or the form cannot hold it.
     """
-    ids = _read(image, panoptic_root)
-    with _about(image):
+    ids = read_ids(image, panoptic_root)
+    with about(image):
         labels = panoptic_to_labels(ids, image.segments_info, categories, form)
         write_label_png(inside(output, png_name(image.file_name)), labels, bits)
 
@@ -112,15 +153,11 @@ def label_divisor_to_coco(
     """
     name = png_name(image.file_name)
     labels, bits = read_label_png(inside(label_root, name), size=(image.height, image.width))
-    with _about(image):
+    with about(image):
         ids, segments = labels_to_panoptic(
             labels, categories, replace(form, void=2**bits - 1 if void is None else void)
         )
-    write_panoptic_png(inside(output, name), ids)
-    category_of = {segment["id"]: segment["category_id"] for segment in segments}
-    crowds = {segment["id"] for segment in segments if segment["iscrowd"]}
-    entries = segment_entries(ids, category_of, crowds)
-    return {"image_id": image.image_id, "file_name": name, "segments_info": entries}
+    return write_segments(image, ids, segments, output)
 
 
 def coco_to_instances_semantic(
@@ -142,8 +179,8 @@ def coco_to_instances_semantic(
         InputError: the image has no annotation, its PNG is wrong, or labels cannot tell its
             segments apart.
     """
-    ids = _read(image, panoptic_root)
-    with _about(image):
+    ids = read_ids(image, panoptic_root)
+    with about(image):
         labels = panoptic_to_semantic(ids, image.segments_info, categories, label_of=label_of, void=void)
         write_label_png(inside(output, png_name(image.file_name)), labels, bits)
     annotations = panoptic_to_instances(ids, image.segments_info, categories)
@@ -159,13 +196,15 @@ def instances_semantic_to_coco(
     label_of: Mapping[int, int],
     void: Optional[int],
     overlap: str,
+    bad_annotations: str,
 ) -> Merged:
     """Writes the panoptic PNG of an image from its instance annotations and its semantic PNG.
 
     Args:
         job: the image and its annotations.
         void: the label of void pixels; None for the largest that the PNG can hold.
-        overlap: as in :func:`panoptic_heuristic.formats.conversions.instances_semantic.merge_instances`.
+        overlap, bad_annotations: as in
+            :func:`panoptic_heuristic.formats.conversions.painting.paint_annotations`.
 
     Raises:
         InputError: the semantic PNG or an annotation is wrong, or instances overlap and must not.
@@ -174,21 +213,28 @@ def instances_semantic_to_coco(
     name = png_name(image.file_name)
     labels, bits = read_semantic_png(inside(semantic_root, name), size=(image.height, image.width))
     void = 2**bits - 1 if void is None else void
-    with _about(image):
-        merged = merge_instances(annotations, labels, categories, label_of=label_of, void=void, overlap=overlap)
+    with about(image):
+        merged = merge_instances(
+            annotations, labels, categories,
+            label_of=label_of, void=void, overlap=overlap, bad_annotations=bad_annotations,
+        )  # fmt: skip
     write_panoptic_png(inside(output, name), merged.ids)
-    annotation = {"image_id": image.image_id, "file_name": name, "segments_info": list(merged.segments_info)}
-    return Merged(annotation, merged.contested_pixels, merged.lost_instances, merged.bare_pixels)
+    return Merged.of(image, merged)
 
 
-def _read(image: PanopticImage, panoptic_root: Path):
+def read_ids(image: PanopticImage, panoptic_root: Path) -> np.ndarray:
+    """The segment ids of an image, which must have an annotation.
+
+    Raises:
+        InputError: it has none, or its PNG is wrong.
+    """
     if image.png_name is None:
         raise InputError(f"image {image.image_id} ({image.file_name}) has no annotation")
     return read_annotation(image, panoptic_root)
 
 
 @contextlib.contextmanager
-def _about(image: PanopticImage) -> Iterator[None]:
+def about(image: PanopticImage) -> Iterator[None]:
     """Names the image in what is wrong with it."""
     try:
         yield

@@ -10,39 +10,18 @@ category of every pixel, thing or stuff, numbered in one of two ways:
 The first is that of panopticapi's converter, the second that of Detectron2's Panoptic FPN.
 """
 
-from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID, segment_entries
-from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID
+from panoptic_heuristic.formats.conversions.painting import MergedImage, paint_annotations
 from panoptic_heuristic.formats.semantic_targets import semantic_label_of
 
-OVERLAPS = ("fail", "skip", "overwrite")
 NUMBERINGS = ("category-ids", "separated")
-
-
-@dataclass(frozen=True)
-class MergedImage:
-    """A panoptic map made from instances and semantic labels.
-
-    Attributes:
-        ids: (H, W) int32 segment ids, 1 to n without gaps; 0 is void.
-        segments_info: as :func:`panoptic_heuristic.formats.coco_panoptic.segment_entries` gives it.
-        contested_pixels: pixels that more than one instance claims.
-        lost_instances: instances no pixel of which is left.
-        bare_pixels: pixels labelled as a thing that no instance covers; they are void.
-    """
-
-    ids: np.ndarray
-    segments_info: Tuple[Mapping[str, Any], ...]
-    contested_pixels: int
-    lost_instances: int
-    bare_pixels: int
 
 
 def semantic_numbering(categories: Categories, numbering: str) -> Dict[int, int]:
@@ -59,7 +38,7 @@ def semantic_numbering(categories: Categories, numbering: str) -> Dict[int, int]
 
 
 def panoptic_to_instances(
-    ids: np.ndarray, segments_info: Sequence[Mapping[str, Any]], categories: Categories
+    ids: np.ndarray, segments_info: Sequence[Mapping[str, Any]], categories: Categories, *, with_stuff: bool = False
 ) -> List[Dict[str, Any]]:
     """The things of a panoptic map as COCO annotations, without ``id`` and ``image_id``.
 
@@ -67,6 +46,7 @@ def panoptic_to_instances(
         ids: (H, W) integers.
         segments_info: dicts with ``id``, ``category_id`` (dataset ids) and ``iscrowd``.
         categories: the data set's categories.
+        with_stuff: gives the stuff, too.
 
     Returns:
         dicts with ``category_id``, ``iscrowd``, ``area``, ``bbox`` and ``segmentation``, a
@@ -74,7 +54,7 @@ def panoptic_to_instances(
     """
     annotations = []
     for segment in segments_info:
-        if not categories[segment["category_id"]].isthing:
+        if not with_stuff and not categories[segment["category_id"]].isthing:
             continue
         rle = rle_codec.encode(np.asfortranarray(ids == segment["id"], dtype=np.uint8))
         annotations.append(
@@ -139,6 +119,7 @@ def merge_instances(
     label_of: Mapping[int, int],
     void: int,
     overlap: str = "fail",
+    bad_annotations: str = "fail",
 ) -> MergedImage:
     """Puts instances and semantic labels of one image together; instances come first.
 
@@ -153,41 +134,17 @@ def merge_instances(
         void: the label of void pixels.
         overlap: a pixel that several instances claim is an error ("fail"), stays with the one
             listed first ("skip") or goes to the one listed last ("overwrite").
+        bad_annotations: annotations whose mask cannot be read "fail", or are left out ("skip").
 
     Raises:
         InputError: instances overlap and ``overlap`` is "fail", a mask is malformed or has another
             size than ``labels``, or a label means no category.
     """
-    if overlap not in OVERLAPS:
-        raise InputError(f"overlap must be one of {', '.join(OVERLAPS)}, got {overlap!r}")
     _check_void(label_of, categories, void)
-    ids = np.zeros(labels.shape, dtype=np.int32)
-    claims = np.zeros(labels.shape, dtype=bool)
-    segmentations = [annotation["segmentation"] for annotation in annotations]
-    height, width = labels.shape
-    masks = run_ends(segmentations, height, width, lambda place: _name(annotations, place + 1))
-    for number, ends in enumerate(masks, start=1):
-        x0, y0, mask = crop_of_runs(ends, labels.shape[0])
-        crop = (slice(y0, y0 + mask.shape[0]), slice(x0, x0 + mask.shape[1]))
-        contested = mask & (ids[crop] > 0)
-        if overlap == "fail" and contested.any():
-            raise InputError(
-                f"{_name(annotations, number)} overlaps {_name(annotations, int(ids[crop][contested][0]))} in "
-                f"{contested.sum()} pixels; choose whether a later instance is to skip taken pixels or overwrite them"
-            )
-        claims[crop] |= contested
-        ids[crop][mask & ~contested if overlap == "skip" else mask] = number
-    category_of = {number: annotation["category_id"] for number, annotation in enumerate(annotations, start=1)}
-    crowds = [number for number, annotation in enumerate(annotations, start=1) if annotation.get("iscrowd", 0)]
-    lost = len(set(category_of) - set(np.unique(ids).tolist()))
+    painted = paint_annotations(annotations, labels.shape, overlap=overlap, bad_annotations=bad_annotations)
+    ids, category_of = painted.ids, painted.category_of
     bare = _add_stuff(ids, category_of, labels, categories, label_of, void)
-    ids, old_ids = _without_gaps(ids)
-    segments = segment_entries(
-        ids,
-        {new: category_of[old] for new, old in enumerate(old_ids) if new},
-        {new for new, old in enumerate(old_ids) if old in crowds},
-    )
-    return MergedImage(ids, tuple(segments), int(claims.sum()), lost, bare)
+    return painted.image(bare_pixels=bare)
 
 
 def _check_void(label_of: Mapping[int, int], categories: Categories, void: int) -> None:
@@ -195,11 +152,6 @@ def _check_void(label_of: Mapping[int, int], categories: Categories, void: int) 
         if label == void:
             name = categories[category_id].name
             raise InputError(f"void is {void}, which is also the label of category {category_id} ({name})")
-
-
-def _name(annotations: Sequence[Mapping[str, Any]], number: int) -> str:
-    """An annotation, counted from 1, by its own id if it has one."""
-    return f"annotation {annotations[number - 1].get('id', f'{number} of the image')}"
 
 
 def _add_stuff(
@@ -217,7 +169,7 @@ def _add_stuff(
     present, inverse = np.unique(labels, return_inverse=True)
     for label in present.tolist():
         if label in stuff_of_label:
-            number_of[label] = len(category_of) + 1
+            number_of[label] = max(category_of, default=0) + 1
             category_of[number_of[label]] = stuff_of_label[label]
         elif label != void and label not in thing_labels:
             raise InputError(f"the semantic labels hold {label}, which is neither a category nor void ({void})")
@@ -227,9 +179,3 @@ def _add_stuff(
     inverse = inverse.reshape(labels.shape)
     ids[free] = new_ids[inverse][free]
     return int((is_thing[inverse] & free).sum())
-
-
-def _without_gaps(ids: np.ndarray) -> Tuple[np.ndarray, List[int]]:
-    """Numbers segments 1 to n in the order of their ids; also the old id of each, with 0 for void."""
-    old_ids = np.unique(np.append(ids, VOID_ID))
-    return np.searchsorted(old_ids, ids).astype(np.int32), old_ids.tolist()

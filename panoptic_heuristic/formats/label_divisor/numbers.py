@@ -108,8 +108,8 @@ def pairs_to_segments(
     unnumbered = is_thing & (numbers == 0) & ~is_void
     if unnumbered.any() and fates.thing_zero == "fail":
         raise InputError(
-            f"{_told(pairs, unnumbered, categories)}, a thing, with instance number 0, which is none; --thing-zero says "
-            f"what such pixels are: void (ignore), a crowd (crowd) or one segment (segment); or {pairs.advice}"
+            f"{_told(pairs, unnumbered, categories)}, a thing, with instance number 0, which is none; --thing-zero "
+            f"says what such pixels are: void (ignore), a crowd (crowd) or one segment (segment); or {pairs.advice}"
         )
     if unnumbered.any() and fates.thing_zero == "crowd" and fates.crowds == "fail":
         category_id = category_ids[unnumbered][0]

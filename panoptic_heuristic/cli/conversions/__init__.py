@@ -1,0 +1,1 @@
+"""The sub-commands of convert-panoptic, one module per form, and what they share."""
