@@ -7,38 +7,20 @@ import pytest
 from PIL import Image
 
 from panoptic_heuristic.cli import convert_panoptic
-from panoptic_heuristic.formats import read_annotation, read_panoptic_json
 from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
+from tests.cli.converting import coco, segments_of
+from tests.cli.converting import convert as main
 from tests.cli.processes import help_of, run
 from tests.conftest import ROOT
-from tests.formats.panoptic_maps import up_to_numbering
 from tests.formats.tiny_panoptic import CATEGORIES, write_png, write_tiny_panoptic
 
 TOOL = ROOT / "tools" / "convert_panoptic.py"
-
-
-def main(*arguments):
-    return convert_panoptic.main([*map(str, arguments), "--workers", "1"])
 
 
 @pytest.fixture
 def data(tmp_path):
     (tmp_path / "tiny").mkdir()
     return write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
-
-
-def coco(data):
-    return ["--panoptic-json", data.json("val"), "--panoptic-root", data.root / "panoptic_val"]
-
-
-def segments_of(json_path, root):
-    """Of each image, its entry and its segments without their numbers."""
-    return {
-        (image.image_id, image.file_name, image.height, image.width): up_to_numbering(
-            read_annotation(image, root), image.segments_info
-        )
-        for image in read_panoptic_json(json_path).images
-    }
 
 
 def snapshot(folder):
