@@ -3,6 +3,11 @@
   COCO panoptic      one JSON, and a PNG per image whose colours are segment ids
   label divisor      a PNG per image: category id * divisor + instance
   instances+semantic a COCO instances JSON (RLE or polygons), and a semantic label PNG per image
+  detection          one COCO JSON with a mask per thing and stuff; labelme's and CVAT's exports are such
+  class+instance     a class map and an instance map: two PNGs per image, or channels of one
+  BDD100K            RGBA bitmasks
+  cityscapes         Cityscapes' own cityscapes_panoptic_*.json
+  mapillary          Mapillary Vistas' panoptic_2020.json
 
 An image's PNG has the image's file_name with the suffix .png, except those a panoptic JSON names itself.
 There and back again gives the same segments, numbered anew.
@@ -12,7 +17,14 @@ import argparse
 from typing import Optional, Sequence
 
 from panoptic_heuristic.cli.arguments import CommandParser
-from panoptic_heuristic.cli.conversions import detection, instances_semantic, label_divisor
+from panoptic_heuristic.cli.conversions import (
+    bdd100k,
+    class_instance,
+    detection,
+    instances_semantic,
+    label_divisor,
+    named_images,
+)
 from panoptic_heuristic.errors import command
 
 _EXAMPLES = """\
@@ -34,6 +46,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(__doc__, _EXAMPLES)
     commands = parser.add_subparsers(metavar="CONVERSION", required=True)
-    for form in (label_divisor, instances_semantic, detection):
+    for form in (label_divisor, instances_semantic, detection, class_instance, bdd100k, named_images):
         form.add_to(commands)
     return parser

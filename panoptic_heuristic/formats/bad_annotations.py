@@ -5,6 +5,7 @@ run lengths of an image that was resized later.
 """
 
 import contextlib
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -90,7 +91,7 @@ def readable_run_ends(
         places = waiting.pop()
         some = [segmentations[k] for k in places]
         try:
-            ends = run_ends(some, height, width, lambda k, places=places: where(places[k]))
+            ends = run_ends(some, height, width, partial(_nth_name, where, places))
         except InputError as error:
             if len(places) == 1:
                 problems.append(str(error))
@@ -100,6 +101,10 @@ def readable_run_ends(
         else:
             found.update(zip(places, ends, strict=True))
     return found, problems
+
+
+def _nth_name(where: Callable[[int], str], places: Sequence[int], k: int) -> str:
+    return where(places[k])
 
 
 @contextlib.contextmanager

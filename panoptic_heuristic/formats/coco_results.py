@@ -195,9 +195,8 @@ def _readable(
     kept = {}
     for image_id, entries in grouped.items():
         image, segmentations = image_of[image_id], [entry.segmentation for entry in entries]
-        places = bad.readable(
-            segmentations, image.height, image.width, lambda k, all=entries: f"{path}, entry {all[k].place}"
-        )
+        names = [f"{path}, entry {entry.place}" for entry in entries]
+        places = bad.readable(segmentations, image.height, image.width, names.__getitem__)
         if places:
             kept[image_id] = [entries[k] for k in places]
     return kept

@@ -19,7 +19,13 @@ from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_bytes, written_whole
-from panoptic_heuristic.formats.png import check_pixel_count, decode_with_pillow, png_header, without_opaque_alpha
+from panoptic_heuristic.formats.png import (
+    PngHeader,
+    check_pixel_count,
+    decode_with_pillow,
+    png_header,
+    without_opaque_alpha,
+)
 
 BITS = (8, 16, 24, 32)
 
@@ -48,16 +54,12 @@ def read_label_png(path: PathLike, *, size: Optional[Tuple[int, int]] = None) ->
         InputError: the file is missing, damaged, not such a PNG, of another size, or of more than
             :data:`panoptic_heuristic.formats.png.MAX_PIXELS`.
     """
-    content = read_bytes(path)
-    header = png_header(content, path)
+    content, header = _checked(path, size)
     if header.kind not in _BITS_OF_KIND:
         raise InputError(
             f"{path} is a PNG of {header.kind}; label PNGs are 8-bit grey, 16-bit grey, 8-bit RGB, 8-bit RGBA, or have "
             "a palette whose indices are the labels"
         )
-    if size is not None and (header.height, header.width) != tuple(size):
-        raise InputError(f"{path} is {header.width}x{header.height} pixels, but its image is {size[1]}x{size[0]}")
-    check_pixel_count(header, path)
     pixels = decode_with_pillow(content, path)
     if header.kind == "8-bit grey with alpha":
         pixels = without_opaque_alpha(pixels, path)[:, :, 0]
@@ -93,6 +95,31 @@ def read_semantic_png(path: PathLike, *, size: Optional[Tuple[int, int]] = None)
     return values, bits
 
 
+def read_channels(path: PathLike, *, size: Optional[Tuple[int, int]] = None) -> np.ndarray:
+    """Reads a PNG each of whose channels is a number of its own.
+
+    Args:
+        path: the PNG.
+        size: the height and width it must have, in pixels; None to take any.
+
+    Returns:
+        (H, W, 3) or (H, W, 4) uint8.
+
+    Raises:
+        InputError: the file is missing, damaged, not 8-bit RGB or RGBA, of another size, or too large.
+    """
+    content, header = _checked(path, size)
+    if header.kind not in ("8-bit RGB", "8-bit RGBA"):
+        raise InputError(f"{path} is a PNG of {header.kind}; expected 8-bit RGB or 8-bit RGBA")
+    return decode_with_pillow(content, path)
+
+
+def write_channels(path: PathLike, channels: np.ndarray) -> None:
+    """Writes (H, W, 3) or (H, W, 4) uint8 as a PNG, whole or not at all; missing folders are made."""
+    with written_whole(path) as temporary:
+        Image.fromarray(channels).save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+
+
 def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:
     """Writes whole numbers as a PNG, whole or not at all; missing folders are made.
 
@@ -119,3 +146,13 @@ def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:
         image = Image.fromarray((values[:, :, None] >> shifts & 255).astype(np.uint8))
     with written_whole(path) as temporary:
         image.save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+
+
+def _checked(path: PathLike, size: Optional[Tuple[int, int]]) -> Tuple[bytes, PngHeader]:
+    """The bytes of a PNG of that size, and its header."""
+    content = read_bytes(path)
+    header = png_header(content, path)
+    if size is not None and (header.height, header.width) != tuple(size):
+        raise InputError(f"{path} is {header.width}x{header.height} pixels, but its image is {size[1]}x{size[0]}")
+    check_pixel_count(header, path)
+    return content, header

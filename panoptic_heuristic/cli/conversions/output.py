@@ -73,8 +73,16 @@ class ConversionOutput:
         print(f"wrote {self.json}{pngs}")
 
 
-def images_to_convert(folder: Path, images_json: Optional[Path], categories: Categories) -> Sequence[PanopticImage]:
+def images_to_convert(
+    folder: Path, images_json: Optional[Path], categories: Categories, suffix: str = ".png"
+) -> Sequence[PanopticImage]:
     """The images of a JSON; without one, an image per PNG of the folder, numbered from 1 in the order of their names.
+
+    Args:
+        folder: of the PNGs.
+        images_json: the JSON, or None.
+        categories: the data set's categories, which the JSON need not have.
+        suffix: the end of the names of the PNGs, in place of which images have ".png".
 
     Raises:
         InputError: the JSON is wrong, or the folder holds no PNG.
@@ -82,12 +90,12 @@ def images_to_convert(folder: Path, images_json: Optional[Path], categories: Cat
     if images_json is not None:
         return read_panoptic_json(images_json, categories).images
     images = []
-    for number, path in enumerate(sorted(filter(Path.is_file, folder.rglob("*.png"))), start=1):
+    for number, path in enumerate(sorted(filter(Path.is_file, folder.rglob(f"*{suffix}"))), start=1):
         header = read_png_header(path)
-        name = path.relative_to(folder).as_posix()
+        name = path.relative_to(folder).as_posix()[: -len(suffix)] + ".png"
         images.append(PanopticImage(number, name, header.height, header.width, None, ()))
     if not images:
-        raise InputError(f"{folder} holds no PNG")
+        raise InputError(f"{folder} holds no PNG" + ("" if suffix == ".png" else f" whose name ends in {suffix!r}"))
     return images
 
 

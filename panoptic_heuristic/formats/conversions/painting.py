@@ -107,7 +107,8 @@ def _masks(
 ) -> Tuple[Dict[int, np.ndarray], List[str]]:
     """The run ends of annotations by their number from 1, and sentences on those without."""
     segmentations = [annotation.get("segmentation") for annotation in annotations]
-    places, problems = range(len(annotations)), []
+    places = range(len(annotations))
+    problems: List[str] = []
 
     def where(place: int) -> str:
         return _name(annotations, place + 1)
