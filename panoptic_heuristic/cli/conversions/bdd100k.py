@@ -18,8 +18,8 @@ from panoptic_heuristic.formats.label_divisor import Fates
 
 _HELP = """\
 Bitmasks are RGBA PNGs: R is the category id, and 0 is background; G has the flags truncated, occluded, crowd and
-ignored; 256 * B + A is the instance number. Crowd or ignored segments are crowds in COCO's format, which has no place for
-truncated and occluded: they are lost.
+ignored; 256 * B + A is the instance number. Crowd or ignored segments are crowds in COCO's format, which has no
+place for truncated and occluded: they are lost.
 """
 
 

@@ -37,7 +37,8 @@ _STUFF = (
 _THINGS = (
     (31, "person", (220, 20, 60)), (32, "rider", (255, 0, 0)), (33, "bicycle", (119, 11, 32)),
     (34, "bus", (0, 60, 100)), (35, "car", (0, 0, 142)), (36, "caravan", (0, 0, 90)),
-    (37, "motorcycle", (0, 0, 230)), (38, "trailer", (0, 0, 110)), (39, "train", (0, 80, 100)), (40, "truck", (0, 0, 70)),
+    (37, "motorcycle", (0, 0, 230)), (38, "trailer", (0, 0, 110)), (39, "train", (0, 80, 100)),
+    (40, "truck", (0, 0, 70)),
 )  # fmt: skip
 CATEGORIES = Categories(
     [*(Category(i, name, False, color) for i, name, color in _STUFF),
