@@ -42,8 +42,8 @@ def cityscapes(tmp_path):
         values = instance_ids()
         values[values == 3] = 0
         segments = [
-            {"id": value, "category_id": value // 1000 if value >= 1000 else value, "area": int((values == value).sum()),
-             "bbox": [0, 0, 1, 1], "iscrowd": int(value == 24)}
+            {"id": value, "category_id": value if value < 1000 else value // 1000, "area": 1, "bbox": [0, 0, 1, 1],
+             "iscrowd": int(value == 24)}
             for value in np.unique(values).tolist() if value
         ]  # fmt: skip
         images.append((prefix, f"{prefix}_gtFine_leftImg8bit.png", f"{prefix}_gtFine_panoptic.png", values, segments))

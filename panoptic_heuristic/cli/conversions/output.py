@@ -11,6 +11,7 @@ from panoptic_heuristic.formats import Categories, PanopticImage, read_panoptic_
 from panoptic_heuristic.formats.bad_annotations import BadAnnotations
 from panoptic_heuristic.formats.conversions import image_files as convert
 from panoptic_heuristic.formats.files import write_json
+from panoptic_heuristic.formats.listing import list_files
 from panoptic_heuristic.formats.png import read_png_header
 from panoptic_heuristic.formats.workers import ordered_map
 
@@ -90,10 +91,13 @@ def images_to_convert(
     if images_json is not None:
         return read_panoptic_json(images_json, categories).images
     images = []
-    for number, path in enumerate(sorted(filter(Path.is_file, folder.rglob(f"*{suffix}"))), start=1):
-        header = read_png_header(path)
-        name = path.relative_to(folder).as_posix()[: -len(suffix)] + ".png"
-        images.append(PanopticImage(number, name, header.height, header.width, None, ()))
+    found = list_files(folder, suffix)
+    if note := found.note():
+        print(note)
+    for number, name in enumerate(found.names, start=1):
+        header = read_png_header(folder / name)
+        stem = name[: -len(suffix)]
+        images.append(PanopticImage(number, f"{stem}.png", header.height, header.width, None, ()))
     if not images:
         raise InputError(f"{folder} holds no PNG" + ("" if suffix == ".png" else f" whose name ends in {suffix!r}"))
     return images

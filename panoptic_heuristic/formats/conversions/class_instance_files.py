@@ -22,7 +22,7 @@ from panoptic_heuristic.formats.label_divisor import (
     pairs_to_segments,
     panoptic_to_labels,
 )
-from panoptic_heuristic.formats.label_png import read_channels, read_label_png, write_channels, write_label_png
+from panoptic_heuristic.formats.label_png import read_channels, read_semantic_png, write_channels, write_label_png
 
 Maps = Tuple[np.ndarray, np.ndarray, int]
 """Classes (H, W), instance numbers (H, W) from 1 with 0 for none, and the largest class that the file can hold."""
@@ -46,14 +46,14 @@ class TwoPngs:
     instance_suffix: str = ".png"
 
     def read(self, image: PanopticImage) -> Maps:
-        """The maps of an image, from 8- or 16-bit PNGs.
+        """The maps of an image, from PNGs of labels.
 
         Raises:
             InputError: a PNG is missing, wrong or of another size.
         """
         name, size = png_name(image.file_name)[: -len(".png")], (image.height, image.width)
-        classes, bits = read_label_png(inside(self.class_root, name + self.class_suffix), size=size)
-        numbers, _ = read_label_png(inside(self.instance_root, name + self.instance_suffix), size=size)
+        classes, bits = read_semantic_png(inside(self.class_root, name + self.class_suffix), size=size)
+        numbers, _ = read_semantic_png(inside(self.instance_root, name + self.instance_suffix), size=size)
         return classes, numbers, 2**bits - 1
 
     def write(self, image: PanopticImage, classes: np.ndarray, numbers: np.ndarray) -> None:
