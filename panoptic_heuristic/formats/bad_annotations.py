@@ -57,12 +57,7 @@ class BadAnnotations:
     def readable(
         self, segmentations: Sequence[Any], height: int, width: int, where: Callable[[int], str]
     ) -> List[int]:
-        """The places of the masks that can be read; the others are left out.
-
-        Where bad annotations are to fail, all are taken for readable: decoding them will tell.
-        """
-        if self.fate == "fail":
-            return list(range(len(segmentations)))
+        """The places of the masks that can be read; the others are left out, see :meth:`add`."""
         found, problems = readable_run_ends(segmentations, height, width, where)
         for problem in problems:
             self.add(problem)

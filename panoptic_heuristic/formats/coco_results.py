@@ -192,6 +192,9 @@ def _readable(
     grouped: Mapping[Any, List[Entry]], image_of: Mapping[Any, PanopticImage], path: PathLike, bad: BadAnnotations
 ) -> Dict[Any, List[Entry]]:
     """The entries of each image whose masks can be read; images without any are left out."""
+    if bad.fate == "fail":
+        # Most entries are dropped for their score before their masks are looked at.
+        return dict(grouped)
     kept = {}
     for image_id, entries in grouped.items():
         image, segmentations = image_of[image_id], [entry.segmentation for entry in entries]

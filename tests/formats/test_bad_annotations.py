@@ -74,7 +74,9 @@ class TestCount:
 
     def test_to_fail(self):
         bad = BadAnnotations()
-        assert bad.readable([GOOD, []], 2, 3, name) == [0, 1]  # Decoding them will tell.
+        assert bad.readable([GOOD], 2, 3, name) == [0]
+        with pytest.raises(InputError, match="annotation 1: expected at least one polygon.*; --bad-annotations skip"):
+            bad.readable([GOOD, [], []], 2, 3, name)
         with pytest.raises(InputError, match="annotation 1 is odd; --bad-annotations skip leaves such annotations out"):
             bad.add("annotation 1 is odd")
         assert bad.count == 0
