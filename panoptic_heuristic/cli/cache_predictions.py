@@ -51,6 +51,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         _check_unused(args, ("store_logits", "register", "opts"), "--images")
         _from_files(args)
     else:
+        if args.bad_annotations != "fail":
+            raise InputError("--bad-annotations means nothing with --config-file; leave it out")
         _check_unused(args, ("instances", "semantics", "categories", "label_to_category", "no_label"), "--config-file")
         _from_model(args)
     _print_cache(args.cache)

@@ -1,6 +1,7 @@
 """convert-panoptic: every conversion there and back, on files, and what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -270,6 +271,14 @@ def test_any_number_of_workers_writes_the_same_bytes(data, tmp_path):
     done = run([TOOL, "coco-to-label-divisor", *arguments, "--output", tmp_path / "two", "--workers", 2])
     assert (done.returncode, done.stderr) == (0, "")
     assert snapshot(tmp_path / "one") == snapshot(tmp_path / "two")
+
+
+def test_the_page_on_files_has_a_row_for_each_conversion():
+    page = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    rows = [row for row in page.splitlines() if row.startswith("|")]
+    told = {name for row in rows for name in re.findall(r"[a-z0-9-]*coco[a-z0-9-]*", row)}
+    listed = re.findall(r"^    ([a-z0-9]\S+)", run([TOOL, "--help"]).stdout, flags=re.MULTILINE)
+    assert len(listed) == 14 and set(listed) <= told
 
 
 def test_it_loads_nothing_heavy():

@@ -1,1 +1,1 @@
-"""Conversions between panoptic formats: ``image_files`` on disk, image by image; ``instances_semantic`` in memory."""
+"""Conversions between panoptic formats: ``*_files`` on disk, image by image; the others in memory."""

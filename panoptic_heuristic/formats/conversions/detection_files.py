@@ -7,6 +7,8 @@ them. Exports of labelme, CVAT and others are detection files whose categories d
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
+
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, category_entries_in, read_categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, write_panoptic_png
@@ -74,10 +76,12 @@ def detection_to_coco(
             annotations, (image.height, image.width), overlap=overlap, bad_annotations=bad_annotations
         )
     if stuff_segments == "join":
+        new_number = np.arange(max(painted.category_of, default=0) + 1, dtype=painted.ids.dtype)
         first_of: Dict[int, int] = {}
         for number, category_id in painted.category_of.items():
             if not categories[category_id].isthing:
-                painted.ids[painted.ids == number] = first_of.setdefault(category_id, number)
+                new_number[number] = first_of.setdefault(category_id, number)
+        painted.ids[:] = new_number[painted.ids]
     merged = painted.image()
     write_panoptic_png(inside(output, png_name(image.file_name)), merged.ids)
     return Merged.of(image, merged)
