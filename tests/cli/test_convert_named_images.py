@@ -67,7 +67,7 @@ class TestCityscapes:
     def test_to_coco(self, cityscapes, tmp_path):
         assert convert("cityscapes-to-coco", *cityscapes, "--output", tmp_path / "out") == 0
         content = content_of(tmp_path / "out" / "panoptic.json")
-        assert [(one["id"], one["file_name"], one["original_id"]) for one in content["images"]] == [
+        assert [(one["id"], one["file_name"], one["dataset_image_id"]) for one in content["images"]] == [
             (number, f"{prefix.split('_')[0]}/{prefix}_leftImg8bit.png", prefix)
             for number, prefix in enumerate(PREFIXES, start=1)
         ]
@@ -115,7 +115,7 @@ class TestMapillary:
     def test_to_coco_in_file_order(self, mapillary, tmp_path):
         assert convert("mapillary-to-coco", *mapillary, "--output", tmp_path / "out") == 0
         images = content_of(tmp_path / "out" / "panoptic.json")["images"]
-        assert [(one["id"], one["file_name"], one["original_id"]) for one in images] == [
+        assert [(one["id"], one["file_name"], one["dataset_image_id"]) for one in images] == [
             (1, "zK_-9.jpg", "zK_-9"),
             (2, "--jRsD9anHdGxv4ZOCQktA.jpg", "--jRsD9anHdGxv4ZOCQktA"),
             (3, "A0.jpg", "A0"),

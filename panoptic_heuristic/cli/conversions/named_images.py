@@ -19,12 +19,12 @@ _FORMS = {"cityscapes": CITYSCAPES, "mapillary": MAPILLARY}
 _HELP = {
     "cityscapes": """\
 cityscapes_panoptic_*.json of cityscapesScripts, with label ids or train ids: an image's id is its name's beginning
-(aachen_000000_000019). The COCO JSON numbers the images in file order, keeps the id as original_id, and names them as
-they lie in leftImg8bit/<split>: aachen/aachen_000000_000019_leftImg8bit.png.
+(aachen_000000_000019). The COCO JSON numbers the images in file order, keeps the id as dataset_image_id, and names
+them as they lie in leftImg8bit/<split>: aachen/aachen_000000_000019_leftImg8bit.png.
 """,
     "mapillary": """\
 panoptic_2020.json of Mapillary Vistas v2.0 (or panoptic_2018.json of v1.2): an image's id is its name without the
-suffix. The COCO JSON numbers the images in file order and keeps the id as original_id.
+suffix. The COCO JSON numbers the images in file order and keeps the id as dataset_image_id.
 """,
 }
 
@@ -48,7 +48,7 @@ def to_coco(form: NamedForm, args: argparse.Namespace) -> int:
     ]
     output = ConversionOutput(args, "panoptic.json", "panoptic", renamed, read_from=[args.panoptic_root])
     for entry, image in zip(output.images, content.images, strict=True):
-        entry["original_id"] = image.image_id
+        entry["dataset_image_id"] = image.image_id
     jobs = list(zip(content.images, renamed, strict=True))
     output.write(content.categories.to_coco(), output.run(named_to_coco, jobs, panoptic_root=args.panoptic_root))
     return 0
