@@ -26,7 +26,7 @@ from panoptic_heuristic.cli.preparation import (
 )
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories, Category
-from panoptic_heuristic.formats.listing import list_files
+from panoptic_heuristic.formats.listing import Listing, list_files
 
 _EXAMPLES = """\
 example:
@@ -134,7 +134,9 @@ def prepare(root: Path, output: Path, split: str, *, workers: int = 1, overwrite
     advice = "set DETECTRON2_DATASETS, name the folder with --root, or choose other --splits"
     images_root = root / "leftImg8bit" / split
     require_folder(images_root, advice)
-    images = _in_cities(images_root, "_leftImg8bit.png")
+    found = list_files(images_root, "_leftImg8bit.png")
+    print_note(found)
+    images = _in_cities(found)
     if not images:
         raise InputError(f"{images_root} holds no <city>/*_leftImg8bit.png")
     if split == "test":
@@ -165,7 +167,7 @@ def _job(image_id: int, image: Path, annotations_root: Path, png_root: Path, ove
 
 
 def _check_both_ways(jobs: List[_Job], annotations_root: Path, images_root: Path) -> None:
-    present = set(_in_cities(annotations_root, "_gtFine_instanceIds.png"))
+    present = set(_in_cities(list_files(annotations_root, "_gtFine_instanceIds.png")))
     expected = {job.annotation for job in jobs}
     if expected - present:
         raise InputError(f"an image of {images_root} has no annotation; expected {min(expected - present)}")
@@ -173,11 +175,12 @@ def _check_both_ways(jobs: List[_Job], annotations_root: Path, images_root: Path
         raise InputError(f"the annotation {min(present - expected)} has no image in {images_root}")
 
 
-def _in_cities(root: Path, ending: str) -> List[Path]:
-    """The files in the cities' folders whose names end so."""
-    found = list_files(root, ending)
-    print_note(found)
-    return [root / name for name in found.names if name.count("/") == 1]
+def _in_cities(found: Listing) -> List[Path]:
+    """The files in the cities' folders; those elsewhere are told."""
+    elsewhere = [name for name in found.names if name.count("/") != 1]
+    if elsewhere:
+        print(f"left out of {found.folder}: {len(elsewhere)} in no city's folder, such as {elsewhere[0]}")
+    return [found.folder / name for name in found.names if name.count("/") == 1]
 
 
 def _image_entry(image_id: int, image: Path) -> Dict[str, Any]:

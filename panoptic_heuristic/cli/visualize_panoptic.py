@@ -22,7 +22,7 @@ from panoptic_heuristic.formats.image_ids import ImageId, check_no_twins, id_fil
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, difference_legend, draw_panels
-from panoptic_heuristic.visual.photo import read_photo
+from panoptic_heuristic.visual.photo import is_stretched, read_photo
 from panoptic_heuristic.visual.sheet import Row, make_sheet, save_picture
 
 _EXAMPLES = """\
@@ -92,10 +92,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     written = _draw_all(ranked, sources, args.output, args.panel_size)
     written += _draw_sheets(ranked, sources, args.output)
     print(f"drawn: {len(ranked)} of {len(images)} images" + (", worst first" if args.pred_json else ""))
+    if deep := _number_stretched([image for image, _ in ranked], sources.image_root):
+        print(f"deeper than 8 bits: {deep} images; each is drawn from its own darkest to its brightest pixel")
     for image, score in ranked[:_ROWS_PER_SHEET] if args.pred_json else ():
         print(f"  {_caption(image, score, sources)}")
     print(f"written: {len(written)} files in {args.output}, such as {written[-1].name}")
     return 0
+
+
+def _number_stretched(images: Sequence[PanopticImage], image_root: Optional[Path]) -> int:
+    return 0 if image_root is None else sum(is_stretched(image_root, image.file_name) for image in images)
 
 
 def score_one(image: PanopticImage, sources: Sources) -> Score:
@@ -132,7 +138,8 @@ def draw_one(image: PanopticImage, sources: Sources, side: int):
     gt, prediction = read_maps(image, sources)
     photo = None
     if sources.image_root is not None:
-        photo = read_photo(sources.image_root, image.file_name, (image.height, image.width), "the JSON")
+        size = image.height, image.width
+        photo = read_photo(sources.image_root, image.file_name, size, "the JSON", for_the_eye=True)
     matching = None if prediction is None else _compared(match_image, image, gt, prediction, sources)
     pictures, titles = draw_panels(
         gt, sources.categories, side=side, photo=photo, prediction=prediction, matching=matching

@@ -1,10 +1,12 @@
 """Data sets of one's own, from a YAML file into Detectron2's catalogs."""
 
+import contextlib
 import logging
 from typing import Any, Dict, List, Set, Tuple
 
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
+from PIL import Image
 from tabulate import tabulate
 
 from panoptic_heuristic.detectron.ids import ContiguousIds
@@ -12,6 +14,7 @@ from panoptic_heuristic.detectron.meta_arch import check_class_counts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import DatasetSplit, PanopticJson, read_dataset_yaml
 from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.photos import check_photo_depth
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL
 
 _logger = logging.getLogger(__name__)
@@ -57,8 +60,18 @@ def use_dataset_yaml(cfg: CfgNode, explicit: Set[str]) -> None:
         if _without_colors(content) != _without_colors(contents[0]):
             raise InputError(f"{content.path} and {contents[0].path} have different categories")
         ids = ContiguousIds.of_categories(content.categories, data.class_order, str(data.path))
+        _check_first_image(split, content)
         _register(split, content, ids, data.label_divisor)
     _derive_class_counts(cfg, ids, explicit, str(data.path))
+
+
+def _check_first_image(split: DatasetSplit, content: PanopticJson) -> None:
+    """Refuses photographs that the mapper would refuse for their depth, before any work: as a rule, all are alike."""
+    for image in content.images[:1]:
+        path = inside(split.image_root, image.file_name)
+        # One that is missing or damaged is told by whoever needs it.
+        with contextlib.suppress(OSError, SyntaxError), Image.open(path) as photo:
+            check_photo_depth(photo, path, split.image_range)
 
 
 def _without_colors(content: PanopticJson) -> List[Tuple[int, str, bool]]:
@@ -131,6 +144,8 @@ def _records(split: DatasetSplit, content: PanopticJson, ids: ContiguousIds) -> 
             "height": image.height,
             "width": image.width,
         }
+        if split.image_range is not None:
+            record["image_range"] = split.image_range
         if split.panoptic_root is not None:
             record["panoptic_image"] = image
             record["panoptic_root"] = str(split.panoptic_root)

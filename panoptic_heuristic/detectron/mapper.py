@@ -2,21 +2,21 @@
 
 import copy
 import logging
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 import torch
 from detectron2.config import CfgNode, configurable
-from detectron2.data import detection_utils
+from detectron2.data import DatasetMapper, detection_utils
 from detectron2.data import transforms as T
 from detectron2.structures import BitMasks, Instances
 from detectron2.utils.file_io import PathManager
-from PIL import Image
+from PIL import Image, ImageOps
 
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
-from panoptic_heuristic.formats.photos import check_photo_depth
+from panoptic_heuristic.formats.photos import ValueRange, check_photo_depth, eight_bit_photo, photo_depth
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL, semantic_labels
 
 _logger = logging.getLogger(__name__)
@@ -73,13 +73,14 @@ class PanopticPngMapper:
 
         Raises:
             InputError: the image or its panoptic PNG is missing, damaged or of another size than
-                the JSON says, or the image is of more than 8 bits per channel.
+                the JSON says, or the image is of more than 8 bits per channel and the data set
+                has no ``image_range``.
         """
         sample = copy.copy(record)
         sample.pop("annotations", None)
         annotation: PanopticImage = sample.pop("panoptic_image", None)
         panoptic_root = sample.pop("panoptic_root", None)
-        image = _read_image(sample, self.image_format)
+        image = _read_image(sample, sample.pop("image_range", None), self.image_format)
         if not self.is_train:
             augmented = T.AugInput(image)
             self.augmentations(augmented)
@@ -111,12 +112,31 @@ class PanopticPngMapper:
         return instances
 
 
-def _read_image(record: Dict[str, Any], image_format: str) -> np.ndarray:
+class DepthCheckingMapper(DatasetMapper):
+    """Detectron2's ``DatasetMapper``, which would read photographs of more than 8 bits as white: they are refused."""
+
+    def __call__(self, dataset_dict: Dict[str, Any]) -> Dict[str, Any]:
+        """Loads one image.
+
+        Raises:
+            InputError: it is grey with more than 8 bits.
+        """
+        path = dataset_dict["file_name"]
+        with Image.open(PathManager.get_local_path(path)) as photo:
+            check_photo_depth(photo, path, None)
+        return super().__call__(dataset_dict)
+
+
+def _read_image(record: Dict[str, Any], image_range: Optional[ValueRange], image_format: str) -> np.ndarray:
     path, expected = record["file_name"], (record["height"], record["width"])
     try:
         with Image.open(PathManager.get_local_path(path)) as photo:
-            check_photo_depth(photo, path)
-        image = detection_utils.read_image(path, format=image_format)
+            deep = photo_depth(photo) is not None
+            if deep:
+                turned = ImageOps.exif_transpose(eight_bit_photo(photo, path, image_range))
+                image = detection_utils.convert_PIL_to_numpy(turned, image_format)
+        if not deep:
+            image = detection_utils.read_image(path, format=image_format)
     except InputError:
         raise
     except (OSError, SyntaxError, ValueError) as error:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from detectron2.config import CfgNode
-from detectron2.data import DatasetMapper, MetadataCatalog, build_detection_test_loader, build_detection_train_loader
+from detectron2.data import MetadataCatalog, build_detection_test_loader, build_detection_train_loader
 from detectron2.engine import DefaultTrainer, HookBase
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
@@ -16,7 +16,7 @@ from panoptic_heuristic.detectron.class_names import CHECKPOINT_KEY, ClassNames
 from panoptic_heuristic.detectron.evaluation import build_evaluator
 from panoptic_heuristic.detectron.hooks import BestCheckpoint
 from panoptic_heuristic.detectron.ids import ContiguousIds
-from panoptic_heuristic.detectron.mapper import PanopticPngMapper
+from panoptic_heuristic.detectron.mapper import DepthCheckingMapper, PanopticPngMapper
 from panoptic_heuristic.detectron.model_keys import fuses_by_pipeline, pipeline_in_force
 from panoptic_heuristic.detectron.readiness import reading
 from panoptic_heuristic.detectron.weights import load_weights, told_plainly
@@ -189,10 +189,10 @@ def warn_about_learning_rate(cfg: CfgNode, reference: Tuple[float, int]) -> None
 
 
 def mapper_of(cfg: CfgNode, dataset_name: str, *, is_train: bool):
-    """The mapper of a data set: ours for one from a YAML, Detectron2's otherwise."""
+    """The mapper of a data set: ours for one from a YAML, otherwise Detectron2's behind a check."""
     metadata = MetadataCatalog.get(dataset_name)
     if not hasattr(metadata, "panoptic_categories"):
-        return DatasetMapper(cfg, is_train)
+        return DepthCheckingMapper(cfg, is_train)
     return PanopticPngMapper(cfg, is_train, ids=ContiguousIds.of_metadata(metadata))
 
 

@@ -9,16 +9,19 @@
       test:  {image_root: test, panoptic_json: test_images.json, categories_json: val.json}
 
     class_order: {things: [blue balloon, red balloon]}
+    image_range: [0, 4095]
 
 Paths are relative to the YAML file; ``~`` and environment variables are expanded.
 ``$DETECTRON2_DATASETS`` is the folder it is to Detectron2, which is ``datasets`` in the working
 directory where the variable is not set. A split without ``panoptic_root`` is a test set: its
 images are predicted, not scored. ``class_order``, which may be left out, is for weights whose classes
-have another order; see :class:`panoptic_heuristic.formats.class_order.ClassOrder`.
+have another order; see :class:`panoptic_heuristic.formats.class_order.ClassOrder`. ``image_range`` is for photographs
+of more than 8 bits per channel: the pixel values that become 0 and 255; see :mod:`panoptic_heuristic.formats.photos`.
 """
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import Any, Dict, Mapping, Optional
@@ -30,9 +33,10 @@ from panoptic_heuristic.formats.categories import Categories, read_categories
 from panoptic_heuristic.formats.class_order import ClassOrder
 from panoptic_heuristic.formats.coco_panoptic import PanopticJson, read_panoptic_json
 from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.photos import ValueRange
 
 _SPLIT_KEYS = {"image_root", "panoptic_json", "panoptic_root", "categories_json"}
-_KEYS = {"name", "splits", "label_divisor", "class_order"}
+_KEYS = {"name", "splits", "label_divisor", "class_order", "image_range"}
 _DATASETS_VARIABLE = "DETECTRON2_DATASETS"
 
 
@@ -46,6 +50,7 @@ class DatasetSplit:
         panoptic_json: the COCO panoptic JSON, or the image list of a test set.
         panoptic_root: folder of the panoptic PNGs; None for a test set.
         categories_json: a JSON whose ``categories`` replace those of ``panoptic_json``, or None.
+        image_range: the pixel values of deep photographs that become 0 and 255; None to refuse them.
     """
 
     name: str
@@ -53,6 +58,7 @@ class DatasetSplit:
     panoptic_json: Path
     panoptic_root: Optional[Path]
     categories_json: Optional[Path]
+    image_range: Optional[ValueRange] = None
 
     def read(self) -> PanopticJson:
         """Reads the split's JSON.
@@ -129,8 +135,11 @@ def read_dataset_yaml(path: PathLike) -> DatasetYaml:
     label_divisor = data.get("label_divisor", 1000)
     if not isinstance(label_divisor, int) or label_divisor < 2:
         raise InputError(f"{path}: label_divisor must be an integer >= 2, got {label_divisor!r}")
+    image_range = _read_range(data.get("image_range"), path)
     splits = {
-        str(split): _read_split(f"{data['name']}_{split}", entry, path, f"{path}, split {split}")
+        str(split): replace(
+            _read_split(f"{data['name']}_{split}", entry, path, f"{path}, split {split}"), image_range=image_range
+        )
         for split, entry in data["splits"].items()
     }
     class_order = ClassOrder.read(data.get("class_order", {}), f"{path}: class_order")
@@ -150,6 +159,17 @@ def _read_split(name: str, entry: Any, path: Path, where: str) -> DatasetSplit:
         panoptic_root=resolved.get("panoptic_root"),
         categories_json=resolved.get("categories_json"),
     )
+
+
+def _read_range(value: Any, path: Path) -> Optional[ValueRange]:
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2 or not all(type(one) in (int, float) for one in value):
+        raise InputError(f"{path}: image_range must be two numbers such as [0, 4095], got {value!r}")
+    low, high = map(float, value)
+    if not -math.inf < low < high < math.inf:
+        raise InputError(f"{path}: image_range must be two finite numbers, the smaller first, got {value!r}")
+    return low, high
 
 
 def _check_keys(entry: Any, known: set, needed: set, where: str) -> None:

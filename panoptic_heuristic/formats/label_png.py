@@ -88,6 +88,9 @@ def read_semantic_png(path: PathLike, *, size: Optional[Tuple[int, int]] = None)
         InputError: as :func:`read_label_png`.
     """
     values, bits = read_label_png(path, size=size)
+    if bits == 32 and (values & 255 == 255).all():
+        # An opaque alpha, since labels so high do not exist.
+        values, bits = values >> 8, 24
     if bits == 24:
         grey = values & 255
         if np.array_equal(values, grey * 0x010101):

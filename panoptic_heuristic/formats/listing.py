@@ -1,30 +1,36 @@
 """The files in a folder, as folders are: with links to other disks, and with what file managers leave behind."""
 
 import os
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import FrozenSet, Iterator, List, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Tuple
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 
-_LITTER = (".DS_Store", "Thumbs.db")
+LITTER = "of file managers"
+NO_FILE = "that cannot be opened as a file"
+OTHER_ENDING = "with another ending"
+
+_LITTER_NAMES = (".DS_Store", "Thumbs.db")
 _LITTER_START = "._"
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files that were looked for.
+    """The files that were looked for, and the others.
 
     Attributes:
         folder: where they lie.
         names: relative to it with forward slashes, sorted.
-        left_out: those that a file manager made beside them, such as ``._0001.png`` of macOS, likewise.
+        left_out: the other names, likewise, by the reason: :data:`LITTER` (``._*`` of macOS, ``.DS_Store``,
+            ``Thumbs.db``), :data:`NO_FILE` (such as links that lead nowhere), :data:`OTHER_ENDING`.
     """
 
     folder: Path
     names: Tuple[str, ...]
-    left_out: Tuple[str, ...]
+    left_out: Dict[str, Tuple[str, ...]]
 
     @property
     def paths(self) -> List[Path]:
@@ -32,11 +38,11 @@ class Listing:
         return [self.folder / name for name in self.names]
 
     def note(self) -> str:
-        """The files left out in words; empty without any."""
+        """The names left out, counted and with an example by reason; empty without any."""
         if not self.left_out:
             return ""
-        files = "1 file" if len(self.left_out) == 1 else f"{len(self.left_out)} files"
-        return f"left out {files} of file managers in {self.folder}, such as {self.left_out[0]}"
+        parts = [f"{len(names)} {reason}, such as {names[0]}" for reason, names in self.left_out.items()]
+        return f"left out of {self.folder}: {'; '.join(parts)}"
 
 
 def list_files(folder: PathLike, ending: str, *, below: bool = True) -> Listing:
@@ -51,33 +57,40 @@ def list_files(folder: PathLike, ending: str, *, below: bool = True) -> Listing:
         InputError: a folder cannot be read.
     """
     names: List[str] = []
-    left_out: List[str] = []
-    for name in _walk(Path(folder), "", frozenset(), below):
-        last = name.rpartition("/")[2]
-        if last.endswith(ending):
-            (left_out if is_litter(last) else names).append(name)
-    return Listing(Path(folder), tuple(sorted(names)), tuple(sorted(left_out)))
+    left_out: Dict[str, List[str]] = defaultdict(list)
+    for name, is_file in _walk(Path(folder), "", frozenset(), below):
+        reason = _reason_to_leave_out(name.rpartition("/")[2], is_file, ending)
+        (left_out[reason] if reason else names).append(name)
+    return Listing(Path(folder), tuple(sorted(names)), {key: tuple(sorted(left_out[key])) for key in sorted(left_out)})
 
 
-def is_litter(name: str) -> bool:
-    """True of the name of a file that file managers make: ``._*``, ``.DS_Store`` and ``Thumbs.db``."""
-    return name.startswith(_LITTER_START) or name in _LITTER
+def _reason_to_leave_out(name: str, is_file: bool, ending: str) -> str:
+    if name.startswith(_LITTER_START) or name in _LITTER_NAMES:
+        return LITTER
+    if not is_file:
+        return NO_FILE
+    return "" if name.endswith(ending) else OTHER_ENDING
 
 
-def _walk(folder: Path, prefix: str, above: FrozenSet[Tuple[int, int]], below: bool) -> Iterator[str]:
-    """The files of a folder, their names after a prefix; ``above`` has device and inode of the folders on the way."""
+def _walk(
+    folder: Path, prefix: str, above: FrozenSet[Tuple[int, int]], below: bool
+) -> Iterator[Tuple[str, bool]]:
+    """What a folder holds: names after a prefix, and True of files.
+
+    ``above`` has device and inode of the folders on the way.
+    """
     try:
         status = os.stat(folder)
         key = (status.st_dev, status.st_ino)
         if key in above:
             return
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        entries = sorted(os.listdir(folder))
     except OSError as error:
         raise InputError(f"cannot read {folder}: {error.strerror}") from error
-    for entry in entries:
-        if entry.is_dir():
-            if below:
-                yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", above | {key}, below)
-        elif entry.is_file():
-            yield prefix + entry.name
+    for name in entries:
+        path = folder / name
+        # Of a link in a circle they say False, where os.scandir's entries raise.
+        if not os.path.isdir(path):
+            yield prefix + name, os.path.isfile(path)
+        elif below:
+            yield from _walk(path, f"{prefix}{name}/", above | {key}, below)

@@ -11,7 +11,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
 from panoptic_heuristic.formats.coco_panoptic import with_colored_ids, write_panoptic_png
 from panoptic_heuristic.formats.files import PathLike, inside, write_json, writing_to
-from panoptic_heuristic.formats.listing import list_files
+from panoptic_heuristic.formats.listing import LITTER, list_files
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Need, Pipeline, fuse
 from panoptic_heuristic.head_results.image import ImageResults
@@ -153,6 +153,12 @@ def check_output(output: Path, overwrite: bool) -> None:
             raise InputError(f"{path} exists; give another --output, or --overwrite to replace it")
     if folder.exists():
         # It is replaced as a whole, so nothing else may be in it.
-        strange = [path for path in list_files(folder, "").paths if path.suffix != ".png"]
-        if strange or not folder.is_dir():
-            raise InputError(f"{(strange or [folder])[0]} was not written by this command; move it away first")
+        strange = _strangers(folder) if folder.is_dir() else [folder]
+        if strange:
+            raise InputError(f"{strange[0]} was not written by this command; move it away first")
+
+
+def _strangers(folder: Path) -> List[Path]:
+    """The files in a folder that are no PNGs; what file managers leave there is nobody's."""
+    found = list_files(folder, ".png")
+    return [folder / name for reason, names in found.left_out.items() if reason != LITTER for name in names]

@@ -8,10 +8,12 @@ from PIL import Image, ImageOps
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.formats.photos import check_photo_depth
+from panoptic_heuristic.formats.photos import eight_bit_photo, photo_depth, stretched_photo
 
 
-def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by: str) -> np.ndarray:
+def read_photo(
+    image_root: Path, file_name: str, size: Tuple[int, int], said_by: str, *, for_the_eye: bool = False
+) -> np.ndarray:
     """Reads an image as (H, W, 3) uint8 RGB, turned as its EXIF data says.
 
     Args:
@@ -19,20 +21,22 @@ def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by:
         file_name: in it.
         size: expected, (H, W) in pixels.
         said_by: the source of that size, for the error.
+        for_the_eye: stretch a photograph of more than 8 bits per channel from its own darkest to its brightest pixel,
+            which is a sight, and no input to anything that computes.
 
     Raises:
         InputError: the name leads out of the folder, the image is missing or damaged, not of the size, or of more than
-            8 bits per channel.
+            8 bits per channel and not for the eye.
     """
     path = inside(image_root, file_name)
     try:
         with Image.open(path) as photo:
-            check_photo_depth(photo, path)
             # Pillow's own warning of huge images is no help to a user; the size is known.
             if max(photo.size) != max(size):
                 raise _other_size(path, photo.size[::-1], size, said_by)
             # As Detectron2 turns it before it compares sizes.
-            pixels = np.asarray(ImageOps.exif_transpose(photo).convert("RGB"))
+            shallow = stretched_photo(photo) if for_the_eye else eight_bit_photo(photo, path)
+            pixels = np.asarray(ImageOps.exif_transpose(shallow).convert("RGB"))
     except InputError:
         raise
     # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
@@ -41,6 +45,12 @@ def read_photo(image_root: Path, file_name: str, size: Tuple[int, int], said_by:
     if pixels.shape[:2] != tuple(size):
         raise _other_size(path, pixels.shape[:2], size, said_by)
     return pixels
+
+
+def is_stretched(image_root: Path, file_name: str) -> bool:
+    """True of an image that :func:`read_photo` stretches for the eye. Nothing is decoded."""
+    with Image.open(inside(image_root, file_name)) as photo:
+        return photo_depth(photo) is not None
 
 
 def _other_size(path: Path, found: Tuple[int, int], expected: Tuple[int, int], said_by: str) -> InputError:

@@ -49,8 +49,8 @@ def test_a_linked_folder_is_entered_and_litter_is_told(scored, capsys):
     arguments += ["--pred-folder", str(scored.root / "labels"), "--label-divisor", "300", "--void", "65535"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert "coverage: 3 of 3 annotated images scored; left out 1 file of file managers in " in out
-    assert "such as city/._0001.png" in out
+    assert "coverage: 3 of 3 annotated images scored; left out of " in out
+    assert "/gt: 1 of file managers, such as city/._0001.png" in out
 
 
 def test_label_pngs_are_paired_by_their_names(scored, capsys):

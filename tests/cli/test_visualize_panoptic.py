@@ -228,6 +228,12 @@ class TestRefused:
         refused(*gt(data), *predictions(data), match="image 2 (0001.jpg): the predicted map holds segment 5")
 
 
+def test_a_deep_image_is_stretched_and_told(main, data, capsys):
+    Image.fromarray((draw(DRAWINGS[0]) * 100).astype(np.uint16)).save(data.image("val", 0), format="PNG")
+    assert main(*gt(data), "--image-root", data.image("val", 0).parent) == 0
+    assert "deeper than 8 bits: 1 images; each is drawn from its own darkest" in capsys.readouterr().out
+
+
 def test_an_image_is_turned_as_its_exif_data_says(main, data, tmp_path):
     photo = Image.open(data.image("val", 0)).transpose(Image.Transpose.ROTATE_90)
     exif = Image.Exif()

@@ -5,6 +5,7 @@ import logging
 import pytest
 from detectron2.config import get_cfg
 from detectron2.data import DatasetCatalog, MetadataCatalog
+from PIL import Image
 
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config
 from panoptic_heuristic.detectron.datasets import use_dataset_yaml
@@ -202,12 +203,26 @@ def test_registering_again_replaces(data):
     assert len(DatasetCatalog.get("tiny_train")) == len(DRAWINGS)
 
 
+def test_deep_images_are_refused_before_any_work_unless_a_range_scales_them(data):
+    assert "image_range" not in (configured(data) and DatasetCatalog.get("tiny_val")[0])
+    Image.new("I;16", (10, 8), 300).save(data.image("train", 0), format="PNG")
+    with pytest.raises(InputError, match="has pixels of 16-bit grey, .* as in image_range: "):
+        configured(data)
+    data.yaml.write_text(f"{data.yaml.read_text()}\nimage_range: [0, 4095]\n")
+    configured(data)
+    assert {record["image_range"] for record in DatasetCatalog.get("tiny_val")} == {(0.0, 4095.0)}
+
+
 def test_an_image_outside_its_folder(data):
     with data.edit("val") as content:
-        content["images"][0]["file_name"] = "../train/0000.jpg"
+        content["images"][1]["file_name"] = "../train/0000.jpg"
     configured(data)
     with pytest.raises(InputError, match="leads out of its folder"):
         DatasetCatalog.get("tiny_val")
+    with data.edit("val") as content:
+        content["images"][0]["file_name"] = "../train/0000.jpg"
+    with pytest.raises(InputError, match="leads out of its folder"):
+        configured(data)
 
 
 def test_ids_and_colours_are_told(tmp_path, caplog, monkeypatch):

@@ -13,7 +13,7 @@ from PIL import Image
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config
 from panoptic_heuristic.detectron.datasets import use_dataset_yaml
 from panoptic_heuristic.detectron.ids import ContiguousIds
-from panoptic_heuristic.detectron.mapper import PanopticPngMapper
+from panoptic_heuristic.detectron.mapper import DepthCheckingMapper, PanopticPngMapper
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
 from tests.formats.tiny_panoptic import CATEGORIES, draw, write_png, write_tiny_panoptic
@@ -202,6 +202,19 @@ def test_as_many_things_as_a_crowded_image_has(load, count):
     assert torch.equal(instances.gt_masks.tensor.any(dim=0), sample["sem_seg"] == 0)
 
 
+@pytest.mark.parametrize("is_train", [True, False])
+@pytest.mark.parametrize("deep", [np.uint16, np.int32, np.float32])
+def test_a_range_scales_deep_images(load, deep, is_train):
+    _, (record,) = load(DRAWING)
+    values = np.full((4, 6), 100).astype(deep)
+    values[0, :4] = 50, 200, 300, 400
+    Image.fromarray(values).save(record["file_name"], format="PNG" if deep == np.uint16 else "TIFF")
+    sample = mapper(is_train=is_train)({**record, "image_range": (100.0, 355.0)})
+    expected = np.zeros((4, 6), np.uint8)
+    expected[0, 1:4] = 100, 200, 255
+    assert sample["image"].tolist() == [expected.tolist()] * 3 and "image_range" not in sample
+
+
 class TestWrongFiles:
     def test_an_image_of_another_size(self, load):
         data, records = load(DRAWING)
@@ -214,6 +227,9 @@ class TestWrongFiles:
         Image.fromarray(np.arange(24, dtype=np.uint16).reshape(4, 6) * 2000).save(record["file_name"], format="PNG")
         with pytest.raises(InputError, match="has pixels of 16-bit grey, which would all become white; save it with 8"):
             mapper()(record)
+        data_set_of_detectron2 = DepthCheckingMapper(is_train=False, augmentations=[], image_format="BGR")
+        with pytest.raises(InputError, match="has pixels of 16-bit grey, which would all become white; save it with 8"):
+            data_set_of_detectron2({"file_name": record["file_name"]})
 
     def test_a_missing_image(self, load):
         data, records = load(DRAWING)

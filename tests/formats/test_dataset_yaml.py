@@ -1,3 +1,4 @@
+import math
 import os
 import re
 from pathlib import Path
@@ -82,7 +83,10 @@ def _split(**changes):
         ("name: [", "is not valid YAML: "),
         ("- a\n- b\n", "expected a mapping with the keys name, splits"),
         ("", "expected a mapping with the keys name, splits"),
-        (_changed(extra=1), "unknown key 'extra'; known keys are class_order, label_divisor, name, splits"),
+        (
+            _changed(extra=1),
+            "unknown key 'extra'; known keys are class_order, image_range, label_divisor, name, splits",
+        ),
         ({"splits": {"val": SPLIT}}, "the key 'name' is missing"),
         ({"name": "d"}, "the key 'splits' is missing"),
         (_changed(name=3), "'name' must be a word, got 3"),
@@ -96,6 +100,12 @@ def _split(**changes):
         (_changed(label_divisor=1), "label_divisor must be an integer >= 2, got 1"),
         (_changed(label_divisor=True), "label_divisor must be an integer >= 2, got True"),
         (_changed(label_divisor=10.5), "label_divisor must be an integer >= 2, got 10.5"),
+        (_changed(image_range=4095), "image_range must be two numbers such as [0, 4095], got 4095"),
+        (_changed(image_range=[0, True]), "image_range must be two numbers such as [0, 4095], got [0, True]"),
+        (_changed(image_range=[0, 1, 2]), "image_range must be two numbers such as [0, 4095], got [0, 1, 2]"),
+        (_changed(image_range=[5, 5]), "image_range must be two finite numbers, the smaller first, got [5, 5]"),
+        (_changed(image_range=[0, math.inf]), "image_range must be two finite numbers, the smaller first"),
+        (_changed(image_range=[math.nan, 1]), "image_range must be two finite numbers, the smaller first"),
         (_split(panoptic_roots="x"), "split val: unknown key 'panoptic_roots'"),
         (_split(image_root="absent"), "split val: the key 'image_root' is missing"),
         (_split(panoptic_json="absent"), "split val: the key 'panoptic_json' is missing"),

@@ -74,6 +74,8 @@ class TestOtherKinds:
         assert read_semantic_png(tmp_path / "a.png", size=(1, 3))[0].tolist() == labels.tolist()
         # As label-divisor values, and where one pixel differs, they are what they were.
         assert read_label_png(tmp_path / "a.png")[0].tolist() == [[0, 0x040404, 0xFFFFFF]]
+        Image.fromarray(np.dstack([labels] * 3 + [np.full_like(labels, 255)])).save(tmp_path / "a.png")
+        assert read_semantic_png(tmp_path / "a.png")[0].tolist() == labels.tolist()
         Image.fromarray(np.array([[[4, 4, 4], [0, 0, 5]]], dtype=np.uint8)).save(tmp_path / "a.png")
         assert read_semantic_png(tmp_path / "a.png")[0].tolist() == [[0x040404, 5]]
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.listing import list_files
+from panoptic_heuristic.formats.listing import LITTER, NO_FILE, OTHER_ENDING, list_files
 
 
 def write(root, *names):
@@ -27,7 +27,10 @@ def test_links_are_entered(tmp_path):
     (tmp_path / "data" / "city").symlink_to(tmp_path / "other_disk", target_is_directory=True)
     (tmp_path / "data" / "3.png").symlink_to(tmp_path / "other_disk" / "2.png")
     (tmp_path / "data" / "nowhere.png").symlink_to(tmp_path / "gone")
-    assert list_files(tmp_path / "data", ".png").names == ("3.png", "city/2.png", "city/x/1.png")
+    (tmp_path / "data" / "circle.png").symlink_to(tmp_path / "data" / "circle.png")
+    found = list_files(tmp_path / "data", ".png")
+    assert found.names == ("3.png", "city/2.png", "city/x/1.png")
+    assert found.left_out == {NO_FILE: ("circle.png", "nowhere.png")}
 
 
 def test_a_loop_of_links_ends(tmp_path):
@@ -41,14 +44,20 @@ def test_a_loop_of_links_ends(tmp_path):
 def test_litter_is_left_out_and_told(tmp_path):
     write(tmp_path, "1.png", "._1.png", "a/._2.png", "a/2.png", ".DS_Store", "Thumbs.db")
     found = list_files(tmp_path, ".png")
-    assert (found.names, found.left_out) == (("1.png", "a/2.png"), ("._1.png", "a/._2.png"))
-    assert found.note() == f"left out 2 files of file managers in {tmp_path}, such as ._1.png"
-    assert list_files(tmp_path, "").left_out == (".DS_Store", "._1.png", "Thumbs.db", "a/._2.png")
-    assert list_files(tmp_path / "a", "2.png").note() == (
-        f"left out 1 file of file managers in {tmp_path / 'a'}, such as ._2.png"
-    )
+    assert found.names == ("1.png", "a/2.png")
+    assert found.left_out == {LITTER: (".DS_Store", "._1.png", "Thumbs.db", "a/._2.png")}
+    assert found.note() == f"left out of {tmp_path}: 4 of file managers, such as .DS_Store"
     write(tmp_path / "b", "1.png")
     assert list_files(tmp_path / "b", ".png").note() == ""
+
+
+def test_other_endings_are_told(tmp_path):
+    write(tmp_path, "1.png", "2.PNG", "a/3.png.txt", "._4.png")
+    found = list_files(tmp_path, ".png")
+    assert found.left_out == {LITTER: ("._4.png",), OTHER_ENDING: ("2.PNG", "a/3.png.txt")}
+    assert found.note() == (
+        f"left out of {tmp_path}: 1 of file managers, such as ._4.png; 2 with another ending, such as 2.PNG"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read every folder")

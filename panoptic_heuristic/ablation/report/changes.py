@@ -133,7 +133,9 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     categories = store.cache.manifest.categories
     ids, segments = store.gt_of(change.image_id)
     gt = SegmentMap(ids, segments)
-    photo = None if image_root is None else read_photo(image_root, change.file_name, ids.shape, "the cache")
+    photo = None
+    if image_root is not None:
+        photo = read_photo(image_root, change.file_name, ids.shape, "the cache", for_the_eye=True)
     maps = [gt]
     pictures: List[np.ndarray] = []
     heads = CachedHeads(store.cache, change.image_id)

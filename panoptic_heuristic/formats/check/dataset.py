@@ -28,6 +28,7 @@ _NOTE_KINDS = frozenset(
         "constant image",
         "empty class",
         "EXIF orientation",
+        "image mode",
         "missing key",
         "nothing labelled",
         "several crowds",

@@ -11,7 +11,7 @@ from PIL import Image
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, id_problems, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
-from panoptic_heuristic.formats.photos import check_photo_depth
+from panoptic_heuristic.formats.photos import ValueRange, eight_bit_photo, photo_depth
 
 _EXIF_ORIENTATION = 0x0112
 # A photo in the place of a panoptic PNG holds a hundred thousand colours.
@@ -25,11 +25,13 @@ class ImageTask:
     Attributes:
         image: the image and its segments, as the JSON has them.
         image_root, panoptic_root: the folders; None to leave the files there alone.
+        image_range: of deep photographs, as in the data set YAML.
     """
 
     image: PanopticImage
     image_root: Optional[Path]
     panoptic_root: Optional[Path]
+    image_range: Optional[ValueRange] = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def check_image(task: ImageTask) -> ImageResult:
     findings: List[Tuple[str, str]] = []
     areas = None
     if task.image_root is not None:
-        findings += _photo_findings(task.image, task.image_root)
+        findings += _photo_findings(task.image, task.image_root, task.image_range)
     if task.panoptic_root is not None and task.image.png_name is not None:
         try:
             path = inside(task.panoptic_root, task.image.png_name)
@@ -69,7 +71,9 @@ def check_image(task: ImageTask) -> ImageResult:
     return ImageResult(tuple(findings), areas)
 
 
-def _photo_findings(image: PanopticImage, image_root: Path) -> Iterator[Tuple[str, str]]:
+def _photo_findings(
+    image: PanopticImage, image_root: Path, image_range: Optional[ValueRange]
+) -> Iterator[Tuple[str, str]]:
     try:
         path = inside(image_root, image.file_name)
     except InputError as error:
@@ -77,10 +81,11 @@ def _photo_findings(image: PanopticImage, image_root: Path) -> Iterator[Tuple[st
         return
     try:
         with Image.open(path) as photo:
-            check_photo_depth(photo, path)
+            surprise = _surprise_of_mode(photo)  # Before loading, which forgets the depth in the file.
             photo.load()
             width, height = photo.size
-            constant = all(low == high for low, high in np.reshape(photo.getextrema(), (-1, 2)))
+            shallow = eight_bit_photo(photo, path, image_range).convert("RGB")
+            constant = len(shallow.getcolors(1) or ()) == 1
             orientation = photo.getexif().get(_EXIF_ORIENTATION, 1)
     except FileNotFoundError:
         yield "image", f"{path} is missing"
@@ -92,6 +97,8 @@ def _photo_findings(image: PanopticImage, image_root: Path) -> Iterator[Tuple[st
     except Exception as error:
         yield "image", f"{path} cannot be read as an image: {error}"
         return
+    if surprise:
+        yield "image mode", f"{path} {surprise}"
     if constant:
         yield "constant image", f"{path} has one colour all over; nothing can be seen in it"
     # Detectron2 turns images as their EXIF data says before it compares sizes; 5 to 8 swap the sides.
@@ -107,6 +114,18 @@ def _photo_findings(image: PanopticImage, image_root: Path) -> Iterator[Tuple[st
     elif orientation in range(2, 9):
         text = f"{path} is turned by its EXIF orientation {orientation}; is its PNG turned, too?"
         yield "EXIF orientation", text
+
+
+def _surprise_of_mode(photo: Image.Image) -> str:
+    """The part of an image that is lost when it is read as RGB, in words; empty if nothing is."""
+    # The form in the file: 16-bit colour is RGB to Pillow.
+    if any("16" in str(tile[3]) for tile in getattr(photo, "tile", ())) and photo_depth(photo) is None:
+        return "has 16 bits per channel, of which the upper 8 are read"
+    if photo.mode in ("RGBA", "LA", "PA") or "transparency" in photo.info:
+        return f"has an alpha channel (Pillow's mode {photo.mode}), which is not read"
+    if photo.mode not in ("RGB", "L", "P", "1") and photo_depth(photo) is None:
+        return f"is {photo.mode}, which is converted to RGB without its colour profile"
+    return ""
 
 
 def segment_extents(ids: np.ndarray) -> Tuple[Dict[int, Tuple[int, int, int, int]], Dict[int, int]]:

@@ -67,7 +67,9 @@ def open_split(name: str, split: DatasetSplit) -> OpenSplit:
         name=name,
         split=split,
         categories=categories,
-        tasks=tuple(ImageTask(image, roots["image_root"], roots["panoptic_root"]) for image in images),
+        tasks=tuple(
+            ImageTask(image, roots["image_root"], roots["panoptic_root"], split.image_range) for image in images
+        ),
         findings=tuple(findings),
     )
 

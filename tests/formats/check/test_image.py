@@ -138,6 +138,38 @@ def test_an_image_that_would_be_read_as_white(data, pixels, depth):
     assert only_problem(data, "image depth").startswith(f"{path} has pixels of {depth}, which would all become white; ")
 
 
+def test_an_image_that_the_range_scales(data):
+    data.yaml.write_text(f"{data.yaml.read_text()}\nimage_range: [0, 4095]\n")
+    deep = np.full((8, 10), 4095, np.uint16)
+    Image.fromarray(deep).save(data.image("val", 1), format="PNG")
+    assert only_note(data, "constant image").startswith(str(data.image("val", 1)))
+    deep[0, 0] = 0
+    Image.fromarray(deep).save(data.image("val", 1), format="PNG")
+    report = check(data)
+    assert (report.problems, report.notes) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "mode, said",
+    [
+        ("RGBA", "has an alpha channel (Pillow's mode RGBA), which is not read"),
+        ("LA", "has an alpha channel (Pillow's mode LA), which is not read"),
+        ("CMYK", "is CMYK, which is converted to RGB without its colour profile"),
+        ("RGB", "has 16 bits per channel, of which the upper 8 are read"),
+    ],
+)
+def test_what_reading_as_rgb_loses_is_noted(data, mode, said):
+    path = data.image("val", 1)
+    image = Image.new(mode, (10, 8))
+    image.paste(Image.new(mode, (1, 1), "white"), (0, 0))
+    if mode == "RGB":
+        deep = np.asarray(image).astype(np.uint16) * 257
+        path.write_bytes(cv2.imencode(".png", deep)[1].tobytes())
+    else:
+        image.save(path, format="TIFF")
+    assert only_note(data, "image mode") == f"{path} {said}"
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_an_image_of_one_colour_is_noted(data, mode):
     Image.new(mode, (10, 8), 7).save(data.image("val", 1))
