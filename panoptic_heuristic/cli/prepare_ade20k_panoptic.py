@@ -163,7 +163,7 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     size: Dict[str, Any] = {"height": height, "width": width}
 
     def make_ids() -> np.ndarray:
-        semantic = read_annotation(job.semantic, ["L"], "expected an 8-bit grey PNG", **size)
+        semantic = read_annotation(job.semantic, ["L", "P"], "expected an 8-bit grey PNG", **size)
         instances = read_annotation(job.instances, ["RGB"], "expected an 8-bit RGB PNG", **size)
         return panoptic_ids(semantic, instances, job.image.name)
 

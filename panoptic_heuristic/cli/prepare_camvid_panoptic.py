@@ -158,7 +158,7 @@ def _convert(job: _Job) -> Tuple[Dict[str, Any], Dict[str, Any]]:
     size: Dict[str, Any] = {"height": height, "width": width}
 
     def make_ids() -> np.ndarray:
-        labels = read_annotation(job.annotation, ["L"], "expected an 8-bit grey PNG of classes", **size)
+        labels = read_annotation(job.annotation, ["L", "P"], "expected an 8-bit grey PNG of classes", **size)
         return panoptic_ids(labels, str(job.annotation))
 
     entry = {"id": job.image_id, "file_name": job.image.name, **size}

@@ -127,7 +127,7 @@ def _read_ids(path: Path, stores: Sequence[RegionStore]) -> List[ImageId]:
             raise InputError(f"{path} must hold a list of image ids, such as [1, 2, 5] or [\"a\", \"b\"]")
         return values
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

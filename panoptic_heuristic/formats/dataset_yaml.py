@@ -122,7 +122,7 @@ def read_dataset_yaml(path: PathLike) -> DatasetYaml:
     """
     path = Path(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read the data set file {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -55,7 +55,7 @@ def read_yaml(path: PathLike) -> Mapping[str, Any]:
         InputError: the file is missing or no YAML, or a key is unknown.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             content = yaml.safe_load(file)
     except OSError as error:
         raise InputError(f"cannot read the grid {path}: {error.strerror}") from error
