@@ -45,6 +45,12 @@ def test_a_byte_order_mark_is_read(tmp_path):
     assert read_json(tmp_path / "a.json") == {"a": [1]}
 
 
+def test_json_in_another_encoding_is_told(tmp_path):
+    (tmp_path / "a.json").write_text("[1]", encoding="utf-16")
+    with pytest.raises(InputError, match="a.json is no text in UTF-8, which JSON is; save it in that encoding"):
+        read_json(tmp_path / "a.json")
+
+
 def test_bad_json_is_told_with_its_line(tmp_path):
     path = tmp_path / "bad.json"
     path.write_text('{\n"a": 1,\n')
