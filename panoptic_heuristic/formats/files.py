@@ -38,7 +38,7 @@ def read_json(path: PathLike) -> Any:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text in UTF-8, which JSON is; save it in that encoding") from error
+        raise InputError(f"{path} is not valid JSON: it is no text in UTF-8; save it in that encoding") from error
     # A number of five thousand digits is a plain ValueError, brackets nested that deep a RecursionError.
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}") from error

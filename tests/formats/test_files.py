@@ -47,7 +47,7 @@ def test_a_byte_order_mark_is_read(tmp_path):
 
 def test_json_in_another_encoding_is_told(tmp_path):
     (tmp_path / "a.json").write_text("[1]", encoding="utf-16")
-    with pytest.raises(InputError, match="a.json is no text in UTF-8, which JSON is; save it in that encoding"):
+    with pytest.raises(InputError, match="a.json is not valid JSON: it is no text in UTF-8; save it in that encoding"):
         read_json(tmp_path / "a.json")
 
 
