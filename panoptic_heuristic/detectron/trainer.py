@@ -193,7 +193,8 @@ def mapper_of(cfg: CfgNode, dataset_name: str, *, is_train: bool):
     metadata = MetadataCatalog.get(dataset_name)
     if not hasattr(metadata, "panoptic_categories"):
         return DepthCheckingMapper(cfg, is_train)
-    return PanopticPngMapper(cfg, is_train, ids=ContiguousIds.of_metadata(metadata))
+    things = ContiguousIds.of_metadata(metadata).things
+    return PanopticPngMapper(cfg, is_train, categories=metadata.panoptic_categories, things=things)
 
 
 def _without_nan(results: Any) -> Any:

@@ -1,6 +1,9 @@
 """Training samples from panoptic PNGs, drawn."""
 
 import copy
+import os
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,14 +15,12 @@ from PIL import Image
 
 from panoptic_heuristic.detectron import add_panoptic_heuristic_config
 from panoptic_heuristic.detectron.datasets import use_dataset_yaml
-from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.mapper import DepthCheckingMapper, PanopticPngMapper
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
 from tests.formats.tiny_panoptic import CATEGORIES, draw, write_png, write_tiny_panoptic
 
 TINY = Categories.from_coco(CATEGORIES)
-TINY_IDS = ContiguousIds.of_categories(TINY)
 FLIP = T.RandomFlip(1.0)
 
 # s sky, g grass, c and C cats, d dog, x a crowd of dogs, "." void.
@@ -48,8 +49,7 @@ def load(tmp_path):
 
 
 def mapper(*augmentations, is_train=True, categories=TINY):
-    ids = ContiguousIds.of_categories(categories)
-    return PanopticPngMapper(is_train, ids=ids, augmentations=list(augmentations), image_format="BGR")
+    return PanopticPngMapper(is_train, categories=categories, augmentations=list(augmentations), image_format="BGR")
 
 
 def things_and_crowds(record):
@@ -155,12 +155,12 @@ def test_crop_of_the_config_comes_first(load):
     cfg = get_cfg()
     cfg.INPUT.CROP.ENABLED, cfg.INPUT.CROP.TYPE, cfg.INPUT.CROP.SIZE = True, "absolute", [2, 3]
     cfg.INPUT.MIN_SIZE_TRAIN = (4,)
-    sample = PanopticPngMapper(cfg, True, ids=TINY_IDS)(records[0])
+    sample = PanopticPngMapper(cfg, True, categories=TINY)(records[0])
     assert tuple(sample["image"].shape) == (3, 4, 6)
     assert tuple(sample["sem_seg"].shape) == sample["instances"].image_size == (4, 6)
     # In inference the whole image is taken.
     cfg.INPUT.MIN_SIZE_TEST = 4
-    assert tuple(PanopticPngMapper(cfg, False, ids=TINY_IDS)(records[0])["image"].shape) == (3, 4, 8)
+    assert tuple(PanopticPngMapper(cfg, False, categories=TINY)(records[0])["image"].shape) == (3, 4, 8)
 
 
 @pytest.mark.parametrize("drawing", ["ssss ssgg", ".... ....", "xxss xxgg"], ids=["stuff", "void", "a crowd"])
@@ -213,6 +213,34 @@ def test_a_range_scales_deep_images(load, deep, is_train):
     expected = np.zeros((4, 6), np.uint8)
     expected[0, 1:4] = 100, 200, 255
     assert sample["image"].tolist() == [expected.tolist()] * 3 and "image_range" not in sample
+
+
+def test_masks_take_memory_for_their_things_and_not_for_their_background(load):
+    data, records = load(" ".join(["s" * 1000] * 1000))
+    # 1,000 squares of 20 pixels: whole maps of all would be 1 GB.
+    ids = np.full((1000, 1000), 1, dtype=np.int32)
+    for thing in range(1000):
+        y, x = 31 * (thing // 32), 31 * (thing % 32)
+        ids[y : y + 20, x : x + 20] = 1000 + thing
+    write_png(data.png("val", 0), ids)
+    records[0]["panoptic_image"] = replace(
+        records[0]["panoptic_image"],
+        segments_info=(
+            *records[0]["panoptic_image"].segments_info,
+            *({"id": 1000 + thing, "category_id": 7} for thing in range(1000)),
+        ),
+    )
+    before = _resident_bytes()
+    masks = mapper()(records[0])["instances"].gt_masks.tensor
+    assert _resident_bytes() - before < 200e6
+    assert masks.shape == (1000, 1000, 1000) and masks[999].sum() == 400
+
+
+def _resident_bytes():
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("the system does not say how much memory a process takes")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class TestWrongFiles:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Iterator, List, Mapping, Optional, Set, Tuple
 
-import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, id_problems, read_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic.runs import segment_extents
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.photos import ValueRange, eight_bit_photo, photo_depth
 
@@ -126,38 +126,6 @@ def _surprise_of_mode(photo: Image.Image) -> str:
     if photo.mode not in ("RGB", "L", "P", "1") and photo_depth(photo) is None:
         return f"is {photo.mode}, which is converted to RGB without its colour profile"
     return ""
-
-
-def segment_extents(ids: np.ndarray) -> Tuple[Dict[int, Tuple[int, int, int, int]], Dict[int, int]]:
-    """Boxes and areas of the segments of a map.
-
-    Works on runs of equal pixels: there are far fewer of them than pixels, and a sort of all
-    pixels costs more than the decoding of the PNG.
-
-    Args:
-        ids: (H, W) integers, with at least one pixel.
-
-    Returns:
-        Two dicts by segment id, void among them if it occurs: (x, y, width, height) of the
-        smallest box that holds every pixel, and the number of pixels.
-    """
-    height, width = ids.shape
-    changes = np.ones((height, width), dtype=bool)
-    np.not_equal(ids[:, 1:], ids[:, :-1], out=changes[:, 1:])
-    starts = np.flatnonzero(changes)
-    lengths = np.diff(starts, append=ids.size)
-    tops, lefts = np.divmod(starts, width)
-    present, place = np.unique(ids.reshape(-1)[starts], return_inverse=True)
-    areas = np.zeros(len(present), dtype=np.int64)
-    np.add.at(areas, place, lengths)
-    low = np.full((2, len(present)), max(height, width), dtype=np.int64)
-    high = np.zeros((2, len(present)), dtype=np.int64)
-    for axis, (first, last) in enumerate(((lefts, lefts + lengths), (tops, tops + 1))):
-        np.minimum.at(low[axis], place, first)
-        np.maximum.at(high[axis], place, last)
-    boxes = np.concatenate([low, high - low]).T.tolist()
-    keys = present.tolist()
-    return dict(zip(keys, map(tuple, boxes), strict=True)), dict(zip(keys, areas.tolist(), strict=True))
 
 
 def _id_findings(

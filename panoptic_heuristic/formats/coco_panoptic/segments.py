@@ -1,10 +1,11 @@
 """The segments of a panoptic map, as a panoptic JSON lists them."""
 
-from typing import Any, Container, Dict, List, Mapping, Tuple
+from typing import Any, Container, Dict, List, Mapping
 
 import numpy as np
 
 from panoptic_heuristic.formats.coco_panoptic.ids import VOID_ID
+from panoptic_heuristic.formats.coco_panoptic.runs import segment_extents
 
 
 def segment_entries(
@@ -25,45 +26,15 @@ def segment_entries(
     Raises:
         KeyError: ``category_of`` does not name an id of the map.
     """
-    ids = np.asarray(ids)
-    height, width = ids.shape
-    present, place = _numbered(ids)
-    # Pixels per segment and row, and per segment and column, say area and box in two passes,
-    # however many segments there are.
-    in_row = _histogram(place, np.arange(height)[:, None], height, len(present))
-    in_column = _histogram(place, np.arange(width)[None, :], width, len(present))
-    entries = []
-    for segment, segment_id in enumerate(present.tolist()):
-        if segment_id == VOID_ID:
-            continue
-        rows, columns = np.flatnonzero(in_row[:, segment]), np.flatnonzero(in_column[:, segment])
-        x, y = int(columns[0]), int(rows[0])
-        entries.append(
-            {
-                "id": segment_id,
-                "category_id": int(category_of[segment_id]),
-                "area": int(in_row[:, segment].sum()),
-                "bbox": [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1],
-                "iscrowd": int(segment_id in crowds),
-            }
-        )
-    return entries
-
-
-def _numbered(ids: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """The ids that occur, ascending, and each pixel's place among them.
-
-    Tables over all ids do what ``np.unique`` does by sorting the pixels, ten times as fast on a
-    street image of two million pixels.
-    """
-    seen = np.zeros(int(ids.max(initial=0)) + 1, dtype=bool)
-    seen[ids] = True
-    present = np.flatnonzero(seen)
-    place_of = np.zeros(len(seen), dtype=np.int32)
-    place_of[present] = np.arange(len(present))
-    return present, place_of[ids]
-
-
-def _histogram(place: np.ndarray, line: np.ndarray, lines: int, segments: int) -> np.ndarray:
-    """Pixels per line and segment, (lines, segments)."""
-    return np.bincount((line * segments + place).ravel(), minlength=lines * segments).reshape(lines, segments)
+    boxes, areas = segment_extents(np.asarray(ids))
+    return [
+        {
+            "id": segment_id,
+            "category_id": int(category_of[segment_id]),
+            "area": area,
+            "bbox": list(boxes[segment_id]),
+            "iscrowd": int(segment_id in crowds),
+        }
+        for segment_id, area in areas.items()
+        if segment_id != VOID_ID
+    ]

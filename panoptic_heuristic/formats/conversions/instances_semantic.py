@@ -13,11 +13,11 @@ The first is that of panopticapi's converter, the second that of Detectron2's Pa
 from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
-from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID
+from panoptic_heuristic.formats.coco_panoptic.runs import segment_extents, segment_rles
 from panoptic_heuristic.formats.conversions.painting import MergedImage, paint_annotations
 from panoptic_heuristic.formats.semantic_targets import semantic_label_of
 
@@ -52,21 +52,21 @@ def panoptic_to_instances(
         dicts with ``category_id``, ``iscrowd``, ``area``, ``bbox`` and ``segmentation``, a
         compressed RLE, in the order of ``segments_info``.
     """
-    annotations = []
-    for segment in segments_info:
-        if not with_stuff and not categories[segment["category_id"]].isthing:
-            continue
-        rle = rle_codec.encode(np.asfortranarray(ids == segment["id"], dtype=np.uint8))
-        annotations.append(
-            {
-                "category_id": segment["category_id"],
-                "iscrowd": int(segment.get("iscrowd", 0)),
-                "area": int(rle_codec.area(rle)),
-                "bbox": [int(value) for value in rle_codec.toBbox(rle)],
-                "segmentation": {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")},
-            }
-        )
-    return annotations
+    wanted = [
+        segment for segment in segments_info if with_stuff or categories[segment["category_id"]].isthing
+    ]
+    boxes, areas = segment_extents(ids)
+    rles = segment_rles(ids, [segment["id"] for segment in wanted])
+    return [
+        {
+            "category_id": segment["category_id"],
+            "iscrowd": int(segment.get("iscrowd", 0)),
+            "area": areas.get(segment["id"], 0),
+            "bbox": list(boxes.get(segment["id"], (0, 0, 0, 0))),
+            "segmentation": {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")},
+        }
+        for segment, rle in zip(wanted, rles, strict=True)
+    ]
 
 
 def panoptic_to_semantic(

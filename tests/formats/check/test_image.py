@@ -5,14 +5,10 @@ import os
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as st_numpy
 from PIL import Image
 
-from panoptic_heuristic.formats.check.image import segment_extents
 from tests.formats.check.checked_data import check, only_note, only_problem, segment
-from tests.formats.tiny_panoptic import DRAWINGS, SEGMENTS, draw, write_png
+from tests.formats.tiny_panoptic import DRAWINGS, draw, write_png
 
 # --- files that are missing or damaged ---
 
@@ -294,45 +290,3 @@ def test_a_test_set_needs_no_annotations(data):
     )
     os.remove(data.image("val", 1))
     assert only_problem(data, "image") == f"{data.image('val', 1)} is missing"
-
-
-# --- boxes and areas ---
-
-
-def test_extents_of_a_drawing():
-    boxes, areas = segment_extents(draw(DRAWINGS[0]))
-    names = {letter: segment_id for letter, (segment_id, _, _) in SEGMENTS.items()}
-    assert boxes == {
-        0: (0, 7, 2, 1),
-        names["s"]: (0, 0, 10, 4),
-        names["g"]: (0, 4, 10, 4),
-        names["c"]: (2, 1, 2, 3),
-        names["C"]: (6, 1, 2, 2),
-        names["d"]: (4, 4, 2, 2),
-        names["x"]: (8, 2, 2, 4),
-    }
-    assert areas == {
-        0: 2,
-        names["s"]: 26,
-        names["g"]: 30,
-        names["c"]: 6,
-        names["C"]: 4,
-        names["d"]: 4,
-        names["x"]: 8,
-    }
-
-
-@given(
-    st_numpy.arrays(
-        np.int32, st_numpy.array_shapes(min_dims=2, max_dims=2, max_side=7), elements=st.integers(0, 4)
-    )
-)
-def test_extents_are_those_of_the_pixels(ids):
-    boxes, areas = segment_extents(ids)
-    assert list(boxes) == list(areas) == np.unique(ids).tolist()
-    for segment_id, (x, y, width, height) in boxes.items():
-        rows, columns = np.nonzero(ids == segment_id)
-        assert areas[segment_id] == len(rows)
-        assert (x, y) == (columns.min(), rows.min())
-        assert (x + width - 1, y + height - 1) == (columns.max(), rows.max())
-        assert all(type(value) is int for value in (x, y, width, height, areas[segment_id]))
