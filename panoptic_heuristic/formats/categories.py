@@ -1,6 +1,5 @@
 """The data set's categories, in the one id space the core knows: the dataset category id."""
 
-import colorsys
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 from PIL import ImageColor
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.default_colors import default_color
 from panoptic_heuristic.formats.files import PathLike, read_json
 
 
@@ -81,7 +81,7 @@ class Categories(Mapping):
         """
         entries = [(name, True) for name in things] + [(name, False) for name in stuff]
         return cls(
-            Category(place + 1, name, isthing, _default_color(place))
+            Category(place + 1, name, isthing, default_color(place))
             for place, (name, isthing) in enumerate(entries)
         )
 
@@ -169,7 +169,7 @@ def _category(entry: Any, place: int, where: str) -> Category:
         raise InputError(f"{where}: category {entry['id']} has isthing {entry['isthing']!r}; expected 0 or 1")
     color = entry.get("color")
     if color is None:
-        color = _default_color(place)
+        color = default_color(place)
     elif isinstance(color, str) and re.fullmatch("#[0-9a-fA-F]{6}", color):
         color = ImageColor.getrgb(color)
     three = isinstance(color, (list, tuple)) and len(color) == 3
@@ -178,10 +178,3 @@ def _category(entry: Any, place: int, where: str) -> Category:
             f"{where}: category {entry['id']} has color {color!r}; expected three integers from 0 to 255, or '#rrggbb'"
         )
     return Category(entry["id"], str(entry["name"]), bool(entry["isthing"]), tuple(color))
-
-
-def _default_color(place: int) -> Tuple[int, int, int]:
-    """Colours far apart for neighbours in the list: hues by the golden ratio."""
-    hue = place * 0.6180339887498949 % 1.0
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.65, 0.5 + 0.4 * (place % 3) / 2)
-    return round(red * 255), round(green * 255), round(blue * 255)
