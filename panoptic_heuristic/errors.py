@@ -1,7 +1,8 @@
-"""The one exception for input a user can mend, and what a command does with it."""
+"""The one exception for input a user can mend, what a command does with it, and what terminals may show."""
 
 import functools
 import sys
+import unicodedata
 from typing import Callable
 
 
@@ -36,10 +37,25 @@ def command(main: Callable[..., int]) -> Callable[..., int]:
     return run
 
 
+def printable(text: str) -> str:
+    """A text from a user's file as terminals may show it, on one line.
+
+    Control characters, line breaks, lone surrogates and signs that turn the direction of writing become escapes such as
+    ``\\x1b`` and ``\\n``: the first could command the terminal, the others break or forge lines of output.
+    """
+    return "".join(one.encode("unicode_escape").decode() if is_control(one) else one for one in text)
+
+
+def is_control(character: str) -> bool:
+    """True for a character that is no writing but does something, to a terminal, a line or the direction of writing."""
+    turns = unicodedata.bidirectional(character) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    return turns or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
 def _sentence(error: InputError) -> str:
     """The sentence alone: from a data loader's process an error comes with its traceback before it."""
-    last_line = str(error).strip().splitlines()[-1]
-    return last_line.replace(f"{InputError.__module__}.{InputError.__qualname__}: ", "", 1)
+    sentence = str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2]
+    return printable(" ".join(sentence.split("\n")).strip())
 
 
 def _is_ours(error: ModuleNotFoundError) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.errors import InputError, command, printable
 
 
 def raising(error):
@@ -18,6 +18,7 @@ def raising(error):
     [
         (InputError("a.json is missing"), 2, "error: a.json is missing\n"),
         (InputError("Traceback\npanoptic_heuristic.errors.InputError: a is gone\n"), 2, "error: a is gone\n"),
+        (InputError("category 1 (a\nb\x1b[31m) is gone"), 2, "error: category 1 (a b\\x1b[31m) is gone\n"),
         (
             ModuleNotFoundError("Thing is not installed.", name="thing"),
             2,
@@ -42,3 +43,12 @@ def test_what_a_user_can_mend_is_one_sentence(capsys, error, code, message):
 def test_a_fault_of_the_package_is_not_hidden(error):
     with pytest.raises(type(error)):
         raising(error)()
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("cat", "cat"), ("猫 고양이 é", "猫 고양이 é"), ("a\nb\r\tc", r"a\nb\r\tc"), ("\x1b[2J\x07", r"\x1b[2J\x07"),
+    ("\u202eexe.png", r"\u202eexe.png"), ("x\ud800", r"x\ud800"), ("a\u2028b\x85", r"a\u2028b\x85"),
+    ("\u3000\xa0", "\u3000\xa0"), ("می\u200cخواهم", "می\u200cخواهم"), (r"a\nb", r"a\nb"),
+])  # fmt: skip
+def test_what_terminals_may_show(text, shown):
+    assert printable(text) == shown == printable(shown)

@@ -7,14 +7,13 @@ and segment, and counts per class.
 import argparse
 from typing import Iterable, List, Optional, Sequence
 
-from tabulate import tabulate
-
 from panoptic_heuristic.cli.arguments import CommandParser, add_workers_argument, number, whole_number
 from panoptic_heuristic.cli.outputs import progress_bar
-from panoptic_heuristic.errors import command
+from panoptic_heuristic.errors import command, printable
 from panoptic_heuristic.formats import read_dataset_yaml
 from panoptic_heuristic.formats.check import DEFAULT_STUFF_AREA_THRESH, Problem, Report, check_dataset
 from panoptic_heuristic.formats.check.summary import SplitSummary
+from panoptic_heuristic.formats.tables import text_table
 
 _EXAMPLES = """\
 example:
@@ -82,7 +81,7 @@ def _lines(word: str, findings: Iterable[Problem], max_problems: int) -> List[st
     for kind, alike in by_kind.items():
         for finding in alike[:max_problems]:
             where = f"[{finding.split}] " if finding.split else ""
-            lines.append(f"{word} ({kind}): {where}{finding.text}")
+            lines.append(printable(f"{word} ({kind}): {where}{finding.text}"))
         if len(alike) > max_problems:
             more = len(alike) - max_problems
             lines.append(f"{word} ({kind}): {more} more; --max-problems {len(alike)} shows them all")
@@ -119,8 +118,7 @@ def _render_split(split: SplitSummary) -> str:
         for count in split.classes
     ]
     headers = ["id", "class", "kind", "segments", "images", "crowds", "pixels", "share", "median area"]
-    align = ("right", "left", "left") + ("right",) * 6
-    return f"{title}\n{totals}\n{tabulate(rows, headers, colalign=align, disable_numparse=True)}"
+    return f"{title}\n{totals}\n{text_table(rows, headers, 'rllrrrrrr')}"
 
 
 def _count(number: int, noun: str, plural: str = "s") -> str:

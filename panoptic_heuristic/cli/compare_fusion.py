@@ -8,8 +8,6 @@ import argparse
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from tabulate import tabulate
-
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.tuning.compare import compare
 from panoptic_heuristic.ablation.tuning.comparison import (
@@ -34,6 +32,7 @@ from panoptic_heuristic.cli.outputs import check_results, print_written, progres
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.packaged import CONFIGS, config_path
+from panoptic_heuristic.formats.tables import text_table
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.fusion.category_lists import CategoryError
 
@@ -133,8 +132,7 @@ def table(comparison: Comparison) -> str:
         gains = [_gain(row.gains.get(kind)) for kind in (PUBLISHED, TUNED)]
         rows.append([row.name, row.thresholds, *values, *gains, f"{row.milliseconds:.2f}"])
     headers += [f"over {comparison.reference}", f"over tuned {comparison.reference}", "ms"]
-    aligned = ["left", "left", *["right"] * (len(headers) - 2)]
-    return tabulate(rows, headers=headers, disable_numparse=True, colalign=aligned)
+    return text_table(rows, headers, "ll" + "r" * (len(headers) - 2))
 
 
 def notes(comparison: Comparison, refused: Mapping[str, str], floor: float) -> List[str]:

@@ -9,8 +9,6 @@ import argparse
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from tabulate import tabulate
-
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.tuning.borders import chosen_border
 from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM, FORMS
@@ -33,6 +31,7 @@ from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.files import read_json
 from panoptic_heuristic.formats.image_ids import ImageId, id_meant, is_image_id
 from panoptic_heuristic.formats.packaged import config_path
+from panoptic_heuristic.formats.tables import text_table
 
 _EXAMPLES = """\
 examples:
@@ -171,8 +170,7 @@ def _print(result: TuningResult) -> None:
         ]
         for report in result.reports
     ]
-    aligned = ("left", *["right"] * (len(headers) + 1))
-    print(tabulate(rows, [*headers, "when tuned", "overfit"], disable_numparse=True, colalign=aligned))
+    print(text_table(rows, [*headers, "when tuned", "overfit"], "l" + "r" * (len(headers) + 1)))
     print("over: gain with its 95 % interval; when tuned: gain over scaled on the tuning images; overfit: what is lost")
     print(f"\nrecommended: {chosen.name}, {_why(chosen)}")
     if gain := chosen.gain("default"):
@@ -185,7 +183,7 @@ def _print_usage(result: TuningResult, config: Path, has_base: bool) -> None:
     if not changed:
         return
     rows = [[one.key, *("-" if value is None else value for value in one[1:])] for one in changed]
-    print(tabulate(rows, ["config key", "default", result.chosen], disable_numparse=True))
+    print(text_table(rows, ["config key", "default", result.chosen], "lll"))
     command = evaluating_command(config, result.best, has_base=has_base, predictions=result.manifests[0].source)
     print(f"\n  {command or f'{config} builds on no config: put its keys into that of the model, or give --base'}")
 

@@ -7,7 +7,6 @@ from typing import Any, Dict, List, Set, Tuple
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
 from PIL import Image
-from tabulate import tabulate
 
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
@@ -16,6 +15,7 @@ from panoptic_heuristic.formats import DatasetSplit, PanopticJson, read_dataset_
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.photos import check_photo_depth
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL
+from panoptic_heuristic.formats.tables import text_table
 
 _logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _id_table(ids: ContiguousIds) -> str:
             if dataset_id is not None:
                 category = ids.categories[dataset_id]
                 rows.append([dataset_id, category.name, kind, contiguous, "#%02x%02x%02x" % category.color])
-    return tabulate(rows, headers=["dataset id", "name", "", "contiguous id", "colour"])
+    return text_table(rows, ["dataset id", "name", "", "contiguous id", "colour"], "rllrl")
 
 
 def _register(split: DatasetSplit, content: PanopticJson, ids: ContiguousIds, label_divisor: int) -> None:

@@ -12,7 +12,7 @@ from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
-from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.errors import InputError, printable
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
@@ -115,7 +115,7 @@ def never_found(counts: PQCounts, categories: Categories) -> List[str]:
         categories: of the data set.
     """
     return [
-        f"{categories[category_id].name} ({count.fn} in the ground truth)"
+        f"{printable(categories[category_id].name)} ({count.fn} in the ground truth)"
         for category_id, count in counts.items()
         if count.fn >= MANY and not count.tp and not count.fp
     ]

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any, Iterator, List, Mapping, Optional
 
-from tabulate import tabulate
-
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import write_json, writing_to
 from panoptic_heuristic.formats.image_ids import ImageId
+from panoptic_heuristic.formats.tables import text_table
 from panoptic_heuristic.quality.bootstrap import Interval
 from panoptic_heuristic.quality.counts import CategoryCounts
 from panoptic_heuristic.quality.intervals import Intervals
@@ -133,8 +132,7 @@ def write_result(
 
 
 def _table(rows: List[List[Any]], headers: List[str], left: int) -> str:
-    align = ["left"] * left + ["right"] * (len(headers) - left)
-    return tabulate(rows, headers, colalign=align, disable_numparse=True)
+    return text_table(rows, headers, "l" * left + "r" * (len(headers) - left))
 
 
 def _percent(share: Optional[float]) -> str:

@@ -2,9 +2,8 @@
 
 from typing import List, Optional, Sequence
 
-from tabulate import tabulate
-
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.tables import text_table
 from panoptic_heuristic.fusion.explain import Explanation, LostPixels
 
 FATES = {
@@ -64,8 +63,7 @@ def explanation_table(explanations: Sequence[Explanation], categories: Categorie
     ]
     optional = ["in islands"] * relabelled, ["gained"] * gained
     headers = ["candidate", "score", "fate", "pixels before", *optional[0], "kept", *optional[1], "lost to (pixels)"]
-    align = ("left", "right", "left", *["right"] * (len(headers) - 4), "left")
-    return tabulate(rows, headers, colalign=align, disable_numparse=True)
+    return text_table(rows, headers, f"lrl{'r' * (len(headers) - 4)}l")
 
 
 def _name(category_id: int, instance_id: Optional[int], categories: Categories) -> str:

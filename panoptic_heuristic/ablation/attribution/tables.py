@@ -3,8 +3,6 @@
 from collections import Counter
 from typing import Any, List, Optional, Sequence
 
-from tabulate import tabulate
-
 from panoptic_heuristic.ablation.attribution import disagreement as heads
 from panoptic_heuristic.ablation.attribution import pixel_errors
 from panoptic_heuristic.ablation.attribution.causes import CAUSES, GROUPS, SegmentError
@@ -12,6 +10,7 @@ from panoptic_heuristic.ablation.attribution.files import by_count, name_of, ora
 from panoptic_heuristic.ablation.attribution.oracles import AS_IT_IS, TITLES
 from panoptic_heuristic.ablation.attribution.result import Attribution
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.tables import text_table
 from panoptic_heuristic.quality import summarize
 
 _HEADS = {
@@ -38,7 +37,7 @@ def cause_table(group: str, total: Attribution) -> str:
         oracle = TITLES.get(oracle_of(cause, total), "")
         rows.append([cause.title, own.total(), _share(own.total(), len(errors)), most, oracle])
     rows.append(["all", len(errors), _share(len(errors), len(errors)), "", ""])
-    return _table(rows, [GROUPS[group], "count", "share", "most", "oracle"], "lrrll")
+    return text_table(rows, [GROUPS[group], "count", "share", "most", "oracle"], "lrrll")
 
 
 def oracle_table(total: Attribution) -> str:
@@ -53,7 +52,7 @@ def oracle_table(total: Attribution) -> str:
             gained = name != AS_IT_IS and ours is not None and before is not None
             row.append(f"{100 * (ours.pq - before.pq):+.2f}" if gained else "")
         rows.append(row)
-    return _table(rows, ["oracle", "PQ", "gain", "PQ things", "gain", "PQ stuff", "gain"], "lrrrrrr")
+    return text_table(rows, ["oracle", "PQ", "gain", "PQ things", "gain", "PQ stuff", "gain"], "lrrrrrr")
 
 
 def pixel_table(total: Attribution) -> str:
@@ -64,7 +63,7 @@ def pixel_table(total: Attribution) -> str:
         title = "near borders of things and stuff" if zone == "band" else "elsewhere"
         wrong = [kinds[kind] for kind in pixel_errors.KINDS if kind != "right"]
         rows.append([title, pixels, _share(sum(wrong), pixels), *(_share(one, pixels) for one in wrong)])
-    table = _table(
+    table = text_table(
         rows, ["pixels", "count", "wrong", "void", "thing as stuff", "stuff as thing", "other category"], "lrrrrrr"
     )
     gt, right, to_false, to_others = total.stuff_pixels.sum(axis=0).tolist()
@@ -82,7 +81,7 @@ def disagreement_table(one: heads.Disagreement) -> str:
     pixels = int(one.zones.sum())
     for kind, values in zip(heads.KINDS, one.counts.sum(axis=0).tolist(), strict=True):
         rows.append([_HEADS[kind], sum(values), _share(sum(values), pixels), *(_share(v, sum(values)) for v in values)])
-    table = _table(
+    table = text_table(
         rows, ["heads disagree", "pixels", "share", "instances right", "labels right", "neither", "unknown"], "lrrrrrr"
     )
     elsewhere, band = one.counts.sum(axis=(1, 2)).tolist()
@@ -107,7 +106,7 @@ def error_table(errors: Sequence[SegmentError], categories: Categories) -> str:
         for error in errors
     ]
     headers = ["error", "segment", "category", "pixels", "cause", "instance", "score", "IoU", "due to"]
-    return _table(rows, headers, "lrlrllrrl") if rows else ""
+    return text_table(rows, headers, "lrlrllrrl") if rows else ""
 
 
 def _most(counts: Counter, categories: Categories) -> "tuple[str, int]":
@@ -117,8 +116,3 @@ def _most(counts: Counter, categories: Categories) -> "tuple[str, int]":
 
 def _share(part: int, of: Optional[int]) -> str:
     return f"{part / of:.1%}" if of else "n/a"
-
-
-def _table(rows: List[List[Any]], headers: List[str], align: str) -> str:
-    names = {"l": "left", "r": "right"}
-    return tabulate(rows, headers, colalign=[names[one] for one in align], disable_numparse=True)
