@@ -14,16 +14,17 @@ import numpy as np
 
 from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
 from panoptic_heuristic.cli.outputs import make_output, progress_bar
-from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.errors import InputError, command, printable
 from panoptic_heuristic.formats import Categories, PanopticImage, read_annotation, read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.coco_panoptic import PredictedImage, read_predictions
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.image_ids import ImageId, check_no_twins, id_file_stem, id_meant, id_order
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.quality import add_counts, count_image, match_image, summarize
+from panoptic_heuristic.visual.names import names_note
 from panoptic_heuristic.visual.panels import SegmentMap, class_legend, difference_legend, draw_panels
 from panoptic_heuristic.visual.photo import is_stretched, read_photo
-from panoptic_heuristic.visual.sheet import Row, make_sheet, save_picture
+from panoptic_heuristic.visual.sheet import Row, Swatch, make_sheet, save_picture
 
 _EXAMPLES = """\
 example:
@@ -95,7 +96,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if deep := _number_stretched([image for image, _ in ranked], sources.image_root):
         print(f"deeper than 8 bits: {deep} images; each is drawn from its own darkest to its brightest pixel")
     for image, score in ranked[:_ROWS_PER_SHEET] if args.pred_json else ():
-        print(f"  {_caption(image, score, sources)}")
+        print(f"  {printable(_caption(image, score, sources))}")
+    if note := names_note(sources.categories):
+        print(f"note: {note}")
     print(f"written: {len(written)} files in {args.output}, such as {written[-1].name}")
     return 0
 
@@ -170,9 +173,7 @@ def _draw_all(ranked: Sequence[Tuple[PanopticImage, Optional[Score]]], sources: 
     written = []
     for image, score in progress_bar("draw")(ranked, len(ranked)):
         pictures, titles, maps = draw_one(image, sources, side)
-        legends = [difference_legend()] if len(maps) == 2 else []
-        legends.append(class_legend(maps, sources.categories))
-        sheet = make_sheet([Row(_caption(image, score, sources), pictures)], titles, legends)
+        sheet = make_sheet([Row(_caption(image, score, sources), pictures)], titles, _legends(maps, sources))
         written.append(output / f"image_{id_file_stem(image.image_id)}.png")
         save_picture(written[-1], sheet)
     return written
@@ -182,14 +183,19 @@ def _draw_sheets(ranked: Sequence[Tuple[PanopticImage, Optional[Score]]], source
     written = []
     starts = range(0, len(ranked), _ROWS_PER_SHEET)
     for page, start in enumerate(progress_bar("sheets")(starts, len(starts)), start=1):
-        rows = []
+        rows, drawn = [], []
         for image, score in ranked[start : start + _ROWS_PER_SHEET]:
             pictures, titles, maps = draw_one(image, sources, _SHEET_SIDE)
             rows.append(Row(_caption(image, score, sources), pictures))
-        legends = [difference_legend()] if len(maps) == 2 else []
+            drawn += maps
         written.append(output / f"sheet_{page}.png")
-        save_picture(written[-1], make_sheet(rows, titles, legends))
+        save_picture(written[-1], make_sheet(rows, titles, _legends(drawn, sources)))
     return written
+
+
+def _legends(maps: Sequence[SegmentMap], sources: Sources) -> List[List[Swatch]]:
+    differences = [] if sources.pred_folder is None else [difference_legend()]
+    return [*differences, class_legend(maps, sources.categories)]
 
 
 def _caption(image: PanopticImage, score: Optional[Score], sources: Sources) -> str:

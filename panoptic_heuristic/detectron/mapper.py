@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
-from panoptic_heuristic.formats.coco_panoptic.runs import segment_crops
 from panoptic_heuristic.formats.photos import ValueRange, check_photo_depth, eight_bit_photo, photo_depth
+from panoptic_heuristic.formats.runs import segment_crops
 from panoptic_heuristic.formats.semantic_targets import semantic_labels
 
 _logger = logging.getLogger(__name__)

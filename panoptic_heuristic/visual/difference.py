@@ -1,9 +1,10 @@
 """Pictures of the pixels in which prediction and ground truth differ."""
 
-from typing import Collection, Iterable, Optional, Tuple
+from typing import Collection, Iterable, Optional, Sequence, Tuple
 
 import numpy as np
 
+from panoptic_heuristic.formats.runs import values_of_segments
 from panoptic_heuristic.visual.picture import segment_borders
 
 VOID, MATCHED, ELSEWHERE, MISSED, FALSE, MISSED_AND_FALSE = range(6)
@@ -22,6 +23,7 @@ COLORS = ((90, 90, 90), (0, 158, 115), (240, 228, 66), (213, 50, 0), (100, 70, 2
 # Matches are most of a picture; errors are to stand out.
 _OPACITY = np.array([0.75, 0.4, 0.7, 0.75, 0.75, 0.75])
 _STRIPE = 7
+_NO_PARTNER = -1
 
 # By what the ground truth's segment is (void, crowd, matched, missed) and what the prediction's is (void or
 # not counted, matched, false).
@@ -60,17 +62,19 @@ def difference_map(
         has a match, but not the one predicted here; MISSED; FALSE; or MISSED_AND_FALSE, where a missed
         segment lies under a false one.
     """
-    matched = list(matched)
-    gt = np.zeros(gt_ids.shape, dtype=np.intp)
-    for kind, ids in ((1, crowds), (2, [gt_id for gt_id, _ in matched]), (3, missed)):
-        gt[np.isin(gt_ids, list(ids))] = kind
-    prediction = np.zeros(pred_ids.shape, dtype=np.intp)
-    for kind, ids in ((1, [pred_id for _, pred_id in matched]), (2, false)):
-        prediction[np.isin(pred_ids, list(ids))] = kind
+    partner_of = dict(matched)
+    gt = _kinds(gt_ids, (crowds, partner_of, missed))
+    prediction = _kinds(pred_ids, (partner_of.values(), false))
     meaning = _MEANING[gt, prediction]
-    for gt_id, pred_id in matched:
-        meaning[(gt_ids == gt_id) & (pred_ids == pred_id)] = MATCHED
+    partners = values_of_segments(gt_ids, partner_of, _NO_PARTNER, np.int64)
+    meaning[partners == pred_ids] = MATCHED
     return meaning
+
+
+def _kinds(ids: np.ndarray, groups: Sequence[Iterable[int]]) -> np.ndarray:
+    """(H, W): the number, from 1, of the group that the segment is in; 0 in none."""
+    kind_of = {segment_id: kind for kind, group in enumerate(groups, start=1) for segment_id in group}
+    return values_of_segments(ids, kind_of, 0, np.intp)
 
 
 def paint_difference(

@@ -17,11 +17,10 @@ from panoptic_heuristic.visual.difference import (
     difference_map,
     paint_difference,
 )
-from panoptic_heuristic.visual.picture import VOID_COLOR, segment_borders
+from panoptic_heuristic.visual.names import drawn_names
+from panoptic_heuristic.visual.picture import VOID_COLOR, paint_segments
 from panoptic_heuristic.visual.shades import segment_colors, shade_numbers
 from panoptic_heuristic.visual.sheet import Swatch, swatch
-
-_BORDER_COLOR = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -102,16 +101,13 @@ def difference_legend() -> List[Swatch]:
 def class_legend(maps: Sequence[SegmentMap], categories: Categories) -> List[Swatch]:
     """The classes that occur in some maps, in the order of the categories, and void if it does."""
     present = {segment["category_id"] for one in maps for segment in one.segments_info}
-    entries = [swatch(category.color, category.name) for category in categories.values() if category.id in present]
+    names = drawn_names(categories)
+    entries = [swatch(category.color, names[category.id]) for category in categories.values() if category.id in present]
     return entries + [swatch(VOID_COLOR, "void")] * any((one.ids == 0).any() for one in maps)
 
 
 def _draw_map(one: SegmentMap, categories: Categories, numbers: Mapping[int, int]) -> np.ndarray:
-    present, inverse = np.unique(one.ids, return_inverse=True)
-    color_of = segment_colors(one.segments_info, categories, numbers)
-    palette = np.array([color_of.get(i, VOID_COLOR) for i in present.tolist()], dtype=np.uint8)
-    picture = palette[inverse.reshape(one.ids.shape)]
-    picture[segment_borders(one.ids)] = _BORDER_COLOR
+    picture = paint_segments(one.ids, segment_colors(one.segments_info, categories, numbers))
     return draw_captions(picture, place_captions(one.ids, _names(one, categories)))
 
 
@@ -140,8 +136,9 @@ def _draw_difference(
 
 
 def _names(one: SegmentMap, categories: Categories) -> Dict[int, str]:
+    names = drawn_names(categories)
     return {
-        segment["id"]: categories[segment["category_id"]].name + (" (crowd)" if segment.get("iscrowd", 0) else "")
+        segment["id"]: names[segment["category_id"]] + (" (crowd)" if segment.get("iscrowd", 0) else "")
         for segment in one.segments_info
     }
 

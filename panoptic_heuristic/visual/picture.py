@@ -1,19 +1,22 @@
 """Panoptic maps as pictures people can read."""
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.runs import values_of_segments
 
 VOID_COLOR = (0, 0, 0)
-_BORDER_COLOR = (255, 255, 255)
+_OUTLINES = np.array([(255, 255, 255), (0, 0, 0)], dtype=np.uint8)
+# Of 255; on what is lighter a white outline is lost.
+_MOST_LUMA_UNDER_WHITE = 200
 
 
 def color_panoptic(
     ids: np.ndarray, segments_info: Sequence[Mapping[str, Any]], categories: Categories
 ) -> np.ndarray:
-    """Paints each segment in its category's colour and draws white borders between segments.
+    """Paints each segment in its category's colour and draws outlines between segments.
 
     Args:
         ids: (H, W) integers; 0 is void and painted black.
@@ -23,12 +26,25 @@ def color_panoptic(
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    ids = np.asarray(ids)
-    picture = np.empty(ids.shape + (3,), dtype=np.uint8)
-    picture[:] = VOID_COLOR
-    for segment in segments_info:
-        picture[ids == segment["id"]] = categories[segment["category_id"]].color
-    picture[segment_borders(ids)] = _BORDER_COLOR
+    return paint_segments(
+        np.asarray(ids), {segment["id"]: categories[segment["category_id"]].color for segment in segments_info}
+    )
+
+
+def paint_segments(ids: np.ndarray, color_of: Mapping[int, Tuple[int, int, int]]) -> np.ndarray:
+    """Paints segments and outlines between them, white ones, or black ones on light colours.
+
+    Args:
+        ids: (H, W) integers.
+        color_of: (R, G, B) by segment id; others are void.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    picture = values_of_segments(ids, color_of, VOID_COLOR, np.uint8)
+    borders = segment_borders(ids)
+    light = picture[borders] @ (0.299, 0.587, 0.114) > _MOST_LUMA_UNDER_WHITE
+    picture[borders] = _OUTLINES[light.astype(int)]
     return picture
 
 

@@ -1,7 +1,8 @@
 """Colours of segments: one per class, in shades by instance."""
 
 import colorsys
-from typing import Any, Dict, Mapping, Sequence, Tuple
+import itertools
+from typing import Any, Dict, Mapping, Sequence, Set, Tuple
 
 from panoptic_heuristic.formats.categories import Categories
 
@@ -34,19 +35,15 @@ def shade_numbers(
         given: numbers that are fixed, by segment id, such as that of the ground-truth segment which
             a prediction matches. The others take the lowest numbers that are free.
     """
-    taken: Dict[int, set] = {}
+    taken: Dict[int, Set[int]] = {segment["category_id"]: set() for segment in segments_info}
     for segment in segments_info:
         if segment["id"] in given:
-            taken.setdefault(segment["category_id"], set()).add(given[segment["id"]])
-    numbers = {}
-    for segment in segments_info:
-        segment_id, used = segment["id"], taken.setdefault(segment["category_id"], set())
-        if segment_id in given:
-            numbers[segment_id] = given[segment_id]
-            continue
-        numbers[segment_id] = next(number for number in range(len(used) + 1) if number not in used)
-        used.add(numbers[segment_id])
-    return numbers
+            taken[segment["category_id"]].add(given[segment["id"]])
+    free = {key: itertools.filterfalse(used.__contains__, itertools.count()) for key, used in taken.items()}
+    return {
+        segment["id"]: given[segment["id"]] if segment["id"] in given else next(free[segment["category_id"]])
+        for segment in segments_info
+    }
 
 
 def segment_colors(

@@ -1,5 +1,6 @@
 """Sheets: pictures in rows with captions, titles and a legend."""
 
+import math
 from dataclasses import dataclass
 from typing import List, Sequence, Tuple
 
@@ -7,11 +8,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from panoptic_heuristic.formats.files import PathLike, written_whole
-from panoptic_heuristic.visual.text import font
+from panoptic_heuristic.visual.text import text_width, wrapped, write
 
 _GAP = 10
 _TITLE, _CAPTION, _LEGEND = 18, 15, 14
+_LEADING = 6
 _SWATCH = (30, 18)
+_TEXT_FROM_SWATCH = _SWATCH[0] + 6
+_BETWEEN_ENTRIES = 22
+# A photo of a few columns would leave a caption a letter per line.
+_LEAST_WIDTH = 320
 _INK = (20, 20, 20)
 _PAPER = (255, 255, 255)
 
@@ -50,6 +56,9 @@ def swatch(color: Sequence[int], text: str) -> Swatch:
 def make_sheet(rows: Sequence[Row], titles: Sequence[str], legends: Sequence[Sequence[Swatch]]) -> np.ndarray:
     """Puts rows of pictures under each other.
 
+    The sheet is as wide as its texts need: columns as wide as their titles at least, and captions and legends in as
+    many lines as it takes.
+
     Args:
         rows: at least one; each with as many pictures as there are titles.
         titles: one per column.
@@ -58,11 +67,12 @@ def make_sheet(rows: Sequence[Row], titles: Sequence[str], legends: Sequence[Seq
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    cell = max(picture.shape[1] for row in rows for picture in row.pictures)
-    width = _GAP + len(titles) * (cell + _GAP)
+    widest = max(picture.shape[1] for row in rows for picture in row.pictures)
+    cell = max(widest, *(math.ceil(text_width(title, _TITLE)) for title in titles))
+    width = max(_GAP + len(titles) * (cell + _GAP), _LEAST_WIDTH)
     blocks = []
     for number, row in enumerate(rows):
-        blocks.append(_line(row.caption, width))
+        blocks.append(_caption(row.caption, width))
         if number == 0:
             blocks.append(_titles(titles, cell, width))
         blocks.append(_pictures(row.pictures, cell, width))
@@ -79,14 +89,16 @@ def save_picture(path: PathLike, picture: np.ndarray) -> None:
 def _titles(titles: Sequence[str], cell: int, width: int) -> np.ndarray:
     image, draw = _paper(width, _TITLE + _GAP)
     for column, title in enumerate(titles):
-        x = _GAP + column * (cell + _GAP) + cell // 2
-        draw.text((x, image.height // 2), title, fill=_INK, font=font(_TITLE), anchor="mm")
+        middle = _GAP + column * (cell + _GAP) + cell / 2
+        write(draw, middle - text_width(title, _TITLE) / 2, image.height // 2, title, _TITLE, _INK)
     return np.array(image)
 
 
-def _line(text: str, width: int) -> np.ndarray:
-    image, draw = _paper(width, _CAPTION + 2 * _GAP)
-    draw.text((_GAP, image.height // 2), text, fill=_INK, font=font(_CAPTION), anchor="lm")
+def _caption(text: str, width: int) -> np.ndarray:
+    lines = wrapped(text, _CAPTION, width - 2 * _GAP)
+    image, draw = _paper(width, len(lines) * (_CAPTION + _LEADING) - _LEADING + 2 * _GAP)
+    for number, line in enumerate(lines):
+        write(draw, _GAP, (_CAPTION + 2 * _GAP) // 2 + number * (_CAPTION + _LEADING), line, _CAPTION, _INK)
     return np.array(image)
 
 
@@ -100,22 +112,33 @@ def _pictures(pictures: Sequence[np.ndarray], cell: int, width: int) -> np.ndarr
 
 
 def _legend(swatches: Sequence[Swatch], width: int) -> np.ndarray:
-    entries = [(one, _SWATCH[0] + 6 + round(font(_LEGEND).getlength(one.text)) + 22) for one in swatches]
-    lines: List[List[Tuple[Swatch, int]]] = [[]]
-    for entry in entries:
-        if lines[-1] and sum(taken for _, taken in lines[-1]) + entry[1] > width - _GAP:
+    lines: List[List[Swatch]] = [[]]
+    for one in swatches:
+        if lines[-1] and sum(map(_entry_width, lines[-1])) + _entry_width(one) > width - _GAP:
             lines.append([])
-        lines[-1].append(entry)
-    line_height = _SWATCH[1] + _GAP
-    image, draw = _paper(width, len(lines) * line_height + _GAP)
-    for number, line in enumerate(lines):
-        x, y = _GAP, number * line_height + _GAP
-        for one, taken in line:
-            image.paste(Image.fromarray(one.picture), (x, y))
-            draw.rectangle((x, y, x + _SWATCH[0] - 1, y + _SWATCH[1] - 1), outline=_INK)
-            draw.text((x + _SWATCH[0] + 6, y + _SWATCH[1] // 2), one.text, fill=_INK, font=font(_LEGEND), anchor="lm")
-            x += taken
+        lines[-1].append(one)
+    return np.concatenate([*(_legend_line(line, width) for line in lines), np.array(_paper(width, _GAP)[0])])
+
+
+def _legend_line(swatches: Sequence[Swatch], width: int) -> np.ndarray:
+    """Swatches with their texts; one that is alone, since it is wider than the sheet, has several lines of text."""
+    room = width - 2 * _GAP - _TEXT_FROM_SWATCH
+    texts = [wrapped(one.text, _LEGEND, room) if len(swatches) == 1 else [one.text] for one in swatches]
+    below = (max(map(len, texts)) - 1) * (_LEGEND + _LEADING)
+    image, draw = _paper(width, _SWATCH[1] + _GAP + below)
+    x = y = _GAP
+    for one, lines in zip(swatches, texts, strict=True):
+        image.paste(Image.fromarray(one.picture), (x, y))
+        draw.rectangle((x, y, x + _SWATCH[0] - 1, y + _SWATCH[1] - 1), outline=_INK)
+        for number, line in enumerate(lines):
+            middle = y + _SWATCH[1] // 2 + number * (_LEGEND + _LEADING)
+            write(draw, x + _TEXT_FROM_SWATCH, middle, line, _LEGEND, _INK)
+        x += _entry_width(one)
     return np.array(image)
+
+
+def _entry_width(one: Swatch) -> int:
+    return _TEXT_FROM_SWATCH + round(text_width(one.text, _LEGEND)) + _BETWEEN_ENTRIES
 
 
 def _paper(width: int, height: int) -> Tuple[Image.Image, ImageDraw.ImageDraw]:

@@ -10,6 +10,7 @@ from panoptic_heuristic.cli import visualize_panoptic
 from tests.cli.processes import help_of, run
 from tests.conftest import ROOT
 from tests.formats.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
+from tests.visual.drawn_fonts import forget, use_system_fonts
 
 TOOL = ROOT / "tools" / "visualize_panoptic.py"
 
@@ -63,6 +64,35 @@ def drawn(tmp_path):
     return sorted(path.name for path in (tmp_path / "out").iterdir())
 
 
+def renamed(data, **name_of):
+    """Gives categories other names, by their names now."""
+    with data.edit("val") as content:
+        for category in content["categories"]:
+            category["name"] = name_of.get(category["name"], category["name"])
+
+
+class TestNames:
+    def test_line_breaks_and_escape_codes_stop_nothing_and_reach_no_terminal(self, main, data, tmp_path, capsys):
+        renamed(data, cat="a\ncat", dog="\x1b[31mdog\u202e", sky="\ud800")
+        (data.root / "val" / "0\x1b[2J.jpg").write_bytes(data.image("val", 0).read_bytes())
+        with data.edit("val") as content:
+            content["images"][0]["file_name"] = "0\x1b[2J.jpg"
+        assert main("--image-root", data.root / "val", *gt(data), *predictions(data)) == 0
+        out = capsys.readouterr().out
+        assert "\x1b" not in out and "image 1, 0\\x1b[2J.jpg: PQ" in out
+        assert drawn(tmp_path) == ["image_1.png", "image_2.png", "image_3.png", "sheet_1.png"]
+
+    def test_a_name_in_no_font_has_its_id_and_a_note(self, main, data, monkeypatch, capsys):
+        renamed(data, cat="猫")
+        use_system_fonts(monkeypatch)
+        assert main(*gt(data)) == 0
+        assert "note: no font of this system can write 1 of the 4 class names, such as that of category 7" in (
+            capsys.readouterr().out
+        )
+        monkeypatch.undo()
+        forget()
+
+
 class TestWhatIsDrawn:
     def test_all_of_a_few_images_worst_first(self, main, data, tmp_path, capsys):
         assert main("--image-root", data.root / "val", *gt(data), *predictions(data)) == 0
@@ -98,6 +128,13 @@ class TestWhatIsDrawn:
         monkeypatch.setattr(visualize_panoptic, "_ROWS_PER_SHEET", 2)
         assert main(*gt(data), *predictions(data)) == 0
         assert [name for name in drawn(tmp_path) if "sheet" in name] == ["sheet_1.png", "sheet_2.png"]
+
+    @pytest.mark.parametrize("with_predictions", [False, True])
+    def test_sheets_have_the_legend_of_their_classes(self, main, data, tmp_path, with_predictions):
+        assert main(*gt(data), *(predictions(data) if with_predictions else [])) == 0
+        sheet = np.asarray(Image.open(tmp_path / "out" / "sheet_1.png"))
+        below = {tuple(color) for color in sheet[-60:].reshape(-1, 3).tolist()}
+        assert {(70, 130, 180), (220, 20, 60), (0, 200, 0), (0, 0, 142)} <= below
 
     def test_an_image_without_any_segment_comes_last(self, main, data, tmp_path, capsys):
         with data.edit("val") as content:

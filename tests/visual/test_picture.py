@@ -28,6 +28,15 @@ def test_segments_have_their_categorys_color_and_a_white_border():
     assert picture.dtype == np.uint8
 
 
+def test_outlines_are_black_on_light_colors():
+    light = Categories([Category(SKY, "sky", False, (255, 255, 220)), Category(CAT, "cat", True, (200, 30, 40))])
+    picture = color_panoptic(ids("2211 2211"), SEGMENTS, light)
+    assert (picture[:, 2] == 0).all() and (picture[:, 3] == (255, 255, 220)).all()
+    # On the darker side they are white.
+    picture = color_panoptic(ids("1122 1122"), SEGMENTS, light)
+    assert (picture[:, 2] == 255).all() and (picture[:, 1] == (255, 255, 220)).all()
+
+
 def test_two_things_of_one_category_are_told_apart():
     picture = color_panoptic(ids("2233 2233"), SEGMENTS, CATEGORIES)
     np.testing.assert_array_equal(picture, colored("ccWc ccWc"))

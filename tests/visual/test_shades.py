@@ -1,6 +1,7 @@
 """Colours of segments: the class's own first, then shades that stay near it."""
 
 import colorsys
+import time
 
 import pytest
 
@@ -45,6 +46,15 @@ class TestNumbers:
     def test_given_numbers_are_kept_and_the_others_take_what_is_free(self):
         assert shade_numbers(segments(CAT, CAT, CAT), {30: 0}) == {10: 1, 20: 2, 30: 0}
         assert shade_numbers(segments(CAT, CAT, CAT), {10: 2}) == {10: 2, 20: 0, 30: 1}
+
+    def test_given_numbers_are_kept_per_category(self):
+        assert shade_numbers(segments(CAT, SKY, CAT, SKY), {10: 1, 40: 0}) == {10: 1, 20: 1, 30: 0, 40: 0}
+
+    def test_ten_thousand_of_a_class_cost_a_second_at_most(self):
+        listed = segments(*[CAT] * 10_000)
+        start = time.process_time()
+        assert list(shade_numbers(listed, {10: 0}).values()) == list(range(10_000))
+        assert time.process_time() - start < 1
 
     def test_nothing(self):
         assert shade_numbers([]) == {}

@@ -49,6 +49,49 @@ def test_a_long_legend_takes_more_lines(rows):
     assert heights == sorted(set(heights))
 
 
+class TestNarrowPictures:
+    """Texts have the room they need: what is dark on the white of the sheet's edges is cut off."""
+
+    TITLES = ("image", "ground truth", "prediction", "difference")
+    CAPTION = "image 1, img_0.png: PQ 100.0, 12 matched, 0 missed, 0 false"
+
+    @pytest.mark.parametrize("width", [1, 6, 72, 110])
+    def test_nothing_reaches_the_edges(self, width):
+        row = Row(self.CAPTION, (plain((90, 90, 90), 200, width),) * 4)
+        legend = [swatch((1, 2, 3), f"construction--barrier--{number}") for number in range(12)]
+        sheet = make_sheet([row], self.TITLES, [legend])
+        assert (sheet[:, -8:] == 255).all() and (sheet[:, :8] == 255).all()
+
+    def test_titles_have_a_gap_between_them(self):
+        sheet = make_sheet([Row("", (plain((90, 0, 90), 200, 6),) * 4)], self.TITLES, [])
+        top = int(np.flatnonzero((sheet == (90, 0, 90)).all(axis=2).any(axis=1))[0])
+        gaps = runs_of_white((sheet[top - 28 : top] < 128).any(axis=(0, 2)))
+        # Between letters and between two words there are fewer.
+        assert sum(gap >= 9 for gap in gaps[1:-1]) == 3
+
+    def test_a_long_caption_and_a_long_name_take_more_lines(self):
+        pictures = (plain((90, 90, 90), 50, 300),)
+        few = make_sheet([Row("a", pictures)], ["x"], [[swatch((1, 2, 3), "cat")]])
+        many = make_sheet([Row("a " * 90, pictures)], ["x"], [[swatch((1, 2, 3), "cat" * 90)]])
+        assert many.shape[1] == few.shape[1] and many.shape[0] > few.shape[0] + 150
+        assert (many[:, -8:] == 255).all()
+
+    def test_wide_pictures_leave_the_width_alone(self):
+        assert make_sheet([Row("a", (plain((9, 9, 9), 5, 720),) * 2)], ["image", "ground truth"], []).shape[1] == 1470
+
+
+def runs_of_white(dark):
+    """Lengths of the runs without ink, left and right edge included."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], dark, [True]]).astype(int)))
+    return np.diff(edges)[::2].tolist()
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[31m", "\ud800", "", "\u202e"])
+def test_no_name_stops_a_sheet(text):
+    sheet = make_sheet([Row(text, (plain((1, 2, 3)),))], [text], [[swatch((4, 5, 6), text)]])
+    assert sheet.dtype == np.uint8
+
+
 def test_when_it_cannot_be_saved_nothing_is_left(tmp_path):
     with pytest.raises(TypeError):
         save_picture(tmp_path / "sheet.png", np.zeros((2, 2, 3), dtype=complex))

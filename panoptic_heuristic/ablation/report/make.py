@@ -37,6 +37,7 @@ from panoptic_heuristic.formats.csv_files import write_csv
 from panoptic_heuristic.formats.files import written_whole
 from panoptic_heuristic.fusion import Need
 from panoptic_heuristic.quality import Resampled
+from panoptic_heuristic.visual.names import names_note
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,8 @@ def _changes(images: Images, sweep: ReportedSweep, prefix: str, level: int, prog
         png = draw_change(images.store, pair, change, images.image_root)
         alt = f"Image {change.image_id}: ground truth, default and best setting"
         pictures.append(Picture(f"{prefix}_change_{place}.png", png, alt, density=1))
-    return effects.changes(found, pictures, level)
+    note = names_note(images.store.cache.manifest.categories) if pictures else ""
+    return effects.changes(found, pictures, level) + ([Text(f"Note: {note}.")] if note else [])
 
 
 def _mended(store: RegionStore, tuning: Tuning, level: int, work: _Work) -> List[Block]:

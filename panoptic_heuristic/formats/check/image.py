@@ -5,13 +5,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterator, List, Mapping, Optional, Set, Tuple
 
+import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, id_problems, read_panoptic_png
-from panoptic_heuristic.formats.coco_panoptic.runs import segment_extents
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.photos import ValueRange, eight_bit_photo, photo_depth
+from panoptic_heuristic.formats.runs import segment_extents
 
 _EXIF_ORIENTATION = 0x0112
 # A photo in the place of a panoptic PNG holds a hundred thousand colours.

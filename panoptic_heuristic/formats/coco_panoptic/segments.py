@@ -5,7 +5,7 @@ from typing import Any, Container, Dict, List, Mapping
 import numpy as np
 
 from panoptic_heuristic.formats.coco_panoptic.ids import VOID_ID
-from panoptic_heuristic.formats.coco_panoptic.runs import segment_extents
+from panoptic_heuristic.formats.runs import segment_extents
 
 
 def segment_entries(

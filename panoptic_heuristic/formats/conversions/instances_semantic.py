@@ -17,8 +17,8 @@ import numpy as np
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID
-from panoptic_heuristic.formats.coco_panoptic.runs import segment_extents, segment_rles
 from panoptic_heuristic.formats.conversions.painting import MergedImage, paint_annotations
+from panoptic_heuristic.formats.runs import numbered_segments, segment_extents, segment_rles
 from panoptic_heuristic.formats.semantic_targets import semantic_label_of
 
 NUMBERINGS = ("category-ids", "separated")
@@ -107,8 +107,8 @@ def panoptic_to_semantic(
                 raise InputError(f"stuff category {category_id} has several segments; semantic labels hold one")
             stuff.add(category_id)
         label_of_id[segment["id"]] = label_of[category_id]
-    present, inverse = np.unique(ids, return_inverse=True)
-    return np.array([label_of_id[i] for i in present.tolist()], dtype=np.int64)[inverse.reshape(ids.shape)]
+    present, place = numbered_segments(ids)
+    return np.array([label_of_id[i] for i in present.tolist()], dtype=np.int64)[place]
 
 
 def merge_instances(

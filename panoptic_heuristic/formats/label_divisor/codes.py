@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.runs import numbered_segments
 
 VOID = -1
 
@@ -58,11 +59,11 @@ def encode_label_divisor(
                 f"{what} encodes to {code}, which does not fit {np.dtype(dtype).name}; "
                 f"use a wider type or a smaller label_divisor than {label_divisor}"
             )
-    present, inverse = np.unique(ids, return_inverse=True)
+    present, place = numbered_segments(ids)
     unlisted = [int(i) for i in present if int(i) not in code_of_id]
     if unlisted:
         raise InputError(f"the map holds the ids {unlisted[:5]}, which segments_info does not list")
-    return np.array([code_of_id[int(i)] for i in present], dtype=dtype)[inverse.reshape(ids.shape)]
+    return np.array([code_of_id[int(i)] for i in present], dtype=dtype)[place]
 
 
 def decode_label_divisor(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from pycocotools import mask as rle_codec
 
-from panoptic_heuristic.formats.coco_panoptic.runs import (
+from panoptic_heuristic.formats.runs import (
+    numbered_segments,
     segment_crops,
     segment_extents,
     segment_rles,
@@ -71,6 +72,14 @@ def test_values_stand_where_their_ids_do(ids):
     colors = values_of_segments(ids, {0: (1, 2, 3)}, (7, 8, 9), np.uint8)
     np.testing.assert_array_equal(colors, np.where((ids == 0)[..., None], (1, 2, 3), (7, 8, 9)))
     assert (numbers.dtype, colors.dtype) == (np.uint8, np.uint8)
+
+
+@given(SMALL_MAPS)
+def test_numbers_are_those_of_unique(ids):
+    present, place = numbered_segments(ids)
+    expected, inverse = np.unique(ids, return_inverse=True)
+    np.testing.assert_array_equal(present, expected)
+    np.testing.assert_array_equal(place, inverse.reshape(ids.shape))
 
 
 def test_a_map_without_pixels():

@@ -77,6 +77,17 @@ def segment_rles(ids: np.ndarray, wanted: Sequence[int]) -> Iterator[Dict[str, A
         yield rle_codec.frPyObjects({"size": [height, width], "counts": runs.tolist()}, height, width)
 
 
+def numbered_segments(ids: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The ids of a map, ascending, and each pixel's place among them, (H, W).
+
+    They are what ``np.unique`` with ``return_inverse`` gives, which sorts all pixels: on 16 million it takes three
+    seconds instead of a third of one.
+    """
+    _, lengths, values = _runs(ids)
+    present, place = np.unique(values, return_inverse=True)
+    return present, place.repeat(lengths).reshape(ids.shape)
+
+
 def values_of_segments(ids: np.ndarray, value_of: Mapping[int, Any], default: Any, dtype: Any) -> np.ndarray:
     """Puts a value in the place of each segment's id.
 
@@ -89,11 +100,9 @@ def values_of_segments(ids: np.ndarray, value_of: Mapping[int, Any], default: An
     Returns:
         (H, W) or (H, W, C).
     """
-    _, lengths, values = _runs(ids)
-    present, place = np.unique(values, return_inverse=True)
+    present, place = numbered_segments(ids)
     table = np.array([value_of.get(one, default) for one in present.tolist()], dtype=dtype)
-    shape = np.shape(default)
-    return table.reshape(-1, *shape)[place].repeat(lengths, axis=0).reshape(*ids.shape, *shape)
+    return table.reshape(-1, *np.shape(default))[place]
 
 
 def _runs(ids: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
