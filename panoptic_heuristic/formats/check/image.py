@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterator, List, Mapping, Optional, Set, Tuple
 
-import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.errors import InputError
