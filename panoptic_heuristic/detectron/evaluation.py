@@ -138,7 +138,8 @@ class NamingCocoEvaluator(COCOEvaluator):
 
 
 def _load_numbered(load: Callable, number_of: Mapping[ImageId, int], results: List[Dict[str, Any]]) -> Any:
-    return load([{**one, "image_id": number_of[one["image_id"]]} for one in results])
+    # A data set that was numbered when it was converted has the same key, and results with numbers.
+    return load([{**one, "image_id": number_of.get(one["image_id"], one["image_id"])} for one in results])
 
 
 class UnchangingPanopticEvaluator(COCOPanopticEvaluator):
