@@ -23,6 +23,7 @@ from panoptic_heuristic.cli.head_flags import add_head_arguments, heads_of_flags
 from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.bad_annotations import BadAnnotations
+from panoptic_heuristic.formats.files import check_writable
 
 _MODEL_FLOOR, _STUFF_FLOOR = 0.01, 0.25
 
@@ -47,6 +48,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         raise InputError("give --config-file to run a model, or --images to take the result files of another system")
     if args.cache.exists() and not args.cache.is_dir():
         raise InputError(f"--cache {args.cache} is a file; expected a folder, new or with a cache")
+    check_writable(args.cache)
     if args.config_file is None:
         _check_unused(args, ("store_logits", "register", "opts"), "--images")
         _from_files(args)

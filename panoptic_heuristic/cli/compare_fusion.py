@@ -28,7 +28,7 @@ from panoptic_heuristic.cli.arguments import (
     add_workers_argument,
     whole_number,
 )
-from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar, writing_to
+from panoptic_heuristic.cli.outputs import check_results, print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.packaged import CONFIGS, config_path
@@ -59,8 +59,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     check_results(args.output, FILES, args.overwrite)
     store = open_store(args.cache, args.gt_json, args.gt_folder)
     pipelines, refused = read_presets(preset_files(args.presets), store.cache.manifest.categories)
-    with writing_to(args.output):
-        args.output.mkdir(parents=True, exist_ok=True)
     comparison = compare(
         store,
         pipelines,
@@ -71,10 +69,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         workers=args.workers,
         progress=progress_bar("compare"),
     )
+    written = comparison.write(args.output)
     print(table(comparison))
     print("\n".join(notes(comparison, refused, store.cache.manifest.floors.instances_score_thresh)))
-    with writing_to(args.output):
-        written = comparison.write(args.output)
     print_written(written)
     return 0
 

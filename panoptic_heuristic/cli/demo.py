@@ -17,10 +17,10 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from panoptic_heuristic.cli.arguments import CommandParser
-from panoptic_heuristic.cli.outputs import writing_to
 from panoptic_heuristic.errors import InputError, command
-from panoptic_heuristic.formats.files import read_json
+from panoptic_heuristic.formats.files import check_writable, read_json, writing_to
 from panoptic_heuristic.formats.packaged import config_path
+from panoptic_heuristic.formats.workers import end_with_parent
 
 _EXAMPLES = """\
 example:
@@ -42,6 +42,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     args = parser.parse_args(argv)
     import panoptic_heuristic.detectron  # noqa: F401  without Detectron2 it ends here, not after a step
 
+    check_writable(args.output)
     with writing_to(args.output):
         args.output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -150,7 +151,7 @@ def _run(arguments: Sequence, log: Path, progress: Optional[_TrainingProgress] =
         InputError: the command failed; its last line is told.
     """
     with open(log, "a", encoding="utf-8") as file:
-        process = subprocess.Popen(_command(arguments), stdout=file, stderr=file)
+        process = subprocess.Popen(_command(arguments), stdout=file, stderr=file, preexec_fn=end_with_parent)
         try:
             while process.poll() is None:
                 time.sleep(0.5)
@@ -172,7 +173,7 @@ def _show(arguments: Sequence) -> None:
     Raises:
         InputError: the command failed.
     """
-    if subprocess.run(_command(arguments)).returncode:
+    if subprocess.run(_command(arguments), preexec_fn=end_with_parent).returncode:
         raise InputError(f"{arguments[0]} failed; see above")
 
 

@@ -150,9 +150,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         group_table(result, gt.categories, intervals),
         "\n".join([_coverage(result, gt, pairs), *warnings.lines()]),
     ]
-    print("\n\n".join(block for block in blocks if block))
+    written = []
     if args.output is not None:
         written = write_result(args.output, result, gt.categories, name_of, intervals)
+    print("\n\n".join(block for block in blocks if block))
+    if written:
         print()
         print_written(written)
     return 0

@@ -15,7 +15,6 @@ import argparse
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,9 +24,10 @@ import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, whole_number
-from panoptic_heuristic.cli.outputs import progress_bar, writing_to
+from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.coco_panoptic import ids_to_rgb
+from panoptic_heuristic.formats.files import check_writable, folder_written_whole
 from panoptic_heuristic.formats.yaml_files import write_yaml
 from panoptic_heuristic.testing import shapes_looks, shapes_scenes, shapes_settings
 
@@ -178,27 +178,17 @@ def generate(output: Path, *, seed: int, counts: dict[str, int], size: tuple[int
         overwrite: replace a set that this command made.
 
     Raises:
-        InputError: if something is at `output` that may not be replaced.
-        OSError: if it cannot be written.
+        InputError: if something is at `output` that may not be replaced, or it cannot be written.
     """
+    check_writable(output)
     manifest = make_manifest(seed=seed, counts=counts, size=size)
     if _check_output(output, manifest, overwrite=overwrite):
         return False
-    # What an interrupted run left behind goes; so does this run's, if it is interrupted.
-    target = output.resolve()
-    partial = target.parent / f".{target.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with folder_written_whole(output.resolve(), replace=overwrite) as folder:
         for split in SPLITS:
-            _write_split(partial, split=split, count=counts[split], seed=seed, size=size)
-        _write_description(partial)
-        _write_json(manifest, partial / MANIFEST)
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            _write_split(folder, split=split, count=counts[split], seed=seed, size=size)
+        _write_description(folder)
+        _write_json(manifest, folder / MANIFEST)
     return True
 
 
@@ -209,8 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Pictures are too small to share between threads.
     cv2.setNumThreads(1)
     counts = {"train": args.train, "val": args.val}
-    with writing_to(args.output):
-        new = generate(args.output, seed=args.seed, counts=counts, size=args.size, overwrite=args.overwrite)
+    new = generate(args.output, seed=args.seed, counts=counts, size=args.size, overwrite=args.overwrite)
     total = " + ".join(f"{count} {split}" for split, count in counts.items())
     print(f"{'written' if new else 'already there, nothing to do'}: {args.output / 'shapes.yaml'} ({total} images)")
     return 0

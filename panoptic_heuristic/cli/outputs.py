@@ -1,13 +1,12 @@
 """Shared by the commands: bars that show their progress, and care for files that are there already."""
 
-import contextlib
 from pathlib import Path
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Iterable
 
 from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats import files
+from panoptic_heuristic.formats.files import check_writable
 
 
 def progress_bar(what: str, unit: str = "image") -> Callable[[Iterable, int], Iterable]:
@@ -21,7 +20,7 @@ def progress_bar(what: str, unit: str = "image") -> Callable[[Iterable, int], It
 
 
 def check_results(folder: Path, names: Iterable[str], overwrite: bool) -> None:
-    """Refuses to replace result files unasked.
+    """Refuses to replace result files unasked, and to work for files that cannot be written.
 
     Args:
         folder: what ``--output`` names; it need not exist.
@@ -29,32 +28,23 @@ def check_results(folder: Path, names: Iterable[str], overwrite: bool) -> None:
         overwrite: whether they may be replaced.
 
     Raises:
-        InputError: the folder is a file, or holds one of the files.
+        InputError: the folder is a file, holds one of the files, or nothing can be written there.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--output {folder} is a file; expected a folder")
+    check_writable(folder)
     there = [name for name in names if (folder / name).exists()]
     if there and not overwrite:
         raise InputError(f"{folder / there[0]} is there already; --overwrite replaces it")
 
 
-def make_output(folder: Path, overwrite: bool) -> None:
-    """Makes the folder that ``--output`` names, for files whose names depend on the input.
+def check_folder(folder: Path, overwrite: bool) -> None:
+    """Checks the folder that ``--output`` names, for files whose names depend on the input; does not make it.
 
     Raises:
-        InputError: it holds files and may not be written over, or cannot be made.
+        InputError: it holds files and may not be written over, is a file, or nothing can be written there.
     """
+    check_writable(folder)
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise InputError(f"{folder} holds files already; choose another --output, or --overwrite")
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """As :func:`panoptic_heuristic.formats.files.writing_to` for the folder that ``--output`` names."""
-    with files.writing_to(f"--output {folder}"):
-        yield
 
 
 def print_written(paths: Iterable[Path]) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.cli.arguments import add_workers_argument
-from panoptic_heuristic.cli.outputs import progress_bar, writing_to
+from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
-from panoptic_heuristic.formats.files import read_json, write_json
+from panoptic_heuristic.formats.files import check_writable, read_json, write_json
 from panoptic_heuristic.formats.listing import Listing, list_files
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.formats.yaml_files import read_yaml, write_yaml
@@ -63,11 +63,11 @@ def prepare_splits(
     args = parser.parse_args(argv)
     root = args.root or datasets_root() / folder
     output = args.output or root
-    with writing_to(output):
-        for split in args.splits:
-            prepare(root, output, split, workers=args.workers, overwrite=args.overwrite)
-        if describe is not None:
-            describe(root, output, overwrite=args.overwrite)
+    check_writable(output)
+    for split in args.splits:
+        prepare(root, output, split, workers=args.workers, overwrite=args.overwrite)
+    if describe is not None:
+        describe(root, output, overwrite=args.overwrite)
     return 0
 
 

@@ -18,7 +18,7 @@ from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, read_panoptic_json
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
-from panoptic_heuristic.formats.files import inside, written_whole
+from panoptic_heuristic.formats.files import check_writable, inside, written_whole
 from panoptic_heuristic.formats.semantic_targets import semantic_label_of, semantic_labels
 
 _EXAMPLES = """\
@@ -124,6 +124,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         sets = [own]
     else:
         raise InputError("expected either --coco alone, or all of --panoptic-json, --panoptic-root and --output")
+    for _, _, output in sets:
+        check_writable(output)
     for panoptic_json, panoptic_root, output in sets:
         prepare(panoptic_json, panoptic_root, output, workers=args.workers, overwrite=args.overwrite)
     return 0

@@ -16,7 +16,7 @@ from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.tuning import Tuning, read_tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
-from panoptic_heuristic.cli.outputs import make_output, progress_bar
+from panoptic_heuristic.cli.outputs import check_folder, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.fusion import ParameterError, Pipeline
 
@@ -148,7 +148,7 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.output.resolve() in [folder.resolve() for folder in args.sweeps]:
         raise InputError(f"{args.output} holds a sweep with a settings.csv of its own; choose another --output")
-    make_output(args.output, args.overwrite)
+    check_folder(args.output, args.overwrite)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,6 +21,7 @@ from panoptic_heuristic.ablation.sweeping.tables import quality_columns, ranking
 from panoptic_heuristic.cli.arguments import CommandParser, add_cache_arguments, add_workers_argument
 from panoptic_heuristic.cli.outputs import print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.files import check_writable
 from panoptic_heuristic.formats.packaged import config_path
 from panoptic_heuristic.fusion import Pipeline
 
@@ -44,6 +45,7 @@ _SHOWN = 5
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
+    check_writable(args.output)
     if args.merge:
         for name in ("cache", "grid", "shard", "gt_json", "gt_folder"):
             if getattr(args, name) is not None:
@@ -56,8 +58,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print(f"{len(missing)} of {BUCKETS} buckets are missing; {args.output} is a shard")
         return 0
     result = SweepResult(args.output)
+    written = result.write(args.output)
     print_best(result)
-    print_written(result.write(args.output))
+    print_written(written)
     return 0
 
 

@@ -4,11 +4,11 @@ The options are those of Detectron2's own train_net.py.
 """
 
 import argparse
-import os
-from typing import List, Optional
+from typing import List, Optional, Set
 
 from panoptic_heuristic.cli.arguments import CommandParser, add_register_argument, register_data_sets, whole_number
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.files import check_writable, writing_to
 from panoptic_heuristic.formats.packaged import config_path
 
 _EXAMPLES = """\
@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> None:
     from panoptic_heuristic.detectron.config import reference_schedule
 
     cfg = set_up_config(args, distributed_rank=comm.get_rank())
-    default_setup(cfg, args)
+    with writing_to(cfg.OUTPUT_DIR):
+        default_setup(cfg, args)
     trainer.log_fusion(cfg)
     if args.eval_only:
         results = trainer.evaluate(cfg, resume=args.resume)
@@ -63,31 +64,41 @@ def run(args: argparse.Namespace) -> None:
 
 def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
     """The frozen config that the options ask for; its data set is registered."""
-    from detectron2.utils.logger import setup_logger
-
     from panoptic_heuristic.detectron import load_config
-    from panoptic_heuristic.detectron.class_names import record_class_names
-    from panoptic_heuristic.detectron.datasets import use_dataset_yaml
-    from panoptic_heuristic.detectron.evaluation import check_evaluation
-    from panoptic_heuristic.detectron.model_keys import check_model_keys
-    from panoptic_heuristic.detectron.readiness import check_data_sets, check_device
-    from panoptic_heuristic.detectron.weights import check_weights
+    from panoptic_heuristic.detectron.logs import logged_later, start_log
 
     register_data_sets(args.register)
     cfg, explicit = load_config(args.config_file, args.opts)
+    with logged_later():
+        _check(cfg, explicit, args)
+        # Only now, so that a command that is refused leaves no folder and no log.
+        start_log(cfg.OUTPUT_DIR, distributed_rank)
+    cfg.freeze()
+    return cfg
+
+
+def _check(cfg, explicit: Set[str], args: argparse.Namespace) -> None:
+    """Registers the data sets of a config, completes it, and raises what is wrong before anything is written."""
+    from panoptic_heuristic.detectron.class_names import record_class_names
+    from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.evaluation import check_evaluation
+    from panoptic_heuristic.detectron.model_keys import check_model_keys, pipeline_in_force
+    from panoptic_heuristic.detectron.readiness import check_data_sets, check_device
+    from panoptic_heuristic.detectron.trainer import check_evaluating, check_training
+    from panoptic_heuristic.detectron.weights import check_weights
+
     check_device(cfg)
     check_weights(cfg, resume=args.resume, needed=args.eval_only)
     check_model_keys(cfg)
-    os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
-    setup_logger(cfg.OUTPUT_DIR, distributed_rank=distributed_rank, name="panoptic_heuristic")
+    check_writable(cfg.OUTPUT_DIR)
     use_dataset_yaml(cfg, explicit)
     for key in ("TEST",) if args.eval_only else ("TRAIN", "TEST"):
         check_data_sets(f"DATASETS.{key}", cfg.DATASETS[key])
     for name in cfg.DATASETS.TEST:
         check_evaluation(cfg, name)
     record_class_names(cfg)
-    cfg.freeze()
-    return cfg
+    pipeline_in_force(cfg)
+    (check_evaluating if args.eval_only else check_training)(cfg)
 
 
 @command
@@ -102,8 +113,12 @@ def main(argv: Optional[List[str]] = None) -> int:
         raise InputError("--num-cpu-processes shares an evaluation; training in several processes needs --num-gpus")
 
     from panoptic_heuristic.detectron.launching import launch_processes
+    from panoptic_heuristic.detectron.logs import drop_full_logs
 
     # Before there are several processes, for one sentence.
     register_data_sets(args.register)
-    launch_processes(run, args)
+    try:
+        launch_processes(run, args)
+    finally:
+        drop_full_logs()
     return 0

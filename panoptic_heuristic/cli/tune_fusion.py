@@ -89,9 +89,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         workers=args.workers,
         progress=progress_bar("tune", "step"),
     )
-    _print(result)
     written = result.write(args.output, base)
     _remove_others(args.output, written)
+    _print(result)
     _print_usage(result, args.output / TUNED, args.base is not None)
     print()
     print_written(written)

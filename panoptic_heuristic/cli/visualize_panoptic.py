@@ -13,7 +13,7 @@ from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
-from panoptic_heuristic.cli.outputs import make_output, progress_bar
+from panoptic_heuristic.cli.outputs import check_folder, progress_bar
 from panoptic_heuristic.errors import InputError, command, printable
 from panoptic_heuristic.formats import Categories, PanopticImage, read_annotation, read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.coco_panoptic import PredictedImage, read_predictions
@@ -227,7 +227,7 @@ def _check(args: argparse.Namespace) -> None:
         folder = getattr(args, flag)
         if folder is not None and not folder.is_dir():
             raise InputError(f"--{flag.replace('_', '-')} {folder} is no folder")
-    make_output(args.output, args.overwrite)
+    check_folder(args.output, args.overwrite)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,8 @@ nothing. The package index has 0.5 without its C++ extension, which predates tod
 - restores names that NumPy and Pillow have dropped, if this Detectron2 still uses them;
 - silences, one by one, the warnings that its old calls cause.
 
-:func:`launch_on_cpu` is here for the same reason: how a local process group is made differs between the two.
+:func:`launch_on_cpu` and :func:`keep_optimizer` are here for the same reason: how a local process group is made, and
+what a checkpoint holds, differ between the two.
 """
 
 import gc
@@ -22,7 +23,7 @@ import types
 import warnings
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Callable, Optional, Set, Tuple
+from typing import Any, Callable, Optional, Set, Tuple
 
 HOW_TO_GET_DETECTRON2 = (
     "Detectron2 is not installed: install it from its Git repository "
@@ -110,6 +111,23 @@ def launch_on_cpu(main: Callable[..., None], num_processes: int, args: Tuple = (
             if error is None:
                 raise
             raise error from report
+
+
+def keep_optimizer(checkpointer: Any, inner_trainer: Any) -> None:
+    """Lets checkpoints hold the optimizer's state, which those of Detectron2 0.5 lack: a training that is resumed would
+    go on without momentum. Later builds keep it themselves.
+
+    Args:
+        checkpointer: Detectron2's, of a ``DefaultTrainer``.
+        inner_trainer: the ``SimpleTrainer`` or ``AMPTrainer`` that does its steps.
+    """
+    from detectron2.engine import DefaultTrainer
+
+    if "state_dict" in vars(DefaultTrainer):
+        return
+    for name in ("optimizer", "grad_scaler"):
+        if hasattr(inner_trainer, name):
+            checkpointer.add_checkpointable(name, getattr(inner_trainer, name))
 
 
 def _detectron2_folder() -> Path:

@@ -6,7 +6,6 @@ changed annotations never meet stale files.
 
 import hashlib
 import os
-import shutil
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, segment_entries
-from panoptic_heuristic.formats.files import inside, write_json
+from panoptic_heuristic.formats.files import NotWrittenError, folder_written_whole, inside, write_json
 from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem
 from panoptic_heuristic.formats.semantic_targets import semantic_labels
 
@@ -40,13 +39,18 @@ def prepare_evaluation(dataset_name: str) -> None:
     order of the records, and the entry of each image keeps its id; :func:`image_numbers` reads it.
 
     Raises:
-        InputError: a panoptic PNG is missing or wrong.
+        InputError: a panoptic PNG is missing or wrong, or the cache cannot be written to.
     """
     records = DatasetCatalog.get(dataset_name)
     metadata = MetadataCatalog.get(dataset_name)
     folder = _cache_root() / f"{dataset_name}-{_content_key(records, metadata)}"
     if comm.is_main_process() and not folder.is_dir():
-        _write_ground_truth(records, metadata.panoptic_categories, folder)
+        try:
+            _write_ground_truth(records, metadata.panoptic_categories, folder)
+        except NotWrittenError as error:
+            # Another command may have been faster; equal names mean equal content.
+            if not folder.is_dir():
+                raise InputError(f"{error}; set {CACHE_VARIABLE} to a folder for such files") from error
     comm.synchronize()
     for record in records:
         record["sem_seg_file_name"] = str(folder / "semantic" / _semantic_name(record))
@@ -79,9 +83,8 @@ def _semantic_name(record: Dict[str, Any]) -> str:
 
 
 def _write_ground_truth(records: List[Dict[str, Any]], categories: Categories, folder: Path) -> None:
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    (temporary / "semantic").mkdir(parents=True)
-    try:
+    with folder_written_whole(folder, replace=False) as temporary:
+        (temporary / "semantic").mkdir()
         numbered = any(isinstance(record["image_id"], str) for record in records)
         images: List[Dict[str, Any]] = []
         annotations: List[Dict[str, Any]] = []
@@ -99,14 +102,6 @@ def _write_ground_truth(records: List[Dict[str, Any]], categories: Categories, f
             temporary / "instances.json",
             {"info": {}, "images": images, "annotations": annotations, "categories": things},
         )
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            # Another command was faster; equal names mean equal content.
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def image_numbers(entries: Iterable[Mapping[str, Any]]) -> Dict[ImageId, int]:

@@ -69,14 +69,10 @@ class BestCheckpoint(HookBase):
 
     def _save(self, iteration: int) -> None:
         last = self._checkpointer.get_checkpoint_file()
-        partial = f"{BEST_CHECKPOINT}.partial"
-        self._checkpointer.save(partial, iteration=iteration)
+        self._checkpointer.save(BEST_CHECKPOINT, iteration=iteration)
         # Saving marks the file as the one to resume from, but a training resumes from its last state.
         if last:
             self._checkpointer.tag_last_checkpoint(os.path.basename(last))
-        os.replace(os.path.join(self._checkpointer.save_dir, f"{partial}.pth"), self._path("pth"))
-        if not last:
-            self._checkpointer.tag_last_checkpoint(os.path.basename(self._path("pth")))
 
     def _path(self, suffix: str) -> str:
         return os.path.join(self._checkpointer.save_dir, f"{BEST_CHECKPOINT}.{suffix}")

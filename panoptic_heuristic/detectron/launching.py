@@ -1,6 +1,7 @@
 """Starts the processes that a command's options ask for."""
 
 import argparse
+import multiprocessing
 from typing import Callable
 
 from detectron2.engine import launch
@@ -20,6 +21,16 @@ def launch_processes(run: Callable[[argparse.Namespace], None], args: argparse.N
     Raises:
         InputError: this machine has fewer GPUs.
     """
+    try:
+        _launch(run, args)
+    except KeyboardInterrupt:
+        # Python would wait for them before it ends; of SIGTERM they know nothing.
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+
+
+def _launch(run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> None:
     if args.num_cpu_processes > 1:
         launch_on_cpu(run, args.num_cpu_processes, (args,))
         return

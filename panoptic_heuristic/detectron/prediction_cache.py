@@ -144,10 +144,7 @@ def cache_predictions(
     left = [record for record in records if record["image_id"] in missing]
     times = _run(cfg, model, left, cache, ids, settings, progress) if left else CachingTimes(0, 0.0, 0.0, 0.0)
     # Waits for all, too.
-    times = CachingTimes(*map(sum, zip(*comm.all_gather(times), strict=True)))
-    if comm.is_main_process():
-        cache.remove_leftovers()
-    return times
+    return CachingTimes(*map(sum, zip(*comm.all_gather(times), strict=True)))
 
 
 def _records(name: str) -> List[Dict[str, Any]]:

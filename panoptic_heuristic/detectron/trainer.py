@@ -13,6 +13,7 @@ from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 
 from panoptic_heuristic.detectron.class_names import CHECKPOINT_KEY, ClassNames
+from panoptic_heuristic.detectron.compat import keep_optimizer
 from panoptic_heuristic.detectron.evaluation import build_evaluator
 from panoptic_heuristic.detectron.hooks import BestCheckpoint
 from panoptic_heuristic.detectron.ids import ContiguousIds
@@ -20,6 +21,7 @@ from panoptic_heuristic.detectron.mapper import DepthCheckingMapper, PanopticPng
 from panoptic_heuristic.detectron.model_keys import fuses_by_pipeline, pipeline_in_force
 from panoptic_heuristic.detectron.readiness import reading
 from panoptic_heuristic.detectron.weights import load_weights, told_plainly
+from panoptic_heuristic.detectron.whole_checkpoints import write_whole
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import write_json
 
@@ -32,8 +34,11 @@ class Trainer(DefaultTrainer):
     def build_hooks(self) -> List[Optional[HookBase]]:
         """Detectron2's hooks, and the best checkpoint by PQ between evaluation and writing.
 
-        From here on checkpoints hold the order of the classes, and a training that is resumed compares it.
+        From here on checkpoints are written whole or not at all and hold the optimizer's state and the order of the
+        classes, which a training that is resumed compares.
         """
+        write_whole(self.checkpointer)
+        keep_optimizer(self.checkpointer, self._trainer)
         if names := ClassNames.of_config(self.cfg):
             self.checkpointer.add_checkpointable(CHECKPOINT_KEY, names)
         hooks = super().build_hooks()
@@ -95,6 +100,19 @@ def train(cfg: CfgNode, *, resume: bool) -> Optional[Dict[str, Any]]:
         InputError: there is nothing to train on, half precision is asked for without a GPU, or the weights to start
             from are missing or damaged.
     """
+    check_training(cfg)
+    trainer = Trainer(cfg)
+    with told_plainly(cfg, trainer.checkpointer, resume):
+        trainer.resume_or_load(resume=resume)
+    return trainer.train()
+
+
+def check_training(cfg: CfgNode) -> None:
+    """Raises if a config cannot be trained; for before the work.
+
+    Raises:
+        InputError: there is nothing to train on, or half precision is asked for without a GPU.
+    """
     if not cfg.DATASETS.TRAIN:
         raise InputError("DATASETS.TRAIN names no data set to train on")
     if cfg.SOLVER.AMP.ENABLED and not cfg.MODEL.DEVICE.startswith("cuda"):
@@ -102,10 +120,6 @@ def train(cfg: CfgNode, *, resume: bool) -> Optional[Dict[str, Any]]:
             f"SOLVER.AMP.ENABLED trains in half precision, which Detectron2 does on GPUs only, but MODEL.DEVICE is "
             f"{cfg.MODEL.DEVICE}; add SOLVER.AMP.ENABLED False"
         )
-    trainer = Trainer(cfg)
-    with told_plainly(cfg, trainer.checkpointer, resume):
-        trainer.resume_or_load(resume=resume)
-    return trainer.train()
 
 
 def evaluate(cfg: CfgNode, *, resume: bool) -> Dict[str, Any]:
@@ -121,9 +135,18 @@ def evaluate(cfg: CfgNode, *, resume: bool) -> Dict[str, Any]:
     Raises:
         InputError: there is nothing to evaluate on, or the weights are missing or damaged.
     """
+    check_evaluating(cfg)
+    return Trainer.test(cfg, load_model(cfg, resume=resume))
+
+
+def check_evaluating(cfg: CfgNode) -> None:
+    """Raises if there is nothing to evaluate on; for before the work.
+
+    Raises:
+        InputError: ``DATASETS.TEST`` is empty.
+    """
     if not cfg.DATASETS.TEST:
         raise InputError("DATASETS.TEST names no data set to evaluate on")
-    return Trainer.test(cfg, load_model(cfg, resume=resume))
 
 
 def load_model(cfg: CfgNode, *, resume: bool = False) -> torch.nn.Module:

@@ -45,12 +45,12 @@ def read_arrays(path: PathLike) -> Dict[str, np.ndarray]:
     """
     first_line, _, payload = read_bytes(path).partition(b"\n")
     if first_line + b"\n" != _first_line(payload):
-        raise DamagedFileError(f"{path} is damaged: its checksum does not fit; delete it and run again what wrote it")
+        raise DamagedFileError(f"{path} is damaged: its checksum does not fit; run again what wrote it")
     try:
         with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise DamagedFileError(f"{path} is damaged: {error}; delete it and run again what wrote it") from error
+        raise DamagedFileError(f"{path} is damaged: {error}; run again what wrote it") from error
 
 
 def is_sound(path: PathLike) -> bool:
@@ -72,7 +72,7 @@ def read_checksum(path: PathLike) -> str:
     """
     first_line = read_bytes(path, len(_START) + 65)
     if not first_line.startswith(_START) or first_line.find(b"\n") != len(_START) + 64:
-        raise DamagedFileError(f"{path} is damaged: it has no checksum; delete it and run again what wrote it")
+        raise DamagedFileError(f"{path} is damaged: it has no checksum; run again what wrote it")
     return first_line[len(_START) : -1].decode("ascii", "replace")
 
 

@@ -1,13 +1,16 @@
 """Reading and writing files so that wrong input is told plainly and nothing is half written."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Iterator, Union
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.temporary_names import temporary_beside
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -44,45 +47,143 @@ def read_json(path: PathLike) -> Any:
         raise InputError(f"{path} is not valid JSON: {error}") from error
 
 
+class NotWrittenError(InputError):
+    """A file or a folder could not be written: the disk is full or read-only, or something is in the way."""
+
+
 @contextlib.contextmanager
 def writing_to(where: object) -> Iterator[None]:
-    """Says what the system refuses in the block in one sentence, in which ``where`` names the folder.
+    """Says what the system refuses in the block in one sentence, in which ``where`` names the file or folder.
 
     Raises:
-        InputError: the block raised an ``OSError``.
+        NotWrittenError: the block raised an ``OSError``.
     """
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot write to {where}: {error.strerror}") from error
+        raise NotWrittenError(f"cannot write to {where}: {error.strerror or error}") from error
+
+
+def check_writable(folder: PathLike) -> None:
+    """Tries whether files can be written to a folder, before hours of work; leaves no trace.
+
+    Args:
+        folder: if it is not there, the folder above it is tried in which it would be made.
+
+    Raises:
+        NotWrittenError: they cannot.
+    """
+    folder = Path(os.path.abspath(folder))
+    with writing_to(folder):
+        # By lstat, which raises where a name is too long, and sees links that lead nowhere.
+        there = next(one for one in (folder, *folder.parents) if _is_there(one))
+        if there.is_file():
+            raise NotWrittenError(f"cannot write to {folder}: it is a file; expected a folder")
+        probe = temporary_beside(there / "probe")
+        try:
+            with open(probe, "wb") as file:
+                file.write(bytes(4096))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            with contextlib.suppress(OSError):
+                os.remove(probe)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
 def written_whole(path: PathLike) -> Iterator[Path]:
     """Gives a temporary name beside ``path`` and renames it to ``path`` when the block succeeds.
 
-    The temporary name keeps the suffix, since image writers choose the format by it. When the
-    block fails or is interrupted, the temporary file is removed and ``path`` is as it was.
+    When the block fails or is interrupted, the temporary file is removed and ``path`` is as it was. Of two processes
+    that write one path at a time, both succeed, and the file is that of the last.
+
+    Raises:
+        NotWrittenError: the system refuses.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    with writing_to(path):
+        _make_folder(path.parent)
+        temporary = temporary_beside(path)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                os.remove(temporary)
+
+
+@contextlib.contextmanager
+def folder_written_whole(path: PathLike, *, replace: bool) -> Iterator[Path]:
+    """Gives a temporary folder beside ``path``, which takes its place when the block succeeds.
+
+    When the block fails or is interrupted, the temporary folder is removed and ``path`` is as it was.
+
+    Args:
+        path: a folder to be.
+        replace: whether a folder that is there by then is replaced.
+
+    Raises:
+        NotWrittenError: the system refuses, or there is a folder with files in it that is not to be replaced.
+    """
+    path = Path(path)
+    with writing_to(path):
+        _make_folder(path.parent)
+        temporary = temporary_beside(path)
+        try:
+            temporary.mkdir()
+            yield temporary
+            _take_place(temporary, path, replace)
+        except NotWrittenError as error:
+            raise NotWrittenError(str(error).replace(str(temporary), str(path))) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_folder(folder: Path) -> None:
     try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        # The plainer reason for a file in its place.
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
-def remove_leftovers(folder: PathLike) -> None:
-    """Deletes what :func:`written_whole` leaves in a folder when its process is killed; nobody may be writing there."""
-    for path in Path(folder).glob(".*.partial*"):
-        path.unlink(missing_ok=True)
+def _take_place(temporary: Path, path: Path, replace: bool) -> None:
+    old = temporary.with_name(f"{temporary.name}.old")
+    # Another process may do the same at the same time.
+    for is_last in (False, False, True):
+        try:
+            if replace:
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(path, old)
+            os.rename(temporary, path)
+            return
+        except OSError:
+            if is_last or not replace:
+                raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Writes UTF-8 whole or not at all; halves of characters, which UTF-8 has not, are spelled as ``\\ud800``."""
+    with written_whole(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: PathLike, value: Any) -> None:
-    """Writes JSON whole or not at all; equal values give equal bytes."""
+    """Writes JSON whole or not at all; equal values give equal bytes.
+
+    Raises:
+        NotWrittenError: the system refuses.
+    """
     with written_whole(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(value, file, sort_keys=True)

@@ -8,10 +8,12 @@ from typing import Dict, FrozenSet, Iterator, List, Tuple
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
+from panoptic_heuristic.formats.temporary_names import is_temporary
 
 LITTER = "of file managers"
 NO_FILE = "that cannot be opened as a file"
 OTHER_ENDING = "with another ending"
+UNFINISHED = "that are not written to the end"
 
 _LITTER_NAMES = (".DS_Store", "Thumbs.db")
 _LITTER_START = "._"
@@ -67,6 +69,8 @@ def list_files(folder: PathLike, ending: str, *, below: bool = True) -> Listing:
 def _reason_to_leave_out(name: str, is_file: bool, ending: str) -> str:
     if name.startswith(_LITTER_START) or name in _LITTER_NAMES:
         return LITTER
+    if is_temporary(name):
+        return UNFINISHED
     if not is_file:
         return NO_FILE
     return "" if name.endswith(ending) else OTHER_ENDING

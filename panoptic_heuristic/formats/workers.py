@@ -1,6 +1,7 @@
 """Work on many files in several processes, in order, with a bounded number of jobs under way."""
 
 import contextlib
+import ctypes
 import itertools
 import os
 import signal
@@ -8,7 +9,7 @@ import sys
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Callable, Iterable, Iterator, List, TypeVar
+from typing import Callable, Iterable, Iterator, List, NoReturn, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,12 @@ Result = TypeVar("Result")
 
 # Enough that no worker waits for the parent, few enough that memory does not depend on the number of jobs.
 _CHUNKS_PER_WORKER = 3
+
+# For a worker to clean up when it is told to end.
+_SECONDS_TO_END = 3
+
+# Of Linux' prctl.h.
+_PR_SET_PDEATHSIG = 1
 
 
 def default_workers(most: int = 4) -> int:
@@ -96,6 +103,29 @@ def _start(function: Callable) -> None:
     _work_on_one_core()
     # Ctrl-C reaches every process of the terminal; the parent ends the workers, without tracebacks.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    end_with_parent()
+
+
+def _end(*_: object) -> NoReturn:
+    """Unwinds, so that what is half written is removed, and makes sure that the process ends."""
+    # The executor takes whatever is raised between two jobs for a result, and waits for more jobs for ever.
+    signal.alarm(_SECONDS_TO_END)
+    sys.exit(1)
+
+
+def end_with_parent() -> None:
+    """On Linux, lets this process get SIGTERM when its parent ends, however that is killed; elsewhere does nothing.
+
+    It is the end of the parent's thread that counts.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # The parent may have ended in between.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _work_on_one_core() -> None:
@@ -107,4 +137,7 @@ def _work_on_one_core() -> None:
 
 
 def _each(jobs: List) -> List:
-    return [_function(job) for job in jobs]
+    try:
+        return [_function(job) for job in jobs]
+    except SystemExit:
+        os._exit(1)

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 import yaml
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.files import PathLike, written_whole
+from panoptic_heuristic.formats.files import PathLike, write_text
 
 _BASE = "_BASE_"
 
@@ -28,8 +28,7 @@ def read_yaml(path: PathLike) -> Any:
 
 def write_yaml(path: PathLike, value: Any) -> None:
     """Writes YAML whole or not at all; mappings keep their order."""
-    with written_whole(path) as temporary:
-        temporary.write_text(yaml.safe_dump(value, sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(value, sort_keys=False))
 
 
 def read_config_chain(path: PathLike) -> List[Mapping[str, Any]]:

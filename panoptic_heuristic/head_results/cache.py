@@ -66,7 +66,6 @@ def cache_heads(
     with ordered_map(work, jobs, workers=workers if len(jobs) > 1 else min(workers, 1)) as results:
         for _ in progress(results, len(jobs)):
             pass
-    cache.remove_leftovers()
     return len(jobs)
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional
@@ -10,7 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories
 from panoptic_heuristic.formats.coco_panoptic import with_colored_ids, write_panoptic_png
-from panoptic_heuristic.formats.files import PathLike, inside, write_json, writing_to
+from panoptic_heuristic.formats.files import PathLike, check_writable, folder_written_whole, inside, write_json
 from panoptic_heuristic.formats.listing import LITTER, list_files
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Need, Pipeline, fuse
@@ -76,22 +75,16 @@ def fuse_heads(
     check_output(output, overwrite)
     pipeline.check_needs(missing_needs(heads, image_root))
     heads = fusible(heads, pipeline)
-    folder, temporary, json_path = output / NAME, output / f".{NAME}.partial", output / f"{NAME}.json"
-    fuser = Fuser(heads.categories, pipeline, heads.meaning, temporary, image_root)
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with writing_to(f"--output {output}"):
-            temporary.mkdir(parents=True)
-            images = [heads.of_image(image) for image in heads.images]
-            work = functools.partial(fuse_image, fuser)
-            with ordered_map(work, images, workers=workers if len(images) > 1 else min(workers, 1)) as results:
-                annotations = list(progress(results, len(images)))
-            # The JSON goes first and comes last, so that it never describes PNGs of another run.
+    json_path = output / f"{NAME}.json"
+    with folder_written_whole(output / NAME, replace=overwrite) as folder:
+        fuser = Fuser(heads.categories, pipeline, heads.meaning, folder, image_root)
+        images = [heads.of_image(image) for image in heads.images]
+        work = functools.partial(fuse_image, fuser)
+        with ordered_map(work, images, workers=workers if len(images) > 1 else min(workers, 1)) as results:
+            annotations = list(progress(results, len(images)))
+        # The JSON goes first and comes last, so that it never describes PNGs of another run.
+        if overwrite:
             json_path.unlink(missing_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     content = {"images": heads.image_entries, "annotations": annotations, "categories": heads.category_entries}
     write_json(json_path, {"info": {"fusion": pipeline.to_mapping()}, **content})
     return annotations
@@ -145,8 +138,10 @@ def check_output(output: Path, overwrite: bool) -> None:
     """Checks that :func:`fuse_heads` may write to a folder.
 
     Raises:
-        InputError: its JSON or its folder is there and not to be overwritten, or holds other files.
+        InputError: its JSON or its folder is there and not to be overwritten, or holds other files, or nothing can be
+            written there.
     """
+    check_writable(output)
     json_path, folder = output / f"{NAME}.json", output / NAME
     for path in (json_path, folder):
         if path.exists() and not overwrite:

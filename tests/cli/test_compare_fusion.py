@@ -203,7 +203,7 @@ def test_an_output_that_cannot_be(data, tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
     arguments = [*data["plain"], *presets("detectron2"), "--output"]
     assert "is a file; expected a folder" in error_of(capsys, [*arguments, str(tmp_path / "file")])
-    assert "cannot write to --output" in error_of(capsys, [*arguments, str(tmp_path / "file" / "below")])
+    assert "cannot write to" in error_of(capsys, [*arguments, str(tmp_path / "file" / "below")])
 
 
 def test_a_cache_of_one_image(scenes, tmp_path, capsys):

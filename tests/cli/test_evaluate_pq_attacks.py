@@ -142,7 +142,7 @@ def test_a_truncated_json(scored, capsys, place, share):
         (["--bootstrap", "-1"], "--bootstrap must be at least 0, got -1"),
         (["--measures", "fast"], "--measures takes pq, sizes, dagger, boundary and IoU thresholds, got 'fast'"),
         (["--measures", "0.4"], "iou_thresholds must be in [0.5, 1)"),
-        (["--output", "{root}/pred.json"], "pred.json is a file; expected a folder"),
+        (["--output", "{root}/pred.json"], "pred.json: it is a file; expected a folder"),
         (["--gt-folder", "{root}/no"], "expected the folder of the ground truth, but {root}/no is none"),
         (["--pred-folder", "{root}/no"], "expected the folder of the predictions, but {root}/no is none"),
         (["--gt-json", "{root}/no.json"], "cannot read {root}/no.json: No such file or directory"),

@@ -195,7 +195,7 @@ class TestOutput:
     def test_an_output_that_cannot_be_written(self, sound, capsys):
         sound.output.write_text("a file")
         assert sound.run() == 2
-        assert "cannot write to --output" in capsys.readouterr().err
+        assert "cannot write to" in capsys.readouterr().err
 
     def test_two_runs_and_two_processes_write_the_same_bytes(self, sound):
         sound.write("images", {"images": [sound.image(i) for i in range(1, 12)]})
@@ -223,11 +223,11 @@ class TestAsAProcess:
         assert sound.written() == []
 
     def test_ctrl_c_leaves_no_half_output(self, sound):
-        partial = sound.output / ".panoptic_predictions.partial"
         sound.write("images", {"images": [sound.image(i) for i in range(1, 20_000)]})
         process = start([TOOL, *sound.argv("--workers", "2")])
         deadline = time.monotonic() + 60
-        while not list(partial.glob("*.png")) and process.poll() is None and time.monotonic() < deadline:
+        half = ".*.partial/*.png"
+        while not list(sound.output.glob(half)) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

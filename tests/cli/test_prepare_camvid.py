@@ -234,7 +234,7 @@ def output_is_a_file(root):
         (other_size, "is 12x16 pixels, but its image is 12x12"),
         (colour, "c.png has Pillow mode RGB; expected an 8-bit grey PNG"),
         (black_and_white, "c.png has Pillow mode 1; expected an 8-bit grey PNG"),
-        (output_is_a_file, "cannot write to --output"),
+        (output_is_a_file, "cannot write to"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_no_json(camvid, root, capsys, spoil, sentence):

@@ -6,7 +6,9 @@ import shutil
 import pytest
 import torch
 
+from panoptic_heuristic.cli.train_net import build_parser, set_up_config
 from panoptic_heuristic.cli.train_net import main as train_net
+from panoptic_heuristic.detectron.trainer import Trainer
 from tests.cli.small_training import SMALL_MODEL, panopticapi_quality, run_command
 
 
@@ -86,6 +88,20 @@ def test_resuming_goes_on_where_training_stopped(trained, tmp_path):
     assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(run), "SOLVER.MAX_ITER", "42"]) == 0
     assert torch.load(run / "model_final.pth", map_location="cpu")["iteration"] == 41
     assert "Starting training from iteration 40" in (run / "log.txt").read_text()
+
+
+def test_a_resumed_training_has_weights_momentum_and_learning_rate_of_then(trained, tmp_path):
+    run = shutil.copytree(trained.folder, tmp_path / "run")
+    options = ["--resume", "--config-file", SMALL_MODEL, *trained.overrides, "OUTPUT_DIR", run]
+    resumed = Trainer(set_up_config(build_parser().parse_args(list(map(str, options)))))
+    resumed.resume_or_load(resume=True)
+    kept = torch.load(run / "model_final.pth", map_location="cpu")
+    ours = resumed._trainer.optimizer.state_dict()
+    assert resumed.start_iter == kept["iteration"] + 1
+    assert all(torch.equal(value, kept["model"][name]) for name, value in resumed.model.state_dict().items())
+    assert ours["param_groups"] == kept["optimizer"]["param_groups"] and ours["state"]
+    for name, state in kept["optimizer"]["state"].items():
+        assert torch.equal(ours["state"][name]["momentum_buffer"], state["momentum_buffer"])
 
 
 def test_a_saved_config_reproduces_the_evaluation(trained, tmp_path):
@@ -270,6 +286,15 @@ def test_wrong_input_ends_in_one_sentence(trained, tmp_path, capsys, mistake):
     assert train_net([*options, *trained.overrides, "OUTPUT_DIR", str(tmp_path / "run"), *overrides]) == 2
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("error: ") and sentence in last
+
+
+@pytest.mark.parametrize("mistake", [missing_checkpoint, data_set_that_nothing_registered, unknown_rule])
+def test_what_is_refused_before_the_work_leaves_nothing(trained, tmp_path, mistake):
+    overrides, _ = mistake(trained, tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    options = ["--eval-only", "--config-file", str(SMALL_MODEL), *trained.overrides]
+    assert train_net([*options, "OUTPUT_DIR", str(tmp_path / "out"), *overrides]) == 2
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_what_is_wrong_with_the_weights_is_told_first(trained, tmp_path, capfd):

@@ -1,4 +1,7 @@
 import argparse
+import multiprocessing
+import signal
+import time
 
 import pytest
 import torch
@@ -53,3 +56,21 @@ def test_one_process_is_this_one():
     args = options(num_machines=1, machine_rank=0, seen=[])
     launching.launch_processes(run, args)
     assert args.seen == [args]
+
+
+def sleep(args):
+    time.sleep(60)
+
+
+def test_who_is_stopped_stops_the_processes_that_it_started(monkeypatch):
+    process = multiprocessing.get_context("spawn").Process(target=sleep, args=(None,))
+
+    def stopped(*_):
+        process.start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launching, "launch_on_cpu", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        launching.launch_processes(run, options(num_cpu_processes=2))
+    process.join(timeout=10)
+    assert process.exitcode == -signal.SIGTERM

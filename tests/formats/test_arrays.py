@@ -56,7 +56,7 @@ def test_every_flipped_byte_is_seen(path):
 def test_a_cut_file_is_seen(path, length):
     path.write_bytes(path.read_bytes()[:length])
     assert not is_sound(path)
-    with pytest.raises(DamagedFileError, match="delete it and run again"):
+    with pytest.raises(DamagedFileError, match="run again what wrote it"):
         read_arrays(path)
 
 

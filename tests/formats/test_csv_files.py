@@ -1,3 +1,4 @@
+import csv
 import math
 
 import pytest
@@ -20,6 +21,23 @@ def test_a_failure_leaves_the_old_file(tmp_path):
     with pytest.raises(RuntimeError):
         write_csv(path, rows())
     assert path.read_text() == "old\n" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+a", "-a", "@SUM(A1)", "\t=1", "\r=1"])
+def test_a_text_that_begins_like_a_formula_is_marked_as_text(tmp_path, text):
+    write_csv(tmp_path / "a.csv", [[text, f"a{text}"]])
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [[f"'{text}", f"a{text}"]]
+
+
+def test_numbers_are_no_formulas(tmp_path):
+    write_csv(tmp_path / "a.csv", [[-1, -0.5, "-0.5", "+1.2", "-1e-5", "-inf"]])
+    assert (tmp_path / "a.csv").read_text() == "-1,-0.5,-0.5,+1.2,-1e-5,-inf\n"
+
+
+def test_halves_of_characters_are_spelled(tmp_path):
+    write_csv(tmp_path / "a.csv", [["a\ud800"]])
+    assert (tmp_path / "a.csv").read_bytes() == b"a\\ud800\n"
 
 
 def test_only_floats_are_shortened_and_what_is_missing_is_empty():

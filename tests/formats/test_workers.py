@@ -1,11 +1,13 @@
 import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import default_workers, ordered_map
-from tests.cli.processes import run
+from tests.cli.processes import needs_proc, run, start
 
 
 def slow_square(number):
@@ -123,3 +125,43 @@ class TestOneCorePerWorker:
             "print('torch' in sys.modules)"
         )
         assert run(["-c", code]).stdout.splitlines() == ["[1, 1, 1, 1]", "False"]
+
+
+def alive(pid):
+    """True for a process that runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+HALF_WRITTEN = """
+import os, sys, time
+from pathlib import Path
+from panoptic_heuristic.formats.files import written_whole
+from panoptic_heuristic.formats.workers import ordered_map
+
+def write(number):
+    with written_whole(Path(sys.argv[1], f"{number}.txt")) as temporary:
+        temporary.write_text("half")
+        os.write(1, f"{os.getpid()}{os.linesep}".encode())
+        time.sleep(0 if number == 0 else 60)
+
+with ordered_map(write, range(5), workers=3, chunk=1) as results:
+    list(results)
+"""
+
+
+@needs_proc
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+def test_workers_end_with_their_parent_and_leave_nothing_half_written(tmp_path, stop):
+    process = start(["-c", HALF_WRITTEN, tmp_path])
+    # One job is done, so that a worker is at its second; one may wait for a job.
+    workers = {int(process.stdout.readline()) for _ in range(4)}
+    process.send_signal(stop)
+    process.wait(timeout=10)
+    deadline = time.monotonic() + 10
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+    assert [path.name for path in tmp_path.iterdir()] == ["0.txt"]

@@ -13,11 +13,10 @@
 The manifest comes first, so that a run that was stopped can tell whether it is the same that goes on.
 """
 
-import contextlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
 from panoptic_heuristic.formats.categories import Categories, is_integer
-from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers, write_json
+from panoptic_heuristic.formats.files import PathLike, read_json, write_json
 from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, is_image_id
 from panoptic_heuristic.fusion import Pipeline, SemanticMap
 from panoptic_heuristic.fusion.head_outputs import Need
@@ -179,8 +178,7 @@ class PredictionCache:
         if path.exists():
             _check_same(Manifest.from_json(read_json(path), str(path)).to_json(), manifest.to_json(), folder)
         else:
-            with _told_plainly(path):
-                write_json(path, manifest.to_json())
+            write_json(path, manifest.to_json())
         return cls.open(folder)
 
     @classmethod
@@ -248,20 +246,13 @@ class PredictionCache:
                     missing[need] = f"{folder} was made without; make it anew from a model with cache-predictions"
         pipeline.check_needs(missing)
 
-    def remove_leftovers(self) -> None:
-        """Deletes what processes that were killed left; nobody may be writing."""
-        for folder in (self.folder, self.folder / "predictions"):
-            remove_leftovers(folder)
-
     def write(self, predictions: ImagePredictions) -> None:
         """Keeps the predictions of one image.
 
         Raises:
             InputError: the file cannot be written.
         """
-        path = self.path_of(predictions.image_id)
-        with _told_plainly(path):
-            write_arrays(path, predictions.to_arrays())
+        write_arrays(self.path_of(predictions.image_id), predictions.to_arrays())
 
     def read(self, image_id: ImageId) -> ImagePredictions:
         """The predictions of one image.
@@ -276,14 +267,6 @@ class PredictionCache:
         if predictions.image_id != image_id:
             raise InputError(f"{path} is of image {predictions.image_id}; delete it and run again what wrote it")
         return predictions
-
-
-@contextlib.contextmanager
-def _told_plainly(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; what was kept before stays good") from error
 
 
 def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:

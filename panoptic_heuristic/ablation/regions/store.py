@@ -4,6 +4,7 @@ A file of regions says which predictions and which ground truth it was made from
 changed, it is made anew; predictions are never touched.
 """
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -24,7 +25,7 @@ from panoptic_heuristic.formats.coco_panoptic import (
     decode_panoptic_png,
     read_panoptic_json,
 )
-from panoptic_heuristic.formats.files import PathLike, inside, read_bytes
+from panoptic_heuristic.formats.files import NotWrittenError, PathLike, inside, read_bytes
 from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, id_order, twin_note
 
 # Changes when the same predictions and ground truth would give other files.
@@ -69,7 +70,9 @@ class RegionStore:
         island_area_fraction: float = 0.0,
         fingerprint: Optional[str] = None,
     ) -> Regions:
-        """The regions of an image, made if they are not there or of something else.
+        """The regions of an image, made if they are not there, damaged, or of something else.
+
+        They are kept beside the predictions, unless nothing can be written there.
 
         Args:
             image_id: the image.
@@ -87,7 +90,8 @@ class RegionStore:
         made_from = fingerprint or self._fingerprint(image_id, png)
         if island_area_fraction > 0:
             made_from += f" without islands {_ISLANDS_VERSION} below {island_area_fraction!r}"
-        if path.exists():
+        # Those that are not there, damaged or not to be read are made anew.
+        with contextlib.suppress(InputError):
             arrays = read_arrays(path)
             if arrays["made_from"].tobytes().decode("ascii") == made_from:
                 return _from_arrays(arrays, island_area_fraction)
@@ -97,7 +101,9 @@ class RegionStore:
             with_best_stuff=with_best_stuff,
             island_area_fraction=island_area_fraction,
         )
-        write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
+        # A cache that may be read only, or a full disk, costs time and no more.
+        with contextlib.suppress(NotWrittenError):
+            write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
         return regions
 
     def read_fused(self, image_id: ImageId, fused_ids: np.ndarray, island_area_fraction: float = 0.0) -> Regions:

@@ -34,7 +34,7 @@ from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.tuning.thresholds import REFERENCE_PIXELS
 from panoptic_heuristic.formats.csv_files import write_csv
-from panoptic_heuristic.formats.files import written_whole
+from panoptic_heuristic.formats.files import write_text, written_whole
 from panoptic_heuristic.fusion import Need
 from panoptic_heuristic.quality import Resampled
 from panoptic_heuristic.visual.names import names_note
@@ -136,7 +136,7 @@ def write_report(
     """
     written = [folder / name for name in ("report.html", "report.md", "settings.csv", "classes.csv")]
     for path, text in zip(written, (to_html(document), to_markdown(document)), strict=False):
-        _write(path, text.encode("utf-8"))
+        write_text(path, text)
     write_settings(written[2], sweeps)
     write_classes(written[3], sweeps)
     for picture in document.pictures:
@@ -146,11 +146,10 @@ def write_report(
             for figure in picture.paper:
                 written.append(folder / f"{figure.name}.{form.value}")
                 _write(written[-1], figure.draw(form))
-    (folder / "tables").mkdir(exist_ok=True)
     for name, table in tables_of(document).items():
         written += [folder / "tables" / f"{name}{ending}" for ending in (".csv", ".tex")]
         write_csv(written[-2], csv_rows(table))
-        _write(written[-1], to_latex(table).encode("utf-8"))
+        write_text(written[-1], to_latex(table))
     return written
 
 

@@ -1,5 +1,6 @@
 """A report as Markdown, with its pictures as files beside it."""
 
+import html
 import re
 from typing import Iterator, List
 
@@ -17,7 +18,9 @@ from panoptic_heuristic.ablation.report.document import (
 )
 
 # What Markdown would take for its own: not the underscore inside a word, nor a bracket that opens no link.
-_SPECIAL = re.compile(r"[\\`*<|&]|(?<!\w)_|_(?!\w)|(?<=\])[(\[]")
+_SPECIAL = re.compile(r"[\\`*|~]|(?<!\w)_|_(?!\w)|(?<=\])[(\[:]")
+# What makes a list or a heading of a paragraph.
+_SPECIAL_START = re.compile(r"^(?:[#+=-]|\d+(?=[.)]))")
 
 
 def to_markdown(document: Document) -> str:
@@ -32,9 +35,9 @@ def _block(block: Block) -> Iterator[str]:
     if isinstance(block, Heading):
         yield f"{'#' * block.level} {_escaped(block.text)}"
     elif isinstance(block, Text):
-        yield _escaped(block.text)
+        yield _paragraph(block.text)
     elif isinstance(block, Notice):
-        yield f"> {_escaped(block.text)}"
+        yield f"> {_paragraph(block.text)}"
     elif isinstance(block, Code):
         # A fence that is longer than any in the text.
         fence = "`" * max([3, *(1 + len(ticks) for ticks in re.findall("`+", block.text))])
@@ -45,7 +48,9 @@ def _block(block: Block) -> Iterator[str]:
             yield f"- {_escaped(fact.label)}: **{_escaped(fact.value)}**{note}"
     elif isinstance(block, Figure):
         for picture in block.pictures:
-            yield f"![{_escaped(picture.alt)}]({picture.name})"
+            # Here every bracket is one of a link.
+            alt = re.sub(r"(?<!\\)[\[\]]", r"\\\g<0>", _escaped(picture.alt))
+            yield f"![{alt}]({picture.name})"
         yield ""
         yield f"*{_escaped(block.caption)}*"
     else:
@@ -74,4 +79,14 @@ def _row(cells, escape: bool = True) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    # Entities, as in the HTML: not every reader of Markdown knows a backslash before an angle bracket.
+    return _SPECIAL.sub(r"\\\g<0>", html.escape(" ".join(text.split()), quote=False))
+
+
+def _paragraph(text: str) -> str:
+    return _SPECIAL_START.sub(_without_meaning, _escaped(text))
+
+
+def _without_meaning(start: "re.Match[str]") -> str:
+    """Of a number the point after it is what counts, and no backslash may stand before a digit."""
+    return f"{start[0]}\\" if start[0].isdigit() else f"\\{start[0]}"

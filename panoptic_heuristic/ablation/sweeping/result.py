@@ -13,7 +13,7 @@ from panoptic_heuristic.ablation.sweeping.tables import class_rows, setting_rows
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.files import PathLike, read_json, remove_leftovers
+from panoptic_heuristic.formats.files import PathLike, read_json
 
 
 class SweepResult:
@@ -104,9 +104,6 @@ class SweepResult:
         folder = Path(folder)
         if folder.resolve() != self.folder.resolve():
             merge_sweeps([self.folder], folder)
-        # Processes that were killed may have left some; nothing is written into a finished sweep.
-        for one in (folder, folder / "buckets"):
-            remove_leftovers(one)
         tables = write_sweep_tables(folder, self.grid, self.total(), self.categories)
         return [folder / "sweep.json", folder / "buckets", *tables]
 

@@ -18,7 +18,7 @@ from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
+from panoptic_heuristic.formats.arrays import is_sound, read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
@@ -32,7 +32,7 @@ def run_sweep(
     workers: int = 1,
     progress: Callable[[Iterable, int], Iterable] = lambda results, total: results,
 ) -> int:
-    """Counts the buckets that are not there yet.
+    """Counts the buckets that are not there yet, or damaged.
 
     Args:
         job: what to sweep.
@@ -44,10 +44,10 @@ def run_sweep(
         How many buckets were counted now.
 
     Raises:
-        InputError: the folder holds a sweep of something else, or a file is missing or damaged.
+        InputError: the folder holds a sweep of something else, or a file of the cache is missing or damaged.
     """
     start_sweep(job.folder, job.manifest())
-    left = [bucket for bucket in buckets if not _is_there(job.folder, bucket)]
+    left = [bucket for bucket in buckets if not is_sound(bucket_path(job.folder, bucket))]
     work = functools.partial(_count_bucket, job)
     with ordered_map(work, left, workers=workers if len(left) > 1 else min(workers, 1), chunk=1) as results:
         for _ in progress(results, len(left)):
@@ -94,10 +94,10 @@ def merge_sweeps(folders: Sequence[PathLike], output: PathLike) -> None:
             if not source.exists():
                 continue
             arrays = read_arrays(source)
-            if target.exists() and read_checksum(target) != read_checksum(source):
-                raise InputError(f"{source} and {target} count the same images and differ; one is of other data")
-            if not target.exists():
+            if not is_sound(target):
                 write_arrays(target, arrays)
+            elif read_checksum(target) != read_checksum(source):
+                raise InputError(f"{source} and {target} count the same images and differ; one is of other data")
 
 
 def missing_buckets(folder: Path) -> List[int]:
@@ -108,14 +108,6 @@ def missing_buckets(folder: Path) -> List[int]:
 def bucket_path(folder: Path, bucket: int) -> Path:
     """The file of a bucket."""
     return folder / "buckets" / f"{bucket:02d}.arrays"
-
-
-def _is_there(folder: Path, bucket: int) -> bool:
-    path = bucket_path(folder, bucket)
-    if not path.exists():
-        return False
-    read_checksum(path)
-    return True
 
 
 def _count_bucket(job: SweepJob, bucket: int) -> int:

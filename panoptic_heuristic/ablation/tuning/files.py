@@ -15,7 +15,7 @@ from panoptic_heuristic.ablation.tuning.pool import images_of
 from panoptic_heuristic.ablation.tuning.settings import BASELINES
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.files import PathLike, write_json, written_whole
+from panoptic_heuristic.formats.files import PathLike, write_json, write_text
 from panoptic_heuristic.fusion import Calibrated, Pipeline
 from panoptic_heuristic.fusion.pipeline_files import config_text
 from panoptic_heuristic.fusion.unused_keys import OWN_ARCHITECTURE
@@ -79,7 +79,6 @@ def config_yaml(
 def write_tuning(folder: PathLike, result: "TuningResult", base: Optional[PathLike] = None) -> List[Path]:
     """Writes all files; see :meth:`TuningResult.write`."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     # Relative, so that the folders may move together.
     based_on = None if base is None else Path(os.path.relpath(base, folder)).as_posix()
     written = []
@@ -91,8 +90,7 @@ def write_tuning(folder: PathLike, result: "TuningResult", base: Optional[PathLi
             name = result.chosen if file_name == TUNED else path.stem
             pipeline = result.outcome.pipelines[name]
             text = config_yaml(pipeline, result.categories, base=based_on, comments=_comments(name, result))
-            with written_whole(path) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            write_text(path, text)
         written.append(path)
     return written
 

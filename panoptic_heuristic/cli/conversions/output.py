@@ -5,12 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
-from panoptic_heuristic.cli.outputs import progress_bar, writing_to
+from panoptic_heuristic.cli.outputs import progress_bar
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage, read_panoptic_json
 from panoptic_heuristic.formats.bad_annotations import BadAnnotations
 from panoptic_heuristic.formats.conversions import image_files as convert
-from panoptic_heuristic.formats.files import write_json
+from panoptic_heuristic.formats.files import check_writable, write_json, writing_to
 from panoptic_heuristic.formats.listing import list_files
 from panoptic_heuristic.formats.png import read_png_header
 from panoptic_heuristic.formats.workers import ordered_map
@@ -47,14 +47,14 @@ class ConversionOutput:
                 raise InputError(f"{root} is no folder")
             if self.pngs is not None and root.resolve() == self.pngs.resolve():
                 raise InputError(f"{self.pngs} is the folder to read from; choose another --output")
-        with writing_to(args.output):
-            # An empty folder may be left of a conversion that failed at once.
-            there = [] if self.pngs is None else self.pngs.glob("*")
-            taken = [path for path in (self.json, *there) if path.exists()]
-            if taken and not args.overwrite:
-                raise InputError(f"{taken[0]} is there already; choose another --output, or --overwrite it")
-            (self.pngs or args.output).mkdir(parents=True, exist_ok=True)
-            # An old JSON would vouch for PNGs of which some are new.
+        check_writable(self.pngs or args.output)
+        # An empty folder may be left of a conversion that failed at once.
+        there = [] if self.pngs is None else self.pngs.glob("*")
+        taken = [path for path in (self.json, *there) if path.exists()]
+        if taken and not args.overwrite:
+            raise InputError(f"{taken[0]} is there already; choose another --output, or --overwrite it")
+        # An old JSON would vouch for PNGs of which some are new.
+        with writing_to(self.json):
             self.json.unlink(missing_ok=True)
         if self.pngs is not None:
             convert.check_png_names(images, self.pngs)

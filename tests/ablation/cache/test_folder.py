@@ -80,13 +80,11 @@ def test_images_not_there_or_damaged_are_missing(cache):
 
 
 def test_what_killed_processes_left_is_in_nobodys_way(cache):
-    leftovers = [cache.folder / ".manifest.7.partial.json", cache.folder / "predictions" / ".2.7.partial.arrays"]
+    name = ".00000000-7-00000000.partial.arrays"
+    leftovers = [folder / name for folder in (cache.folder, cache.folder / "predictions")]
     for path in leftovers:
         path.write_bytes(b"half")
     assert PredictionCache.create(cache.folder, cache.manifest).missing() == []
-    cache.remove_leftovers()
-    assert not any(path.exists() for path in leftovers)
-    assert cache.missing() == []
 
 
 def test_a_key_that_only_the_other_has_is_a_difference_too(cache):

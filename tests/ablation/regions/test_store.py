@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -187,6 +188,24 @@ def test_ground_truth_of_another_data_set_is_told(files, change, words):
         open_store(*files)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:-5], lambda content: b"", lambda content: b"text"])
+def test_damaged_regions_are_made_anew(files, damage):
+    store, path = open_store(*files), files[0] / "regions" / "1.arrays"
+    first, whole = store.read(1), path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert equal(store.read(1), first) and path.read_bytes() == whole
+
+
+def test_regions_that_cannot_be_kept_are_made_each_time(files, scenes):
+    expected = open_store(*files).read(1)
+    shutil.rmtree(files[0] / "regions")
+    # As a disk that is full or read-only, for whoever runs this.
+    (files[0] / "regions").write_text("in the way")
+    store = open_store(*files)
+    assert equal(store.read(1), expected) and equal(store.read(1), expected)
+    assert (files[0] / "regions").read_text() == "in the way"
 
 
 def test_what_is_missing_is_told(files, tmp_path):

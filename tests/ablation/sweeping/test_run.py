@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -304,6 +305,24 @@ def test_a_stopped_sweep_goes_on_where_it_was(store, swept, tmp_path):
     assert missing_buckets(tmp_path) == list(range(40, BUCKETS))
     assert run_sweep(job, ALL) == 60
     assert contents(tmp_path) == contents(swept)
+
+
+def test_damaged_buckets_are_counted_anew(store, swept, tmp_path):
+    shutil.copytree(swept, tmp_path / "sweep")
+    for bucket, content in enumerate((b"", b"half", bucket_path(swept, 2).read_bytes()[:-1])):
+        bucket_path(tmp_path / "sweep", bucket).write_bytes(content)
+    assert run_sweep(SweepJob(store, GRID, tmp_path / "sweep"), ALL) == 3
+    assert contents(tmp_path / "sweep") == contents(swept)
+
+
+def test_damaged_buckets_are_merged_anew(swept, tmp_path):
+    shutil.copytree(swept, tmp_path / "sweep")
+    bucket_path(tmp_path / "sweep", 0).write_bytes(b"half")
+    merge_sweeps([swept], tmp_path / "sweep")
+    assert contents(tmp_path / "sweep") == contents(swept)
+    bucket_path(tmp_path / "sweep", 0).write_bytes(b"half")
+    with pytest.raises(InputError, match=r"00\.arrays is damaged: .*; run again what wrote it$"):
+        merge_sweeps([tmp_path / "sweep"], tmp_path / "other")
 
 
 def test_some_settings_come_bucket_by_bucket(swept):

@@ -87,10 +87,10 @@ def test_another_sweep_is_not_written_over(store, tmp_path):
 
 def test_what_a_killed_process_left_is_not_taken_along(store, tmp_path):
     result = sweep(store, GRID, folder=tmp_path / "kept")
-    leftover = tmp_path / "kept" / "buckets" / ".07.123.partial.arrays"
+    leftover = tmp_path / "kept" / "buckets" / ".00000000-7-00000000.partial.arrays"
     leftover.write_bytes(b"half")
     result.write(tmp_path / "written")
-    assert ".07" not in str(contents(tmp_path / "written").keys())
+    assert ".partial" not in str(contents(tmp_path / "written").keys())
 
 
 @pytest.mark.parametrize("grid", ["sweeps/coco.yaml", None, GRID.base])

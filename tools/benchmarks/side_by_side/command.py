@@ -13,7 +13,7 @@ from benchmarks.side_by_side.inputs import write_inputs
 from benchmarks.side_by_side.measuring import do_work, measure
 from benchmarks.side_by_side.report import growth, plot, table, write_rows
 from panoptic_heuristic.cli.arguments import add_output_arguments, add_seed_argument, number, whole_number
-from panoptic_heuristic.cli.outputs import check_results, print_written, writing_to
+from panoptic_heuristic.cli.outputs import check_results, print_written
 
 CLOCKS = ("1", "all", "gpu")
 
@@ -75,9 +75,7 @@ def run(args: argparse.Namespace, name: str, contests: Contests) -> int:
     print(f"the same maps and segments on both sides in all {len(rows)} rows")
     if args.output is not None:
         written = [args.output / f"{name}.csv", args.output / f"{name}.png"]
-        with writing_to(args.output):
-            args.output.mkdir(parents=True, exist_ok=True)
-            write_rows(written[0], rows)
-            plot(written[1], rows)
+        write_rows(written[0], rows)
+        plot(written[1], rows)
         print_written(written)
     return 0
