@@ -166,10 +166,13 @@ def test_merging_takes_shards_only(arguments, tmp_path, swept, capsys):
     assert "no shard of a sweep" in capsys.readouterr().err
 
 
-def test_a_damaged_bucket_is_one_sentence(arguments, tmp_path, swept, capsys):
+def test_a_damaged_bucket_is_counted_anew_and_in_a_shard_one_sentence(arguments, tmp_path, swept, capsys):
     main(["--merge", str(swept), "--output", str(tmp_path / "copy")])
     path = bucket_path(tmp_path / "copy", 7)
-    path.write_bytes(path.read_bytes()[:-1])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
     capsys.readouterr()
-    assert main(listed(arguments, output=tmp_path / "copy")) == 2
+    assert main(["--merge", str(tmp_path / "copy"), "--output", str(tmp_path / "other")]) == 2
     assert "07.arrays is damaged" in capsys.readouterr().err
+    assert main(listed(arguments, output=tmp_path / "copy")) == 0
+    assert path.read_bytes() == whole and "1 of 100 buckets counted now" in capsys.readouterr().out
