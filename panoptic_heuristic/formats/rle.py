@@ -56,10 +56,11 @@ def run_ends(
     ends = [one.cumsum() for one in runs]
     for place, (one, last) in enumerate(zip(runs, ends, strict=True)):
         # pycocotools hands out uninitialised memory where the runs do not fill the image.
-        if not one.size or one.min() < 0 or last[-1] != height * width:
+        # A sum that leaves int64 is negative before it can come round to the right number.
+        if not one.size or one.min() < 0 or last.min() < 0 or last[-1] != height * width:
             raise InputError(
                 f"{where(place)}: counts must be run lengths >= 0 that add up to the {height * width} pixels of the "
-                f"image, got a sum of {one.sum()}"
+                f"image, got a sum of {sum(one.tolist())}"
             )
     return ends
 

@@ -147,3 +147,30 @@ class TestErrors:
     def test_lists_that_are_no_runs(self, counts):
         with pytest.raises(InputError, match="mask 0: counts must be run lengths"):
             ends_of_one({"size": [2, 2], "counts": counts}, 2, 2)
+
+    @pytest.mark.parametrize(
+        "counts",
+        [
+            [0, 2**62, 2**62, 2**62, 2**62, 4],
+            [2**62, 1, 2**62 - 1, 0, 2**62, 0, 2**62, 0, 4],
+            [2**63 - 1, 2**63 - 1, 6],
+            [2**63, 2**63, 4],
+            [2**64 - 1, 5],
+        ],
+        ids=str,
+    )
+    def test_sums_that_come_round_to_the_size_of_the_image(self, counts):
+        # In 64 bits each of them adds up to 4.
+        for runs in (counts, tuple(counts)):
+            with pytest.raises(InputError, match="mask 0: counts must be run lengths >= 0 that add up to the 4 pixels"):
+                ends_of_one({"size": [2, 2], "counts": runs}, 2, 2)
+
+    def test_the_sum_is_told_as_it_is(self):
+        with pytest.raises(InputError, match=f"got a sum of {2**64 + 4}$"):
+            ends_of_one({"size": [2, 2], "counts": [0, 2**62, 2**62, 2**62, 2**62, 4]}, 2, 2)
+
+    def test_a_huge_image_whose_runs_come_round(self):
+        # Each run fits the image; the five of them add up to 2**62 in 64 bits.
+        side = 2**31
+        with pytest.raises(InputError, match="mask 0: counts must be run lengths"):
+            ends_of_one({"size": [side, side], "counts": [2**62] * 5}, side, side)
