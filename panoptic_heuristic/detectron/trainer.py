@@ -12,6 +12,7 @@ from detectron2.engine import DefaultTrainer, HookBase
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 
+from panoptic_heuristic.detectron.checkpoint_files import read_as_data
 from panoptic_heuristic.detectron.class_names import CHECKPOINT_KEY, ClassNames
 from panoptic_heuristic.detectron.compat import keep_optimizer
 from panoptic_heuristic.detectron.evaluation import build_evaluator
@@ -30,6 +31,10 @@ _logger = logging.getLogger(__name__)
 
 class Trainer(DefaultTrainer):
     """Detectron2's trainer with this project's data sets, evaluators and the best checkpoint."""
+
+    def __init__(self, cfg: CfgNode):
+        super().__init__(cfg)
+        read_as_data(self.checkpointer)
 
     def build_hooks(self) -> List[Optional[HookBase]]:
         """Detectron2's hooks, and the best checkpoint by PQ between evaluation and writing.

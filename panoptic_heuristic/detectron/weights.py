@@ -2,17 +2,17 @@
 
 import contextlib
 import os
-import pickle
 from typing import Any, Iterator
 
 import torch
 from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.config import CfgNode
 
+from panoptic_heuristic.detectron.checkpoint_files import read_as_data
 from panoptic_heuristic.detectron.class_names import CHECKPOINT_KEY, ClassNames
 from panoptic_heuristic.errors import InputError
 
-# What torch and pickle raise on a file that is missing, cut, or something else.
+# What torch and Detectron2 raise on a file that is missing, cut, or something else.
 _LOADING_ERRORS = (
     AssertionError,
     OSError,
@@ -20,8 +20,8 @@ _LOADING_ERRORS = (
     EOFError,
     LookupError,
     AttributeError,
+    TypeError,
     ValueError,
-    pickle.UnpicklingError,
 )
 
 
@@ -55,6 +55,7 @@ def load_weights(model: torch.nn.Module, cfg: CfgNode, *, resume: bool = False) 
     """
     check_weights(cfg, resume=resume, needed=True)
     checkpointer = _WholeCheckpointer(model, save_dir=cfg.OUTPUT_DIR)
+    read_as_data(checkpointer)
     with told_plainly(cfg, checkpointer, resume):
         state = checkpointer.resume_or_load(cfg.MODEL.WEIGHTS, resume=resume)
     path = _path(cfg, checkpointer, resume)

@@ -159,7 +159,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(trained, kept, tmp
 def test_a_cache_of_other_weights_or_floors_is_left_alone(trained, kept, tmp_path, capsys):
     main = cache_predictions.main
     before = contents(kept)
-    other = torch.load(trained.folder / "model_final.pth", weights_only=False)
+    other = torch.load(trained.folder / "model_final.pth")
     torch.save({"model": other["model"]}, tmp_path / "other.pth")
     for changes, word in (
         (["--store-logits", *overrides(trained), "MODEL.WEIGHTS", str(tmp_path / "other.pth")], "weights"),

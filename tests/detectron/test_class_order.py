@@ -156,7 +156,7 @@ class TestRecorded:
         keys = {"SOLVER.MAX_ITER": 1, "SOLVER.IMS_PER_BATCH": 1, "DATALOADER.NUM_WORKERS": 0}
         (tmp_path / "out").mkdir()
         Trainer(config(data, tmp_path, **keys)).checkpointer.save("last")
-        stored = torch.load(tmp_path / "out" / "last.pth", weights_only=False)
+        stored = torch.load(tmp_path / "out" / "last.pth")
         expected = {"thing_classes": ["cat", "dog"], "stuff_classes": ["things", "sky", "grass"]}
         assert stored[CHECKPOINT_KEY] == expected
         Trainer(config(data, tmp_path, **keys)).resume_or_load(resume=True)
