@@ -118,3 +118,11 @@ def register_data_sets(sources: Sequence[str]) -> None:
 
     for source in sources:
         run_file_or_module(source, "data sets")
+
+
+def add_rule_files_argument(parser: "argparse._ActionsContainer") -> None:
+    """Adds ``--rule-files``; :func:`~panoptic_heuristic.fusion.rule_files.load_rule_files` takes its values."""
+    parser.add_argument(
+        "--rule-files", nargs="+", default=[], metavar="FILE",
+        help="Python that registers the rules of your own that a sweep has; what the sweep itself names is not run",
+    )  # fmt: skip

@@ -15,10 +15,17 @@ from panoptic_heuristic.ablation.report.make import Images, Reported, file_prefi
 from panoptic_heuristic.ablation.report.plots import Form
 from panoptic_heuristic.ablation.report.tuning import Tuning, read_tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
-from panoptic_heuristic.cli.arguments import CommandParser, add_output_arguments, add_workers_argument, whole_number
+from panoptic_heuristic.cli.arguments import (
+    CommandParser,
+    add_output_arguments,
+    add_rule_files_argument,
+    add_workers_argument,
+    whole_number,
+)
 from panoptic_heuristic.cli.outputs import check_folder, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.fusion import ParameterError, Pipeline
+from panoptic_heuristic.fusion.rule_files import load_rule_files
 
 _DEFAULT_PATHS = ("instances_score_thresh", "claim.overlap_threshold", "stuff_area_thresh")
 
@@ -40,6 +47,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
     _check(args)
+    load_rule_files(args.rule_files)
     names = _names(args.sweeps, args.names)
     stores = _images(args)
     results = [SweepResult(folder) for folder in args.sweeps]
@@ -186,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     others = parser.add_argument_group("results of other commands, one JSON per sweep")
     others.add_argument("--attribution", type=Path, nargs="+", metavar="JSON", help="of attribute-errors")
+    add_rule_files_argument(parser)
     add_workers_argument(parser)
     others.add_argument("--tuning", type=Path, nargs="+", metavar="JSON", help="of tune-fusion")
     return parser

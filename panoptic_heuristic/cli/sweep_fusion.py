@@ -18,12 +18,18 @@ from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.run import merge_sweeps, missing_buckets, run_sweep
 from panoptic_heuristic.ablation.sweeping.tables import quality_columns, ranking
-from panoptic_heuristic.cli.arguments import CommandParser, add_cache_arguments, add_workers_argument
+from panoptic_heuristic.cli.arguments import (
+    CommandParser,
+    add_cache_arguments,
+    add_rule_files_argument,
+    add_workers_argument,
+)
 from panoptic_heuristic.cli.outputs import print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
 from panoptic_heuristic.formats.files import check_writable
 from panoptic_heuristic.formats.packaged import config_path
 from panoptic_heuristic.fusion import Pipeline
+from panoptic_heuristic.fusion.rule_files import load_rule_files
 
 _EXAMPLES = f"""\
 examples:
@@ -50,8 +56,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         for name in ("cache", "grid", "shard", "gt_json", "gt_folder"):
             if getattr(args, name) is not None:
                 raise InputError(f"--merge brings finished shards together; leave out --{name.replace('_', '-')}")
+        load_rule_files(args.rule_files)
         merge_sweeps(args.merge, args.output)
     else:
+        if args.rule_files:
+            raise InputError("--rule-files is for --merge; a grid names its own under RULE_FILES")
         _sweep(args)
     missing = missing_buckets(args.output)
     if missing:
@@ -122,5 +131,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="for the counts and tables")
     parser.add_argument("--shard", metavar="I/N", help="count one of N equal parts only, I from 1")
     parser.add_argument("--merge", type=Path, nargs="+", metavar="DIR", help="bring the folders of shards together")
+    add_rule_files_argument(parser)
     add_workers_argument(parser)
     return parser

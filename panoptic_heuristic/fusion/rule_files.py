@@ -2,9 +2,11 @@
 
 import os
 import sys
-from typing import Any, Iterable, List, Sequence
+from typing import Any, Iterable, List, Sequence, Tuple
 
+from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.user_code import run_file
+from panoptic_heuristic.fusion.stages import STAGES
 
 _PREFIX = "rules_"
 
@@ -20,6 +22,25 @@ def load_rule_files(paths: Sequence[str]) -> None:
     """
     for path in paths:
         run_file(path, "file of rules", _PREFIX)
+
+
+def check_rules_are_there(rules: Iterable[Tuple[str, Any]], files: Sequence[str]) -> None:
+    """Raises if rules that results were made with are missing. Files that results name are never run unasked.
+
+    Args:
+        rules: the stage and the name of each.
+        files: the files that registered some of them.
+
+    Raises:
+        InputError: names the rules, the files and the flag that runs these.
+    """
+    missing = [f"the {stage} rule {name}" for stage, name in dict.fromkeys(rules) if name not in dict(STAGES[stage])]
+    if missing and files:
+        listed = " ".join(files)
+        raise InputError(
+            f"{' and '.join(missing)} came from {listed}, and Python that results name is run only if you name it, too: "
+            f"give --rule-files {listed}"
+        )
 
 
 def files_of_rules(rules: Iterable[Any]) -> List[str]:

@@ -163,7 +163,7 @@ def test_merging_takes_shards_only(arguments, tmp_path, swept, capsys):
     assert main(["--merge", str(swept), "--cache", "x", "--output", str(tmp_path)]) == 2
     assert "leave out --cache" in capsys.readouterr().err
     assert main(["--merge", str(tmp_path), "--output", str(tmp_path / "out")]) == 2
-    assert "no shard of a sweep" in capsys.readouterr().err
+    assert "holds no sweep.json" in capsys.readouterr().err
 
 
 def test_a_damaged_bucket_is_counted_anew_and_in_a_shard_one_sentence(arguments, tmp_path, swept, capsys):

@@ -14,7 +14,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import STAGES, Pipeline
 from panoptic_heuristic.fusion.argument_types import check_pipeline, check_type
-from panoptic_heuristic.fusion.rule_files import load_rule_files
+from panoptic_heuristic.fusion.rule_files import check_rules_are_there
 from panoptic_heuristic.fusion.stages import parameter_names
 
 _MOST_SETTINGS = 1_000_000
@@ -33,7 +33,7 @@ class Grid:
     Attributes:
         base: what the settings share.
         axes: may be none; the base is the only setting then.
-        rule_files: Python files that register rules of one's own; reading the grid runs them.
+        rule_files: Python files that register rules of one's own; reading a grid file runs them.
 
     Raises:
         InputError: the base is no pipeline or one of the axes is no axis, a value is out of its range, no rule has a
@@ -95,8 +95,12 @@ class Grid:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Grid":
-        """Reads what :meth:`to_json` gave."""
-        load_rule_files(data["rule_files"])
+        """Reads what :meth:`to_json` gave. The rule files are not run.
+
+        Raises:
+            InputError: a rule is not there, or a value is out of its range.
+        """
+        check_rules_are_there(_rules_in(data), data["rule_files"])
         axes = tuple(Axis.from_json(axis) for axis in data["axes"])
         return cls(Pipeline.from_mapping(data["base"]), axes, tuple(data["rule_files"]))
 
@@ -126,6 +130,13 @@ class Grid:
             if rules not in with_rules:
                 with_rules[rules] = self.base.replaced({path: one for path, one in values.items() if path in STAGES})
             yield rules, with_rules[rules], {path: one for path, one in values.items() if path not in STAGES}
+
+
+def _rules_in(data: Mapping[str, Any]) -> Iterator[Tuple[str, Any]]:
+    """Stage and name of all rules in what :meth:`Grid.to_json` gave."""
+    alternatives = [dict(one) for axis in data["axes"] for one in axis]
+    for values in [data["base"], *alternatives]:
+        yield from ((stage, values[stage]["name"]) for stage in STAGES if stage in values)
 
 
 def _has(pipeline: Pipeline, path: str) -> bool:

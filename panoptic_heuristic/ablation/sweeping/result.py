@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.sweeping.grid import Grid
-from panoptic_heuristic.ablation.sweeping.job import BUCKETS, FORMAT
+from panoptic_heuristic.ablation.sweeping.job import BUCKETS
 from panoptic_heuristic.ablation.sweeping.run import bucket_path, merge_sweeps, missing_buckets
+from panoptic_heuristic.ablation.sweeping.sweep_json import read_sweep_json
 from panoptic_heuristic.ablation.sweeping.tables import class_rows, setting_rows, write_sweep_tables
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays
-from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.formats.files import PathLike
 
 
 class SweepResult:
@@ -37,15 +36,8 @@ class SweepResult:
         """
         self.folder = Path(folder)
         self._temporary = temporary
-        path = self.folder / "sweep.json"
-        if not path.is_file():
-            raise InputError(f"{self.folder} holds no sweep.json; make a sweep there with sweep-fusion")
-        self.manifest = read_json(path)
-        found = self.manifest.get("format") if isinstance(self.manifest, dict) else None
-        if found != FORMAT:
-            raise InputError(f"{path} is no sweep of format {FORMAT} (it says {found!r}); sweep anew")
-        self.grid = Grid.from_json(self.manifest["grid"])
-        self.categories = Categories.from_coco(self.manifest["categories"], str(path))
+        swept = read_sweep_json(self.folder)
+        self.manifest, self.grid, self.categories = swept.values, swept.grid, swept.categories
         missing = missing_buckets(self.folder)
         if missing:
             raise InputError(

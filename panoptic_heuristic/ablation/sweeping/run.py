@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterable, List, Mapping, Sequence
 from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
+from panoptic_heuristic.ablation.sweeping.sweep_json import read_sweep_json
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import is_sound, read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
@@ -85,10 +86,7 @@ def merge_sweeps(folders: Sequence[PathLike], output: PathLike) -> None:
     """
     output = Path(output)
     for folder in map(Path, folders):
-        path = folder / "sweep.json"
-        if not path.is_file():
-            raise InputError(f"{folder} holds no sweep.json, so it is no shard of a sweep")
-        start_sweep(output, read_json(path))
+        start_sweep(output, read_sweep_json(folder).values)
         for bucket in range(BUCKETS):
             source, target = bucket_path(folder, bucket), bucket_path(output, bucket)
             if not source.exists():

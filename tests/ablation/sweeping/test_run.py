@@ -414,7 +414,7 @@ def test_shards_of_different_sweeps_do_not_merge(store, swept, tmp_path):
     run_sweep(SweepJob(store, grid_of(claims_of(GRID), (0.5,), limits_of(GRID)), tmp_path / "other"), [0])
     with pytest.raises(InputError, match="its grid differs"):
         merge_sweeps([swept, tmp_path / "other"], tmp_path / "merged")
-    with pytest.raises(InputError, match="no shard of a sweep"):
+    with pytest.raises(InputError, match="holds no sweep.json"):
         merge_sweeps([tmp_path], tmp_path / "merged")
 
 
