@@ -8,8 +8,12 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Seque
 from PIL import ImageColor
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import check_type, listed, whole_number
 from panoptic_heuristic.formats.default_colors import default_color
 from panoptic_heuristic.formats.files import PathLike, read_json
+
+MAX_CATEGORY_ID = 2**63 - 1
+"""Ids are counted in arrays, whose integers have 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,14 @@ class Categories(Mapping):
         categories: the categories; their order is kept.
 
     Raises:
-        InputError: there is no category, or an id occurs twice.
+        InputError: there is no category, one is something else, or an id is out of [0, 2**63) or occurs twice.
     """
 
     def __init__(self, categories: Iterable[Category]):
-        ordered = tuple(categories)
+        ordered = listed("categories", categories, "Categories.from_lists(['cat'], ['sky'])")
+        for category in ordered:
+            check_type("one of the categories", category, Category, "those that Categories.from_coco makes of dicts")
+            whole_number("the id of a category", category.id, 0, MAX_CATEGORY_ID)
         if not ordered:
             raise InputError("expected at least one category, got none")
         self._by_id: Dict[int, Category] = {}
@@ -79,7 +86,8 @@ class Categories(Mapping):
             things: names of the thing categories; they get the ids 1 to T.
             stuff: names of the stuff categories; they get the ids T + 1 to T + S.
         """
-        entries = [(name, True) for name in things] + [(name, False) for name in stuff]
+        names = listed("things", things, "['cat', 'dog']"), listed("stuff", stuff, "['sky']")
+        entries = [(name, isthing) for some, isthing in zip(names, (True, False), strict=True) for name in some]
         return cls(
             Category(place + 1, name, isthing, default_color(place))
             for place, (name, isthing) in enumerate(entries)
@@ -163,8 +171,8 @@ def _category(entry: Any, place: int, where: str) -> Category:
             raise InputError(
                 f"{where}: category {place} has no {key!r}; panoptic categories need id, name and isthing"
             )
-    if not is_integer(entry["id"]) or entry["id"] < 0:
-        raise InputError(f"{where}: category {place} has id {entry['id']!r}; expected an integer >= 0")
+    if not is_integer(entry["id"]) or not 0 <= entry["id"] <= MAX_CATEGORY_ID:
+        raise InputError(f"{where}: category {place} has id {entry['id']!r:.80}; expected an integer >= 0")
     if entry["isthing"] not in (0, 1):
         raise InputError(f"{where}: category {entry['id']} has isthing {entry['isthing']!r}; expected 0 or 1")
     color = entry.get("color")

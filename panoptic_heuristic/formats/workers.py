@@ -14,6 +14,7 @@ from typing import Callable, Iterable, Iterator, List, NoReturn, TypeVar
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import whole_number
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -53,10 +54,9 @@ def ordered_map(
             way, is soon obeyed.
 
     Raises:
-        InputError: ``workers`` is below 1, what a job raised first, or a worker was killed.
+        InputError: ``workers`` is no whole number or below 1, what a job raised first, or a worker was killed.
     """
-    if workers < 1:
-        raise InputError(f"workers must be at least 1, got {workers}")
+    workers = whole_number("workers", workers, 1)
     if workers == 1:
         keep_freed_memory()
         yield map(function, jobs)

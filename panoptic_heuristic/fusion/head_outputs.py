@@ -7,6 +7,7 @@ from typing import Any, FrozenSet, Optional
 import torch
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import check_type
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.instances import InstanceSet, as_tensor
 from panoptic_heuristic.fusion.semantics import SemanticMap
@@ -75,12 +76,26 @@ class HeadOutputs:
         return HeadOutputs(instances, semantics, self.categories, self.image)
 
 
+def check_instances(instances: Any) -> None:
+    """Raises if instances are no :class:`InstanceSet`.
+
+    Raises:
+        InputError: names the type that came, and how a set is made.
+    """
+    example = "InstanceSet.from_bitmaps(masks, scores, category_ids), with no masks where there is no instance"
+    check_type("instances", instances, InstanceSet, example)
+
+
 def check_belongs_together(instances: InstanceSet, semantics: Optional[SemanticMap], categories: Categories) -> None:
     """Raises if the outputs of the two heads, and the categories, do not fit each other.
 
     Raises:
         InputError: see :class:`HeadOutputs`.
     """
+    check_type("categories", categories, Categories, "Categories.from_coco(data['categories'])")
+    check_instances(instances)
+    if semantics is not None:
+        check_type("semantics", semantics, SemanticMap, "SemanticMap(labels, label_to_category), or None for no stuff")
     for index, category_id in enumerate(instances.category_ids):
         if category_id not in categories:
             raise InputError(f"instance {index} has category {category_id}, which is not among the categories")

@@ -11,8 +11,18 @@ import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import listed, whole_number
 from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
 from panoptic_heuristic.fusion.paste import mask_paster
+
+MAX_PIXELS = 2**31 - 1
+"""The most pixels of an image: their numbers fit 32 bits."""
+
+MAX_SCORE = 30.0
+"""The largest score. A probability with a larger logit rounds to 1 in float32, and in float64 but for 1e-13."""
+
+_ROUNDING = 1e-3
+_DRAWING = 32
 
 
 class Crop(NamedTuple):
@@ -41,10 +51,10 @@ class InstanceSet:
     ``instances_score_thresh`` cost nothing.
 
     Attributes:
-        scores: (N,) float64 tensor on the CPU. Not checked to be finite: fusing drops those that
-            are not, and says so.
+        scores: (N,) float64 tensor on the CPU, probabilities or logits. Not checked to be finite: fusing
+            drops those that are not, and says so.
         category_ids: N dataset category ids.
-        image_size: (H, W) in pixels.
+        image_size: (H, W) in pixels, of at most :data:`MAX_PIXELS` in all.
         device: the device that the masks are on.
         is_numpy: True if the masks came as anything but tensors.
         probabilities: (N, M, M) RoI mask probabilities, or None.
@@ -75,15 +85,15 @@ class InstanceSet:
         for name, values in (("scores", scores), ("category_ids", category_ids)):
             if tuple(values.shape) != (count,):
                 raise InputError(f"expected {count} {name}, one per mask, got shape {tuple(values.shape)}")
-        if count and category_ids.is_floating_point():
+        if count and (category_ids.is_floating_point() or category_ids.dtype == torch.bool):
             raise InputError(f"category_ids must be integers, got {category_ids.dtype}")
-        self.scores = scores.to("cpu", torch.float64)
+        self.scores = _check_scores(scores.to("cpu", torch.float64))
         self.category_ids: Tuple[int, ...] = tuple(category_ids.tolist())
-        self.image_size = _check_image_size(image_size)
+        self.image_size = height, width = _check_image_size(image_size)
         self.device = device
         self.is_numpy = is_numpy
         self.probabilities = None if probabilities is None else _check_probabilities(probabilities, count, device)
-        self.boxes = None if boxes is None else _check_boxes(boxes, count, device)
+        self.boxes = None if boxes is None else _check_boxes(boxes, count, device, (height, width))
         self.mask_quality = _check_measure("mask_quality", mask_quality, count)
         self.semantic_agreement = _check_measure("semantic_agreement", semantic_agreement, count)
         self._make_crop = make_crop
@@ -116,8 +126,9 @@ class InstanceSet:
             semantic_agreement: likewise.
 
         Raises:
-            InputError: shapes disagree, the masks are floating point, a box is not finite, or a
-                measure is not in [0, 1].
+            InputError: shapes disagree, the masks are floating point, a box is not finite, all of them
+                are fractions of the image, a score is above
+                :data:`MAX_SCORE`, or a probability or a measure is not in [0, 1].
         """
         is_numpy = not isinstance(masks, Tensor)
         masks = as_tensor(masks)
@@ -126,7 +137,7 @@ class InstanceSet:
         if masks.is_floating_point():
             raise InputError(f"masks must be bool or 0/1 integers, got {masks.dtype}; threshold probabilities first")
         size = tuple(masks.shape[1:])
-        if image_size is not None and tuple(image_size) != size:
+        if image_size is not None and _check_image_size(image_size) != size:
             raise InputError(f"masks are {size[0]}x{size[1]} pixels, but image_size is {tuple(image_size)}")
 
         # A GPU is asked once, for all of them: whoever asks it waits until it has done all before.
@@ -171,13 +182,14 @@ class InstanceSet:
             semantic_agreement: likewise.
 
         Raises:
-            InputError: shapes disagree, a box is not finite, or a measure is not in [0, 1].
+            InputError: shapes disagree, a box is not finite, all of them are fractions of the image, a
+                score is above :data:`MAX_SCORE`, or a probability or a measure is not in [0, 1].
         """
         is_numpy = not isinstance(probabilities, Tensor)
         probabilities = as_tensor(probabilities)
         probabilities = _check_probabilities(probabilities, len(probabilities), probabilities.device)
-        boxes = _check_boxes(boxes, len(probabilities), probabilities.device)
         height, width = _check_image_size(image_size)
+        boxes = _check_boxes(boxes, len(probabilities), probabilities.device, (height, width))
         pasted = mask_paster(probabilities, boxes, height, width)
         return cls(
             lambda index: Crop(*pasted(index)), scores, category_ids, (height, width), count=len(probabilities),
@@ -214,9 +226,11 @@ class InstanceSet:
             semantic_agreement: likewise.
 
         Raises:
-            InputError: an encoding has another size, or cannot be read, a box is not finite, or a
-                measure is not in [0, 1].
+            InputError: an encoding has another size, or cannot be read, a box is not finite, all of them
+                are fractions of the image, a score is above
+                :data:`MAX_SCORE`, or a probability or a measure is not in [0, 1].
         """
+        rles = listed("rles", rles, "[{'size': [480, 640], 'counts': [...]}]")
         height, width = _check_image_size(image_size)
         masks = run_ends(rles, height, width, where)
 
@@ -268,15 +282,18 @@ def as_tensor(values: Any) -> Tensor:
     """
     if isinstance(values, Tensor):
         values = values.detach()
-        return values.to(torch.int64) if str(values.dtype) in _POOR_DTYPES else values
+        if str(values.dtype) not in _POOR_DTYPES:
+            return values
+        return _check_not_wrapped(values.dtype, values.to(torch.int64))
     try:
         array = np.asarray(values)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"expected an array of numbers, got something that is none: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"expected an array of numbers, got one of {array.dtype}")
+    # Numbers of more than 64 bits are unknown to torch.
+    if array.dtype.kind not in "biuf" or array.itemsize > 8:
+        raise InputError(f"expected an array of numbers of up to 64 bits, got one of {array.dtype}")
     if f"torch.{array.dtype.name}" in _POOR_DTYPES:
-        array = array.astype(np.int64)
+        return _check_not_wrapped(array.dtype, torch.from_numpy(array.astype(np.int64)))
     # Copies only what torch cannot share: foreign byte order, odd strides, read-only memory.
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if not array.flags.writeable or any(stride < 0 or stride % array.itemsize for stride in array.strides):
@@ -288,19 +305,44 @@ def as_tensor(values: Any) -> Tensor:
 _POOR_DTYPES = ("torch.uint16", "torch.uint32", "torch.uint64")
 
 
-def _check_image_size(image_size: Tuple[int, int]) -> Tuple[int, int]:
-    sides = tuple(int(side) for side in image_size)
-    if len(sides) != 2 or min(sides) < 1:
-        raise InputError(f"image_size must be (height, width), both at least 1, got {tuple(image_size)}")
-    return sides
+def _check_not_wrapped(dtype: Any, values: Tensor) -> Tensor:
+    """Integers that were made of unsigned ones, where those from 2**63 are negative now."""
+    if (values < 0).any():
+        raise InputError(f"expected integers below 2**63, got an array of {dtype} with larger ones")
+    return values
 
 
-def _check_boxes(boxes: Any, count: int, device: torch.device) -> Tensor:
+def _check_image_size(image_size: Any) -> Tuple[int, int]:
+    sides = listed("image_size", image_size, "(480, 640)")
+    if len(sides) != 2:
+        raise InputError(f"image_size must be (height, width), got {sides!r:.80}")
+    height, width = (whole_number("a side of image_size", side, 1) for side in sides)
+    if height * width > MAX_PIXELS:
+        raise InputError(f"image_size must be of at most {MAX_PIXELS} pixels, got {(height, width)}")
+    return height, width
+
+
+def _check_scores(scores: Tensor) -> Tensor:
+    for index in ((scores > MAX_SCORE) & scores.isfinite()).nonzero().flatten().tolist():
+        raise InputError(
+            f"scores[{index}] is {scores[index].item():g}, which is neither a probability nor the logit of one; divide "
+            "percentages by 100"
+        )
+    return scores
+
+
+def _check_boxes(boxes: Any, count: int, device: torch.device, image_size: Tuple[int, int]) -> Tensor:
     boxes = as_tensor(boxes).to(device, torch.float32)
     if tuple(boxes.shape) != (count, 4):
         raise InputError(f"boxes must have the shape ({count}, 4), got {tuple(boxes.shape)}")
     for index in (~boxes.isfinite()).any(dim=1).nonzero().flatten().tolist():
         raise InputError(f"boxes[{index}] is {boxes[index].tolist()}; box corners must be finite")
+    # Of pixels, they would all lie in the first one, as they may in a drawing.
+    if count and min(image_size) > _DRAWING and boxes.amin() >= 0 and 0 < boxes.amax() <= 1:
+        raise InputError(
+            f"boxes must be in pixels, but all lie within [0, 1] of an image of {image_size[0]}x{image_size[1]}; "
+            "multiply x by the width and y by the height"
+        )
     return boxes
 
 
@@ -313,6 +355,13 @@ def _check_probabilities(probabilities: Any, count: int, device: torch.device) -
         raise InputError(f"expected probabilities of {count} masks, got shape {shape}")
     if not probabilities.is_floating_point():
         raise InputError(f"probabilities must be floating point in [0, 1], got {probabilities.dtype}")
+    if count:
+        low, high = torch.stack(probabilities.aminmax()).tolist()
+        # What was interpolated may leave the interval by a rounding.
+        if low < -_ROUNDING or high > 1 + _ROUNDING:
+            raise InputError(
+                f"probabilities must be in [0, 1], got {low if low < 0 else high:g}; of logits take the sigmoid first"
+            )
     return probabilities.to(device)
 
 

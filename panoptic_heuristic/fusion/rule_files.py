@@ -38,8 +38,8 @@ def check_rules_are_there(rules: Iterable[Tuple[str, Any]], files: Sequence[str]
     if missing and files:
         listed = " ".join(files)
         raise InputError(
-            f"{' and '.join(missing)} came from {listed}, and Python that results name is run only if you name it, too: "
-            f"give --rule-files {listed}"
+            f"{' and '.join(missing)} came from {listed}, and Python that results name is run only if you name it, "
+            f"too: give --rule-files {listed}"
         )
 
 

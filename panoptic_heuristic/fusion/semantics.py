@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import listed, whole_number
 from panoptic_heuristic.fusion.instances import as_tensor
 from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.probabilities import at_pixels, probabilities
@@ -39,7 +40,7 @@ class SemanticMap:
         is_numpy: True if the labels came as anything but a tensor.
 
     Raises:
-        InputError: wrong shape or dtype, or a label in the map that ``label_to_category`` lacks.
+        InputError: wrong type, shape or dtype, or a label in the map that ``label_to_category`` lacks.
     """
 
     def __init__(
@@ -58,13 +59,17 @@ class SemanticMap:
             )
         if not self.labels.numel():
             raise InputError(f"semantic labels must have at least one pixel, got {tuple(self.labels.shape)}")
-        pairs = label_to_category.items() if isinstance(label_to_category, Mapping) else enumerate(label_to_category)
-        self.label_to_category: Dict[int, Optional[int]] = {int(label): category for label, category in pairs}
+        self.label_to_category = _meanings(label_to_category)
         self.logits: Optional[Tensor] = None if logits is None else as_tensor(logits)
-        if self.logits is not None and tuple(self.logits.shape[1:]) != self.image_size:
-            raise InputError(f"logits are {tuple(self.logits.shape)}, but the labels {self.image_size}")
+        if self.logits is not None:
+            if tuple(self.logits.shape[1:]) != self.image_size:
+                raise InputError(f"logits are {tuple(self.logits.shape)}, but the labels {self.image_size}")
+            if not self.logits.is_floating_point():
+                raise InputError(f"logits must be floating point, got {self.logits.dtype}")
         self.best_stuff: Optional[Tuple[Tensor, Tensor]] = None
         if best_stuff is not None:
+            if not isinstance(best_stuff, (tuple, list)) or len(best_stuff) != 2:
+                raise InputError(f"best_stuff must be a pair of maps, got {type(best_stuff).__name__}")
             self.best_stuff = as_tensor(best_stuff[0]), as_tensor(best_stuff[1])
             for values in self.best_stuff:
                 if tuple(values.shape) != self.image_size:
@@ -222,6 +227,20 @@ class SemanticMap:
     def __repr__(self) -> str:
         height, width = self.image_size
         return f"SemanticMap({height}x{width}, {len(self.areas)} labels, {self.device})"
+
+
+def _meanings(label_to_category: Any) -> Dict[int, Optional[int]]:
+    """The dataset category id of each label, or None."""
+    if isinstance(label_to_category, Mapping):
+        pairs = label_to_category.items()
+    else:
+        pairs = enumerate(listed("label_to_category", label_to_category, "{0: None, 1: 21}"))
+    return {
+        whole_number("a label of label_to_category", label): (
+            None if one is None else whole_number("a category id of label_to_category", one)
+        )
+        for label, one in pairs
+    }
 
 
 # With a border at more than one pixel of so many, counting runs takes as long as counting pixels.

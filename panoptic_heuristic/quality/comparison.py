@@ -10,9 +10,13 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import check_type
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID
 from panoptic_heuristic.quality.overlap import Overlap, Runs, places_of
+
+MAX_ID = 2**63 - 1
+"""Ids are compared in arrays, whose integers have 64 bits."""
 
 
 class GtSegment(NamedTuple):
@@ -87,6 +91,7 @@ def compare(
     all_crowds: bool = False,
 ) -> Comparison:
     """Compares one image; arguments and errors are those of :func:`panoptic_heuristic.quality.count_image`."""
+    check_type("categories", categories, Categories, "Categories.from_coco(data['categories'])")
     gt_ids, pred_ids = _as_integers(gt_ids, "ground truth"), _as_integers(pred_ids, "prediction")
     if gt_ids.shape != pred_ids.shape:
         raise InputError(f"the prediction is {pred_ids.shape} pixels, the ground truth {gt_ids.shape}")
@@ -135,6 +140,8 @@ def _as_integers(ids: np.ndarray, whose: str) -> np.ndarray:
     # An empty list is an array of floats.
     if ids.size and not np.issubdtype(ids.dtype, np.integer):
         raise InputError(f"the ids of the {whose} must be integers, got an array of {ids.dtype}")
+    if ids.size and ids.dtype == np.uint64 and ids.max() > MAX_ID:
+        raise InputError(f"the ids of the {whose} must be below 2**63, got {ids.max()}")
     if ids.ndim != 2:
         raise InputError(f"the ids of the {whose} must be (H, W), got an array of shape {ids.shape}")
     return ids
@@ -148,7 +155,12 @@ def _by_id(segments: Sequence[Mapping[str, Any]], whose: str) -> Dict[int, Mappi
             if key not in segment:
                 raise InputError(f"a {whose} segment has no {key!r}: {segment!r:.80}")
             if not isinstance(segment[key], (int, np.integer)) or isinstance(segment[key], bool):
-                raise InputError(f"a {whose} segment has {key} {segment[key]!r}; expected an integer")
+                raise InputError(f"a {whose} segment has {key} {segment[key]!r:.80}; expected an integer")
+            if not -MAX_ID <= segment[key] <= MAX_ID:
+                raise InputError(f"a {whose} segment has {key} {segment[key]}; expected one below 2**63")
+        iscrowd = segment.get("iscrowd", 0)
+        if not isinstance(iscrowd, (int, np.integer, np.bool_)) or iscrowd not in (0, 1):
+            raise InputError(f"{whose} segment {segment['id']} has iscrowd {iscrowd!r:.80}; expected 0 or 1")
         if segment["id"] == VOID_ID:
             raise InputError(f"a {whose} segment has id {VOID_ID}, which stands for void")
         # Below 0 are the codes of places that have no category.

@@ -20,6 +20,7 @@ from panoptic_heuristic.ablation.attribution.stuff_pixels import count_stuff_pix
 from panoptic_heuristic.ablation.attribution.tracing import check_traceable, trace_image
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.arguments import whole_number
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
@@ -50,6 +51,7 @@ def attribute(
     Raises:
         InputError: the cache or its ground truth is missing or damaged, or lacks what the pipeline asks for.
     """
+    workers = whole_number("workers", workers, 1)
     store = open_store(cache, gt_json, gt_folder)
     check_traceable(store, pipeline)
     image_ids = store.image_ids

@@ -7,6 +7,7 @@ changed, it is made anew; predictions are never touched.
 import contextlib
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
@@ -173,10 +174,12 @@ def open_store(
         panoptic_root: the folder of its PNGs; None likewise.
 
     Raises:
-        InputError: there is no cache or no ground truth, or they do not fit.
+        InputError: ``cache`` is no path and no store, there is no cache or no ground truth, or they do not fit.
     """
     if isinstance(cache, RegionStore):
         return cache
+    if not isinstance(cache, (str, os.PathLike)):
+        raise InputError(f"cache must be a folder or a RegionStore, got {type(cache).__name__}")
     predictions = PredictionCache.open(cache)
     if (panoptic_json is None) != (panoptic_root is None):
         raise InputError("--gt-json and --gt-folder belong together: give both or none")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, List, Mapping, Sequence, Tuple
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import listed
 from panoptic_heuristic.fusion import STAGES
 from panoptic_heuristic.fusion.stages import rule_from_mapping, rule_to_mapping, value_from_json, value_to_json
 
@@ -36,8 +37,12 @@ class Axis:
 
     @classmethod
     def of(cls, path: str, values: Iterable[Any]) -> "Axis":
-        """The values of one path."""
-        return cls(tuple({path: value} for value in values))
+        """The values of one path.
+
+        Raises:
+            InputError: ``values`` is a single one, or empty.
+        """
+        return cls(tuple({path: value} for value in listed(f"the values of {path}", values, "[0.3, 0.5]")))
 
     @classmethod
     def of_stuff_limits(cls, pixels: Iterable[float] = (), fractions: Iterable[float] = ()) -> "Axis":

@@ -11,9 +11,10 @@ from panoptic_heuristic.ablation.sweeping.axes import Axis
 from panoptic_heuristic.ablation.sweeping.columns import columns_of, row_of
 from panoptic_heuristic.ablation.sweeping.grid_files import grid_of_content, read_yaml
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import check_type
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import STAGES, Pipeline
-from panoptic_heuristic.fusion.argument_types import check_pipeline, check_type
+from panoptic_heuristic.fusion.argument_types import check_pipeline
 from panoptic_heuristic.fusion.rule_files import check_rules_are_there
 from panoptic_heuristic.fusion.stages import parameter_names
 

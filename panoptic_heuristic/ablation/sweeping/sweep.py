@@ -9,8 +9,8 @@ from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.run import run_sweep
+from panoptic_heuristic.formats.arguments import check_type
 from panoptic_heuristic.formats.files import PathLike
-from panoptic_heuristic.fusion.argument_types import check_type
 
 
 def sweep(

@@ -25,9 +25,10 @@ from panoptic_heuristic.ablation.tuning.search import Search, run_searches, step
 from panoptic_heuristic.ablation.tuning.splits import Split, folds_of
 from panoptic_heuristic.ablation.tuning.thresholds import Baselines, raised_to_floor
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import check_type, whole_number
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import Pipeline
-from panoptic_heuristic.fusion.argument_types import check_pipeline, check_type
+from panoptic_heuristic.fusion.argument_types import check_pipeline
 from panoptic_heuristic.quality import summarize
 
 HALVES = 2
@@ -69,9 +70,8 @@ def compare(
             missing or damaged, the ground truth has no segment, there is no pipeline or something else in the place
             of one, or the reference is unknown or cannot fuse.
     """
-    for name, value, least in (("tuning_images", tuning_images, 1), ("seed", seed, 0)):
-        if value < least:
-            raise InputError(f"{name} must be at least {least}, got {value}")
+    tuning_images, seed = whole_number("tuning_images", tuning_images, 1), whole_number("seed", seed, 0)
+    workers = whole_number("workers", workers, 1)
     _check_pipelines(pipelines, reference)
     store = open_store(cache, gt_json, gt_folder)
     reference = next(iter(pipelines)) if reference is None else reference

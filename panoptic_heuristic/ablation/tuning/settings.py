@@ -14,6 +14,7 @@ The settings build on each other, and the simplest come first::
 Where photos are at hand, a border rule is tried on top of global, and all that is tuned carries it if it helps there.
 """
 
+import numbers
 from dataclasses import dataclass
 from typing import Dict, Optional, Sequence, Tuple
 
@@ -21,6 +22,7 @@ from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM, FORMS
 from panoptic_heuristic.ablation.tuning.thresholds import Baselines, raised_to_floor
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import whole_number
 from panoptic_heuristic.fusion import Pipeline
 
 STAGES = ("global", "per-class", "calibrated")
@@ -79,10 +81,9 @@ class TuningSettings:
         _check_stages(self.stages, self.on_regions)
         if self.calibration not in FORMS:
             raise InputError(f"calibration must be one of {', '.join(FORMS)}, got {self.calibration!r}")
-        if not 0 <= self.shrinkage < float("inf"):
+        if not isinstance(self.shrinkage, numbers.Real) or not 0 <= self.shrinkage < float("inf"):
             raise InputError(f"shrinkage must be in [0, inf) standard errors, got {self.shrinkage!r}")
-        if self.seed < 0:
-            raise InputError(f"seed must be at least 0, got {self.seed}")
+        object.__setattr__(self, "seed", whole_number("seed", self.seed, 0))
         score = self.pipeline.lowest_score_thresh
         if score < self.score_floor:
             raise InputError(
@@ -108,7 +109,7 @@ def _check_stages(stages: Sequence[str], on_regions: bool) -> None:
     if not stages or stages[0] != STAGES[0] or tuple(stages) != in_order:
         raise InputError(
             f"stages must be some of {', '.join(STAGES)}, in this order and beginning with {STAGES[0]}, "
-            f"got {' '.join(stages) or 'none'}"
+            f"got {' '.join(map(str, stages)) or 'none'}"
         )
     if len(stages) > 1 and not on_regions:
         raise InputError(

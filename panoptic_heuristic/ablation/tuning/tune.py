@@ -34,6 +34,7 @@ from panoptic_heuristic.ablation.tuning.splits import (
     split_at,
 )
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.arguments import listed, whole_number
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, NoRefinement, Pipeline
@@ -96,6 +97,7 @@ def tune(
             "folds part the images at random, tuning_images by a list, and a report cache has others; give one of them"
         )
     check_pipeline(pipeline)
+    workers = whole_number("workers", workers, 1)
     tuning_stores = [open_store(one, gt_json, gt_folder) for one in _listed(cache)]
     report_stores = [] if report_cache is None else [open_store(report_cache, gt_json, gt_folder)]
     stores = (*tuning_stores, *report_stores)
@@ -110,7 +112,7 @@ def tune(
         is_exact(pipeline, pool.manifests),
         pool.score_floor,
         statistics.median(areas_of(own.images)),
-        None if stages is None else tuple(stages),
+        None if stages is None else listed("stages", stages, "['global']"),
         calibration,
         shrinkage,
         seed,
@@ -122,7 +124,8 @@ def tune(
     if report_stores:
         splits: Tuple[Split, ...] = (split_at(len(own.images), len(pool.images)),)
     elif tuning_images is not None:
-        splits = given_split([image.image_id for image in pool.images], tuning_images)
+        tuned_on = listed("tuning_images", tuning_images, "[1, 2, 3]")
+        splits = given_split([image.image_id for image in pool.images], tuned_on)
     else:
         splits = folds_of(len(pool.images), DEFAULT_FOLDS if folds is None else folds, seed, numbers)
     if numbers is not None:
@@ -159,7 +162,7 @@ def _listed(cache: Union[Cache, Sequence[Cache]]) -> List[Cache]:
         return [cache]
     if not cache:
         raise InputError("there is no cache to tune on; give one or several")
-    return list(cache)
+    return list(listed("cache", cache, "['cache_a', 'cache_b']"))
 
 
 def _image_roots(image_root: Union[PathLike, Sequence[PathLike]], caches: int) -> Tuple[Path, ...]:
