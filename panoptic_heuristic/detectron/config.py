@@ -30,7 +30,8 @@ class PanopticHeuristicCfgNode(CfgNode):
             text = file.read()
         try:
             content = yaml.safe_load(text)
-        except yaml.YAMLError:
+        # Reading it again will tell.
+        except (yaml.YAMLError, ValueError, RecursionError):
             return io.StringIO(text)
         if not isinstance(content, Mapping) or (changed := with_preset(content, filename)) is content:
             return io.StringIO(text)
@@ -134,7 +135,7 @@ def load_config(config_file: str, overrides: Sequence[str] = ()) -> Tuple[CfgNod
     try:
         content = _load_yaml(config_file)
         cfg.merge_from_file(config_file)
-    except (KeyError, ValueError, AssertionError, TypeError, OSError, yaml.YAMLError) as error:
+    except (KeyError, ValueError, AssertionError, TypeError, OSError, RecursionError, yaml.YAMLError) as error:
         raise _config_error(error, config_file, cfg) from error
     try:
         cfg.merge_from_list(list(overrides))

@@ -36,10 +36,11 @@ def whole_number(name: str, value: Any, low: int = -(2**63), high: Optional[int]
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise InputError(f"{name} must be a whole number, got {value!r:.80}")
-    if value < low or (high is not None and value > high):
+    number = int(value)
+    if number < low or (high is not None and number > high):
         bounds = f"at least {low}" if high is None else f"in [{low}, {high}]"
-        raise InputError(f"{name} must be {bounds}, got {value}")
-    return int(value)
+        raise InputError(f"{name} must be {bounds}, got {number}")
+    return number
 
 
 def listed(name: str, values: Any, example: str) -> Tuple[Any, ...]:

@@ -6,7 +6,6 @@ it. Equal arrays give equal bytes, and nothing is ever unpickled.
 
 import hashlib
 import io
-import zipfile
 from pathlib import Path
 from typing import Dict, Mapping
 
@@ -16,6 +15,9 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike, read_bytes, written_whole
 
 _START = b"panoptic_heuristic arrays 1 "
+
+MAX_BYTES = 2**31
+"""The most bytes that the arrays of a file may take in memory: a few megabytes of zip can promise any number."""
 
 
 class DamagedFileError(InputError):
@@ -48,8 +50,11 @@ def read_arrays(path: PathLike) -> Dict[str, np.ndarray]:
         raise DamagedFileError(f"{path} is damaged: its checksum does not fit; run again what wrote it")
     try:
         with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+            if sum(member.file_size for member in arrays.zip.infolist()) > MAX_BYTES:
+                raise ValueError(f"its arrays take more than {MAX_BYTES} bytes")
             return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    # A zip archive of something else ends in a dozen kinds of exceptions, and all mean the same here.
+    except Exception as error:
         raise DamagedFileError(f"{path} is damaged: {error}; run again what wrote it") from error
 
 

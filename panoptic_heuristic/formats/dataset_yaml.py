@@ -26,14 +26,13 @@ from pathlib import Path
 from string import Template
 from typing import Any, Dict, Mapping, Optional
 
-import yaml
-
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, read_categories
 from panoptic_heuristic.formats.class_order import ClassOrder
 from panoptic_heuristic.formats.coco_panoptic import PanopticJson, read_panoptic_json
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.formats.photos import ValueRange
+from panoptic_heuristic.formats.yaml_files import read_yaml
 
 _SPLIT_KEYS = {"image_root", "panoptic_json", "panoptic_root", "categories_json"}
 _KEYS = {"name", "splits", "label_divisor", "class_order", "image_range"}
@@ -121,12 +120,7 @@ def read_dataset_yaml(path: PathLike) -> DatasetYaml:
         InputError: the file is missing, is not YAML, or has an unknown or missing key.
     """
     path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"cannot read the data set file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    data = read_yaml(path, "the data set file")
     _check_keys(data, _KEYS, {"name", "splits"}, str(path))
     if not isinstance(data["name"], str) or not data["name"]:
         raise InputError(f"{path}: 'name' must be a word, got {data['name']!r}")

@@ -11,8 +11,12 @@ from panoptic_heuristic.formats.files import PathLike, write_text
 _BASE = "_BASE_"
 
 
-def read_yaml(path: PathLike) -> Any:
+def read_yaml(path: PathLike, what: str = "") -> Any:
     """The content of a YAML file; None if it is empty.
+
+    Args:
+        path: the file.
+        what: what it is, for the message where it cannot be read, such as ``the grid``.
 
     Raises:
         InputError: the file is missing, or no YAML.
@@ -21,8 +25,9 @@ def read_yaml(path: PathLike) -> Any:
         with open(path, encoding="utf-8-sig") as file:
             return yaml.safe_load(file)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {what} {path}: {error.strerror}".replace("  ", " ", 1)) from error
+    # A date that is none is a plain ValueError, brackets nested thousands deep a RecursionError.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
 
 

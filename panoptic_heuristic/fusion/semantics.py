@@ -232,9 +232,9 @@ class SemanticMap:
 def _meanings(label_to_category: Any) -> Dict[int, Optional[int]]:
     """The dataset category id of each label, or None."""
     if isinstance(label_to_category, Mapping):
-        pairs = label_to_category.items()
+        pairs = list(label_to_category.items())
     else:
-        pairs = enumerate(listed("label_to_category", label_to_category, "{0: None, 1: 21}"))
+        pairs = list(enumerate(listed("label_to_category", label_to_category, "{0: None, 1: 21}")))
     return {
         whole_number("a label of label_to_category", label): (
             None if one is None else whole_number("a category id of label_to_category", one)

@@ -1,9 +1,12 @@
+import io
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats import arrays
 from panoptic_heuristic.formats.arrays import DamagedFileError, is_sound, read_arrays, read_checksum, write_arrays
 
 ARRAYS = {
@@ -78,3 +81,24 @@ def test_objects_are_not_unpickled(tmp_path):
     write_arrays(tmp_path / "x.arrays", {"x": np.array([{}], dtype=object)})
     with pytest.raises(DamagedFileError, match="damaged"):
         read_arrays(tmp_path / "x.arrays")
+
+
+def test_arrays_that_expand_beyond_all_bounds_are_refused_before_they_do(tmp_path, monkeypatch):
+    write_arrays(tmp_path / "x.arrays", {"x": np.zeros(10**6, np.uint8)})
+    assert (tmp_path / "x.arrays").stat().st_size < 5000
+    monkeypatch.setattr(arrays, "MAX_BYTES", 10**6)
+    with pytest.raises(DamagedFileError, match="its arrays take more than 1000000 bytes"):
+        read_arrays(tmp_path / "x.arrays")
+
+
+@pytest.mark.parametrize("content", [{"x.npy": b"no array"}, {"x": b"text"}, {}], ids=str)
+def test_a_zip_of_something_else_with_a_right_checksum(tmp_path, content):
+    payload = io.BytesIO()
+    with zipfile.ZipFile(payload, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    (tmp_path / "x.arrays").write_bytes(arrays._first_line(payload.getvalue()) + payload.getvalue())
+    try:
+        assert all(isinstance(one, (bytes, np.ndarray)) for one in read_arrays(tmp_path / "x.arrays").values())
+    except DamagedFileError as error:
+        assert "is damaged" in str(error)

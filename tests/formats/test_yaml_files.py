@@ -81,3 +81,9 @@ def test_yaml_that_cannot_be_written_leaves_the_file_as_it_was(tmp_path):
     with pytest.raises(yaml.YAMLError):
         write_yaml(tmp_path / "pets.yaml", {"name": object()})
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("pets.yaml", "name: pets\n")]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a: 2001-99-99", "a: !!python/object/apply:os.getcwd []"], ids=len)
+def test_what_no_parser_takes_is_told_as_that(write, text):
+    with pytest.raises(InputError, match="a.yaml is not valid YAML"):
+        read_yaml(write("a.yaml", text))

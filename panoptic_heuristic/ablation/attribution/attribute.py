@@ -19,8 +19,8 @@ from panoptic_heuristic.ablation.attribution.result import Attribution, ImageAtt
 from panoptic_heuristic.ablation.attribution.stuff_pixels import count_stuff_pixels
 from panoptic_heuristic.ablation.attribution.tracing import check_traceable, trace_image
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
-from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.arguments import whole_number
+from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map

@@ -39,7 +39,7 @@ def attribution_blocks(path: PathLike, sweep: SweepResult) -> List[Block]:
                 f"{path} is of other predictions or another ground truth than {sweep.folder}; make both from one cache"
             )
         return _blocks(data)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise InputError(f"{path} is no attribution of attribute-errors: it lacks {error}") from error
 
 

@@ -63,7 +63,7 @@ def read_tuning(path: PathLike, sweep: SweepResult) -> Tuning:
         if ours not in theirs:
             raise InputError(f"{path} is of other predictions than {sweep.folder}; make both from one cache")
         return _tuning(data, Path(path).parent / TUNED, sweep.categories)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise InputError(f"{path} is no tuning of tune-fusion: it lacks {error}") from error
 
 

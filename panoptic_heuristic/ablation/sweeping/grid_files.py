@@ -24,10 +24,10 @@ import itertools
 from typing import Any, Dict, List, Mapping, Tuple
 
 import numpy as np
-import yaml
 
 from panoptic_heuristic.ablation.sweeping.axes import Axis
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats import yaml_files
 from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, STAGES, Pipeline
 from panoptic_heuristic.fusion.presets import preset_rules
@@ -54,13 +54,7 @@ def read_yaml(path: PathLike) -> Mapping[str, Any]:
     Raises:
         InputError: the file is missing or no YAML, or a key is unknown.
     """
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = yaml.safe_load(file)
-    except OSError as error:
-        raise InputError(f"cannot read the grid {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    content = yaml_files.read_yaml(path, "the grid")
     if content is None:
         raise InputError(f"the grid {path} is empty; give values of {', '.join(_KEYS)}")
     if not isinstance(content, Mapping):
