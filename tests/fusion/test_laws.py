@@ -287,7 +287,7 @@ class TestTheLawsSaySomething:
     def test_any_heads_are_of_every_kind(self):
         seen = set()
 
-        @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+        @settings(max_examples=150, deadline=None, derandomize=True, database=None)
         @given(heads=any_heads())
         def look(heads):
             seen.add(("instances", len(heads.scores)))
