@@ -4,7 +4,7 @@ Shape legend: N instances, an image of H x W pixels, RoI masks of M x M, crops o
 """
 
 import functools
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arguments import listed, whole_number
 from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
-from panoptic_heuristic.fusion.paste import mask_paster
+from panoptic_heuristic.fusion.paste import mask_paster, paste
 
 MAX_PIXELS = 2**31 - 1
 """The most pixels of an image: their numbers fit 32 bits."""
@@ -47,8 +47,8 @@ class Crop(NamedTuple):
 class InstanceSet:
     """N scored instance masks of one image. Build it with one of the ``from_...`` methods.
 
-    A mask is cropped when it is first asked for and then kept, so that masks below
-    ``instances_score_thresh`` cost nothing.
+    A mask is cropped, or its probabilities pasted, when that is first asked for and then kept, so that masks
+    below ``instances_score_thresh`` cost nothing, and other rules nothing more.
 
     Attributes:
         scores: (N,) float64 tensor on the CPU, probabilities or logits. Not checked to be finite: fusing
@@ -98,6 +98,7 @@ class InstanceSet:
         self.semantic_agreement = _check_measure("semantic_agreement", semantic_agreement, count)
         self._make_crop = make_crop
         self._crops: List[Optional[Crop]] = [None] * count
+        self._pasted: Dict[int, Tuple[int, int, Tensor]] = {}
 
     @classmethod
     def from_bitmaps(
@@ -253,6 +254,16 @@ class InstanceSet:
         if self._crops[index] is None:
             self._crops[index] = self._make_crop(index)
         return self._crops[index]
+
+    def pasted(self, index: int) -> Tuple[int, int, Tensor]:
+        """What :func:`panoptic_heuristic.fusion.paste.paste` gives for one instance; kept, as masks are.
+
+        Args:
+            index: 0 to N - 1, the place in the input; there are RoI mask probabilities and boxes.
+        """
+        if index not in self._pasted:
+            self._pasted[index] = paste(self.probabilities[index], self.boxes[index], *self.image_size)
+        return self._pasted[index]
 
     def with_masks(self, make_crop: Callable[[int], Crop]) -> "InstanceSet":
         """The same instances with other masks, and without what is known of the old ones.

@@ -53,7 +53,7 @@ class LogitVote:
         channels: of the semantic head.
         best: (H, W) float64, the value of the winner.
         winner: (H, W) int32, its place, 0 where stuff wins.
-        stuff_labels: (H, W) int64, the stuff with the largest logit; -1 if there is none.
+        stuff_labels: (H, W) integers, the stuff with the largest logit; -1 if there is none.
 
     Raises:
         InputError: there are no RoI mask probabilities or no semantic logits.
@@ -89,7 +89,8 @@ class LogitVote:
         best = self.best[entrant.window]
         wins = values > best
         self.best[entrant.window] = values.where(wins, best)
-        self.winner[entrant.window].masked_fill_(wins, entrant.place)
+        winner = self.winner[entrant.window]
+        winner += (entrant.place - winner) * wins
 
     def claim(self, winner: Tensor) -> Claim:
         """Gives each pixel to the instance that won it; one that won no pixel is dropped as ``outvoted``.

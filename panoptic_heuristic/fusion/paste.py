@@ -42,10 +42,24 @@ def paste(
     if window is None:
         return 0, 0, probabilities[:0, :0]
     left, top, right, bottom = window
+    if box.device.type == "cpu":
+        # By NumPy, whose operations on small arrays take a third of PyTorch's time.
+        (x, y), places = _axes(window, box.numpy()), np.empty((bottom - top, right - left, 2), dtype=np.float32)
+        places[..., 0], places[..., 1] = x, y[:, None]
+        return left, top, _sampled(probabilities, torch.from_numpy(places))
     x = _places(torch.arange(left, right, device=box.device, dtype=torch.float32), box[0], box[2])
     y = _places(torch.arange(top, bottom, device=box.device, dtype=torch.float32), box[1], box[3])
     grid = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
     return left, top, _sampled(probabilities, grid)
+
+
+def _axes(window: Tuple[int, int, int, int], box: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """The places of the columns and of the rows of a window between the sides of a box."""
+    left, top, right, bottom = window
+    # Huge boxes have infinite sides.
+    with np.errstate(over="ignore"):
+        x = _places(np.arange(left, right, dtype=np.float32), box[0], box[2])
+        return x, _places(np.arange(top, bottom, dtype=np.float32), box[1], box[3])
 
 
 def mask_paster(
@@ -141,8 +155,7 @@ def _fast_mask(
     unsure = (mask != possible).ravel().nonzero()[0]
     if len(unsure):
         rows, columns = np.divmod(unsure, right - left)
-        x = _places(np.arange(left, right, dtype=np.float32), box[0], box[2])
-        y = _places(np.arange(top, bottom, dtype=np.float32), box[1], box[3])
+        x, y = _axes(window, box)
         grid = torch.from_numpy(np.stack([x[columns], y[rows]], axis=1)[None])
         mask.reshape(-1)[unsure] = _sampled(torch.from_numpy(probabilities), grid)[0].numpy() >= MASK_THRESHOLD
     return left, top, torch.from_numpy(mask)

@@ -4,6 +4,7 @@ import math
 from functools import cached_property
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arguments import listed, whole_number
 from panoptic_heuristic.fusion.instances import as_tensor
 from panoptic_heuristic.fusion.islands import without_islands
-from panoptic_heuristic.fusion.probabilities import at_pixels, probabilities
+from panoptic_heuristic.fusion.probabilities import at_pixels, estimates, largest, probabilities
 
 MAX_LABEL = 65535
 """Labels index tables; a larger one is a segment id or a mistake."""
@@ -75,6 +76,7 @@ class SemanticMap:
                 if tuple(values.shape) != self.image_size:
                     raise InputError(f"the best stuff is {tuple(values.shape)}, but the labels {self.image_size}")
         self.best_stuff_floor = best_stuff_floor
+        self._largest: Dict[Tuple[int, ...], Tuple[Tensor, Tensor]] = {}
         self.areas = self._count_known_labels()
 
     @property
@@ -87,6 +89,11 @@ class SemanticMap:
     def device(self) -> torch.device:
         """The device that the labels are on."""
         return self.labels.device
+
+    @property
+    def short_labels(self) -> Tensor:
+        """The labels, of one byte each where that is known to be enough."""
+        return self.labels if self._bytes is None else torch.from_numpy(self._bytes)
 
     def count(self, where: Optional[Tensor] = None) -> Dict[int, int]:
         """Pixels per label.
@@ -178,17 +185,61 @@ class SemanticMap:
         """
         logits = at_pixels(self.channels(who), where)
         labels = self.labels.masked_select(where).long()
-        if labels.numel() and int(labels.max()) >= len(logits):
-            raise InputError(
-                f"{who} needs logits of every label, but there are {len(logits)} channels and label "
-                f"{int(labels.max())}; labels count channels from 0"
-            )
+        if labels.numel():
+            self.check_channel(int(labels.max()), who)
         return probabilities(logits, logits.gather(0, labels[None])[0])
+
+    def check_channel(self, label: int, who: str) -> None:
+        """Raises if a label has no channel of logits.
+
+        Args:
+            label: any.
+            who: what asks for it, for the message.
+
+        Raises:
+            InputError: names the rule, the label, and the number of channels.
+        """
+        channels = len(self.channels(who))
+        if label >= channels:
+            raise InputError(
+                f"{who} needs logits of every label, but there are {channels} channels and label "
+                f"{label}; labels count channels from 0"
+            )
+
+    @cached_property
+    def label_estimates(self) -> Tensor:
+        """(H, W) float32, :func:`panoptic_heuristic.fusion.probabilities.estimates` of the labels, kept once made.
+
+        The logits are finite and on the CPU; a label without a channel has the estimate of the last one.
+        """
+        logits = self.channels("an estimate")
+        labels = self.labels.long().clamp(max=len(logits) - 1)
+        return estimates(logits, logits.gather(0, labels[None])[0])
+
+    @cached_property
+    def estimated_means(self) -> Dict[int, float]:
+        """The mean of :attr:`label_estimates` over the pixels of each label that occurs."""
+        labels, values = self.labels.flatten().numpy(), self.label_estimates.flatten().numpy()
+        totals = np.bincount(labels, values)
+        return {label: float(totals[label]) / area for label, area in self.areas.items()}
+
+    def largest(self, channels: Sequence[int]) -> Tuple[Tensor, Tensor]:
+        """:func:`panoptic_heuristic.fusion.probabilities.largest` of the logits, which are there, kept once made."""
+        key = tuple(channels)
+        if key not in self._largest:
+            self._largest[key] = largest(self.channels("the largest"), key)
+        return self._largest[key]
 
     @cached_property
     def _logits_are_finite(self) -> bool:
         # Much faster than asking each value; NaN passes through both.
-        return all(math.isfinite(extreme) for extreme in (self.logits.min().item(), self.logits.max().item()))
+        return all(math.isfinite(extreme) for extreme in torch.stack(self.logits.aminmax()).tolist())
+
+    def having(self, labels: Sequence[int]) -> Tensor:
+        """(H, W) bool: the pixels that have one of some labels."""
+        if self._bytes is not None and len(labels) == 1:
+            return torch.from_numpy(np.equal(self._bytes, labels[0]))
+        return self.look_up(dict.fromkeys(labels, 1)).bool()
 
     def look_up(self, value_of_label: Mapping[int, int]) -> Tensor:
         """Replaces labels by values.
@@ -199,6 +250,11 @@ class SemanticMap:
         Returns:
             (H, W) int32.
         """
+        if self._bytes is not None:
+            entries = np.zeros(256, dtype=np.int32)
+            for label in self.areas:
+                entries[label] = value_of_label.get(label, 0)
+            return torch.from_numpy(cv2.LUT(self._bytes, entries))
         table = torch.zeros(max([*self.areas, *value_of_label]) + 1, dtype=torch.int32)
         for label, value in value_of_label.items():
             table[label] = value

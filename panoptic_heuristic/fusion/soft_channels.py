@@ -13,6 +13,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
 from panoptic_heuristic.fusion.probabilities import largest
+from panoptic_heuristic.fusion.semantics import SemanticMap
 
 Window = Tuple[slice, slice]
 WHOLE: Window = (slice(None), slice(None))
@@ -24,6 +25,7 @@ class Channels:
 
     Attributes:
         who: the rule that uses them, for messages.
+        semantics: that the logits are of.
         logits: (C, H, W) float32 or float64, finite.
         meaning: dataset category id of each channel that means one, and None of those that mean
             none.
@@ -31,6 +33,7 @@ class Channels:
     """
 
     who: str
+    semantics: SemanticMap
     logits: Tensor
     meaning: Dict[int, Optional[int]]
     categories: Categories
@@ -54,7 +57,7 @@ class Channels:
                     f"and there are {len(logits)} channels"
                 )
         meaning = {label: category_id for label, category_id in known.items() if label in range(len(logits))}
-        return cls(who, logits, meaning, heads.categories)
+        return cls(who, heads.semantics, logits, meaning, heads.categories)
 
     @property
     def stuff(self) -> Tuple[int, ...]:
@@ -85,9 +88,12 @@ class Channels:
         """The largest of some channels at each pixel of a window.
 
         Returns:
-            (h, w) float64 the logit, and (h, w) int64 its channel, of equal ones the first; without
+            (h, w) float64 the logit, and (h, w) integers, its channel, of equal ones the first; without
             channels minus infinity and -1.
         """
+        if channels and window == WHOLE:
+            values, winners = self.semantics.largest(channels)
+            return values.double(), winners
         logits = self.logits[(slice(None), *window)]
         if not channels:
             nothing = logits.new_full(logits.shape[1:], -torch.inf, dtype=torch.float64)

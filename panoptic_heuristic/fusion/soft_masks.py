@@ -10,7 +10,6 @@ from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
-from panoptic_heuristic.fusion.paste import paste
 
 
 class SoftCrop(NamedTuple):
@@ -67,4 +66,4 @@ def soft_crop(instances: InstanceSet, index: int) -> SoftCrop:
         instances: with RoI mask probabilities.
         index: 0 to N - 1, the place in the input.
     """
-    return SoftCrop(*paste(instances.probabilities[index], instances.boxes[index], *instances.image_size))
+    return SoftCrop(*instances.pasted(index))

@@ -1,7 +1,7 @@
 """Stuff is masks too: one list of things and stuff, pasted one after the other."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Container, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, ClassVar, Container, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
@@ -9,14 +9,13 @@ import torch
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, OverlapThresholds
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.instances import Crop
+from panoptic_heuristic.fusion.label_probabilities import mean_probabilities
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_number
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.rules.claim_greedy import drop_reason
 from panoptic_heuristic.fusion.semantics import SemanticMap
 from panoptic_heuristic.fusion.stuff import labels_of_stuff
-
-# What has a pixel while segments are placed; things have the numbers from 1.
-_FREE, _STUFF = 0, -1
 
 
 @CLAIM_REGISTRY.register("joint_list")
@@ -71,33 +70,41 @@ class JointList(OverlapThresholds):
             InputError: there is stuff, but no logits, one is not finite, or its label has no channel.
         """
         instances, semantics = heads.instances, heads.semantics
-        stuff = {} if semantics is None else _stuff_masks(heads)
-        panoptic_seg = torch.full(instances.image_size, _FREE, dtype=torch.int32, device=instances.device)
+        labels_of = {} if semantics is None else labels_of_stuff(semantics, heads.categories)
+        keys = self._stuff_keys(semantics, labels_of, order) if labels_of else {}
+        panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32, device=instances.device)
+        ids, is_free = quick(panoptic_seg), quick(torch.ones_like(panoptic_seg, dtype=torch.bool))
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
-        dropped_stuff = {one: "score" for one, (key, _) in stuff.items() if key < self.stuff_score_thresh}
-        for candidate in self._listed(instances.category_ids, order, stuff, dropped_stuff):
+        dropped_stuff = {one: "score" for one, key in keys.items() if key < self.stuff_score_thresh}
+        for candidate in self._listed(instances.category_ids, order, keys, dropped_stuff):
             isthing, which = candidate.isthing, candidate.which
-            crop = instances.crop(which) if isthing else stuff[which][1]
-            window = panoptic_seg[crop.window]
-            free = crop.mask & (window == _FREE)
-            area, free_area = int(crop.mask.count_nonzero()), int(free.count_nonzero())
+            crop = instances.crop(which) if isthing else Crop(0, 0, semantics.having(labels_of[which]))
+            window, mask = crop.window, quick(crop.mask)
+            free = mask & is_free[window]
+            area, free_area = _count(mask), _count(free)
             reason = drop_reason(area, free_area, candidate.threshold)
             if reason is not None:
                 (dropped if isthing else dropped_stuff)[which] = reason
-            elif isthing:
+                continue
+            is_free[window] ^= free
+            if isthing:
                 areas[which] = free_area
-                window.masked_fill_(free, len(areas))
-            else:
-                window.masked_fill_(free, _STUFF)
-        panoptic_seg.clamp_(min=_FREE)
+                ids[window] += len(areas) * free
         return Claim(panoptic_seg, areas, dropped, _without(semantics, dropped_stuff), dropped_stuff)
+
+    def _stuff_keys(
+        self, semantics: SemanticMap, labels_of: Mapping[int, Sequence[int]], order: Order
+    ) -> Dict[int, float]:
+        """The key of each stuff category, or what compares as it does."""
+        others = (self.stuff_score_thresh, *order.keys)
+        return mean_probabilities(semantics, labels_of, "the claim rule joint_list", compared_with=others)
 
     def _listed(
         self,
         category_ids: Sequence[int],
         order: Order,
-        stuff: Mapping[int, Tuple[float, Crop]],
+        stuff_keys: Mapping[int, float],
         dropped: Container[int],
     ) -> List["_Candidate"]:
         thresholds = (self.overlap_threshold_for(category_ids[one]) for one in order.ranked)
@@ -107,7 +114,7 @@ class JointList(OverlapThresholds):
         ]
         listed += [
             _Candidate(key, False, one, self.stuff_overlap_threshold)
-            for one, (key, _) in stuff.items()
+            for one, key in stuff_keys.items()
             if one not in dropped
         ]
         # Sorting is stable: things come before stuff of the same key.
@@ -123,15 +130,9 @@ class _Candidate(NamedTuple):
     threshold: float
 
 
-def _stuff_masks(heads: HeadOutputs) -> Dict[int, Tuple[float, Crop]]:
-    """Key and mask of each stuff category that has pixels, by label."""
-    masks = {}
-    for category_id, labels in labels_of_stuff(heads.semantics, heads.categories).items():
-        mask = heads.semantics.look_up(dict.fromkeys(labels, 1)).bool()
-        values = heads.semantics.label_probabilities(mask, "the claim rule joint_list").cpu().numpy()
-        # NumPy's sum does not depend on the number of threads, torch's does.
-        masks[category_id] = float(np.sum(values)) / len(values), Crop(0, 0, mask)
-    return masks
+def _count(mask: Any) -> int:
+    """The pixels of a mask."""
+    return int(np.count_nonzero(mask)) if isinstance(mask, np.ndarray) else int(mask.count_nonzero())
 
 
 def _without(semantics: Optional[SemanticMap], dropped_stuff: Mapping[int, str]) -> Optional[SemanticMap]:

@@ -54,28 +54,33 @@ class LogitSum(HasOverlapThreshold):
                 the category of an instance, or things.
         """
         vote = LogitVote(heads, order, self, "the claim rule logit_sum", within_category=True)
-        found = torch.full_like(vote.best, -torch.inf)
+        is_found = torch.zeros_like(vote.winner, dtype=torch.bool)
+        found = torch.zeros_like(vote.best)
         for entrant in vote.entrants():
-            vote.enter(entrant, entrant.semantic_logits + entrant.mask_logits)
-            found[entrant.window] = torch.maximum(found[entrant.window], entrant.semantic_logits)
+            window, values = entrant.window, entrant.semantic_logits
+            vote.enter(entrant, values + entrant.mask_logits)
+            found[window] = torch.maximum(found[window], values).where(is_found[window], values)
+            is_found[window] = True
         channels = vote.channels
-        unknown = channels.largest(channels.things)[0] - found.masked_fill(found == -torch.inf, 0)
-        is_unknown = unknown > vote.best
-        winner = vote.winner.masked_fill(is_unknown, 0)
-        stuff_labels = vote.stuff_labels.masked_fill(is_unknown, -1)
-        semantics = _relabelled(heads.semantics, stuff_labels, winner > 0)
+        is_unknown = channels.largest(channels.things)[0] - found > vote.best
+        winner = vote.winner * ~is_unknown
+        semantics = _relabelled(heads.semantics, vote.stuff_labels, is_unknown, winner > 0)
         return dataclasses.replace(vote.claim(winner), semantics=semantics)
 
 
-def _relabelled(semantics: SemanticMap, stuff_labels: Tensor, has_instance: Tensor) -> SemanticMap:
+def _relabelled(semantics: SemanticMap, stuff_labels: Tensor, is_unknown: Tensor, has_instance: Tensor) -> SemanticMap:
     """The labels by which stuff fills what instances leave free.
 
     Args:
         semantics: the head's.
-        stuff_labels: (H, W) int64: the stuff that won, -1 for none.
+        stuff_labels: (H, W) integers: the best stuff, -1 for none.
+        is_unknown: (H, W) bool: the pixels that go to nobody.
         has_instance: (H, W) bool: the pixels that keep the head's label.
     """
     meaning = semantics.label_to_category
     void = next((label for label, category_id in meaning.items() if category_id is None), max(meaning) + 1)
-    labels = stuff_labels.masked_fill(stuff_labels < 0, void)
-    return semantics.with_labels(semantics.labels.long().where(has_instance, labels), {**meaning, void: None})
+    # By arithmetic, see panoptic_heuristic.fusion.quick.
+    labels = stuff_labels if void < 256 else stuff_labels.long()
+    labels = labels + (void - labels) * (is_unknown | (labels < 0))
+    labels = labels + (semantics.short_labels - labels) * has_instance
+    return semantics.with_labels(labels, {**meaning, void: None})

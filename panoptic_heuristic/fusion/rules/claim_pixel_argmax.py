@@ -12,6 +12,7 @@ from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_choice, check_number
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.soft_masks import check_probabilities, soft_crop
 
 BY = ("score", "mask")
@@ -94,18 +95,21 @@ class PixelArgmax:
             the pixel is in the winner's mask; and the area of the mask of each of ``ranked``.
         """
         size, device = instances.image_size, instances.device
-        scores = instances.scores.tolist()
-        best = torch.zeros(size, dtype=torch.float64, device=device)
+        by_score = self.by == "score"
+        scores, dtype = instances.scores.tolist(), torch.float64 if by_score else instances.probabilities.dtype
+        best = torch.zeros(size, dtype=dtype, device=device)
         winner = torch.zeros(size, dtype=torch.int32, device=device)
         in_mask = torch.zeros(size, dtype=torch.bool, device=device)
         mask_areas = []
+        best_of, winner_of, in_mask_of = quick(best), quick(winner), quick(in_mask)
         for place, index in enumerate(ranked, start=1):
             soft = soft_crop(instances, index)
-            mask = soft.values >= MASK_THRESHOLD
-            values = soft.values.double() * (scores[index] if self.by == "score" else 1.0)
-            wins = values > best[soft.window]
-            best[soft.window] = values.where(wins, best[soft.window])
-            winner[soft.window].masked_fill_(wins, place)
-            in_mask[soft.window] = mask.where(wins, in_mask[soft.window])
+            window, mask = soft.window, soft.values >= MASK_THRESHOLD
             mask_areas.append(int(mask.count_nonzero()))
+            values = quick(soft.values.double() * scores[index] if by_score else soft.values)
+            most, who, inside = best_of[window], winner_of[window], in_mask_of[window]
+            wins = values > most
+            best_of[window] = values.clip(most)
+            who += (place - who) * wins
+            inside ^= (inside ^ quick(mask)) & wins
         return winner, in_mask, mask_areas

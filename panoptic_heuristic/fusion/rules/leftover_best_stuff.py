@@ -10,7 +10,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY
 from panoptic_heuristic.fusion.parameters import check_number
-from panoptic_heuristic.fusion.probabilities import at_pixels, largest, probabilities
+from panoptic_heuristic.fusion.probabilities import at_least, at_pixels, largest
 from panoptic_heuristic.fusion.result import FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
@@ -37,7 +37,7 @@ def best_stuff(logits: Tensor, stuff: Sequence[int], floor: Optional[float]) -> 
     if not stuff:
         return torch.full_like(nowhere, NO_STUFF, dtype=torch.int64), nowhere
     values, channels = largest(logits, stuff)
-    return channels, nowhere if floor is None else probabilities(logits, values) >= floor
+    return channels.long(), nowhere if floor is None else at_least(logits, values, floor)
 
 
 @LEFTOVER_REGISTRY.register("best_stuff")

@@ -39,7 +39,7 @@ class NextBest(CountedStuff):
             return survey.filled(claim, semantics)
         moved = survey.fillable & semantics.look_up(dict.fromkeys(homeless, 1)).bool()
         _, labels = largest(at_pixels(logits, moved), channels)
-        relabelled = semantics.with_labels(semantics.labels.long().masked_scatter(moved, labels))
+        relabelled = semantics.with_labels(semantics.labels.long().masked_scatter(moved, labels.long()))
         areas = dict.fromkeys(survey.areas, 0)
         for label, pixels in relabelled.count(survey.fillable).items():
             if meaning[label] in areas:

@@ -48,7 +48,7 @@ class SemanticVeto:
         # Place 0 is what is no stuff.
         place_of = {label: place for place, labels in enumerate(labels_of, start=1) for label in labels}
         columns, rows = 1 + len(labels_of), 1 + len(claim.areas)
-        pairs = (claim.panoptic_seg.long() * columns + semantics.look_up(place_of)).flatten()
+        pairs = (claim.panoptic_seg * columns + semantics.look_up(place_of)).flatten()
         counts: List[List[int]] = torch.bincount(pairs, minlength=rows * columns).view(rows, columns).tolist()
         label_of: Dict[int, int] = {}
         for index, area, (_, *pixels) in zip(claim.areas, claim.areas.values(), counts[1:], strict=True):
