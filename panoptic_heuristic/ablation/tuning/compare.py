@@ -2,8 +2,8 @@
 
 Images are cut into two halves at random. A pipeline is tuned on images of one half and counted on the
 other, both ways, so that tuned thresholds, too, are counted on all images, and on none that they
-were chosen by. All are fused pixel by pixel and searched in the same few steps, so that none has an
-advantage but its rules.
+were chosen by. All are searched in the same few steps, so that none has an advantage but its rules. In the search,
+rules that are exact on regions are counted there; in the end all are fused pixel by pixel, and timed.
 """
 
 import itertools

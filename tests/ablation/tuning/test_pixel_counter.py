@@ -3,7 +3,7 @@ import dataclasses
 from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter, fuse_and_count
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, Place
-from panoptic_heuristic.fusion import BestStuff, Pipeline, PixelArgmax, fuse
+from panoptic_heuristic.fusion import BestStuff, DroppedToVoid, Pipeline, PixelArgmax, Power, SemanticVeto, fuse
 from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.quality import add_counts
 from tests.ablation.comparing_caches import IMAGES, PRESETS, STUFF_FLOOR, counts_of, write_cache_with_logits
@@ -42,9 +42,13 @@ def test_each_rule_gets_what_it_would_get_alone(scenes, tmp_path, monkeypatch):
 
 
 def test_counters_give_what_is_asked_for(store):
-    """Images that several requests share are fused once, and each request gets its own pipelines in its order."""
+    """Images that several requests share are counted once, and each request gets its own pipelines in its order.
+
+    Those that are exact on regions are counted there, the others pixel by pixel, with the same counts.
+    """
+    by_pixels = Pipeline(stuff=DroppedToVoid("before"), veto=SemanticVeto(), stuff_area_thresh=200)
     counter, (first, second, third) = PixelCounter(ImagePool((store,))), PRESETS.values()
-    requests = [((0, 2, 3), (first, second)), ((2,), (third, first))]
+    requests = [((0, 2, 3), (first, second)), ((2,), (third, by_pixels, first))]
     each, steps = finished(counter.each(requests))
     totals, _ = finished(counter.totals(requests))
     assert steps == counter.steps([places for places, _ in requests]) == 3
@@ -56,6 +60,31 @@ def test_counters_give_what_is_asked_for(store):
             assert [one.of_setting(number, categories) for one in images] == counts
             assert total.of_setting(number, categories) == add_counts(counts)
         assert total.segments.tolist() == counter.segments(places).tolist()
+
+
+def test_only_what_is_not_exact_on_regions_is_fused(store, monkeypatch):
+    fused = []
+
+    def noting(instances, semantics, categories, pipeline, image):
+        fused.append(pipeline)
+        return fuse(instances, semantics, categories, pipeline, image)
+
+    monkeypatch.setattr("panoptic_heuristic.ablation.cache.fuse.fuse", noting)
+    by_pixels = Pipeline(stuff=DroppedToVoid("before"), veto=SemanticVeto())
+    counter = PixelCounter(ImagePool((store,)))
+    finished(counter.totals([((0, 1), (*PRESETS.values(), by_pixels))]))
+    assert fused == [by_pixels] * 2 and not counter.failed
+    (alone,), _ = finished(counter.totals([((0,), (by_pixels,))]))
+    assert alone.of_setting(0, counter.categories) == counts_of(store, 0, by_pixels)
+
+
+def test_a_rule_that_lacks_something_fails_alone(store):
+    """Also one that would be exact on regions, beside others that are."""
+    lacking = Pipeline(order=Power(quality_exponent=1.0))
+    counter = PixelCounter(ImagePool((store,)))
+    (total,), _ = finished(counter.totals([((0,), (PRESETS["first"], lacking))]))
+    assert set(counter.failed) == {lacking} and "mask_quality" in counter.failed[lacking]
+    assert total.of_setting(0, store.cache.manifest.categories) == counts_of(store, 0, PRESETS["first"])
 
 
 def finished(generator):
