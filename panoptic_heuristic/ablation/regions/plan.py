@@ -10,7 +10,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.after_claim import Candidates, settle
-from panoptic_heuristic.ablation.regions.claims import claim_regions
+from panoptic_heuristic.ablation.regions.claims import distinct_claims
 from panoptic_heuristic.ablation.regions.exact import asks_best_stuff
 from panoptic_heuristic.ablation.regions.families import Family, families_of
 from panoptic_heuristic.ablation.regions.passes import Passes, passes_of
@@ -127,9 +127,9 @@ def _enter_passes(counts: ImageCounts, family: Family, passes: Passes, categorie
     for first in range(0, len(passes), at_once):
         chosen = slice(first, first + at_once)
         takes_part = None if passes.takes_part is None else passes.takes_part[:, chosen]
-        claims, equal = claim_regions(
+        claims, equal = distinct_claims(
             family.rules.claim, regions, ranked, passes.overlap_thresholds[:, chosen], takes_part
-        ).distinct()
+        )
         candidates = settle(regions, categories, family.rules, claims, passes.prefixes)
 
         own = np.flatnonzero((first <= passes.of_pipeline) & (passes.of_pipeline < first + at_once))
