@@ -60,6 +60,7 @@ setup(
     extras_require={
         "crf": ["pydensecrf2>=1.1"],
         "dev": [
+            "fonttools>=4",
             "hypothesis>=6",
             "mypy>=1.8",
             "pytest>=7",

@@ -18,8 +18,9 @@ from panoptic_heuristic.fusion.paste import mask_paster, paste
 MAX_PIXELS = 2**31 - 1
 """The most pixels of an image: their numbers fit 32 bits."""
 
-MAX_SCORE = 30.0
-"""The largest score. A probability with a larger logit rounds to 1 in float32, and in float64 but for 1e-13."""
+PERCENTAGES = (30.0, 100.0)
+"""No score is above the first and at most the second: it would be a percentage. A probability with such a logit
+rounds to 1 in float32, and in float64 but for 1e-13. Higher ones are ranks, which may order instances as well."""
 
 _ROUNDING = 1e-3
 _DRAWING = 32
@@ -128,8 +129,8 @@ class InstanceSet:
 
         Raises:
             InputError: shapes disagree, the masks are floating point, a box is not finite, all of them
-                are fractions of the image, a score is above
-                :data:`MAX_SCORE`, or a probability or a measure is not in [0, 1].
+                are fractions of the image, a score is a percentage,
+                see :data:`PERCENTAGES`, or a probability or a measure is not in [0, 1].
         """
         is_numpy = not isinstance(masks, Tensor)
         masks = as_tensor(masks)
@@ -137,7 +138,8 @@ class InstanceSet:
             raise InputError(f"masks must have the shape (N, H, W), got {tuple(masks.shape)}")
         if masks.is_floating_point():
             raise InputError(f"masks must be bool or 0/1 integers, got {masks.dtype}; threshold probabilities first")
-        size = tuple(masks.shape[1:])
+        # While a model is traced, they are tensors.
+        size = tuple(int(side) for side in masks.shape[1:])
         if image_size is not None and _check_image_size(image_size) != size:
             raise InputError(f"masks are {size[0]}x{size[1]} pixels, but image_size is {tuple(image_size)}")
 
@@ -184,7 +186,7 @@ class InstanceSet:
 
         Raises:
             InputError: shapes disagree, a box is not finite, all of them are fractions of the image, a
-                score is above :data:`MAX_SCORE`, or a probability or a measure is not in [0, 1].
+                score is a percentage, see :data:`PERCENTAGES`, or a probability or a measure is not in [0, 1].
         """
         is_numpy = not isinstance(probabilities, Tensor)
         probabilities = as_tensor(probabilities)
@@ -228,8 +230,8 @@ class InstanceSet:
 
         Raises:
             InputError: an encoding has another size, or cannot be read, a box is not finite, all of them
-                are fractions of the image, a score is above
-                :data:`MAX_SCORE`, or a probability or a measure is not in [0, 1].
+                are fractions of the image, a score is a percentage,
+                see :data:`PERCENTAGES`, or a probability or a measure is not in [0, 1].
         """
         rles = listed("rles", rles, "[{'size': [480, 640], 'counts': [...]}]")
         height, width = _check_image_size(image_size)
@@ -334,7 +336,8 @@ def _check_image_size(image_size: Any) -> Tuple[int, int]:
 
 
 def _check_scores(scores: Tensor) -> Tensor:
-    for index in ((scores > MAX_SCORE) & scores.isfinite()).nonzero().flatten().tolist():
+    low, high = PERCENTAGES
+    for index in ((scores > low) & (scores <= high)).nonzero().flatten().tolist():
         raise InputError(
             f"scores[{index}] is {scores[index].item():g}, which is neither a probability nor the logit of one; divide "
             "percentages by 100"

@@ -13,7 +13,7 @@ from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, SKY
 
 COLLAPSED, SINGLE = [None, SKY, GRASS], [DOG, SKY, CAT, GRASS]
 SIZES = [(1, 1), (1, 5000), (5000, 1), (3, 4), (20, 30)]
-ODD_SCORES = [math.nan, math.inf, -math.inf, 1.5, -1e308, 30.0, -1.0, 0.0, 1.0, 0.5]
+ODD_SCORES = [math.nan, math.inf, -math.inf, 1.5, 1e308, -1e308, 30.0, -1.0, 0.0, 1.0, 0.5]
 ODD_LOGITS = [math.nan, math.inf, -math.inf, 1e30, -1e30]
 
 

@@ -40,6 +40,8 @@ def test_fusing(arguments, message):
 @pytest.mark.parametrize(
     "changes, message",
     [
+        ({"scores": [30.01]}, "percentages"),
+        ({"scores": [100]}, "percentages"),
         ({"scores": [90]}, r"scores\[0\] is 90, which is neither a probability nor the logit of one"),
         ({"scores": np.array([0.5], np.longdouble)}, "expected an array of numbers of up to 64 bits"),
         ({"category_ids": np.array([2**63], np.uint64)}, "expected integers below 2"),

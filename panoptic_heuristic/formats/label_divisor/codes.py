@@ -26,7 +26,8 @@ def encode_label_divisor(
     """Writes a panoptic map as one integer per pixel.
 
     Args:
-        panoptic_seg: (H, W) integers; 0 is void, every other id is listed in ``segments_info``.
+        panoptic_seg: (H, W) integers, or some of a map's ids, of any shape; 0 is void, every other id is listed in
+            ``segments_info``.
         segments_info: dicts with ``id``, ``isthing`` and ``category_id`` (dataset ids). Things of
             a category are numbered from 1 in the order of this list.
         label_divisor: at least 1 (2 if there is a thing): the number of values per category.
