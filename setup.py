@@ -70,5 +70,6 @@ setup(
             "types-tabulate>=0.9",
             "types-tqdm>=4.60",
         ],
+        "fast": ["kornia-rs>=0.2"],
     },
 )

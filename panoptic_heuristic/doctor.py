@@ -193,6 +193,7 @@ def all_checks() -> List[Check]:
         Check("pycocotools", try_pycocotools, GET_OURS),
         module_check("OpenCV", "cv2"),
         module_check("Pillow", "PIL"),
+        Check("kornia-rs", lambda: installed_version("kornia_rs", "kornia-rs"), "pip install kornia-rs", SPEED),
         module_check("PyYAML", "yaml"),
         module_check("tabulate", "tabulate"),
         module_check("tqdm", "tqdm"),

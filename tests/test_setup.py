@@ -19,7 +19,13 @@ LOCKS = sorted(ROOT.glob("requirements*.lock"))
 PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 
 # Modules whose package has another name.
-PACKAGE_OF = {"PIL": "pillow", "cv2": "opencv-python-headless", "yaml": "pyyaml", "pydensecrf": "pydensecrf2"}
+PACKAGE_OF = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "kornia_rs": "kornia-rs",
+    "pydensecrf": "pydensecrf2",
+    "yaml": "pyyaml",
+}
 # Brought by pytest and by every environment; only the tests use them.
 COMES_WITH_PYTEST = {"packaging", "setuptools"}
 # What setup.py must leave to the user: there is no official package to ask for.

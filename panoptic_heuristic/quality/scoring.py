@@ -119,9 +119,10 @@ def score_images(
 def score_image(pair: ImagePair, settings: ScoringSettings) -> ScoredImage:
     """Reads and measures one image; errors are those of :func:`score_images`."""
     gt_ids, gt_segments = read_map(pair.gt, pair.size, settings.categories, settings.gt_form)
-    pred_ids: np.ndarray = np.zeros_like(gt_ids)
     pred_segments: Sequence[Mapping[str, Any]] = ()
-    if pair.prediction is not None:
+    if pair.prediction is None:
+        pred_ids: np.ndarray = np.zeros_like(gt_ids)
+    else:
         pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, settings.categories, settings.prediction_form)
     try:
         comparison = compare(

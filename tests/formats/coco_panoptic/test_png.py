@@ -1,4 +1,4 @@
-"""Panoptic PNGs, read and written: OpenCV decodes plain files, Pillow the rest, the same ids from both."""
+"""Panoptic PNGs, read and written: kornia-rs or OpenCV decodes plain files, Pillow the rest, the same ids from all."""
 
 import re
 import struct
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, write_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import ids_to_rgb, png_decoder, read_panoptic_png, write_panoptic_png
 from panoptic_heuristic.formats.png import MAX_PIXELS
 from tests.formats.tiny_panoptic import write_png
 
@@ -40,12 +40,20 @@ def png_bytes(rgb, extra=b"", idat=None, size=(HEIGHT, WIDTH), end=END):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", idat) + end
 
 
-@pytest.fixture
-def decoder(monkeypatch):
-    """The decoders that were used, in order."""
+@pytest.fixture(params=["opencv", "kornia-rs"], autouse=True)
+def decoder(monkeypatch, request):
+    """The decoders that were used, in order: that of plain files, called "fast", and Pillow."""
     used = []
-    opencv, pillow = cv2.imdecode, Image.open
-    monkeypatch.setattr(cv2, "imdecode", lambda *args: used.append("opencv") or opencv(*args))
+    fast, pillow, kornia = cv2.imdecode, Image.open, None
+    if request.param == "kornia-rs":
+        fast = kornia = pytest.importorskip("kornia_rs").io.decode_image_png_u8
+
+    def counted(*args):
+        used.append("fast")
+        return fast(*args)
+
+    monkeypatch.setattr(cv2, "imdecode", counted)
+    monkeypatch.setattr(png_decoder, "decode_image_png_u8", kornia and counted)
     monkeypatch.setattr(Image, "open", lambda *args, **more: used.append("pillow") or pillow(*args, **more))
     return used
 
@@ -59,16 +67,32 @@ def test_ids_as_drawn(tmp_path, decoder, level):
     rgb = pixels()
     Image.fromarray(rgb).save(tmp_path / "a.png", compress_level=level)
     ids = read(tmp_path / "a.png")
-    assert ids.dtype == np.int32 and decoder == ["opencv"]
+    assert ids.dtype == np.int32 and decoder == ["fast"]
     np.testing.assert_array_equal(ids, ids_of(rgb))
     ids[0, 0] = 5  # The reader's own memory, not a view of the file's.
+
+
+@pytest.mark.parametrize("filtering", ["NONE", "SUB", "UP", "AVG", "PAETH"])
+def test_every_filter_gives_the_ids_that_were_written(tmp_path, decoder, filtering):
+    ids = np.kron(np.random.default_rng(0).integers(0, 2**24, (4, 5)), np.ones((2, 2), dtype=int))
+    strategy = [cv2.IMWRITE_PNG_FILTER, getattr(cv2, f"IMWRITE_PNG_FILTER_{filtering}")]
+    assert cv2.imwrite(str(tmp_path / "a.png"), ids_to_rgb(ids)[..., ::-1], strategy)
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), ids)
+    assert decoder == ["fast"]
+
+
+def test_the_decoder_is_told(monkeypatch):
+    monkeypatch.setattr(png_decoder, "decode_image_png_u8", lambda *args: None)
+    assert png_decoder.decoder_name() == "kornia-rs"
+    monkeypatch.setattr(png_decoder, "decode_image_png_u8", None)
+    assert png_decoder.decoder_name() == "OpenCV"
 
 
 @pytest.mark.parametrize(
     "extra, used",
     [
-        (chunk(b"tEXt", b"Comment\0hello"), "opencv"),
-        (chunk(b"gAMA", struct.pack(">I", 200000)), "opencv"),
+        (chunk(b"tEXt", b"Comment\0hello"), "fast"),
+        (chunk(b"gAMA", struct.pack(">I", 200000)), "fast"),
         (chunk(b"tRNS", struct.pack(">HHH", 1, 2, 3)), "pillow"),
         (chunk(b"acTL", struct.pack(">II", 1, 0)), "pillow"),
         (chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"), "pillow"),
