@@ -4,6 +4,7 @@ Segments are named by their place: 0 is void, k is the k-th listed segment, and 
 pixels that belong to neither.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Sequence, Tuple
 
@@ -13,6 +14,12 @@ from panoptic_heuristic.formats.coco_panoptic import VOID_ID
 
 # A table of all pairs is the fastest way to count while it is small: 8 bytes per cell.
 _LARGEST_TABLE = 2**20
+
+# Ids that a table without collisions is small for: at most 2**15 slots.
+_FEW = 127
+
+# 2**64 divided by the golden ratio, odd.
+_GOLDEN = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +42,12 @@ class Runs:
         if gt.size == 0:
             return cls(gt, pred, np.zeros(0, dtype=np.int64))
         # Segments are long runs of equal pixels, so whatever follows is done on twenty times fewer values.
-        changes = gt[1:] != gt[:-1]
-        changes |= pred[1:] != pred[:-1]
-        starts = np.concatenate([[0], np.flatnonzero(changes) + 1])
-        return cls(gt[starts], pred[starts], np.diff(starts, append=gt.size))
+        borders = np.ones(gt.size + 1, dtype=bool)
+        np.not_equal(gt[1:], gt[:-1], out=borders[1:-1])
+        borders[1:-1] |= pred[1:] != pred[:-1]
+        edges = np.flatnonzero(borders)
+        starts = edges[:-1]
+        return cls(gt.take(starts), pred.take(starts), edges[1:] - starts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +102,35 @@ def places_of(values: np.ndarray, listed: Sequence[int]) -> np.ndarray:
         (R,) int64.
     """
     ids = np.array([VOID_ID, *listed], dtype=np.int64)
-    order = np.argsort(ids, kind="stable")
-    ascending = ids[order]
     values = values.astype(np.int64)
-    found = np.searchsorted(ascending, values)
-    found[found == len(ids)] = 0
-    return np.where(ascending[found] == values, order[found], len(ids))
+    place = _looked_up(values, ids) if len(ids) <= _FEW else _searched(values, ids)
+    place[ids.take(place) != values] = len(ids)
+    return place
+
+
+def _searched(values: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """The place of each value in ``ids``; any place where it is not there."""
+    order = np.argsort(ids, kind="stable")
+    return order.take(np.searchsorted(ids[order], values), mode="clip")
+
+
+def _looked_up(values: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """:func:`_searched` by a table in which no two ids have one slot; a search guesses its way, three times as long."""
+    # Three of four multipliers do for so many slots.
+    size = 2 ** (2 * len(ids).bit_length() + 1)
+    for multiplier in itertools.count(_GOLDEN, 2 * _GOLDEN):
+        slots = _slots(ids, multiplier, size)
+        if len(set(slots.tolist())) == len(ids):
+            break
+    table = np.zeros(size, dtype=np.int64)
+    table[slots] = np.arange(len(ids))
+    return table.take(_slots(values, multiplier, size))
+
+
+def _slots(values: np.ndarray, multiplier: int, size: int) -> np.ndarray:
+    """(R,) int64 in [0, ``size``), a power of two: the highest bits of the products, as Fibonacci hashing has them."""
+    products = values.view(np.uint64) * np.uint64(multiplier % 2**64)
+    return (products >> np.uint64(65 - size.bit_length())).view(np.int64)
 
 
 def _sums(index: np.ndarray, values: np.ndarray, length: int) -> np.ndarray:

@@ -23,6 +23,18 @@ class TestPlaces:
         # Void, the first, second and third listed, and three that are neither.
         assert places_of(values, [9, 4, 7]).tolist() == [0, 1, 2, 3, 4, 4, 4]
 
+    @pytest.mark.parametrize("number", [1, 2, 30, 125, 126, 127, 500])
+    def test_few_are_looked_up_and_many_searched_with_one_result(self, number):
+        rng = np.random.default_rng(number)
+        # Neighbours, as label-divisor maps have them, colours, and numbers of any size.
+        for low, high in ((1, 1 + number), (1, 2**24), (-(2**62), 2**62)):
+            listed = sorted({int(one) for one in rng.integers(low, high, 2 * number)} - {0})[:number]
+            rng.shuffle(listed)
+            values = rng.permutation(np.array([0, *listed, *listed, *rng.integers(low, high, 50)]))
+            places = {0: 0, **{value: place for place, value in enumerate(listed, start=1)}}
+            expected = [places.get(value, len(listed) + 1) for value in values.tolist()]
+            assert places_of(values, listed).tolist() == expected
+
     def test_nothing_listed(self):
         assert places_of(np.array([0, 1, -1, 2**24]), []).tolist() == [0, 1, 1, 1]
 
