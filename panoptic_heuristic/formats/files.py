@@ -184,9 +184,8 @@ def write_json(path: PathLike, value: Any) -> None:
     Raises:
         NotWrittenError: the system refuses.
     """
-    with written_whole(path) as temporary:
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file, sort_keys=True)
+    # `json.dump` encodes in Python, ten times as slowly.
+    write_text(path, json.dumps(value, sort_keys=True))
 
 
 def file_sha256(path: PathLike) -> str:

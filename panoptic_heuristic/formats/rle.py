@@ -206,30 +206,36 @@ def _decompressed(texts: Sequence[bytes]) -> List[np.ndarray]:
     A run is a little-endian sequence of 5-bit digits, one per character, 0x20 marking those that
     are followed by another; from the fourth run on, the difference to the run before the last.
     """
-    bad = [place for place, text in enumerate(texts) if not _LEGAL(text)]
-    if bad:
-        # "0" is one run without a pixel.
-        texts = [b"0" if place in set(bad) else text for place, text in enumerate(texts)]
     if not texts:
         return []
-    digits = np.frombuffer(b"".join(texts), np.uint8).astype(np.int64) - 48
+    sizes = np.array([len(text) for text in texts])
+    # Whatever is no digit is 64 or more.
+    digits = np.frombuffer(b"".join(texts), np.uint8) - np.uint8(48)
     lasts = np.flatnonzero(digits < 0x20)
-    starts = np.concatenate([[0], lasts[:-1] + 1])
-    lengths = lasts - starts + 1
+    lengths = np.diff(lasts, prepend=-1)
+    # All at once; a pattern takes as long to go through the texts as all the rest here.
+    if not sizes.all() or digits.max() > 63 or digits[sizes.cumsum() - 1].max() > 0x1F or lengths.max() > _MOST_DIGITS:
+        return _decompressed_where_legal(texts)
+    starts = lasts + 1 - lengths
     place_in_run = np.arange(digits.size) - starts.repeat(lengths)
-    runs = np.add.reduceat((digits & 0x1F) << (5 * place_in_run), starts)
+    runs = np.add.reduceat((digits & 0x1F).astype(np.int64) << (5 * place_in_run), starts)
     # The highest bit of the last digit is the sign.
-    runs -= (digits[lasts] >> 4 & 1) << (5 * lengths)
-    borders = np.searchsorted(lasts, np.cumsum([len(text) for text in texts])).tolist()
+    runs -= (digits[lasts] >> 4 & 1).astype(np.int64) << (5 * lengths)
+    borders = np.searchsorted(lasts, sizes.cumsum()).tolist()
     per_text = [runs[first:last] for first, last in zip([0, *borders[:-1]], borders, strict=True)]
     for one in per_text:
         one[1::2] = one[1::2].cumsum()
         one[2::2] = one[2::2].cumsum()
-    for place in bad:
-        per_text[place] = _UNREADABLE
     return per_text
 
 
+def _decompressed_where_legal(texts: Sequence[bytes]) -> List[np.ndarray]:
+    legal = [bool(_LEGAL(text)) for text in texts]
+    readable = iter(_decompressed([text for text, is_legal in zip(texts, legal, strict=True) if is_legal]))
+    return [next(readable) if is_legal else _UNREADABLE for is_legal in legal]
+
+
 _UNREADABLE = np.array([-1])
+_MOST_DIGITS = 7
 # At most seven characters per run, the last of them below "P".
 _LEGAL = re.compile(rb"(?:[P-o]{0,6}[0-O])+").fullmatch

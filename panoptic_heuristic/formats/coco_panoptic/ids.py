@@ -21,6 +21,15 @@ def ids_to_rgb(ids: np.ndarray) -> np.ndarray:
     Raises:
         InputError: they are no (H, W) integers, or an id is negative or does not fit into 24 bits.
     """
+    return _low_bytes(ids, cv2.COLOR_RGBA2RGB)
+
+
+def ids_to_bgr(ids: np.ndarray) -> np.ndarray:
+    """:func:`ids_to_rgb` with the channels in the order that OpenCV writes."""
+    return _low_bytes(ids, cv2.COLOR_RGBA2BGR)
+
+
+def _low_bytes(ids: np.ndarray, conversion: int) -> np.ndarray:
     ids = np.asarray(ids)
     if not np.issubdtype(ids.dtype, np.integer):
         raise InputError(f"segment ids must be integers, got an array of {ids.dtype}")
@@ -33,7 +42,7 @@ def ids_to_rgb(ids: np.ndarray) -> np.ndarray:
     if not ids.size:
         return bytes_of_ids[..., :3].copy()
     # OpenCV drops and adds the fourth byte twenty times as fast as a strided copy.
-    return cv2.cvtColor(bytes_of_ids, cv2.COLOR_RGBA2RGB)
+    return cv2.cvtColor(bytes_of_ids, conversion)
 
 
 def rgb_to_ids(rgb: np.ndarray) -> np.ndarray:

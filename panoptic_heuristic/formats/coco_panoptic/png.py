@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.coco_panoptic.ids import ids_to_rgb, rgb_to_ids
+from panoptic_heuristic.formats.coco_panoptic.ids import ids_to_bgr, rgb_to_ids
 from panoptic_heuristic.formats.coco_panoptic.png_decoder import plain_ids
 from panoptic_heuristic.formats.files import PathLike, read_bytes, written_whole
 from panoptic_heuristic.formats.png import (
@@ -95,8 +95,7 @@ def write_panoptic_png(path: PathLike, ids: np.ndarray) -> None:
     Raises:
         InputError: an id does not fit a PNG.
     """
-    bgr = cv2.cvtColor(ids_to_rgb(ids), cv2.COLOR_RGB2BGR)
-    _, encoded = cv2.imencode(".png", bgr, _WRITING)
+    _, encoded = cv2.imencode(".png", ids_to_bgr(ids), _WRITING)
     with written_whole(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
 
