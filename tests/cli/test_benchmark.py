@@ -1,5 +1,6 @@
 import importlib
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -34,6 +35,26 @@ def test_quality_agrees_and_says_how_fast(benchmark, tmp_path, capsys, source, r
     assert table["panopticapi, from files"][2] == table["panopticapi, in memory"][2] == "1.0"
     assert table["decoding both PNGs with OpenCV"][3] == "1.00"
     assert len(table["ours, from files"]) == 5 and len(table["ours, in memory"]) == 3
+    assert re.search("; our PNGs are decoded by (OpenCV|kornia-rs); hotcoco (is not installed|[0-9])", out)
+    assert "ours, from JSONs to the table" in table and "ours, from JSONs to the table, default measures" in table
+
+
+def test_hotcoco_takes_part_where_it_is_installed(benchmark, tmp_path, capsys, monkeypatch):
+    package = tmp_path / "packages" / "hotcoco"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    # It counts nothing, and prints as compiled code does.
+    (package / "panoptic.py").write_text(
+        "import os\ndef pq_compute(gt, predictions, gt_folder, folder):\n"
+        "    os.write(1, b'its own table')\n    return {'per_class': {}}\n"
+    )
+    monkeypatch.syspath_prepend(str(package.parent))
+    for name in ("hotcoco", "hotcoco.panoptic"):
+        # Set first, so that what the test imports is taken away after it.
+        monkeypatch.setitem(sys.modules, name, None)
+        del sys.modules[name]
+    assert benchmark.main(["quality", "--images", "2", "--rounds", "1", "--sample", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.startswith("hotcoco, from JSONs to the table and panopticapi differ: category ")
 
 
 def test_different_counts_fail(benchmark, tmp_path, capsys, monkeypatch):

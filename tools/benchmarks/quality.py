@@ -1,9 +1,10 @@
-"""PQ of panoptic maps: our counts against panopticapi's pq_compute_single_core, on one core.
+"""PQ of panoptic maps: our counts against panopticapi's pq_compute_single_core and hotcoco's, on one core.
 
 From files both start from the parsed JSON and read the PNGs; decoding the PNGs alone is measured beside them. In
 memory both start from id maps: panopticapi's Image.open and rgb2id are replaced by functions that hand over the
-prepared map, so that what is left of its reading is one copy of each map. Times are CPU times, the best of several
-rounds. Both must give the same counts.
+prepared map, so that what is left of its reading is one copy of each map. From JSONs to the table ours and, where it is installed, hotcoco
+do all that there is to do. Times are CPU times, the best of several
+rounds. All must give the same counts.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from PIL import Image
 from tabulate import tabulate
 from tqdm import tqdm
 
+from benchmarks.side_by_side.whole_scoring import HOTCOCO, programs, versions, write_jsons
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, read_annotation, read_panoptic_json, read_panoptic_png
 from panoptic_heuristic.formats.coco_panoptic import segment_entries, write_panoptic_png
@@ -80,14 +82,16 @@ def run(args: argparse.Namespace) -> int:
         categories, tasks, source = _tasks(args, Path(folder))
         theirs = {category.id: {"isthing": int(category.isthing)} for category in categories.values()}
         names = [task.gt_annotation["file_name"] for task in tasks]
-        measured = _measure(_contenders(tasks, categories, theirs, evaluation), args.rounds)
+        contenders = _contenders(tasks, categories, theirs, evaluation)
+        files = write_jsons(Path(folder), [task.pair for task in tasks], categories)
+        measured = _measure({**contenders, **programs(files, _PQ_ALONE)}, args.rounds)
     counts = {name: result for name, (_, result) in measured.items() if result is not None}
     reference = counts["panopticapi, from files"]
     for name, other in counts.items():
         if (difference := _difference(reference, other, categories)) is not None:
             print(f"{name} and panopticapi differ: {difference}")
             return 1
-    print(f"{len(names)} images: {source}")
+    print(f"{len(names)} images: {source}; {versions()}")
     print(_table({name: seconds / len(tasks) for name, (seconds, _) in measured.items()}))
     total = sum((one for one in reference.values()), CategoryCounts())
     print(f"the same counts in all of them: {total.tp} TP, {total.fp} FP, {total.fn} FN")
@@ -201,9 +205,11 @@ def _table(seconds: Dict[str, float]) -> str:
         in_memory = "in memory" in name
         ratios = [f"{(theirs_in_memory if in_memory else theirs) / one:.1f}"]
         ratios += ["", ""] if in_memory else [f"{one / decoding:.2f}", f"{one / pillow:.2f}"]
+        ratios += [f"{one / seconds[HOTCOCO]:.2f}" if "JSONs" in name and HOTCOCO in seconds else ""]
         rows.append([name, f"{1000 * one:.2f}", f"{1 / one:.0f}", *ratios])
     headers = ["", "ms/image", "images/s", "times panopticapi's speed", "of OpenCV's decoding", "of Pillow's decoding"]
-    return tabulate(rows, headers, colalign=["left"] + ["right"] * 5, disable_numparse=True)
+    headers += ["of hotcoco's time"]
+    return tabulate(rows, headers, colalign=["left"] + ["right"] * 6, disable_numparse=True)
 
 
 # --- the maps ---
