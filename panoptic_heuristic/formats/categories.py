@@ -133,6 +133,10 @@ class Categories(Mapping):
     def __getitem__(self, category_id: int) -> Category:
         return self._by_id[category_id]
 
+    def __contains__(self, category_id: object) -> bool:
+        # Asked for each segment; the abstract class would go through __getitem__ and its exceptions.
+        return category_id in self._by_id
+
     def __iter__(self) -> Iterator[int]:
         return iter(self._by_id)
 

@@ -151,7 +151,10 @@ def outcomes_of(comparison: Comparison, iou_threshold: Fraction = HALF) -> List[
 
 def total_of(outcomes: Iterable[Outcome]) -> PQCounts:
     """The counts of some outcomes."""
-    return add_counts({outcome.category_id: outcome.counts} for outcome in outcomes)
+    total: PQCounts = {}
+    for category_id, _, counts in outcomes:
+        total[category_id] = total[category_id] + counts if category_id in total else counts
+    return total
 
 
 def in_units(intersection: int, union: int) -> int:

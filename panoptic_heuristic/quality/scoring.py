@@ -144,11 +144,13 @@ def _warnings(
 ) -> Iterator[Tuple[str, str]]:
     for segment, gt in zip(gt_segments, comparison.gt_segments, strict=True):
         area = gt.area
+        if area and segment.get("area", area) == area:
+            continue
         where = f"{pair.gt.path}, segment {segment['id']}"
         if not area:
             counted = "a crowd, so nothing is missed" if segment.get("iscrowd", 0) else "counted as missed"
             yield "no pixel", f"{where}: the JSON lists it, but it has no pixel in the PNG; {counted}"
-        elif segment.get("area", area) != area:
+        else:
             yield "area", f"{where}: the JSON says area {segment['area']!r}; counted are the PNG's {area} pixels"
     if comparison.unlisted_pixels:
         listed = {VOID_ID, *(segment["id"] for segment in gt_segments)}

@@ -2,9 +2,9 @@
 
 From files both start from the parsed JSON and read the PNGs; decoding the PNGs alone is measured beside them. In
 memory both start from id maps: panopticapi's Image.open and rgb2id are replaced by functions that hand over the
-prepared map, so that what is left of its reading is one copy of each map. From JSONs to the table ours and, where it is installed, hotcoco
-do all that there is to do. Times are CPU times, the best of several
-rounds. All must give the same counts.
+prepared map, so that what is left of its reading is one copy of each map. From JSONs to the table, ours does all that
+there is to do, and so does hotcoco where it is installed. Times are CPU times, the best of several rounds. All must
+give the same counts.
 """
 
 import argparse

@@ -99,7 +99,7 @@ def _twins(at: str, image_id: ImageId, seen: Container[ImageId]) -> str:
 def _segment_problems(segments: List[Any], categories: Optional[Categories], at: str) -> Iterator[str]:
     seen = set()
     for segment in segments:
-        segment_id = segment.get("id") if isinstance(segment, Mapping) else None
+        segment_id = segment.get("id") if isinstance(segment, (dict, Mapping)) else None
         if not is_integer(segment_id) or not 0 < segment_id <= MAX_ID:
             yield f"{at}: segment id {segment_id!r} must be an integer from 1 to {MAX_ID}"
             continue

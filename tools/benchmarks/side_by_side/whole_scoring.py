@@ -1,4 +1,4 @@
-"""Scoring as users run it: from two JSONs and two folders of PNGs to the table, beside hotcoco where it is installed."""
+"""Scoring as users run it, from JSONs and folders of PNGs to the table, beside hotcoco where it is installed."""
 
 import contextlib
 import importlib.metadata
