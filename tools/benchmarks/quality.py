@@ -224,7 +224,7 @@ def _tasks(args: argparse.Namespace, folder: Path) -> Tuple[Categories, List[_Ta
             for image in content.images
             if image.png_name is not None
         ]
-        categories, source = content.categories, f"{len(gts)} real COCO ones, each with many disturbed copies"
+        categories, source = content.categories, f"disturbed copies of {len(gts)} real ones"
     else:
         root = folder / "gt"
         gts, categories = _generated(root, min(args.images, 20))
