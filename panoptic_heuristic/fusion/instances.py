@@ -139,7 +139,8 @@ class InstanceSet:
         if masks.is_floating_point():
             raise InputError(f"masks must be bool or 0/1 integers, got {masks.dtype}; threshold probabilities first")
         # While a model is traced, they are tensors.
-        size = tuple(int(side) for side in masks.shape[1:])
+        height, width = (int(side) for side in masks.shape[1:])
+        size = height, width
         if image_size is not None and _check_image_size(image_size) != size:
             raise InputError(f"masks are {size[0]}x{size[1]} pixels, but image_size is {tuple(image_size)}")
 
