@@ -265,7 +265,7 @@ class TestGuard:
         if seed % 2:
             logits = 5 + logits.abs()  # no cancellation
         grid = enlarged_labels._Grid.of(Upsampling(*sizes))
-        magnitude = grid.extremes(logits.abs(), torch.amax)
+        magnitude = grid.largest(logits.abs().numpy())
         tiles = torch.arange(len(magnitude))
         expected = reference_values(logits, sizes).double()
         for channel in range(2):
