@@ -9,6 +9,7 @@ Shape legend: G regions, N instances, T ground-truth segments, W = ceil(N / 64) 
 """
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 import cv2
@@ -30,7 +31,39 @@ from panoptic_heuristic.quality import places_of
 _WORD = 64
 
 
+@dataclass(frozen=True, eq=False)
+class RegionRuns:
+    """The region of each pixel, as R runs in column order.
+
+    Attributes:
+        regions: (R,) int64, the number of a region.
+        lengths: (R,) int64, pixels of each run.
+        image_size: (H, W) in pixels.
+    """
+
+    regions: np.ndarray
+    lengths: np.ndarray
+    image_size: Tuple[int, int]
+
+    def to_map(self) -> np.ndarray:
+        """(H, W) int32."""
+        height, width = self.image_size
+        return cv2.transpose(self.regions.astype(np.int32).repeat(self.lengths).reshape(width, height))
+
+
 def build_regions(
+    predictions: ImagePredictions,
+    label_to_category: Mapping[int, Optional[int]],
+    categories: Categories,
+    gt_ids: np.ndarray,
+    gt_segments: Sequence[Mapping[str, Any]],
+    **options: Any,
+) -> Regions:
+    """Groups the pixels of one image; arguments and errors are those of :func:`build_mapped_regions`."""
+    return build_mapped_regions(predictions, label_to_category, categories, gt_ids, gt_segments, **options)[0]
+
+
+def build_mapped_regions(
     predictions: ImagePredictions,
     label_to_category: Mapping[int, Optional[int]],
     categories: Categories,
@@ -40,8 +73,8 @@ def build_regions(
     with_best_stuff: bool = False,
     fused_ids: Optional[np.ndarray] = None,
     island_area_fraction: float = 0.0,
-) -> Regions:
-    """Groups the pixels of one image.
+) -> Tuple[Regions, RegionRuns]:
+    """Groups the pixels of one image, and says which pixel is where.
 
     Args:
         predictions: of the image.
@@ -86,7 +119,7 @@ def build_regions(
     covers = _covers(starts, stops, owners, pieces, len(predictions.scores))
     group, first = _group([*told_by.values(), *covers.T])
     lengths = np.diff(pieces, append=height * width)
-    return Regions(
+    regions = Regions(
         image_id=predictions.image_id,
         image_size=(height, width),
         pixels=sums(group, lengths, len(first)),
@@ -102,6 +135,7 @@ def build_regions(
         **{name: values[first] for name, values in told_by.items()},
         island_area_fraction=island_area_fraction,
     )
+    return regions, RegionRuns(group, lengths, (height, width))
 
 
 def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ import numpy as np
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.ground_truth import find_gt
 from panoptic_heuristic.ablation.cache.image_arrays import image_of_arrays, image_to_arrays
-from panoptic_heuristic.ablation.regions.build import build_regions
+from panoptic_heuristic.ablation.regions.build import build_mapped_regions, build_regions
 from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, GtSegments, Regions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
@@ -120,6 +120,24 @@ class RegionStore:
         """
         png = self._png(image_id)
         return self._build(image_id, png, fused_ids=fused_ids, island_area_fraction=island_area_fraction)
+
+    def read_mapped(
+        self, image_id: ImageId, *, with_best_stuff: bool = False, island_area_fraction: float = 0.0
+    ) -> Tuple[Regions, np.ndarray]:
+        """The regions of an image, and (H, W) int32, the region of each pixel; they are not kept.
+
+        Arguments and errors are those of :meth:`read`.
+        """
+        manifest = self.cache.manifest
+        regions, runs = build_mapped_regions(
+            self.cache.read(image_id),
+            manifest.label_to_category,
+            manifest.categories,
+            *self.gt_of(image_id),
+            with_best_stuff=with_best_stuff,
+            island_area_fraction=island_area_fraction,
+        )
+        return regions, runs.to_map()
 
     def gt_of(self, image_id: ImageId) -> Tuple[np.ndarray, Tuple[Mapping[str, Any], ...]]:
         """The ground truth of an image: (H, W) int32 ids, and its segments."""

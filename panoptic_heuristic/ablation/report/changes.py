@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable, List, Optional, Tuple
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from PIL import Image
@@ -89,7 +89,7 @@ class Pair:
 def find_changes(
     store: RegionStore, pair: Pair, *, progress: Callable[[Iterable, int], Iterable] = lambda items, total: items
 ) -> List[Change]:
-    """Compares two settings on every image.
+    """Compares two settings on every image of a sweep.
 
     Args:
         store: the predictions and the ground truth that were swept.
@@ -103,14 +103,31 @@ def find_changes(
     Raises:
         InputError: the cache or the ground truth is not what was swept, or a file is missing or damaged.
     """
+    changes, total = changes_of(store, pair.default, pair.best, progress)
+    _check_same(store, total, pair.counted)
+    return most_changed(changes)
+
+
+def changes_of(
+    store: RegionStore, default: Pipeline, best: Pipeline, progress: Callable[[Iterable, int], Iterable]
+) -> Tuple[List[Change], SettingCounts]:
+    """What two settings make of every image, in the order of the store's, and the counts of both over all.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
     name_of = {image.image_id: image.file_name for image in store.cache.manifest.images}
     total = SettingCounts.zeros(len(store.cache.manifest.categories), 2)
     changes = []
     for image_id in progress(store.image_ids, len(store.image_ids)):
-        counts = _count(store, pair, image_id)
+        counts = _count(store, (default, best), image_id)
         total = total + counts
         changes.append(Change(image_id, name_of[image_id], *_scores(counts)))
-    _check_same(store, total, pair.counted)
+    return changes, total
+
+
+def most_changed(changes: Iterable[Change]) -> List[Change]:
+    """Those whose number of errors changes most first; equal ones by the change of PQ, and then by their ids."""
     return sorted(changes, key=_by_size)
 
 
@@ -156,9 +173,8 @@ def draw_change(store: RegionStore, pair: Pair, change: Change, image_root: Opti
     return content.getvalue()
 
 
-def _count(store: RegionStore, pair: Pair, image_id: ImageId) -> SettingCounts:
-    """The counts of one image under both settings."""
-    settings = (pair.default, pair.best)
+def _count(store: RegionStore, settings: Sequence[Pipeline], image_id: ImageId) -> SettingCounts:
+    """The counts of one image under some settings."""
     manifest = store.cache.manifest
     categories = manifest.categories
     total = SettingCounts.zeros(len(categories), len(settings))
