@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 from panoptic_heuristic.ablation.explorer.choice import Selection, choose_images
 from panoptic_heuristic.ablation.explorer.heatmaps import heat_maps
@@ -92,7 +92,7 @@ def make_explorer(
         "title": settings.title,
         "dataset": cache.manifest.dataset_name,
         "images": [[image.image_id, image.file_name, image.height, image.width] for image in images],
-        "all_images": len(store.image_ids),
+        "exponents": _exponents(abilities, data),
         "sweep": None if sweep is None else heat_maps(sweep, abilities),
     }
     return pack_page(settings.title, page, data)
@@ -102,6 +102,15 @@ def write_explorer(path: PathLike, text: str) -> None:
     """Writes the page, whole or not at all."""
     with written_whole(Path(path)) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _exponents(abilities: Abilities, data: Sequence[Mapping[str, Any]]) -> Dict[str, List[float]]:
+    """By path those that the page has keys of; 0 alone for a measure that an image lacks."""
+    exponents = list(abilities.orders.exponents)
+    return {
+        f"order.{measure}_exponent": exponents if all(one[f"{measure}_powers"] is not None for one in data) else [0.0]
+        for measure in ("score", "quality", "agreement")
+    }
 
 
 def _page_of(abilities: Abilities, marks: Marks) -> Dict[str, Any]:
@@ -120,7 +129,6 @@ def _page_of(abilities: Abilities, marks: Marks) -> Dict[str, Any]:
         "notes": list(marks.notes),
         "rules": abilities.rules(),
         "presets": abilities.presets(),
-        "exponents": list(abilities.orders.exponents),
         "island_area_fractions": list(abilities.island_area_fractions),
         "calibrations": [
             {

@@ -95,13 +95,14 @@ function gate(image, labels, settings, candidates, reasons) {
 export function keysOf(image, settings, page) {
   if (settings.order === "calibrated") return image.probabilities[settings["order.calibration"]];
   if (settings.order !== "power") return image.scores;
-  const keys = Float64Array.from(image.scorePowers[page.exponents.indexOf(settings["order.score_exponent"])]);
+  const powersAt = (rows, path) => rows[page.exponents[path].indexOf(settings[path])];
+  const keys = Float64Array.from(powersAt(image.scorePowers, "order.score_exponent"));
   for (const [rows, path] of [
     [image.qualityPowers, "order.quality_exponent"],
     [image.agreementPowers, "order.agreement_exponent"],
   ]) {
     if (settings[path]) {
-      const powers = rows[page.exponents.indexOf(settings[path])];
+      const powers = powersAt(rows, path);
       for (let instance = 0; instance < keys.length; instance += 1) keys[instance] *= powers[instance];
     }
   }
