@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
-from panoptic_heuristic.ablation.cache.own_settings import Default, default_of
+from panoptic_heuristic.ablation.cache.own_settings import default_of
 from panoptic_heuristic.ablation.explorer.rules import why_not_exact
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.tables import quality_columns, ranking
 from panoptic_heuristic.fusion import DEFAULT_PIPELINE, Pipeline
+
+_DETECTRON2 = "Detectron2's defaults"
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class Marks:
         """Those of a tuning, or else the best of a sweep; the default is the model's own where it is known."""
         known = default_of(cache) if tuning is None else tuning.default
         notes = []
-        default = Mark(known.pipeline, known.meaning)
+        default = Mark(known.pipeline, known.meaning.partition(", since")[0])
         if (reason := why_not_exact(known.pipeline, cache)) is not None:
-            default = Mark(DEFAULT_PIPELINE, "Detectron2's defaults")
-            notes.append(f"The default of the report ({_told(known)}) is not shown here: {reason}.")
+            default = Mark(DEFAULT_PIPELINE, _DETECTRON2)
+            notes.append(f"The default of the report ({known.pipeline.described()}) is not shown here: {reason}.")
         recommended = _recommended(sweep, tuning)
         if recommended is not None and (reason := why_not_exact(recommended.pipeline, cache)) is not None:
             notes.append(f"The recommended settings ({recommended.pipeline.described()}) are not shown here: {reason}.")
@@ -70,7 +72,3 @@ def _recommended(sweep: Optional[SweepResult], tuning: Optional[Tuning]) -> Opti
         return None
     best: Any = ranking(quality_columns(sweep.total(), sweep.categories)["pq_all"])[0]
     return Mark(sweep.grid.settings[best], "the best of the sweep")
-
-
-def _told(default: Default) -> str:
-    return f"{default.pipeline.described()}; {default.meaning}"

@@ -112,7 +112,8 @@ def why_not_exact(pipeline: Pipeline, cache: PredictionCache) -> Optional[str]:
     try:
         cache.check_needs(pipeline)
     except InputError as error:
-        return str(error)
+        # A page is for others, who need not know where it lay.
+        return str(error).replace(str(cache.folder), "the cache")
     if is_exact_on_regions(pipeline, cache.manifest.floors.stuff_probability):
         return None
     default = Pipeline()

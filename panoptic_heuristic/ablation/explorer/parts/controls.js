@@ -30,8 +30,9 @@ export function makeControls({ page, keeper }) {
   const put = (path, value) => {
     if (isGood(path, value, page)) keeper.change({ settings: { ...keeper.get().settings, [path]: value } });
   };
-  const slider = (path, label, change) => makeSlider({ label, kind: kindOf(path), most, change });
+  const slider = (path, label, change) => makeSlider({ label, kind: kindOf(path), most, hint: page.keys.thresholds[path], change });
   const main = MAIN.map((path) => ({ path, ...slider(path, LABELS[path], (value) => put(path, value)) }));
+  byId("tick-recommended").hidden = !page.marks.recommended;
   byId("sliders").append(...main.map(({ element }) => element));
   const marksOf = (path) =>
     Object.fromEntries(["default", "recommended"].map((name) => [name, page.marks[name]?.settings[path] ?? null]));
@@ -60,7 +61,7 @@ function makePresets(page, keeper) {
   ]);
   preset.append(
     make("option", { value: "", disabled: true }, "your own"),
-    ...marked.map(([name, { words }]) => make("option", { value: `mark ${name}` }, `${name} (${words})`)),
+    ...marked.map(([name, { words }]) => make("option", { value: `mark ${name}` }, `${name}: ${words}`)),
     make("optgroup", { label: "published" }, ...able.map(([name]) => make("option", { value: `preset ${name}` }, name))),
   );
   preset.addEventListener("change", () => keeper.change({ settings: settingsOf.get(preset.value) }));

@@ -28,8 +28,10 @@ export function makeHeatMap({ page, keeper }) {
     const isWide = map.xs.length <= MOST_WITH_TEXT;
     buttons = map.cells.map(([column, row, pq, setting]) => cellButton({ map, column, row, pq, setting, isWide }, (pq - worst) / (best - worst || 1)));
     const corner = [make("div", { className: "axis y" }, `${word(map.y)} ↑`)];
-    const heads = map.xs.map((value, column) => at(make("div", { className: "head" }, short(value)), column + 2, map.ys.length + 1));
+    const every = Math.ceil(map.xs.length / MOST_WITH_TEXT);
+    const heads = map.xs.map((value, column) => column % every ? null : at(make("div", { className: "head" }, short(value)), column + 2, map.ys.length + 1));
     const sides = map.ys.map((value, row) => at(make("div", { className: "side" }, short(value)), 1, map.ys.length - row));
+    heads.forEach((head) => head && (head.style.gridColumnEnd = `span ${every}`));
     const grid = make("div", { className: "grid", role: "group", "aria-label": `PQ over ${word(map.x)} and ${word(map.y)}` }, ...sides, ...heads, ...buttons.map(({ button }) => button));
     grid.style.gridTemplateColumns = `auto repeat(${map.xs.length}, minmax(0, 1fr))`;
     grid.addEventListener("keydown", (event) => walk(event, buttons));

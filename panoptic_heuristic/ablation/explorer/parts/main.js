@@ -18,6 +18,7 @@ import { toYaml } from "explorer/yaml.js";
 const page = readPage();
 const engine = makeEngine(page, imageReaders(page));
 const keeper = keepState(readFragment(location.hash.slice(1), page));
+byId("rules").open = matchMedia("(min-width: 1241px)").matches;
 const context = { page, engine, keeper };
 
 const ofImage = [makeControls(context), makeStage(context), makeCandidates(context), makePointer(context), makeHeatMap(context)];
@@ -30,11 +31,22 @@ const pin = () => {
   say("Pinned: move on, and compare with where you were.");
 };
 const copy = async () => {
+  let yaml;
   try {
-    await navigator.clipboard.writeText(toYaml(keeper.get().settings, page));
-    say("The YAML is copied: save it as a file and give that to train_net.py as --config-file.");
+    yaml = toYaml(keeper.get().settings, page);
   } catch (error) {
     say(error.message);
+    return;
+  }
+  try {
+    await navigator.clipboard.writeText(yaml);
+    say("The YAML is copied: save it as a file and give that to train_net.py as --config-file.");
+  } catch {
+    // Some browsers allow no page from a file to copy.
+    byId("yaml").value = yaml;
+    byId("yaml").hidden = false;
+    byId("yaml").select();
+    say("Copy the YAML below, save it as a file and give that to train_net.py as --config-file.");
   }
 };
 byId("pin").addEventListener("click", pin);

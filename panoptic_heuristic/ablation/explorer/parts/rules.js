@@ -44,7 +44,7 @@ export function makeRuleControls({ page, keeper, put, slider, marksOf, elsewhere
   const parameter = (path) => {
     if (path.endsWith("_exponent")) return choice(path, page.exponents[path], short);
     if (path === "order.calibration") return page.calibrations.length > 1 ? choice(path, [...page.calibrations.keys()], String) : null;
-    if (path === "stuff.counted") return choice(path, ["after", "before"], (one) => `${one} things took theirs`);
+    if (path === "stuff.counted") return choice(path, ["after", "before"], (one) => `${one} things`);
     if (path === "suppress.kind") return choice(path, ["mask", "box"], (one) => `${one}es`.replace("maskes", "masks"));
     return path in LABELS ? number(path) : null;
   };

@@ -15,11 +15,11 @@ const KINDS = {
 };
 
 /**
- * Makes a slider: `label`, `kind` (of KINDS), `most` of areas, and `change`, which gets a new value.
+ * Makes a slider: `label`, `kind` (of KINDS), `most` of areas, `hint`, and `change`, which gets a new value.
  *
  * Returns its `element`, and `show`, which takes the value and those of the marks by name (null for none).
  */
-export function makeSlider({ label, kind, most = 1, change }) {
+export function makeSlider({ label, kind, most = 1, hint = "", change }) {
   const { toValue, toPlace, step } = KINDS[kind];
   made += 1;
   const id = `slider-${made}`;
@@ -33,7 +33,7 @@ export function makeSlider({ label, kind, most = 1, change }) {
   });
   const ticks = Object.fromEntries(Object.entries(MARKS).map(([name, title]) => [name, make("span", { className: `tick ${name}`, title })]));
   const element = make("div", { className: "slider" },
-    make("label", { for: id }, label), field,
+    make("label", { for: id, title: hint }, label), field,
     make("div", { className: "track" }, range, make("div", { className: "ticks", "aria-hidden": "true" }, ...Object.values(ticks))));
 
   const show = (value, marks) => {
