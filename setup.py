@@ -40,7 +40,11 @@ setup(
     # The configs stand at the top of the repository, where people look for them, and are installed with the package.
     packages=[*find_packages(include=["panoptic_heuristic*"]), "panoptic_heuristic.configs"],
     package_dir={"panoptic_heuristic.configs": "configs"},
-    package_data={"panoptic_heuristic": ["py.typed"], "panoptic_heuristic.configs": ["*.yaml", "*/*.yaml"]},
+    package_data={
+        "panoptic_heuristic": ["py.typed"],
+        "panoptic_heuristic.ablation.explorer": ["parts/*"],
+        "panoptic_heuristic.configs": ["*.yaml", "*/*.yaml"],
+    },
     entry_points={"console_scripts": ["panoptic-heuristic = panoptic_heuristic.__main__:main"]},
     install_requires=[
         "fvcore>=0.1.5",
@@ -63,6 +67,7 @@ setup(
             "fonttools>=4",
             "hypothesis>=6",
             "mypy>=1.8",
+            "playwright>=1.40",
             "pytest>=7",
             "pytest-xdist>=3",
             "ruff>=0.5",

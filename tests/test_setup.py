@@ -89,6 +89,12 @@ class TestSetupPy:
         packaged = {path for pattern in patterns for path in folder.glob(pattern)}
         assert packaged == {path for path in (ROOT / "configs").rglob("*") if path.is_file()} != set()
 
+    def test_every_part_of_the_explorer_is_packaged(self, arguments):
+        (pattern,) = arguments["package_data"]["panoptic_heuristic.ablation.explorer"]
+        folder = ROOT / "panoptic_heuristic" / "ablation" / "explorer"
+        parts = {path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+        assert set(folder.glob(pattern)) == parts and {".html", ".css", ".js"} == {path.suffix for path in parts}
+
     def test_the_program_and_the_marker_of_types(self, arguments):
         (program,) = arguments["entry_points"]["console_scripts"]
         assert program == "panoptic-heuristic = panoptic_heuristic.__main__:main"

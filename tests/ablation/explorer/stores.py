@@ -1,11 +1,11 @@
 """Caches and their ground truth on disk, of images that hold what is hard to get right."""
 
-import dataclasses
 from pathlib import Path
 from typing import Sequence
 
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
+from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import write_panoptic_png
 from panoptic_heuristic.formats.files import write_json
 from tests.ablation.random_images import (
@@ -29,14 +29,16 @@ def hard_images(number: int) -> Sequence[RandomImage]:
     return images[:number]
 
 
-def random_store(folder: Path, images: Sequence[RandomImage]) -> RegionStore:
-    """A cache of random images, and their ground truth."""
+def random_store(
+    folder: Path, images: Sequence[RandomImage], categories: Categories = CATEGORIES, name: str = "{}.png"
+) -> RegionStore:
+    """A cache of random images, and their ground truth; ``name`` is the form of the images' names."""
     sizes = {image.predictions.image_id: image.predictions.image_size for image in images}
     manifest = Manifest(
         dataset_name="random",
-        categories=CATEGORIES,
+        categories=categories,
         label_to_category=LABELS,
-        images=tuple(CachedImage(key, f"{key}.png", *size) for key, size in sizes.items()),
+        images=tuple(CachedImage(key, name.format(key), *size) for key, size in sizes.items()),
         floors=Floors(0.0, None, BEST_STUFF_FLOOR),
         has_logits=False,
         source={"made by": "tests"},
@@ -45,7 +47,7 @@ def random_store(folder: Path, images: Sequence[RandomImage]) -> RegionStore:
     annotations = []
     (folder / "panoptic").mkdir()
     for image in images:
-        cache.write(dataclasses.replace(image.predictions))
+        cache.write(image.predictions)
         image_id = image.predictions.image_id
         write_panoptic_png(folder / "panoptic" / f"{image_id}.png", image.gt_ids)
         segments = [{**one, "area": int((image.gt_ids == one["id"]).sum())} for one in image.gt_segments]
@@ -58,7 +60,7 @@ def random_store(folder: Path, images: Sequence[RandomImage]) -> RegionStore:
                 for key, size in sizes.items()
             ],
             "annotations": annotations,
-            "categories": CATEGORIES.to_coco(),
+            "categories": categories.to_coco(),
         },
     )
     return open_store(cache.folder, folder / "panoptic.json", folder / "panoptic")

@@ -29,7 +29,12 @@ export function makeSlider({ label, kind, most = 1, hint = "", change }) {
   });
   const field = make("input", {
     type: "number", step, min: 0, max: kind === "area" ? null : 1, "aria-label": `${label}, exactly`,
-    onchange: () => (field.validity.valid && field.value !== "" ? change(Number(field.value)) : (field.value = range.dataset.value)),
+    onchange: () => {
+      // Any number in the interval will do, whatever the step of the arrows is.
+      const { rangeUnderflow, rangeOverflow } = field.validity;
+      if (field.value === "" || rangeUnderflow || rangeOverflow) field.value = range.dataset.value;
+      else change(Number(field.value));
+    },
   });
   const ticks = Object.fromEntries(Object.entries(MARKS).map(([name, title]) => [name, make("span", { className: `tick ${name}`, title })]));
   const element = make("div", { className: "slider" },
