@@ -55,7 +55,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     _step(3, "PQ, AP and mIoU with Detectron2's evaluators")
     print_results(read_json(run / "inference" / "results.json"))
     ablate(args.output, data / "val" / "images", run)
-    print(f"done in {(time.monotonic() - started) / 60:.1f} minutes; look at {args.output / 'report' / 'report.html'}")
+    print(f"done in {(time.monotonic() - started) / 60:.1f} minutes; look at {args.output / 'report' / 'report.html'}, and play with {args.output / 'explorer.html'}")
     return 0
 
 
@@ -93,10 +93,13 @@ def ablate(output: Path, images: Path, run_folder: Path, folds: int = 5) -> None
     _step(6, "tune on some images, report on others, against the model's own settings")
     _show(["tune-fusion", "--cache", cache, "--base", run_folder / "config.yaml", "--output", tuned,
            "--folds", folds, "--overwrite"])  # fmt: skip
-    _step(7, "the report")
+    _step(7, "a page to move the thresholds on, and the report")
+    explorer = output / "explorer.html"
+    _show(["explore-fusion", "--cache", cache, "--image-root", images, "--sweep", sweep, "--output", explorer,
+           "--tuning", tuned / "tuning.json", "--title", "Fusion of the demo's model", "--overwrite"])  # fmt: skip
     _show(["report-sweep", sweep, "--cache", cache, "--image-root", images, "--output", output / "report",
-           "--attribution", errors / "attribution.json", "--tuning", tuned / "tuning.json", "--overwrite",
-           "--title", "Fusion settings of the demo's model"])  # fmt: skip
+           "--attribution", errors / "attribution.json", "--tuning", tuned / "tuning.json", "--explorer", explorer,
+           "--overwrite", "--title", "Fusion settings of the demo's model"])  # fmt: skip
 
 
 def print_results(results: Dict[str, Dict[str, float]]) -> None:

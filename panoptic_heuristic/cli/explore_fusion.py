@@ -6,7 +6,7 @@ gives. It needs no other file, no network and no model: mail it, or open it on a
 
 import argparse
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 from panoptic_heuristic.ablation.explorer.choice import Selection
 from panoptic_heuristic.ablation.explorer.image import PictureSettings
@@ -23,6 +23,7 @@ from panoptic_heuristic.cli.arguments import (
 )
 from panoptic_heuristic.cli.outputs import print_written, progress_bar, writing_to
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.image_ids import ImageId, id_meant
 
 _EXAMPLES = """\
 examples:
@@ -66,16 +67,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
-def _selection(words: Sequence[str], store: RegionStore) -> Union[Selection, List[Any]]:
+def _selection(words: Sequence[str], store: RegionStore) -> Union[Selection, List[ImageId]]:
     """How images are chosen, or their ids."""
     if len(words) == 1 and words[0] in [one.value for one in Selection]:
         return Selection(words[0])
-    # An id is what the data set has, whatever its type.
-    by_text = {str(image_id): image_id for image_id in store.image_ids}
-    for word in words:
-        if word not in by_text:
-            raise InputError(f"--select {word} is none of worst, changed and random, and no image of the cache")
-    return [by_text[word] for word in words]
+    return [id_meant(word, store.image_ids) for word in words]
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ holds for another.
 """
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
@@ -60,7 +61,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         )
     ]
     title = args.title or f"Fusion settings: {', '.join(names)}"
-    document, sweeps = make_report(reported, title, workers=args.workers, progress=progress_bar("compare"))
+    explorer = None if args.explorer is None else Path(os.path.relpath(args.explorer, args.output)).as_posix()
+    document, sweeps = make_report(
+        reported, title, explorer=explorer, workers=args.workers, progress=progress_bar("compare")
+    )
     written = write_report(args.output, document, sweeps, [Form(name) for name in args.format])
     print(document.summary)
     tables = [path for path in written if path.parent != args.output]
@@ -154,6 +158,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(
             f"{_flag(next(iter(given)))} means nothing with --tuning, whose default the report has; leave it out"
         )
+    if args.explorer is not None and not args.explorer.is_file():
+        raise InputError(f"--explorer {args.explorer} is no file; make it with explore-fusion")
     if args.output.resolve() in [folder.resolve() for folder in args.sweeps]:
         raise InputError(f"{args.output} holds a sweep with a settings.csv of its own; choose another --output")
     check_folder(args.output, args.overwrite)
@@ -196,5 +202,6 @@ def _parser() -> argparse.ArgumentParser:
     others.add_argument("--attribution", type=Path, nargs="+", metavar="JSON", help="of attribute-errors")
     add_rule_files_argument(parser)
     add_workers_argument(parser)
+    parser.add_argument("--explorer", type=Path, metavar="HTML", help="page of explore-fusion that the report leads to")
     others.add_argument("--tuning", type=Path, nargs="+", metavar="JSON", help="of tune-fusion")
     return parser

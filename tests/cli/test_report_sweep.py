@@ -62,6 +62,15 @@ def report(folder):
     return folder / "out"
 
 
+def test_it_leads_to_the_page_of_explore_fusion(folder, tmp_path, capsys):
+    argv = [str(folder / "r50"), "--output", str(tmp_path / "out"), *DEFAULT, "--explorer", str(tmp_path / "a b.html")]
+    assert main(argv) == 2 and "a b.html is no file; make it with explore-fusion" in capsys.readouterr().err
+    (tmp_path / "a b.html").write_text("a page")
+    assert main(argv) == 0
+    assert '<a href="../a%20b.html">' in (tmp_path / "out" / "report.html").read_text()
+    assert "](../a%20b.html)" in (tmp_path / "out" / "report.md").read_text()
+
+
 class TestOneSweep:
     def test_files(self, report):
         assert sorted(contents(report)) == [

@@ -1,12 +1,14 @@
 """The images of a page: those where there is something to see."""
 
+import math
 import random
 from enum import Enum
-from typing import Any, Callable, Iterable, List, Sequence, Union
+from typing import Callable, Iterable, List, Sequence, Tuple, Union
 
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.changes import Change, changes_of, most_changed
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.image_ids import ImageId, id_order
 from panoptic_heuristic.fusion import Pipeline
 
 
@@ -20,14 +22,14 @@ class Selection(Enum):
 
 def choose_images(
     store: RegionStore,
-    how: Union[Selection, Sequence[Any]],
+    how: Union[Selection, Sequence[ImageId]],
     number: int,
     *,
     default: Pipeline,
     recommended: Pipeline,
     seed: int = 0,
     progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
-) -> List[Any]:
+) -> List[ImageId]:
     """The ids of some images.
 
     Args:
@@ -46,7 +48,7 @@ def choose_images(
         known = set(store.image_ids)
         for image_id in how:
             if image_id not in known:
-                raise InputError(f"{store.cache.folder} has no image {image_id!r}")
+                raise InputError(f"{store.cache.folder} has no image {image_id!r}, which is none of worst, changed and random either")
         return list(dict.fromkeys(how))
     if how is Selection.RANDOM:
         count = min(number, len(store.image_ids))
@@ -59,7 +61,7 @@ def choose_images(
     return [change.image_id for change in ranked[:number]]
 
 
-def _badness(change: Change) -> Any:
+def _badness(change: Change) -> Tuple[float, int, bool, ImageId]:
     """The order of :func:`panoptic_heuristic.quality.worst_images`, and then images without any segment."""
-    pq = change.default.pq
-    return pq != pq, pq if pq == pq else 0.0, -change.default.errors
+    default = change.default
+    return math.inf if math.isnan(default.pq) else default.pq, -default.errors, *id_order(change.image_id)

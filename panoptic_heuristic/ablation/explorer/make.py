@@ -15,6 +15,7 @@ from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.formats.files import PathLike, written_whole
+from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion.config_keys import PER_CLASS_KEYS, THRESHOLD_KEYS
 from panoptic_heuristic.fusion.unused_keys import OWN_ARCHITECTURE
@@ -36,7 +37,7 @@ class ExplorerSettings:
     """
 
     title: str
-    select: Union[Selection, Sequence[Any]] = Selection.WORST
+    select: Union[Selection, Sequence[ImageId]] = Selection.WORST
     images: int = 24
     pictures: PictureSettings = field(default_factory=lambda: PictureSettings(None))
     seed: int = 0

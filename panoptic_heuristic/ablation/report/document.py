@@ -22,6 +22,19 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A paragraph that leads to another file.
+
+    Attributes:
+        text: what is there.
+        path: of the file, relative to the report's folder, with slashes.
+    """
+
+    text: str
+    path: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """A paragraph that must not be missed."""
 
@@ -142,7 +155,7 @@ class Figure:
     columns: int = 1
 
 
-Block = Union[Heading, Text, Notice, Code, Facts, Table, Figure]
+Block = Union[Heading, Text, Link, Notice, Code, Facts, Table, Figure]
 
 
 @dataclass(frozen=True)

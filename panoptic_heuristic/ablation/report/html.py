@@ -4,6 +4,7 @@ import base64
 import html
 import re
 from typing import Dict, Iterator, List, Mapping
+from urllib.parse import quote
 
 from panoptic_heuristic.ablation.report.document import (
     Block,
@@ -12,6 +13,7 @@ from panoptic_heuristic.ablation.report.document import (
     Facts,
     Figure,
     Heading,
+    Link,
     Notice,
     Picture,
     Row,
@@ -153,6 +155,8 @@ def _block(block: Block, anchors: Mapping[str, str]) -> Iterator[str]:
         yield f"<h{block.level}{anchor}>{_escape(block.text)}</h{block.level}>"
     elif isinstance(block, Text):
         yield f"<p>{_escape(block.text)}</p>"
+    elif isinstance(block, Link):
+        yield f'<p><a href="{_escape(quote(block.path))}">{_escape(block.text)}</a></p>'
     elif isinstance(block, Notice):
         yield f'<p class="notice">{_escape(block.text)}</p>'
     elif isinstance(block, Code):

@@ -22,7 +22,7 @@ from panoptic_heuristic.ablation.report import comparison, effects, figures, mod
 from panoptic_heuristic.ablation.report.changes import Pair, draw_change, find_changes
 from panoptic_heuristic.ablation.report.comparison import Compared, check_same_grid, setting_for_all
 from panoptic_heuristic.ablation.report.csv import write_classes, write_settings
-from panoptic_heuristic.ablation.report.document import Block, Document, Heading, Picture, Text
+from panoptic_heuristic.ablation.report.document import Block, Document, Heading, Link, Picture, Text
 from panoptic_heuristic.ablation.report.html import to_html
 from panoptic_heuristic.ablation.report.latex import to_latex
 from panoptic_heuristic.ablation.report.markdown import to_markdown
@@ -38,6 +38,8 @@ from panoptic_heuristic.formats.files import write_text, written_whole
 from panoptic_heuristic.fusion import Need
 from panoptic_heuristic.quality import Resampled
 from panoptic_heuristic.visual.names import names_note
+
+_TO_EXPLORER = "Move the thresholds yourself, and watch segments come and go."
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def make_report(
     reported: Sequence[Reported],
     title: str,
     *,
+    explorer: Optional[str] = None,
     workers: int = 1,
     progress: Progress = lambda items, total: items,
 ) -> Tuple[Document, List[ReportedSweep]]:
@@ -91,6 +94,7 @@ def make_report(
     Args:
         reported: at least one; several must be of one grid.
         title: of the report.
+        explorer: path of a page of explore-fusion, relative to the report's folder, to lead there.
         workers: processes that trace errors.
         progress: wraps an iterable of images, given their number; tqdm fits.
 
@@ -102,7 +106,7 @@ def make_report(
     """
     sweeps = [ReportedSweep.of(one.name, one.result, one.default, _image_area(one)) for one in reported]
     several = len(sweeps) > 1
-    blocks: List[Block] = []
+    blocks: List[Block] = [] if explorer is None else [Link(_TO_EXPLORER, explorer)]
     if several:
         check_same_grid(sweeps)
         for_all = setting_for_all(sweeps)

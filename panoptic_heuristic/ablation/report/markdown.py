@@ -3,6 +3,7 @@
 import html
 import re
 from typing import Iterator, List
+from urllib.parse import quote
 
 from panoptic_heuristic.ablation.report.document import (
     Block,
@@ -11,6 +12,7 @@ from panoptic_heuristic.ablation.report.document import (
     Facts,
     Figure,
     Heading,
+    Link,
     Notice,
     Row,
     Table,
@@ -36,6 +38,8 @@ def _block(block: Block) -> Iterator[str]:
         yield f"{'#' * block.level} {_escaped(block.text)}"
     elif isinstance(block, Text):
         yield _paragraph(block.text)
+    elif isinstance(block, Link):
+        yield f"[{_escaped(block.text)}]({quote(block.path)})"
     elif isinstance(block, Notice):
         yield f"> {_paragraph(block.text)}"
     elif isinstance(block, Code):

@@ -14,6 +14,7 @@ from panoptic_heuristic.ablation.report.document import (
     Facts,
     Figure,
     Heading,
+    Link,
     Notice,
     Picture,
     Row,
@@ -143,6 +144,14 @@ def test_code_stays_as_it_is_and_may_be_folded():
     folded = to_html(Document("t", "s", (Code(lines, "all <keys>"),)))
     assert "<details><summary>all &lt;keys&gt;</summary><pre>KEY: &lt;b&gt;" in folded
     Page(folded)
+
+
+def test_a_link_leads_to_another_file():
+    linked = Document("t", "s", (Link(HOSTILE, '../a "b" c.html'),))
+    (link,) = Page(to_html(linked)).all("a")
+    assert link["href"] == "../a%20%22b%22%20c.html"
+    assert "".join(Page(to_html(linked)).text).count(HOSTILE) == 1
+    assert to_markdown(linked).endswith("](../a%20%22b%22%20c.html)\n")
 
 
 class TestMarkdown:

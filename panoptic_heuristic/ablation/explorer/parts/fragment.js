@@ -11,7 +11,8 @@ export function writeFragment(state, page) {
   const first = firstState(page);
   const words = new URLSearchParams();
   const put = (name, value, usual) => value !== usual && words.set(name, String(value));
-  put("image", page.images[state.image][0], page.images[first.image][0]);
+  // As JSON has it, so that the number 1 and the text "1" stay apart.
+  put("image", JSON.stringify(page.images[state.image][0]), JSON.stringify(page.images[first.image][0]));
   for (const name of ["view", "opacity", "borders", "compare", "sort"]) put(name, state[name], first[name]);
   if (state.category !== null) words.set("class", page.categories[state.category].id);
   if (state.candidate !== null) words.set("candidate", state.candidate);
@@ -27,7 +28,7 @@ export function writeFragment(state, page) {
 export function readFragment(fragment, page) {
   const words = new URLSearchParams(fragment);
   const state = firstState(page);
-  const image = page.images.findIndex(([id]) => String(id) === words.get("image"));
+  const image = page.images.findIndex(([id]) => JSON.stringify(id) === words.get("image"));
   if (image >= 0) state.image = image;
   for (const [name, values] of [["view", VIEWS], ["compare", COMPARED], ["sort", SORTS]]) {
     if (values.includes(words.get(name))) state[name] = words.get(name);
