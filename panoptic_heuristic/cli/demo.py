@@ -55,7 +55,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     _step(3, "PQ, AP and mIoU with Detectron2's evaluators")
     print_results(read_json(run / "inference" / "results.json"))
     ablate(args.output, data / "val" / "images", run)
-    print(f"done in {(time.monotonic() - started) / 60:.1f} minutes; look at {args.output / 'report' / 'report.html'}, and play with {args.output / 'explorer.html'}")
+    report, explorer = args.output / "report" / "report.html", args.output / "explorer.html"
+    print(f"done in {(time.monotonic() - started) / 60:.1f} minutes; look at {report}, and play with {explorer}")
     return 0
 
 

@@ -37,7 +37,8 @@ def ablated(trained, tmp_path_factory):
 def test_every_step_leaves_its_files(ablated):
     with open(ablated / "sweep" / "settings.csv") as file:
         assert len(list(csv.DictReader(file))) > 1000
-    for name in ("tuned/tuned.yaml", "tuned/tuning.json", "errors/attribution.json", "report/report.html", "explorer.html"):
+    names = ("tuned/tuned.yaml", "tuned/tuning.json", "errors/attribution.json", "report/report.html", "explorer.html")
+    for name in names:
         assert (ablated / name).stat().st_size > 100
     assert '<a href="../explorer.html">' in (ablated / "report" / "report.html").read_text()
 

@@ -50,7 +50,8 @@ _MEASURE = """async (settings) => {
     draw(canvas, { ...fused, ...how }, page);
     const drawn = performance.now();
     const { total } = engine.countAll(one);
-    const counts = [...total].map(([place, { iouSum, tp, fp, fn }]) => [page.categories[place].id, `${iouSum}`, tp, fp, fn]);
+    const idOf = (place) => page.categories[place].id;
+    const counts = [...total].map(([place, { iouSum, tp, fp, fn }]) => [idOf(place), `${iouSum}`, tp, fp, fn]);
     return [drawn - start, performance.now() - drawn, counts];
   });
 }"""

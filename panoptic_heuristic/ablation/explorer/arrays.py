@@ -27,5 +27,4 @@ def packed_map(values: np.ndarray) -> Dict[str, Any]:
     Most pixels are as the one above, and zeros take no space.
     """
     rows = values.astype(np.uint16 if values.max(initial=0) < 1 << 16 else np.uint32)
-    rows[1:] ^= rows[:-1].copy()
-    return packed(rows)
+    return packed(np.concatenate([rows[:1], rows[1:] ^ rows[:-1]]))

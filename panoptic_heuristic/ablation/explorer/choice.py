@@ -48,7 +48,9 @@ def choose_images(
         known = set(store.image_ids)
         for image_id in how:
             if image_id not in known:
-                raise InputError(f"{store.cache.folder} has no image {image_id!r}, which is none of worst, changed and random either")
+                raise InputError(
+                    f"{store.cache.folder} has no image {image_id!r}, which is none of worst, changed and random either"
+                )
         return list(dict.fromkeys(how))
     if how is Selection.RANDOM:
         count = min(number, len(store.image_ids))

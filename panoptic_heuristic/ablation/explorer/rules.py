@@ -68,9 +68,11 @@ class Abilities:
 
     def pipeline(self, flat: Dict[str, Any]) -> Pipeline:
         """The inverse of :meth:`flat`."""
-        values = {path: dict(value) if path.endswith(("_of", "order.cut")) else value for path, value in flat.items()}
-        if (place := values.pop(CALIBRATION, None)) is not None:
-            order = self.orders.calibrations[place]
+        values: Dict[str, Any] = {
+            path: dict(value) if path.endswith(("_of", "order.cut")) else value for path, value in flat.items()
+        }
+        if CALIBRATION in values:
+            order = self.orders.calibrations[values.pop(CALIBRATION)]
             values.update({"order.weights": order.weights, "order.default_weights": order.default_weights})
         return Pipeline().replaced(values)
 

@@ -47,7 +47,7 @@ def fused_by_python(store: RegionStore, image_id: Any, pipelines: Sequence[Pipel
 
 def normal(fused: Dict[str, Any]) -> Dict[str, Any]:
     """Without the order of what has none."""
-    return {**fused, "things": sorted(fused["things"]), "stuff": sorted(fused["stuff"]), "counts": sorted(fused["counts"])}
+    return {**fused, **{name: sorted(fused[name]) for name in ("things", "stuff", "counts")}}
 
 
 def _fused(result, gt_ids, gt_segments, categories) -> Dict[str, Any]:
