@@ -26,6 +26,6 @@ def test_sizes_and_times(capsys):
 
 def test_other_counts_fail(monkeypatch, capsys):
     module = importlib.import_module("benchmarks.explorer")
-    monkeypatch.setattr(module, "_MEASURE", module._MEASURE.replace("tp, fp, fn]);", "tp + 1, fp, fn]);"))
+    monkeypatch.setattr(module, "_COUNT", module._COUNT.replace("tp, fp, fn]);", "tp + 1, fp, fn]);"))
     assert benchmark.main(SMALL) == 1
     assert "other counts than Python at [0, 1, 2, 3, 4]" in capsys.readouterr().out

@@ -28,7 +28,7 @@ export function fuse(image, settings, page) {
     areas.delete(instance);
   };
 
-  const becomes = settings.veto === "semantic_veto" ? vetoed(image, labels, claimed, settings, page) : new Map();
+  const becomes = settings.veto === "semantic_veto" ? vetoed(image, labels, claimed, settings) : new Map();
   for (const instance of becomes.keys()) release(instance, "veto");
   for (const [instance, area] of [...areas]) {
     if (area < settings.thing_area_thresh) release(instance, "thing_area");
@@ -55,16 +55,9 @@ export function readingOf(image, settings) {
   return image.labels.find(({ fraction }) => fraction === settings.island_area_fraction);
 }
 
-/** The stuff places that the labels of an image hold, by their first label. */
-function stuffOf(labels, page) {
-  const present = new Set(labels.semantic);
-  const places = [...present].filter((place) => place !== NOBODY && !page.categories[place].isthing);
-  return places.sort((one, other) => labels.firstLabels[one] - labels.firstLabels[other]);
-}
-
 /** The stuff that the labels make of some instances: of those with enough pixels of one stuff. */
-function vetoed(image, labels, { owner, areas }, settings, page) {
-  const stuff = stuffOf(labels, page);
+function vetoed(image, labels, { owner, areas }, settings) {
+  const { stuff } = labels;
   const pixelsOf = new Map([...areas.keys()].map((instance) => [instance, new Map()]));
   owner.forEach((instance, region) => {
     if (instance === NOBODY) return;
@@ -100,9 +93,9 @@ function fillStuff(image, labels, owner, areas, becomes, settings, page) {
   const fractions = byPlace(settings, "stuff_area_fraction", page);
   const counted = settings["stuff.counted"] === "before" ? whole : free;
   const imageArea = image.height * image.width;
-  const reasons = new Map(stuffOf(image.labels[0], page).map((place) => [place, "island"]));
+  const reasons = new Map(image.labels[0].stuff.map((place) => [place, "island"]));
   const stays = new Set();
-  for (const place of stuffOf(labels, page)) {
+  for (const place of labels.stuff) {
     const isSmall = counted[place] < limits[place] || counted[place] < fractions[place] * imageArea;
     if (free[place] === 0) reasons.set(place, "covered");
     else if (isSmall) reasons.set(place, "stuff_area");

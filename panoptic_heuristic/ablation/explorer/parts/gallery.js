@@ -13,6 +13,7 @@ export function makeGallery({ page, engine, keeper }) {
   sort.append(...SORTS.map((one) => make("option", { value: one }, NAMES[one])));
   sort.addEventListener("change", () => keeper.change({ sort: sort.value }));
   let listed = [];
+  const items = page.images.map(([id, name], number) => item(name || String(id), () => keeper.change({ image: number, candidate: null })));
 
   const show = (state, all, defaults) => {
     sort.value = state.sort;
@@ -22,17 +23,16 @@ export function makeGallery({ page, engine, keeper }) {
       return { number, name: name || String(id), counts, before };
     });
     listed = rows.filter((one) => one.number === state.image || hasClass(one, state.category)).sort(orders[state.sort]);
-    byId("image-list").replaceChildren(...listed.map((one) => item(one, state)));
-  };
-
-  const item = ({ number, name, counts, before }, state) => {
-    const photo = engine.image(number)?.photo;
-    const label = counts ? `PQ ${percent(meanPq(counts))} (${change(meanPq(before), meanPq(counts))}), ${plural(errors(counts), "error")}` : "";
-    const button = make("button", {
-      type: "button", title: name, "aria-current": number === state.image ? "true" : null,
-      onclick: () => keeper.change({ image: number, candidate: null }),
-    }, photo ? make("img", { src: photo, alt: "", loading: "lazy" }) : null, make("span", { className: "name" }, name), make("span", { className: "faint" }, label));
-    return make("li", {}, button);
+    for (const { number, counts, before } of listed) {
+      const words = counts ? `PQ ${percent(meanPq(counts))} (${change(meanPq(before), meanPq(counts))}), ${plural(errors(counts), "error")}` : "";
+      items[number].show(engine.image(number)?.photo, words, number === state.image);
+    }
+    const wanted = listed.map(({ number }) => items[number].element);
+    const list = byId("image-list");
+    // Elements stay where they are if they can: whoever works with keys stands on one.
+    if (wanted.length !== list.children.length || wanted.some((one, place) => one !== list.children[place])) {
+      list.replaceChildren(...wanted);
+    }
   };
 
   const step = (by) => {
@@ -42,6 +42,19 @@ export function makeGallery({ page, engine, keeper }) {
     byId("image-list").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   return { show, step };
+}
+
+/** An image of the list, made once. */
+function item(name, choose) {
+  const [photo, label] = [make("img", { alt: "", hidden: true }), make("span", { className: "faint" })];
+  const button = make("button", { type: "button", title: name, onclick: choose }, photo, make("span", { className: "name" }, name), label);
+  const show = (source, words, isCurrent) => {
+    if (source && photo.hidden) Object.assign(photo, { src: source, hidden: false });
+    label.textContent = words;
+    if (isCurrent) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  };
+  return { element: make("li", {}, button), show };
 }
 
 function hasClass({ counts }, category) {

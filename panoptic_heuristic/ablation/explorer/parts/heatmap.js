@@ -18,7 +18,7 @@ export function makeHeatMap({ page, keeper }) {
   choice.append(...maps.map(({ x, y }) => make("option", {}, `${word(x)} and ${word(y)}`)));
   choice.addEventListener("change", () => build());
   const left = page.sweep.left_out ? ` ${plural(page.sweep.left_out, "setting")} that this page cannot fuse by are left out.` : "";
-  byId("sweep-words").textContent = `PQ of all ${plural(page.sweep.images, "image")} of the sweep; a cell shows the best of all other values.${left} Choose one to go there.`;
+  byId("sweep-words").textContent = `PQ of all ${plural(page.sweep.images, "image")} of the sweep; a cell shows the best of all other values, and marks stand in the nearest one.${left} Choose one to go there.`;
   let buttons = [];
 
   const build = () => {

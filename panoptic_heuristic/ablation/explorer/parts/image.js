@@ -26,7 +26,7 @@ export async function readImage(raw, info, page) {
     places,
     categoryIds: raw.category_ids,
     masks: { members, areas: areasOf(members, pixels) },
-    labels: await Promise.all(raw.labels.map(readLabels)),
+    labels: await Promise.all(raw.labels.map((one) => readLabels(one, page))),
     gt: groundTruth(raw, gtPlace, pixels, placeOf),
     scorePowers: await unpackRows(raw.score_powers),
     qualityPowers: await unpackRows(raw.quality_powers),
@@ -48,12 +48,15 @@ function once(make) {
   return () => (made = made ?? make());
 }
 
-async function readLabels(raw) {
+/** One reading of the labels; `stuff` are the places of the stuff that it holds, by the first label. */
+async function readLabels(raw, page) {
   const [semantic, agreeing, firstLabels] = await Promise.all(
     [raw.semantic, raw.agreeing, raw.first_labels].map(unpack),
   );
   const bestStuff = raw.best_stuff ? await unpack(raw.best_stuff) : null;
-  return { fraction: raw.island_area_fraction, semantic, agreeing, firstLabels, bestStuff };
+  const stuff = [...new Set(semantic)].filter((place) => place >= 0 && !page.categories[place].isthing);
+  stuff.sort((one, other) => firstLabels[one] - firstLabels[other]);
+  return { fraction: raw.island_area_fraction, semantic, agreeing, bestStuff, stuff };
 }
 
 /** Of each instance the regions it covers, ascending, from a bit per region and instance. */
