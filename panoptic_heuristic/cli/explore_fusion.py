@@ -10,20 +10,23 @@ from typing import List, Optional, Sequence, Union
 
 from panoptic_heuristic.ablation.explorer.choice import Selection
 from panoptic_heuristic.ablation.explorer.image import PictureSettings
-from panoptic_heuristic.ablation.explorer.make import ExplorerSettings, make_explorer, write_explorer
+from panoptic_heuristic.ablation.explorer.make import ExplorerSettings, make_explorer
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.report.tuning import read_tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.cli.arguments import (
     CommandParser,
     add_cache_arguments,
+    add_rule_files_argument,
     add_seed_argument,
     add_workers_argument,
     whole_number,
 )
-from panoptic_heuristic.cli.outputs import print_written, progress_bar, writing_to
+from panoptic_heuristic.cli.outputs import print_written, progress_bar
 from panoptic_heuristic.errors import InputError, command
+from panoptic_heuristic.formats.files import check_writable, write_text
 from panoptic_heuristic.formats.image_ids import ImageId, id_meant
+from panoptic_heuristic.fusion.rule_files import load_rule_files
 
 _EXAMPLES = """\
 examples:
@@ -42,6 +45,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; see ``--help``."""
     args = _parser().parse_args(argv)
     _check(args)
+    load_rule_files(args.rule_files)
     store = open_store(args.cache, args.gt_json, args.gt_folder)
     sweep = None if args.sweep is None else SweepResult(args.sweep)
     settings = ExplorerSettings(
@@ -59,9 +63,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         tuning=None if args.tuning is None else read_tuning(args.tuning, sweep),
         progress=progress_bar,
     )
-    with writing_to(args.output):
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-    write_explorer(args.output, text)
+    write_text(args.output, text)
     print(f"{args.output.stat().st_size / 1e6:.1f} MB; open it in a browser")
     print_written([args.output])
     return 0
@@ -83,6 +85,7 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--image-root {args.image_root} is no folder")
     if args.tuning is not None and args.sweep is None:
         raise InputError("--tuning needs --sweep, the sweep of the same predictions")
+    check_writable(args.output.parent)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--sweep", type=Path, metavar="DIR", help="of sweep-fusion, for the heat map")
     parser.add_argument("--tuning", type=Path, metavar="JSON", help="of tune-fusion, for what is recommended")
+    add_rule_files_argument(parser)
     add_seed_argument(parser, "random images")
     add_workers_argument(parser)
     return parser

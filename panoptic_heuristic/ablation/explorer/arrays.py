@@ -26,5 +26,6 @@ def packed_map(values: np.ndarray) -> Dict[str, Any]:
 
     Most pixels are as the one above, and zeros take no space.
     """
-    rows = values.astype(np.uint16 if values.max(initial=0) < 1 << 16 else np.uint32)
-    return packed(np.concatenate([rows[:1], rows[1:] ^ rows[:-1]]))
+    kind = np.uint16 if values.max(initial=0) < 1 << 16 else np.uint32
+    changes = np.bitwise_xor(values[1:], values[:-1])
+    return packed(np.concatenate([values[:1], changes]).astype(kind))

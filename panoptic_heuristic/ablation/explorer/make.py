@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 from panoptic_heuristic.ablation.explorer.choice import Selection, choose_images
@@ -14,7 +13,6 @@ from panoptic_heuristic.ablation.explorer.rules import Abilities
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.report.tuning import Tuning
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
-from panoptic_heuristic.formats.files import PathLike, written_whole
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion.config_keys import PER_CLASS_KEYS, THRESHOLD_KEYS
@@ -97,12 +95,6 @@ def make_explorer(
         "sweep": None if sweep is None else heat_maps(sweep, abilities),
     }
     return pack_page(settings.title, page, data)
-
-
-def write_explorer(path: PathLike, text: str) -> None:
-    """Writes the page, whole or not at all."""
-    with written_whole(Path(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _exponents(abilities: Abilities, data: Sequence[Mapping[str, Any]]) -> Dict[str, List[float]]:
