@@ -23,7 +23,7 @@ def test_every_command_is_there():
     assert NAMES == sorted(NAMES)
     assert set(NAMES) == {
         "attribute-errors", "cache-predictions", "check-dataset", "compare-fusion", "convert-panoptic", "demo",
-        "doctor", "evaluate-pq", "fuse-predictions", "generate-shapes", "prepare-ade20k-panoptic",
+        "doctor", "evaluate-pq", "explore-fusion", "fuse-predictions", "generate-shapes", "prepare-ade20k-panoptic",
         "prepare-camvid-panoptic", "prepare-cityscapes-panoptic", "prepare-panoptic-stuff", "report-sweep",
         "sweep-fusion", "train-net", "tune-fusion", "visualize-panoptic",
     }  # fmt: skip
