@@ -47,7 +47,7 @@ export function makeHeatMap({ page, keeper }) {
     button.style.background = `rgb(${color.join(" ")})`;
     button.style.color = part > 0.6 ? "#000" : "#fff";
     const name = `${word(map.x)} ${short(map.xs[column])}, ${word(map.y)} ${short(map.ys[row])}: PQ ${pq.toFixed(1)}`;
-    return { button: at(button, column + 2, map.ys.length - row), column, row, name, text: isWide ? pq.toFixed(1) : "" };
+    return { button: at(button, column + 2, map.ys.length - row), column, row, name, isWide, text: isWide ? pq.toFixed(1) : "" };
   };
 
   const marks = [["you", "●"], ["default", "○"], ...(page.marks.recommended ? [["recommended", "★"]] : [])];
@@ -55,9 +55,10 @@ export function makeHeatMap({ page, keeper }) {
     const map = maps[choice.selectedIndex];
     const settings = { you: state.settings, default: page.marks.default.settings, recommended: page.marks.recommended?.settings };
     const places = marks.map(([name, sign]) => [name, sign, nearest(settings[name], map)]);
-    for (const { button, column, row, name, text } of buttons) {
+    for (const { button, column, row, name, text, isWide } of buttons) {
       const own = places.filter(([, , place]) => place && place[0] === column && place[1] === row);
-      button.textContent = own.length ? own.map(([, sign]) => sign).join("") : text;
+      // Narrow cells have room for one.
+      button.textContent = own.length ? own.slice(0, isWide ? 3 : 1).map(([, sign]) => sign).join("") : text;
       button.classList.toggle("here", own.some(([mark]) => mark === "you"));
       button.setAttribute("aria-label", [name, ...own.map(([mark]) => (mark === "you" ? "you are here" : mark))].join(", "));
       button.title = button.getAttribute("aria-label");
