@@ -46,3 +46,32 @@ def test_iou_is_rounded_as_in_python(page_path, chromium):
         pairs,
     )
     assert found == [str(in_units(*pair)) for pair in pairs]
+
+
+@pytest.mark.parametrize(
+    "pixels, expected",
+    [
+        # Of void, of the segment under the prediction, of the rest of it, and of what is not listed.
+        ((0, 2, 1, 0), (0, False)),
+        ((0, 1, 1, 0), (-1, True)),  # an IoU of one half is no match
+        ((3, 2, 1, 0), (0, False)),  # void does not count
+        ((2, 1, 2, 0), (-1, False)),  # more than half of it is on void
+        ((1, 1, 2, 0), (-1, True)),
+        ((0, 2, 0, 2), (-1, True)),  # what is not listed counts
+    ],
+)
+def test_matches_at_one_half(page_path, chromium, pixels, expected):
+    opened = open_page(chromium, page_path)
+    match, is_false = opened.page.evaluate(
+        """async (pixels) => {
+          const { score } = await import("explorer/counting.js");
+          const gtPlace = [0, 1, 1, 2];
+          const areas = [pixels[0], pixels[1] + pixels[2], pixels[3]];
+          const gt = { ids: [7], places: [0], isCrowd: [false], areas, lastCrowd: new Map() };
+          const segments = [{ place: 0, area: pixels[0] + pixels[1] + pixels[3] }];
+          const [worth] = score({ gt, pixels, gtPlace }, { segments, segmentOf: [0, 0, -1, 0] });
+          return [worth.match, worth.isFalse];
+        }""",
+        list(pixels),
+    )
+    assert (match, is_false) == expected
