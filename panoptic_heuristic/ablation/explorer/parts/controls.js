@@ -20,7 +20,9 @@ export function kindOf(path) {
 /** The area at the right end of a slider: an eighth of the largest image, or what is marked if that is more. */
 function mostArea(page) {
   const areas = page.images.map(([, , height, width]) => (height * width) / 8);
-  const marked = Object.values(page.marks).flatMap((mark) => (mark ? [mark.settings.stuff_area_thresh, mark.settings.thing_area_thresh] : []));
+  const marked = Object.values(page.marks).flatMap((mark) =>
+    mark ? [mark.settings.stuff_area_thresh, mark.settings.thing_area_thresh] : [],
+  );
   return Math.max(...areas, ...marked, 100);
 }
 
@@ -30,7 +32,8 @@ export function makeControls({ page, keeper }) {
   const put = (path, value) => {
     if (isGood(path, value, page)) keeper.change({ settings: { ...keeper.get().settings, [path]: value } });
   };
-  const slider = (path, label, change) => makeSlider({ label, kind: kindOf(path), most, hint: page.keys.thresholds[path], change });
+  const slider = (path, label, change) =>
+    makeSlider({ label, kind: kindOf(path), most, hint: page.keys.thresholds[path], change });
   const main = MAIN.map((path) => ({ path, ...slider(path, LABELS[path], (value) => put(path, value)) }));
   byId("tick-recommended").hidden = !page.marks.recommended;
   byId("sliders").append(...main.map(({ element }) => element));
@@ -62,7 +65,11 @@ function makePresets(page, keeper) {
   preset.append(
     make("option", { value: "", disabled: true }, "your own"),
     ...marked.map(([name, { words }]) => make("option", { value: `mark ${name}` }, `${name}: ${words}`)),
-    make("optgroup", { label: "published" }, ...able.map(([name]) => make("option", { value: `preset ${name}` }, name))),
+    make(
+      "optgroup",
+      { label: "published" },
+      ...able.map(([name]) => make("option", { value: `preset ${name}` }, name)),
+    ),
   );
   preset.addEventListener("change", () => keeper.change({ settings: settingsOf.get(preset.value) }));
   return ({ settings }) => {
@@ -83,8 +90,21 @@ function makeOwn(page, keeper, slider, marksOf) {
     const put = (path, value) => keeper.change({ settings: withOwnValue(keeper.get().settings, path, id, value) });
     rows = (isthing ? OF_THINGS : OF_STUFF).map((path) => {
       const one = slider(path, LABELS[path], (value) => isGood(path, value, page) && put(path, value));
-      const box = make("input", { type: "checkbox", onchange: () => put(path, box.checked ? keeper.get().settings[path] : undefined) });
-      return { ...one, path, box, element: make("div", { className: "own-row" }, make("label", {}, box, ` ${LABELS[path]}: own value`), one.element) };
+      const box = make("input", {
+        type: "checkbox",
+        onchange: () => put(path, box.checked ? keeper.get().settings[path] : undefined),
+      });
+      return {
+        ...one,
+        path,
+        box,
+        element: make(
+          "div",
+          { className: "own-row" },
+          make("label", {}, box, ` ${LABELS[path]}: own value`),
+          one.element,
+        ),
+      };
     });
     place.replaceChildren(make("h3", {}, swatch(color), `Only for ${name}`), ...rows.map(({ element }) => element));
   };
@@ -101,10 +121,12 @@ function makeOwn(page, keeper, slider, marksOf) {
       const own = ownValue(settings, path, id);
       box.checked = own !== undefined;
       element.lastChild.hidden = own === undefined;
-      const marks = Object.fromEntries(Object.keys(marksOf(path)).map((name) => {
-        const mark = page.marks[name]?.settings;
-        return [name, mark && path in mark ? ownValue(mark, path, id) ?? mark[path] : null];
-      }));
+      const marks = Object.fromEntries(
+        Object.keys(marksOf(path)).map((name) => {
+          const mark = page.marks[name]?.settings;
+          return [name, mark && path in mark ? (ownValue(mark, path, id) ?? mark[path]) : null];
+        }),
+      );
       show(own ?? settings[path], marks);
     }
   };

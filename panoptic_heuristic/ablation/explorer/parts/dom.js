@@ -1,6 +1,6 @@
 // Elements out of values. Names and texts are only ever text: nothing here reads markup.
 
-/** An element with properties, attributes (by names with a dash or in `ATTRIBUTES`) and children, which may be texts. */
+/** An element with properties, attributes (names with a dash or in `ATTRIBUTES`) and children, which may be texts. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

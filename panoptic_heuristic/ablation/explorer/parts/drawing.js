@@ -57,7 +57,9 @@ function viewOf(what, page) {
   const isGt = view === "gt";
   const places = isGt ? image.gt.places : result.segments.map(({ place }) => place);
   const colors = segmentColors(places, page);
-  const parts = isGt ? Int32Array.from(image.gtPlace, (place) => (place > places.length ? NOBODY : place - 1)) : result.segmentOf;
+  const parts = isGt
+    ? Int32Array.from(image.gtPlace, (place) => (place > places.length ? NOBODY : place - 1))
+    : result.segmentOf;
   const palette = Uint32Array.from(parts, (part, region) =>
     part === NOBODY
       ? rgba([0, 0, 0], opacity * strength(what, region, NOBODY))
@@ -87,7 +89,9 @@ function outline(pixels, image, map, candidate) {
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       if (!isIn(x, y)) continue;
-      const depth = [1, 2, 3].find((far) => !isIn(x - far, y) || !isIn(x + far, y) || !isIn(x, y - far) || !isIn(x, y + far));
+      const depth = [1, 2, 3].find(
+        (far) => !isIn(x - far, y) || !isIn(x + far, y) || !isIn(x, y - far) || !isIn(x, y + far),
+      );
       if (depth !== undefined) pixels[y * width + x] = EDGE[depth === 3 ? 0 : 1];
     }
   }

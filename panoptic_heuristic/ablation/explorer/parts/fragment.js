@@ -30,7 +30,11 @@ export function readFragment(fragment, page) {
   const state = firstState(page);
   const image = page.images.findIndex(([id]) => JSON.stringify(id) === words.get("image"));
   if (image >= 0) state.image = image;
-  for (const [name, values] of [["view", VIEWS], ["compare", COMPARED], ["sort", SORTS]]) {
+  for (const [name, values] of [
+    ["view", VIEWS],
+    ["compare", COMPARED],
+    ["sort", SORTS],
+  ]) {
     if (values.includes(words.get(name))) state[name] = words.get(name);
   }
   const opacity = Number(words.get("opacity") ?? state.opacity);
@@ -64,7 +68,8 @@ function readSettings(words, prefix, usual, page) {
     if (name !== undefined && isGood(stage, name, page)) settings = withRule(settings, stage, name, page);
   }
   for (const [path, value] of given) {
-    if (!(path in page.rules) && path in settings && isGood(path, value, page)) settings = { ...settings, [path]: value };
+    if (!(path in page.rules) && path in settings && isGood(path, value, page))
+      settings = { ...settings, [path]: value };
   }
   return areGoodTogether(settings) ? settings : usual;
 }

@@ -33,7 +33,12 @@ export function fuse(image, settings, page) {
   for (const [instance, area] of [...areas]) {
     if (area < settings.thing_area_thresh) release(instance, "thing_area");
   }
-  const things = [...areas].map(([instance, area]) => ({ isThing: true, place: image.places[instance], area, instance }));
+  const things = [...areas].map(([instance, area]) => ({
+    isThing: true,
+    place: image.places[instance],
+    area,
+    instance,
+  }));
   const filled = fillStuff(image, labels, owner, areas, becomes, settings, page);
   const segments = [...things, ...filled.stuff];
   const segmentOf = segmentsOfRegions(image, owner, segments, filled.fills);
@@ -122,6 +127,11 @@ function fillLeftover(labels, owner, areas, fills) {
 function segmentsOfRegions(image, owner, segments, fills) {
   const ofInstance = new Map();
   const ofStuff = new Map();
-  segments.forEach((one, segment) => (one.isThing ? ofInstance.set(one.instance, segment) : ofStuff.set(one.place, segment)));
-  return Int32Array.from(image.pixels, (_, region) => ofInstance.get(owner[region]) ?? ofStuff.get(fills[region]) ?? NOBODY);
+  segments.forEach((one, segment) =>
+    one.isThing ? ofInstance.set(one.instance, segment) : ofStuff.set(one.place, segment),
+  );
+  return Int32Array.from(
+    image.pixels,
+    (_, region) => ofInstance.get(owner[region]) ?? ofStuff.get(fills[region]) ?? NOBODY,
+  );
 }

@@ -13,7 +13,9 @@ export function makeGallery({ page, engine, keeper }) {
   sort.append(...SORTS.map((one) => make("option", { value: one }, NAMES[one])));
   sort.addEventListener("change", () => keeper.change({ sort: sort.value }));
   let listed = [];
-  const items = page.images.map(([id, name], number) => item(name || String(id), () => keeper.change({ image: number, candidate: null })));
+  const items = page.images.map(([id, name], number) =>
+    item(name || String(id), () => keeper.change({ image: number, candidate: null })),
+  );
 
   const show = (state, all, defaults) => {
     sort.value = state.sort;
@@ -24,7 +26,7 @@ export function makeGallery({ page, engine, keeper }) {
     });
     listed = rows.filter((one) => one.number === state.image || hasClass(one, state.category)).sort(orders[state.sort]);
     for (const { number, counts, before } of listed) {
-      const words = counts ? `PQ ${percent(meanPq(counts))} (${change(meanPq(before), meanPq(counts))}), ${plural(errors(counts), "error")}` : "";
+      const words = counts ? quality(counts, before) : "";
       items[number].show(engine.image(number)?.photo, words, number === state.image);
     }
     const wanted = listed.map(({ number }) => items[number].element);
@@ -47,7 +49,13 @@ export function makeGallery({ page, engine, keeper }) {
 /** An image of the list, made once. */
 function item(name, choose) {
   const [photo, label] = [make("img", { alt: "", hidden: true }), make("span", { className: "faint" })];
-  const button = make("button", { type: "button", title: name, onclick: choose }, photo, make("span", { className: "name" }, name), label);
+  const button = make(
+    "button",
+    { type: "button", title: name, onclick: choose },
+    photo,
+    make("span", { className: "name" }, name),
+    label,
+  );
   const show = (source, words, isCurrent) => {
     if (source && photo.hidden) Object.assign(photo, { src: source, hidden: false });
     label.textContent = words;
@@ -55,6 +63,11 @@ function item(name, choose) {
     else button.removeAttribute("aria-current");
   };
   return { element: make("li", {}, button), show };
+}
+
+function quality(counts, before) {
+  const [now, then] = [counts, before].map((one) => meanPq(one));
+  return `PQ ${percent(now)} (${change(then, now)}), ${plural(errors(counts), "error")}`;
 }
 
 function hasClass({ counts }, category) {

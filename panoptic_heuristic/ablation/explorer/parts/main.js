@@ -21,7 +21,13 @@ const keeper = keepState(readFragment(location.hash.slice(1), page));
 byId("rules").open = matchMedia("(min-width: 1241px)").matches;
 const context = { page, engine, keeper };
 
-const ofImage = [makeControls(context), makeStage(context), makeCandidates(context), makePointer(context), makeHeatMap(context)];
+const ofImage = [
+  makeControls(context),
+  makeStage(context),
+  makeCandidates(context),
+  makePointer(context),
+  makeHeatMap(context),
+];
 const gallery = makeGallery(context);
 const ofAll = [makeScores(context), makeClasses(context), gallery.show];
 

@@ -31,7 +31,9 @@ export function makePointer({ page, engine, keeper }) {
   for (const canvas of document.querySelectorAll(".layers canvas")) {
     const move = (event) => {
       const box = canvas.getBoundingClientRect();
-      at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map((one) => Math.min(Math.max(one, 0), 1));
+      at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height].map((one) =>
+        Math.min(Math.max(one, 0), 1),
+      );
       cross(at);
       return tell();
     };
@@ -67,7 +69,8 @@ function size({ shown }) {
 /** A cross on both panes, at the same place. */
 function cross(at) {
   for (const layers of document.querySelectorAll(".layers")) {
-    const mark = layers.querySelector(".cross") ?? layers.appendChild(make("span", { className: "cross", "aria-hidden": "true" }));
+    const mark =
+      layers.querySelector(".cross") ?? layers.appendChild(make("span", { className: "cross", "aria-hidden": "true" }));
     mark.hidden = at === null;
     if (at) Object.assign(mark.style, { left: `${100 * at[0]}%`, top: `${100 * at[1]}%` });
   }
@@ -76,11 +79,14 @@ function cross(at) {
 function describe(fused, region, settings, page) {
   const { image, result } = fused;
   const lines = [segmentLine(fused, region, page), gtLine(image, region, page)];
-  const losers = result.ranked.concat(result.reasons.flatMap((reason, one) => (result.ranked.includes(one) || reason === null ? [] : [one])))
+  const losers = result.ranked
+    .concat(result.reasons.flatMap((reason, one) => (result.ranked.includes(one) || reason === null ? [] : [one])))
     .filter((one) => result.reasons[one] !== null && image.masks.members[one].includes(region));
-  const listed = losers.slice(0, MOST_LOSERS).map((one) =>
-    make("li", {}, `${instanceName(image, one, page)}: ${whyThing(fused, one, settings, page)}`));
-  if (losers.length > MOST_LOSERS) listed.push(make("li", { className: "faint" }, `and ${losers.length - MOST_LOSERS} more`));
+  const listed = losers
+    .slice(0, MOST_LOSERS)
+    .map((one) => make("li", {}, `${instanceName(image, one, page)}: ${whyThing(fused, one, settings, page)}`));
+  if (losers.length > MOST_LOSERS)
+    listed.push(make("li", { className: "faint" }, `and ${losers.length - MOST_LOSERS} more`));
   return listed.length ? [...lines, make("p", { className: "faint" }, "Lost here:"), make("ul", {}, ...listed)] : lines;
 }
 
@@ -97,7 +103,8 @@ function segmentLine({ image, result, worths }, region, page) {
 function gtLine({ gt, gtPlace }, region, page) {
   const place = gtPlace[region];
   if (place === 0) return make("p", { className: "faint" }, "The ground truth is void here.");
-  if (place > gt.ids.length) return make("p", { className: "faint" }, "The ground truth lists no segment of this pixel's id.");
+  if (place > gt.ids.length)
+    return make("p", { className: "faint" }, "The ground truth lists no segment of this pixel's id.");
   const { name } = page.categories[gt.places[place - 1]];
   const crowd = gt.isCrowd[place - 1] ? ", a crowd" : "";
   return make("p", { className: "faint" }, `Ground truth: ${name}${crowd}, ${pixels(gt.areas[place])}.`);

@@ -25,7 +25,10 @@ export function rank(image, labels, settings, page) {
   candidates = candidates.filter((instance) => reasons[instance] === null);
   const keys = keysOf(image, settings, page);
   cut(image, settings, page, keys, candidates, reasons);
-  const ranked = sorted(candidates.filter((instance) => reasons[instance] === null), keys);
+  const ranked = sorted(
+    candidates.filter((instance) => reasons[instance] === null),
+    keys,
+  );
   return { ranked, keys, masks, reasons, droppedBy };
 }
 

@@ -10,8 +10,16 @@ let made = 0;
 /** Kinds of values: how a slider's place of 0 to 1 becomes one, and back. Areas crowd at their small end. */
 const KINDS = {
   fraction: { toValue: (place) => Math.round(1000 * place) / 1000, toPlace: (value) => value, step: 0.001 },
-  small: { toValue: (place) => Number((0.2 * place ** 2).toPrecision(3)), toPlace: (value) => Math.sqrt(value / 0.2), step: "any" },
-  area: { toValue: (place, most) => Math.round(most * place ** 3), toPlace: (value, most) => Math.cbrt(value / most), step: 1 },
+  small: {
+    toValue: (place) => Number((0.2 * place ** 2).toPrecision(3)),
+    toPlace: (value) => Math.sqrt(value / 0.2),
+    step: "any",
+  },
+  area: {
+    toValue: (place, most) => Math.round(most * place ** 3),
+    toPlace: (value, most) => Math.cbrt(value / most),
+    step: 1,
+  },
 };
 
 /**
@@ -24,11 +32,19 @@ export function makeSlider({ label, kind, most = 1, hint = "", change }) {
   made += 1;
   const id = `slider-${made}`;
   const range = make("input", {
-    type: "range", id, min: 0, max: STEPS, step: 1,
+    type: "range",
+    id,
+    min: 0,
+    max: STEPS,
+    step: 1,
     oninput: () => change(toValue(range.value / STEPS, most)),
   });
   const field = make("input", {
-    type: "number", step, min: 0, max: kind === "area" ? null : 1, "aria-label": `${label}, exactly`,
+    type: "number",
+    step,
+    min: 0,
+    max: kind === "area" ? null : 1,
+    "aria-label": `${label}, exactly`,
     onchange: () => {
       // Any number in the interval will do, whatever the step of the arrows is.
       const { rangeUnderflow, rangeOverflow } = field.validity;
@@ -36,17 +52,31 @@ export function makeSlider({ label, kind, most = 1, hint = "", change }) {
       else change(Number(field.value));
     },
   });
-  const ticks = Object.fromEntries(Object.entries(MARKS).map(([name, title]) => [name, make("span", { className: `tick ${name}`, title })]));
-  const element = make("div", { className: "slider" },
-    make("label", { for: id, title: hint }, label), field,
-    make("div", { className: "track" }, range, make("div", { className: "ticks", "aria-hidden": "true" }, ...Object.values(ticks))));
+  const ticks = Object.fromEntries(
+    Object.entries(MARKS).map(([name, title]) => [name, make("span", { className: `tick ${name}`, title })]),
+  );
+  const element = make(
+    "div",
+    { className: "slider" },
+    make("label", { for: id, title: hint }, label),
+    field,
+    make(
+      "div",
+      { className: "track" },
+      range,
+      make("div", { className: "ticks", "aria-hidden": "true" }, ...Object.values(ticks)),
+    ),
+  );
 
   const show = (value, marks) => {
     range.value = Math.round(STEPS * Math.min(Math.max(toPlace(value, most), 0), 1));
     range.dataset.value = value;
     if (document.activeElement !== field || Number(field.value) !== value) field.value = value;
     const told = Object.entries(marks).filter(([, one]) => one !== null);
-    range.setAttribute("aria-valuetext", [short(value), ...told.map(([name, one]) => `${name} ${short(one)}`)].join(", "));
+    range.setAttribute(
+      "aria-valuetext",
+      [short(value), ...told.map(([name, one]) => `${name} ${short(one)}`)].join(", "),
+    );
     for (const [name, tick] of Object.entries(ticks)) {
       const mark = marks[name] ?? null;
       tick.hidden = mark === null;

@@ -8,13 +8,22 @@ import { COMPARED, VIEWS, comparedWith } from "explorer/state.js";
 import { percent } from "explorer/words.js";
 
 const NAMES = { fused: "Fused", gt: "Ground truth", difference: "Difference", photo: "Photo" };
-const BESIDE = { none: "nothing", default: "the default", recommended: "the recommended", pinned: "the pinned settings" };
+const BESIDE = {
+  none: "nothing",
+  default: "the default",
+  recommended: "the recommended",
+  pinned: "the pinned settings",
+};
 
 /** Makes the controls; returns a function that shows a state. */
 export function makeStage({ page, engine, keeper }) {
   const views = VIEWS.map((view, number) =>
-    make("label", { title: `key ${number + 1}` },
-      make("input", { type: "radio", name: "view", value: view, onchange: () => keeper.change({ view }) }), NAMES[view]),
+    make(
+      "label",
+      { title: `key ${number + 1}` },
+      make("input", { type: "radio", name: "view", value: view, onchange: () => keeper.change({ view }) }),
+      NAMES[view],
+    ),
   );
   byId("views").append(...views);
   byId("opacity").addEventListener("input", ({ target }) => keeper.change({ opacity: Number(target.value) }));
@@ -63,9 +72,11 @@ export function makeStage({ page, engine, keeper }) {
       const { borders, category, candidate, opacity, view } = state;
       draw(canvas, { ...fused, map, view, opacity, borders, category, candidate, differs }, page);
       const pq = percent(meanPq(fused.counts));
-      canvas.setAttribute("aria-label",
+      canvas.setAttribute(
+        "aria-label",
         `${image.name}, ${NAMES[view].toLowerCase()}: ${fused.result.segments.length} segments, PQ ${pq}; ` +
-        "arrow keys move a pointer over it");
+          "arrow keys move a pointer over it",
+      );
       pane.querySelector("figcaption").textContent = title ? `${title}: PQ ${pq}` : "";
     }
   };
@@ -73,5 +84,7 @@ export function makeStage({ page, engine, keeper }) {
 
 function partOf(image, differs) {
   const area = differs.reduce((sum, one, region) => sum + (one ? image.pixels[region] : 0), 0);
-  return area ? `${(100 * area / (image.height * image.width)).toFixed(1)} % of the pixels differ (in full colour)` : "no pixel differs";
+  return area
+    ? `${((100 * area) / (image.height * image.width)).toFixed(1)} % of the pixels differ (in full colour)`
+    : "no pixel differs";
 }

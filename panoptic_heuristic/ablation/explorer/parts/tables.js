@@ -20,11 +20,28 @@ export function makeClasses({ page, engine, keeper }) {
       const before = defaults?.total.get(place) ?? NOTHING;
       const chosen = place === state.category;
       const choose = () => keeper.change({ category: chosen ? null : place });
-      const button = make("button", { type: "button", className: "plain", "aria-pressed": chosen, onclick: choose },
-        swatch(category.color), category.name);
-      const values = [percent(categoryPq(here.get(place) ?? NOTHING)), percent(categoryPq(now)),
-        change(categoryPq(before), categoryPq(now)), now.tp, now.fn, now.fp];
-      return [make("tr", { className: chosen ? "chosen" : "" }, make("th", { scope: "row" }, button), ...values.map((one) => make("td", {}, String(one))))];
+      const button = make(
+        "button",
+        { type: "button", className: "plain", "aria-pressed": chosen, onclick: choose },
+        swatch(category.color),
+        category.name,
+      );
+      const values = [
+        percent(categoryPq(here.get(place) ?? NOTHING)),
+        percent(categoryPq(now)),
+        change(categoryPq(before), categoryPq(now)),
+        now.tp,
+        now.fn,
+        now.fp,
+      ];
+      return [
+        make(
+          "tr",
+          { className: chosen ? "chosen" : "" },
+          make("th", { scope: "row" }, button),
+          ...values.map((one) => make("td", {}, String(one))),
+        ),
+      ];
     });
     keepFocus(byId("class-rows"), rows);
   };
@@ -37,19 +54,41 @@ export function makeCandidates({ page, engine, keeper }) {
   return (state) => {
     const fused = engine.fused(state.image, state.settings);
     const wanted = ({ kept, place }) =>
-      (fate.value === "all" || kept === (fate.value === "kept")) && (state.category === null || place === state.category);
-    const rows = [...things(fused, state.settings, page), ...stuff(fused, state.settings, page)].filter(wanted).map((one) => {
-      const { name, color } = page.categories[one.place];
-      const chosen = one.instance !== undefined && one.instance === state.candidate;
-      const choose = () => keeper.change({ candidate: chosen ? null : one.instance });
-      const label = one.instance === undefined
-        ? make("span", {}, swatch(color), name)
-        : make("button", { type: "button", className: "plain", "aria-pressed": chosen, title: "outline its mask", onclick: choose }, swatch(color), name);
-      const cells = [one.score === undefined ? "stuff" : short(one.score), one.pixels, one.fate];
-      return make("tr", { className: `${one.kept ? "kept" : "dropped"}${chosen ? " chosen" : ""}` },
-        make("th", { scope: "row" }, label), ...cells.map((cell) => make("td", {}, cell)));
-    });
-    keepFocus(byId("candidate-rows"), rows.length ? rows : [make("tr", {}, make("td", { colspan: 4, className: "faint" }, "none"))]);
+      (fate.value === "all" || kept === (fate.value === "kept")) &&
+      (state.category === null || place === state.category);
+    const rows = [...things(fused, state.settings, page), ...stuff(fused, state.settings, page)]
+      .filter(wanted)
+      .map((one) => {
+        const { name, color } = page.categories[one.place];
+        const chosen = one.instance !== undefined && one.instance === state.candidate;
+        const choose = () => keeper.change({ candidate: chosen ? null : one.instance });
+        const label =
+          one.instance === undefined
+            ? make("span", {}, swatch(color), name)
+            : make(
+                "button",
+                {
+                  type: "button",
+                  className: "plain",
+                  "aria-pressed": chosen,
+                  title: "outline its mask",
+                  onclick: choose,
+                },
+                swatch(color),
+                name,
+              );
+        const cells = [one.score === undefined ? "stuff" : short(one.score), one.pixels, one.fate];
+        return make(
+          "tr",
+          { className: `${one.kept ? "kept" : "dropped"}${chosen ? " chosen" : ""}` },
+          make("th", { scope: "row" }, label),
+          ...cells.map((cell) => make("td", {}, cell)),
+        );
+      });
+    keepFocus(
+      byId("candidate-rows"),
+      rows.length ? rows : [make("tr", {}, make("td", { colspan: 4, className: "faint" }, "none"))],
+    );
   };
 }
 
@@ -64,7 +103,14 @@ function things(fused, settings, page) {
     const score = image.scores[instance];
     const area = image.masks.areas[instance];
     if (segment === undefined) {
-      return { kept: false, place, instance, score, pixels: count(area), fate: whyThing(fused, instance, settings, page) };
+      return {
+        kept: false,
+        place,
+        instance,
+        score,
+        pixels: count(area),
+        fate: whyThing(fused, instance, settings, page),
+      };
     }
     const own = result.segments[segment];
     const part = own.area === area ? count(area) : `${count(own.area)} of ${count(area)}`;
@@ -74,9 +120,22 @@ function things(fused, settings, page) {
 
 function stuff({ image, result, worths }, settings, page) {
   const kept = result.segments.flatMap((one, segment) =>
-    one.isThing ? [] : [{ kept: true, place: one.place, pixels: count(one.area), fate: worthOf(one, worths[segment], image.gt, page) }]);
+    one.isThing
+      ? []
+      : [
+          {
+            kept: true,
+            place: one.place,
+            pixels: count(one.area),
+            fate: worthOf(one, worths[segment], image.gt, page),
+          },
+        ],
+  );
   const dropped = [...result.stuffReasons].map(([place, reason]) => ({
-    kept: false, place, pixels: "", fate: whyStuff(reason, place, settings, page),
+    kept: false,
+    place,
+    pixels: "",
+    fate: whyStuff(reason, place, settings, page),
   }));
   return [...kept, ...dropped];
 }

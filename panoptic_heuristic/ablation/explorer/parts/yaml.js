@@ -5,13 +5,17 @@ const LOWEST_SCORE = 0.05;
 
 /** The text of a config file. Throws an Error if two categories share a name and one has a value of its own. */
 export function toYaml(settings, page) {
-  const config = { MODEL: { META_ARCHITECTURE: page.architecture, ROI_HEADS: {}, PANOPTIC_FPN: {}, PANOPTIC_FUSION: {} } };
+  const config = {
+    MODEL: { META_ARCHITECTURE: page.architecture, ROI_HEADS: {}, PANOPTIC_FPN: {}, PANOPTIC_FUSION: {} },
+  };
   const scores = [settings.instances_score_thresh, ...settings.instances_score_thresh_of.map(([, value]) => value)];
   put(config, "MODEL.ROI_HEADS.SCORE_THRESH_TEST", Math.min(LOWEST_SCORE, ...scores));
   put(config, "MODEL.PANOPTIC_FUSION.PRESET", "detectron2");
-  for (const [path, key] of Object.entries(page.keys.thresholds)) if (path in settings) put(config, key, settings[path]);
+  for (const [path, key] of Object.entries(page.keys.thresholds))
+    if (path in settings) put(config, key, settings[path]);
   put(config, "MODEL.PANOPTIC_FUSION.PER_CLASS", perClass(settings, page));
-  for (const stage of Object.keys(page.rules)) put(config, `MODEL.PANOPTIC_FUSION.${stage.toUpperCase()}`, node(settings, stage, page));
+  for (const stage of Object.keys(page.rules))
+    put(config, `MODEL.PANOPTIC_FUSION.${stage.toUpperCase()}`, node(settings, stage, page));
   return `${COMMENT}\n${lines(config, "").join("\n")}\n`;
 }
 
@@ -77,10 +81,15 @@ function lines(mapping, indent) {
 function inLine(value) {
   if (Array.isArray(value)) return `[${value.map(inLine).join(", ")}]`;
   if (typeof value === "object") {
-    return `{${Object.entries(value).map(([key, one]) => `${key}: ${inLine(one)}`).join(", ")}}`;
+    return `{${Object.entries(value)
+      .map(([key, one]) => `${key}: ${inLine(one)}`)
+      .join(", ")}}`;
   }
   if (typeof value !== "string") return String(value);
   if (/^[A-Za-z][A-Za-z0-9_]*$/.test(value) && !/^(true|false|null|yes|no|on|off|y|n)$/i.test(value)) return value;
   // In double quotes YAML reads JSON's escapes; what it refuses as it stands is escaped too.
-  return JSON.stringify(value).replace(/[^\x20-\x7e]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
