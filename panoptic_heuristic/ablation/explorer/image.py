@@ -15,7 +15,7 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import CachedImage
 from panoptic_heuristic.ablation.explorer.arrays import packed, packed_map
-from panoptic_heuristic.ablation.regions.regions import Regions, sums
+from panoptic_heuristic.ablation.regions.regions import NOTHING_SAID, Regions, sums
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.fusion import Calibrated, Power
 from panoptic_heuristic.visual.photo import read_photo
@@ -92,6 +92,7 @@ def image_data(
         "category_ids": regions.category_ids.tolist(),
         "scores": packed(regions.scores),
         "boxes": packed(regions.boxes),
+        "has_labels": bool((regions.agreeing != NOTHING_SAID).all()),
         "labels": [_labels(one, place) for (one, _), place in zip(mapped, rows, strict=True)],
         **_keys(regions, orders),
     }

@@ -92,9 +92,18 @@ def make_explorer(
         "dataset": cache.manifest.dataset_name,
         "images": [[image.image_id, image.file_name, image.height, image.width] for image in images],
         "exponents": _exponents(abilities, data),
+        "rules": _rules(abilities, data),
         "sweep": None if sweep is None else heat_maps(sweep, abilities),
     }
     return pack_page(settings.title, page, data)
+
+
+def _rules(abilities: Abilities, data: Sequence[Mapping[str, Any]]) -> Dict[str, Dict[str, Any]]:
+    """:meth:`Abilities.rules`, without those that an image has not all for."""
+    rules = abilities.rules()
+    if not all(one["has_labels"] for one in data):
+        rules["suppress"]["semantic_gate"] = "an image of the page has no semantic labels"
+    return rules
 
 
 def _exponents(abilities: Abilities, data: Sequence[Mapping[str, Any]]) -> Dict[str, List[float]]:
@@ -120,7 +129,6 @@ def _page_of(abilities: Abilities, marks: Marks) -> Dict[str, Any]:
         ],
         "marks": {"default": marked(marks.default), "recommended": marked(marks.recommended)},
         "notes": list(marks.notes),
-        "rules": abilities.rules(),
         "presets": abilities.presets(),
         "island_area_fractions": list(abilities.island_area_fractions),
         "calibrations": [

@@ -1,6 +1,7 @@
 """What goes into a page: its images, rules, marks, heat maps, and how it is packed. No browser is needed."""
 
 import base64
+import dataclasses
 import json
 import re
 import zlib
@@ -20,6 +21,7 @@ from panoptic_heuristic.ablation.regions.store import open_store
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Calibrated, DenseCrf, Pipeline, Power
 from tests.ablation.explorer.random_settings import DEFAULT
+from tests.ablation.explorer.stores import random_store
 from tests.ablation.report_sweeps import GREEDY, small_store, swept
 
 
@@ -135,6 +137,14 @@ class TestRules:
         assert "looks at single pixels" in rules["leftover"]["components"] or "needs" in rules["leftover"]["components"]
         assert isinstance(presets["rap"], dict) and isinstance(presets["upsnet"], str)
         assert str(store.cache.folder) not in json.dumps([rules, presets])
+
+    def test_the_gate_needs_labels_of_every_image(self, images, store, tmp_path):
+        page, _ = page_data(make_explorer(store, ExplorerSettings("t")))
+        assert isinstance(page["rules"]["suppress"]["semantic_gate"], dict)
+        bare = images[0]._replace(predictions=dataclasses.replace(images[0].predictions, semantics=None))
+        other = random_store(tmp_path, [bare, *images[1:3]])
+        page, _ = page_data(make_explorer(other, ExplorerSettings("t")))
+        assert page["rules"]["suppress"]["semantic_gate"] == "an image of the page has no semantic labels"
 
     def test_a_preset_has_the_floor_that_the_cache_knows(self, store):
         presets = Abilities.of(store.cache, []).presets()
