@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
-from PIL import Image
 
 from panoptic_heuristic.cli.arguments import add_workers_argument
 from panoptic_heuristic.cli.outputs import progress_bar
@@ -15,6 +14,7 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import check_writable, read_json, write_json
+from panoptic_heuristic.formats.images import opened_image
 from panoptic_heuristic.formats.listing import Listing, list_files
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.formats.yaml_files import read_yaml, write_yaml
@@ -96,11 +96,8 @@ def image_size(path: Path) -> Tuple[int, int]:
     Raises:
         InputError: the file is missing or no image.
     """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"cannot read the image {path}: {error}") from error
+    with opened_image(path) as image:
+        return image.height, image.width
 
 
 def read_annotation(path: Path, modes: Collection[str], expected: str, *, height: int, width: int) -> np.ndarray:
@@ -115,13 +112,10 @@ def read_annotation(path: Path, modes: Collection[str], expected: str, *, height
     Raises:
         InputError: the file is missing or damaged, or of another mode or size.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in modes:
-                raise InputError(f"{path} has Pillow mode {image.mode}; {expected}")
-            values = np.asarray(image)
-    except (OSError, SyntaxError) as error:
-        raise InputError(f"cannot read the annotation {path}: {error}") from error
+    with opened_image(path) as image:
+        if image.mode not in modes:
+            raise InputError(f"{path} has Pillow mode {image.mode}; {expected}")
+        values = np.asarray(image)
     if values.shape[:2] != (height, width):
         raise InputError(f"{path} is {values.shape[1]}x{values.shape[0]} pixels, but its image is {width}x{height}")
     return values
@@ -232,7 +226,7 @@ def _finished_segments(
             return None
         ids = read_panoptic_png(png, height=height, width=width)
         return segment_entries(ids, category_of, crowds)
-    except (InputError, KeyError, OSError, SyntaxError):
+    except (InputError, KeyError, OSError):
         return None
 
 

@@ -19,6 +19,7 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, read_panoptic_json
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import check_writable, inside, written_whole
+from panoptic_heuristic.formats.images import opened_image
 from panoptic_heuristic.formats.semantic_targets import semantic_label_of, semantic_labels
 
 _EXAMPLES = """\
@@ -84,12 +85,12 @@ def _convert(task: _Task, image: PanopticImage) -> bool:
 
 def _is_finished(path: Path, expected: PanopticImage) -> bool:
     try:
-        with Image.open(path) as image:
+        with opened_image(path) as image:
             if (image.format, image.mode, image.size) != ("PNG", "L", (expected.width, expected.height)):
                 return False
             image.load()  # the header alone does not tell a file that was cut off
         return ends_whole(path)
-    except (OSError, SyntaxError, ValueError):
+    except (InputError, OSError):
         return False
 
 

@@ -6,13 +6,13 @@ from typing import Any, Dict, List, Set, Tuple
 
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog
-from PIL import Image
 
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import DatasetSplit, PanopticJson, read_dataset_yaml
 from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.images import ImageFileError, opened_image
 from panoptic_heuristic.formats.photos import check_photo_depth
 from panoptic_heuristic.formats.semantic_targets import IGNORE_LABEL
 from panoptic_heuristic.formats.tables import text_table
@@ -70,7 +70,7 @@ def _check_first_image(split: DatasetSplit, content: PanopticJson) -> None:
     for image in content.images[:1]:
         path = inside(split.image_root, image.file_name)
         # One that is missing or damaged is told by whoever needs it.
-        with contextlib.suppress(OSError, SyntaxError), Image.open(path) as photo:
+        with contextlib.suppress(ImageFileError), opened_image(path) as photo:
             check_photo_depth(photo, path, split.image_range)
 
 

@@ -13,11 +13,12 @@ from detectron2.data import DatasetMapper, detection_utils
 from detectron2.data import transforms as T
 from detectron2.structures import BitMasks, Boxes, Instances
 from detectron2.utils.file_io import PathManager
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation
+from panoptic_heuristic.formats.images import opened_image
 from panoptic_heuristic.formats.photos import ValueRange, check_photo_depth, eight_bit_photo, photo_depth
 from panoptic_heuristic.formats.runs import segment_crops
 from panoptic_heuristic.formats.semantic_targets import semantic_labels
@@ -139,7 +140,7 @@ class DepthCheckingMapper(DatasetMapper):
             InputError: it is grey with more than 8 bits.
         """
         path = dataset_dict["file_name"]
-        with Image.open(PathManager.get_local_path(path)) as photo:
+        with opened_image(PathManager.get_local_path(path)) as photo:
             check_photo_depth(photo, path, None)
         return super().__call__(dataset_dict)
 
@@ -157,19 +158,12 @@ def _no_masks(number: int, shape: Tuple[int, int]) -> np.ndarray:
 
 def _read_image(record: Dict[str, Any], image_range: Optional[ValueRange], image_format: str) -> np.ndarray:
     path, expected = record["file_name"], (record["height"], record["width"])
-    try:
-        with Image.open(PathManager.get_local_path(path)) as photo:
-            deep = photo_depth(photo) is not None
-            if deep:
-                turned = ImageOps.exif_transpose(eight_bit_photo(photo, path, image_range))
-                image = detection_utils.convert_PIL_to_numpy(turned, image_format)
-        if not deep:
+    with opened_image(PathManager.get_local_path(path)) as photo:
+        if photo_depth(photo) is None:
             image = detection_utils.read_image(path, format=image_format)
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged or no image"
-        raise InputError(f"cannot read the image {path}: {reason}") from error
+        else:
+            turned = ImageOps.exif_transpose(eight_bit_photo(photo, path, image_range))
+            image = detection_utils.convert_PIL_to_numpy(turned, image_format)
     if image.shape[:2] != expected:
         size = f"{image.shape[1]}x{image.shape[0]}"
         raise InputError(f"{path} is {size} pixels, but the JSON says {expected[1]}x{expected[0]} for this image")

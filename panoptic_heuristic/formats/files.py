@@ -6,8 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
-from typing import Any, Iterator, Union
+from typing import Any, BinaryIO, Iterator, Union
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.temporary_names import temporary_beside
@@ -15,14 +16,26 @@ from panoptic_heuristic.formats.temporary_names import temporary_beside
 PathLike = Union[str, "os.PathLike[str]"]
 
 
+def open_regular(path: PathLike) -> BinaryIO:
+    """Opens a file to read its bytes. A pipe would be waited for without end, and a device has none.
+
+    Raises:
+        OSError: the file is missing or unreadable, or no regular file.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "it is no regular file but a pipe, a socket or a device", str(path))
+    return open(path, "rb")
+
+
 def read_bytes(path: PathLike, most: int = -1) -> bytes:
     """Reads a file, or its first ``most`` bytes.
 
     Raises:
-        InputError: the file is missing or unreadable.
+        InputError: the file is missing or unreadable, or a pipe or a device.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return file.read(most)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Tuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.images import opened_image
 from panoptic_heuristic.formats.photos import eight_bit_photo, photo_depth, stretched_photo
 
 
@@ -29,19 +30,13 @@ def read_photo(
             8 bits per channel and not for the eye.
     """
     path = inside(image_root, file_name)
-    try:
-        with Image.open(path) as photo:
-            # Pillow's own warning of huge images is no help to a user; the size is known.
-            if max(photo.size) != max(size):
-                raise _other_size(path, photo.size[::-1], size, said_by)
-            # As Detectron2 turns it before it compares sizes.
-            shallow = stretched_photo(photo) if for_the_eye else eight_bit_photo(photo, path)
-            pixels = np.asarray(ImageOps.exif_transpose(shallow).convert("RGB"))
-    except InputError:
-        raise
-    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
-    except Exception as error:
-        raise InputError(f"{path} cannot be read as an image: {error}") from error
+    with opened_image(path) as photo:
+        # Before it is decoded.
+        if max(photo.size) != max(size):
+            raise _other_size(path, photo.size[::-1], size, said_by)
+        # As Detectron2 turns it before it compares sizes.
+        shallow = stretched_photo(photo) if for_the_eye else eight_bit_photo(photo, path)
+        pixels = np.asarray(ImageOps.exif_transpose(shallow).convert("RGB"))
     if pixels.shape[:2] != tuple(size):
         raise _other_size(path, pixels.shape[:2], size, said_by)
     return pixels
@@ -49,7 +44,7 @@ def read_photo(
 
 def is_stretched(image_root: Path, file_name: str) -> bool:
     """True of an image that :func:`read_photo` stretches for the eye. Nothing is decoded."""
-    with Image.open(inside(image_root, file_name)) as photo:
+    with opened_image(inside(image_root, file_name)) as photo:
         return photo_depth(photo) is not None
 
 

@@ -170,7 +170,7 @@ def other_size(root):
         (instance_png_missing, "the image ADE_val_00000002.jpg has no annotation in"),
         (semantic_png_missing, "the image ADE_val_00000002.jpg has no annotation in"),
         (image_missing, "ADE_val_00000002.png has no image in"),
-        (instance_png_cut, "cannot read the annotation"),
+        (instance_png_cut, "cannot be read as an image"),
         (instances_grey, "expected an 8-bit RGB PNG"),
         (other_size, "is 6x5 pixels, but its image is 6x4"),
     ],

@@ -210,10 +210,10 @@ def image_damaged(root):
         (no_images, "holds no <city>"),
         (annotation_missing, "has no annotation; expected"),
         (image_missing, "has no image in"),
-        (annotation_cut, "cannot read the annotation"),
+        (annotation_cut, "cannot be read as an image"),
         (label_ids, "instanceIds PNGs are 16-bit grey"),
         (other_size, "is 6x4 pixels, but its image is 8x4"),
-        (image_damaged, "cannot read the image"),
+        (image_damaged, "cannot be read as an image"),
     ],
 )
 def test_wrong_input_is_one_sentence_and_no_json(cityscapes, root, capsys, spoil, sentence):

@@ -262,13 +262,13 @@ class TestWrongFiles:
     def test_a_missing_image(self, load):
         data, records = load(DRAWING)
         data.image("val", 0).unlink()
-        with pytest.raises(InputError, match="cannot read the image .*0000.jpg"):
+        with pytest.raises(InputError, match="0000.jpg is missing"):
             mapper(is_train=False)(records[0])
 
     def test_a_damaged_image(self, load):
         data, records = load(DRAWING)
         data.image("val", 0).write_bytes(b"no JPEG")
-        with pytest.raises(InputError, match="cannot read the image .*0000.jpg"):
+        with pytest.raises(InputError, match="0000.jpg cannot be read as an image"):
             mapper()(records[0])
 
     def test_a_missing_png(self, load):

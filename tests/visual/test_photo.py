@@ -7,7 +7,7 @@ from panoptic_heuristic.visual.photo import is_stretched, read_photo
 
 
 def test_an_image_that_is_missing_damaged_or_of_another_size(tmp_path):
-    with pytest.raises(InputError, match="a.jpg cannot be read as an image"):
+    with pytest.raises(InputError, match="a.jpg is missing"):
         read_photo(tmp_path, "a.jpg", (48, 65), "the cache")
     (tmp_path / "b.jpg").write_text("no image")
     with pytest.raises(InputError, match="b.jpg cannot be read as an image"):

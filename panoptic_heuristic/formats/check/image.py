@@ -10,6 +10,7 @@ from PIL import Image
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticImage, id_problems, read_panoptic_png
 from panoptic_heuristic.formats.files import inside
+from panoptic_heuristic.formats.images import ImageFileError, opened_image
 from panoptic_heuristic.formats.photos import ValueRange, eight_bit_photo, photo_depth
 from panoptic_heuristic.formats.runs import segment_extents
 
@@ -80,22 +81,18 @@ def _photo_findings(
         yield "image", str(error)
         return
     try:
-        with Image.open(path) as photo:
+        with opened_image(path) as photo:
             surprise = _surprise_of_mode(photo)  # Before loading, which forgets the depth in the file.
             photo.load()
             width, height = photo.size
             shallow = eight_bit_photo(photo, path, image_range).convert("RGB")
             constant = len(shallow.getcolors(1) or ()) == 1
             orientation = photo.getexif().get(_EXIF_ORIENTATION, 1)
-    except FileNotFoundError:
-        yield "image", f"{path} is missing"
+    except ImageFileError as error:
+        yield "image", str(error)
         return
     except InputError as error:
         yield "image depth", str(error)
-        return
-    # Pillow's decoders end in a dozen kinds of exceptions on damaged files, and all mean the same here.
-    except Exception as error:
-        yield "image", f"{path} cannot be read as an image: {error}"
         return
     if surprise:
         yield "image mode", f"{path} {surprise}"
