@@ -224,7 +224,7 @@ def inside(folder: PathLike, file_name: str) -> Path:
         InputError: the name is absolute, leads out of the folder, or names no file.
     """
     relative = Path(file_name)
-    if not relative.parts or "\0" in file_name or not _is_encodable(file_name):
+    if not relative.parts or "\0" in file_name or not is_encodable(file_name):
         raise InputError(f"file_name {file_name!r} is no name of a file in {folder}")
     if relative.is_absolute() or ".." in relative.parts:
         raise InputError(
@@ -233,8 +233,8 @@ def inside(folder: PathLike, file_name: str) -> Path:
     return Path(folder) / relative
 
 
-def _is_encodable(name: str) -> bool:
-    """JSON can spell halves of characters, which no file system takes."""
+def is_encodable(name: str) -> bool:
+    """True for a name without halves of characters, which JSON can spell and no file system takes."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError:

@@ -4,15 +4,19 @@ A form is a function of a value and of its place, such as ``sweep.json, grid, ax
 :class:`InputError` that names the place, the form and the value.
 """
 
+import re
 from typing import Any, Callable, Mapping, Optional
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import is_encodable
+from panoptic_heuristic.formats.image_ids import is_image_id
 
 Form = Callable[[Any, str], None]
 
 # What int64 holds; JSON has larger ones.
 _LARGEST = 2**63 - 1
 _SHOWN = 60
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,18}").fullmatch
 
 
 def anything(value: Any, where: str) -> None:
@@ -23,6 +27,12 @@ def text(value: Any, where: str) -> None:
     """A text."""
     if not isinstance(value, str):
         _refuse(where, "a text", value)
+
+
+def file_name(value: Any, where: str) -> None:
+    """A text that can name a file: without a null character and halves of characters."""
+    if not isinstance(value, str) or not value or "\0" in value or not is_encodable(value):
+        _refuse(where, "the name of a file", value)
 
 
 def flag(value: Any, where: str) -> None:
@@ -90,6 +100,12 @@ def row_of(*forms: Form) -> Form:
     return check
 
 
+def image_id(value: Any, where: str) -> None:
+    """The id of an image: a whole number of 64 bits or a text that is not empty."""
+    if not is_image_id(value):
+        _refuse(where, "the id of an image", value)
+
+
 def object_of(form: Form, key: Form = anything) -> Form:
     """An object of any keys of a form, whose values have a form."""
 
@@ -122,8 +138,13 @@ def fields(needed: Mapping[str, Form], optional: Optional[Mapping[str, Form]] = 
 
 def whole_key(value: Any, where: str) -> None:
     """A whole number as it stands in a key, such as the id of a category; ``" 7"`` and ``"+7"`` are none."""
-    if not isinstance(value, str) or len(value) > 20 or not value.lstrip("-").isdecimal() or str(int(value)) != value:
+    if not is_whole_key(value):
         _refuse(where, "a whole number", value)
+
+
+def is_whole_key(value: Any) -> bool:
+    """True for what :func:`whole_key` takes: of two texts that it takes, none are one number."""
+    return isinstance(value, str) and _WHOLE(value) is not None
 
 
 def _bounded(kind: str, low: float, high: float) -> str:

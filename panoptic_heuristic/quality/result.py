@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import is_integer
 from panoptic_heuristic.formats.image_ids import ImageId, id_of_key, id_to_key
+from panoptic_heuristic.formats.schema import is_whole_key
 from panoptic_heuristic.quality.counts import IOU_UNIT, CategoryCounts, PQCounts, add_counts
 from panoptic_heuristic.quality.measures import ImageMeasures
 
@@ -195,7 +196,6 @@ def _image_id(key: Any, where: str) -> ImageId:
 
 
 def _whole(key: Any, where: str) -> int:
-    # int() also takes " 7", "7_0" and "+7", which would give two keys for one id.
-    if isinstance(key, str) and key.lstrip("-").isdecimal() and str(int(key)) == key:
-        return int(key)
-    raise InputError(f"{where}: expected ids, whole numbers, as keys; got {key!r}")
+    if not is_whole_key(key):
+        raise InputError(f"{where}: expected ids, whole numbers, as keys; got {key!r}")
+    return int(key)

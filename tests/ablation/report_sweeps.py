@@ -8,10 +8,11 @@ import numpy as np
 from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweeping.buckets import bucket_path
 from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, FORMAT, SweepJob
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
-from panoptic_heuristic.ablation.sweeping.run import bucket_path, run_sweep, start_sweep
+from panoptic_heuristic.ablation.sweeping.run import run_sweep, start_sweep
 from panoptic_heuristic.formats.arrays import write_arrays
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline

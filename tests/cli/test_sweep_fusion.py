@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from panoptic_heuristic.ablation.sweeping.run import bucket_path
+from panoptic_heuristic.ablation.sweeping.buckets import bucket_path
 from panoptic_heuristic.cli.sweep_fusion import main
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
 from tests.conftest import ROOT

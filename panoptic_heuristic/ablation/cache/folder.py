@@ -22,14 +22,38 @@ import numpy as np
 
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats import schema
+from panoptic_heuristic.formats.array_forms import wrong_inside
 from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
-from panoptic_heuristic.formats.categories import Categories, is_integer
+from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
-from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, is_image_id
+from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem
+from panoptic_heuristic.formats.png import MAX_PIXELS
 from panoptic_heuristic.fusion import Pipeline, SemanticMap
 from panoptic_heuristic.fusion.head_outputs import Need
 
 FORMAT = 1
+
+_SIDE = schema.whole(1, MAX_PIXELS)
+_FLOORS = {
+    "instances_score_thresh": schema.number(),
+    "detections_per_image": schema.or_null(schema.whole(0)),
+    "stuff_probability": schema.or_null(schema.number(0, 1)),
+}
+FLOORS_FORM = schema.fields(_FLOORS)
+"""The form of :class:`Floors` as JSON values."""
+
+_FORM = schema.fields(
+    {
+        "dataset_name": schema.text,
+        "categories": schema.anything,
+        "label_to_category": schema.list_of(schema.row_of(schema.whole(0), schema.or_null(schema.whole()))),
+        "images": schema.list_of(schema.row_of(schema.image_id, schema.text, _SIDE, _SIDE)),
+        "floors": FLOORS_FORM,
+        "has_logits": schema.flag,
+        "source": schema.object_of(schema.anything),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -134,23 +158,20 @@ class Manifest:
         found = data.get("format") if isinstance(data, Mapping) else None
         if found != FORMAT:
             raise InputError(f"{where} is no manifest of format {FORMAT} (it says {found!r}); make the cache anew")
-        try:
-            images = tuple(CachedImage(*image) for image in data["images"])
-            if not all(is_image_id(image.image_id) for image in images):
-                raise ValueError("an image has an id that is no integer and no text")
-            if not all(is_integer(value) for image in images for value in (image.height, image.width)):
-                raise ValueError("an image has a size that is no integer")
-            return cls(
-                str(data["dataset_name"]),
-                Categories.from_coco(data["categories"], f"{where}, categories"),
-                {label: category for label, category in data["label_to_category"]},
-                images,
-                Floors(**data["floors"]),
-                bool(data["has_logits"]),
-                dict(data["source"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{where} is no manifest of a prediction cache: {error}") from error
+        _FORM(data, where)
+        categories = Categories.from_coco(data["categories"], f"{where}, categories")
+        for label, category_id in data["label_to_category"]:
+            if category_id is not None and category_id not in categories:
+                raise InputError(f"{where}: label {label} means category {category_id}, which it does not list")
+        return cls(
+            data["dataset_name"],
+            categories,
+            dict(data["label_to_category"]),
+            tuple(CachedImage(*image) for image in data["images"]),
+            Floors(**{name: data["floors"][name] for name in _FLOORS}),
+            data["has_logits"],
+            data["source"],
+        )
 
 
 class PredictionCache:
@@ -266,6 +287,12 @@ class PredictionCache:
         predictions = ImagePredictions.from_arrays(read_arrays(path), str(path))
         if predictions.image_id != image_id:
             raise InputError(f"{path} is of image {predictions.image_id}; delete it and run again what wrote it")
+        cached = self.manifest.image(image_id)
+        if predictions.image_size != (cached.height, cached.width):
+            height, width = predictions.image_size
+            raise wrong_inside(
+                str(path), f"its image is {width}x{height} pixels, and {cached.width}x{cached.height} in manifest.json"
+            )
         return predictions
 
 

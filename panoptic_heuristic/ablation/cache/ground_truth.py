@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats import schema
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
 
 _FILE = "ground_truth.json"
 
 # The paths as they are, whatever the working folder; and seen from the cache, for when both have moved together.
 _ABSOLUTE, _FROM_CACHE = ("panoptic_json", "panoptic_root"), ("panoptic_json_from_cache", "panoptic_root_from_cache")
+
+_FORM = schema.fields(dict.fromkeys(_ABSOLUTE, schema.file_name), dict.fromkeys(_FROM_CACHE, schema.file_name))
 
 
 def remember_gt(folder: PathLike, panoptic_json: PathLike, panoptic_root: PathLike) -> None:
@@ -36,7 +39,9 @@ def find_gt(folder: PathLike) -> Tuple[Path, Path]:
     path = Path(folder) / _FILE
     if not path.exists():
         raise InputError(f"{folder} does not say where its ground truth is; give --gt-json and --gt-folder")
-    places = list(_places(Path(folder), read_json(path)))
+    note = read_json(path)
+    _FORM(note, str(path))
+    places = list(_places(Path(folder), note))
     for panoptic_json, panoptic_root in places:
         if panoptic_json.is_file() and panoptic_root.is_dir():
             return panoptic_json, panoptic_root

@@ -13,13 +13,30 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from panoptic_heuristic.ablation.cache.image_arrays import image_of_arrays, image_to_arrays
-from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.ablation.cache.image_arrays import check_pixels, image_of_arrays, image_to_arrays
+from panoptic_heuristic.formats.array_forms import ArrayForm, check_arrays, wrong_inside
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.rle import run_ends
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
 from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import NO_STUFF as NO_STUFF  # part of the format
+
+_WHOLE, _FLOAT = "whole numbers", "floating-point numbers"
+_FORMS = {
+    "scores": ArrayForm(_FLOAT, ("N",)),
+    "category_ids": ArrayForm(_WHOLE, ("N",)),
+    "boxes": ArrayForm(_FLOAT, ("N", 4)),
+    "measures": ArrayForm(_FLOAT, (2, "N")),
+    "masks": ArrayForm("bytes", ("B",)),
+    "mask_sizes": ArrayForm(_WHOLE, ("N",), 0),
+    "roi_probabilities": ArrayForm(_FLOAT, ("N", "M", "M"), optional=True),
+}
+_SEMANTIC_FORMS = {
+    "semantic_lengths": ArrayForm(_WHOLE, ("R",)),
+    "semantic_labels": ArrayForm(_WHOLE, (2, "R"), 0, 65535),
+    "semantic_above_floor": ArrayForm("true or false", ("R",)),
+    "semantic_logits": ArrayForm(_FLOAT, ("C", "h", "w"), optional=True),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,31 +215,34 @@ class ImagePredictions:
         Raises:
             InputError: the arrays are of something else.
         """
-        try:
-            image_id, image_size = image_of_arrays(arrays)
-            ends = arrays["mask_sizes"].cumsum().tolist()
-            text = arrays["masks"].tobytes()
-            semantics = None
-            if "semantic_lengths" in arrays:
-                semantics = SemanticRuns(
-                    arrays["semantic_lengths"].astype(np.int64),
-                    *arrays["semantic_labels"],
-                    arrays["semantic_above_floor"],
-                    arrays.get("semantic_logits"),
-                )
-            return cls(
-                image_id,
-                image_size,
-                arrays["scores"],
-                arrays["category_ids"],
-                arrays["boxes"],
-                *arrays["measures"],
-                tuple(text[start:end] for start, end in zip([0, *ends], ends, strict=False)),
-                semantics,
-                arrays.get("roi_probabilities"),
-            )
-        except (KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{where} holds no predictions of an image ({error})") from error
+        image_id, image_size = image_of_arrays(arrays, where)
+        lengths = check_arrays(arrays, _FORMS, where)
+        ends = arrays["mask_sizes"].cumsum().tolist()
+        if sum(arrays["mask_sizes"].tolist()) != lengths["B"]:
+            raise wrong_inside(where, "'mask_sizes' does not add up to the bytes in 'masks'")
+        text = arrays["masks"].tobytes()
+        return cls(
+            image_id,
+            image_size,
+            arrays["scores"],
+            arrays["category_ids"],
+            arrays["boxes"],
+            *arrays["measures"],
+            tuple(text[start:end] for start, end in zip([0, *ends], ends, strict=False)),
+            _semantics_of(arrays, image_size, where) if "semantic_lengths" in arrays else None,
+            arrays.get("roi_probabilities"),
+        )
+
+
+def _semantics_of(arrays: Mapping[str, np.ndarray], image_size: Tuple[int, int], where: str) -> SemanticRuns:
+    check_arrays(arrays, _SEMANTIC_FORMS, where)
+    check_pixels(arrays["semantic_lengths"], "semantic_lengths", image_size, where)
+    return SemanticRuns(
+        arrays["semantic_lengths"].astype(np.int64),
+        *arrays["semantic_labels"],
+        arrays["semantic_above_floor"],
+        arrays.get("semantic_logits"),
+    )
 
 
 def encoded_masks(masks: Sequence[Any]) -> Tuple[bytes, ...]:

@@ -15,10 +15,11 @@ import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.ground_truth import find_gt
-from panoptic_heuristic.ablation.cache.image_arrays import image_of_arrays, image_to_arrays
+from panoptic_heuristic.ablation.regions.arrays import regions_of_arrays, regions_to_arrays
 from panoptic_heuristic.ablation.regions.build import build_mapped_regions, build_regions
-from panoptic_heuristic.ablation.regions.regions import NO_CATEGORY, GtSegments, Regions
+from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.array_forms import ArrayForm, check_arrays
 from panoptic_heuristic.formats.arrays import read_arrays, read_checksum, write_arrays
 from panoptic_heuristic.formats.coco_panoptic import (
     PanopticImage,
@@ -94,8 +95,8 @@ class RegionStore:
         # Those that are not there, damaged or not to be read are made anew.
         with contextlib.suppress(InputError):
             arrays = read_arrays(path)
-            if arrays["made_from"].tobytes().decode("ascii") == made_from:
-                return _from_arrays(arrays, island_area_fraction)
+            if _made_from(arrays, str(path)) == made_from.encode("ascii"):
+                return regions_of_arrays(arrays, len(self.gt.categories), island_area_fraction, str(path))
         regions = self._build(
             image_id,
             self._png(image_id) if png is None else png,
@@ -104,7 +105,8 @@ class RegionStore:
         )
         # A cache that may be read only, or a full disk, costs time and no more.
         with contextlib.suppress(NotWrittenError):
-            write_arrays(path, {**_to_arrays(regions), "made_from": np.frombuffer(made_from.encode("ascii"), np.uint8)})
+            origin = np.frombuffer(made_from.encode("ascii"), np.uint8)
+            write_arrays(path, {**regions_to_arrays(regions), "made_from": origin})
         return regions
 
     def read_fused(self, image_id: ImageId, fused_ids: np.ndarray, island_area_fraction: float = 0.0) -> Regions:
@@ -245,56 +247,10 @@ def _annotated(cache: PredictionCache, gt: PanopticJson) -> Dict[ImageId, Panopt
     return found
 
 
+def _made_from(arrays: Mapping[str, np.ndarray], where: str) -> bytes:
+    check_arrays(arrays, {"made_from": ArrayForm("bytes", ("L",))}, where)
+    return arrays["made_from"].tobytes()
+
+
 def _plain(image: PanopticImage) -> List[Any]:
     return [[segment["id"], segment["category_id"], segment.get("iscrowd", 0)] for segment in image.segments_info]
-
-
-def _to_arrays(regions: Regions) -> Dict[str, np.ndarray]:
-    best_stuff = {} if regions.best_stuff is None else {"best_stuff": _unsigned(regions.best_stuff)}
-    return {
-        **image_to_arrays(regions.image_id, regions.image_size),
-        "pixels": regions.pixels.astype(np.uint32),
-        "places": np.stack([_unsigned(regions.semantic), regions.gt_place.astype(np.uint16)]),
-        "cover": regions.cover,
-        "gt": np.stack([regions.gt.ids, regions.gt.category_ids, regions.gt.iscrowd]).astype(np.int64),
-        "category_ids": regions.category_ids,
-        "agreeing": regions.agreeing,
-        "boxes": regions.boxes,
-        "measures": np.stack([regions.scores, regions.mask_quality, regions.semantic_agreement]),
-        "first_labels": regions.first_labels,
-        **best_stuff,
-    }
-
-
-def _from_arrays(arrays: Mapping[str, np.ndarray], island_area_fraction: float) -> Regions:
-    image_id, image_size = image_of_arrays(arrays)
-    semantic, gt_place = arrays["places"]
-    ids, category_ids, iscrowd = arrays["gt"]
-    scores, mask_quality, semantic_agreement = arrays["measures"]
-    return Regions(
-        image_id=image_id,
-        image_size=image_size,
-        pixels=arrays["pixels"].astype(np.int64),
-        semantic=_signed(semantic),
-        gt_place=gt_place.astype(np.int64),
-        cover=arrays["cover"],
-        gt=GtSegments(ids, category_ids, iscrowd.astype(bool)),
-        scores=scores,
-        category_ids=arrays["category_ids"],
-        mask_quality=mask_quality,
-        semantic_agreement=semantic_agreement,
-        boxes=arrays["boxes"],
-        agreeing=arrays["agreeing"],
-        first_labels=arrays["first_labels"],
-        best_stuff=_signed(arrays["best_stuff"]) if "best_stuff" in arrays else None,
-        island_area_fraction=island_area_fraction,
-    )
-
-
-def _unsigned(places: np.ndarray) -> np.ndarray:
-    """Places of categories in two bytes each, NO_CATEGORY as 0."""
-    return (places - NO_CATEGORY).astype(np.uint16)
-
-
-def _signed(stored: np.ndarray) -> np.ndarray:
-    return stored.astype(np.int64) + NO_CATEGORY

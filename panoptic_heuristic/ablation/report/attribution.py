@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List, Mapping
 
+from panoptic_heuristic.ablation.report.attribution_form import GROUPS, PIXELS, check_attribution
 from panoptic_heuristic.ablation.report.document import Block, Heading, Row, Table, Text
 from panoptic_heuristic.ablation.report.words import count, measure, plural, signed
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
@@ -10,13 +11,6 @@ from panoptic_heuristic.formats.files import PathLike, read_json
 
 _FORMAT = 2
 _CLASSES_NAMED = 3
-_GROUPS = ("all", "things", "stuff")
-_PIXELS = {
-    "void": "no segment",
-    "thing_as_stuff": "thing as stuff",
-    "stuff_as_thing": "stuff as thing",
-    "other_category": "other category of the kind",
-}
 
 
 def attribution_blocks(path: PathLike, sweep: SweepResult) -> List[Block]:
@@ -33,14 +27,12 @@ def attribution_blocks(path: PathLike, sweep: SweepResult) -> List[Block]:
     found = data.get("format") if isinstance(data, Mapping) else None
     if found != _FORMAT:
         raise InputError(f"{path} is no attribution of format {_FORMAT} (it says {found!r}); make it anew")
-    try:
-        if data["fingerprint"] != sweep.manifest["fingerprint"]:
-            raise InputError(
-                f"{path} is of other predictions or another ground truth than {sweep.folder}; make both from one cache"
-            )
-        return _blocks(data)
-    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise InputError(f"{path} is no attribution of attribute-errors: it lacks {error}") from error
+    check_attribution(data, str(path))
+    if data["fingerprint"] != sweep.manifest["fingerprint"]:
+        raise InputError(
+            f"{path} is of other predictions or another ground truth than {sweep.folder}; make both from one cache"
+        )
+    return _blocks(data)
 
 
 def _blocks(data: Mapping[str, Any]) -> List[Block]:
@@ -80,11 +72,11 @@ def _causes(groups: List[Mapping[str, Any]], name_of: Mapping[int, str]) -> Tabl
 def _oracles(oracles: List[Mapping[str, Any]]) -> Table:
     rows = []
     for one in oracles:
-        known: Dict[str, Any] = {group: one["pq"][group] for group in _GROUPS}
+        known: Dict[str, Any] = {group: one["pq"][group] for group in GROUPS}
         is_oracle = one["oracle"] != "none"
-        gains = [signed(one["gain"][group]) if is_oracle else "" for group in _GROUPS]
+        gains = [signed(one["gain"][group]) if is_oracle else "" for group in GROUPS]
         name = one["oracle"] if is_oracle else ""
-        rows.append(Row((name, one["title"], *(measure(known[group]) for group in _GROUPS), *gains)))
+        rows.append(Row((name, one["title"], *(measure(known[group]) for group in GROUPS), *gains)))
     header = ("oracle", "what is perfect", "PQ", "PQ things", "PQ stuff", "gain", "gain things", "gain stuff")
     return Table(header, tuple(rows), words=2)
 
@@ -96,10 +88,10 @@ def _pixels(zones: Mapping[str, Any]) -> Table:
     rows = []
     for zone, name in (("band", "near borders of things and stuff"), ("elsewhere", "elsewhere")):
         one = zones[zone]
-        kinds = (share(one[kind], one["pixels"]) for kind in _PIXELS)
+        kinds = (share(one[kind], one["pixels"]) for kind in PIXELS)
         rows.append(Row((name, count(one["pixels"]), share(one["errors"], one["pixels"]), *kinds)))
     caption = (
         "Pixels of the wrong category. Near is within "
         f"{100 * zones['band_ratio']:g} % of the image's diagonal from a border in the ground truth."
     )
-    return Table(("zone", "pixels", "wrong", *_PIXELS.values()), tuple(rows), caption=caption)
+    return Table(("zone", "pixels", "wrong", *PIXELS.values()), tuple(rows), caption=caption)

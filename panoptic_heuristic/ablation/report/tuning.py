@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Optional, Tuple
 from panoptic_heuristic.ablation.cache.own_settings import Default
 from panoptic_heuristic.ablation.report.calibration import calibration_blocks
 from panoptic_heuristic.ablation.report.document import Block, Code, Fact, Facts, Heading, Row, Table, Text
+from panoptic_heuristic.ablation.report.tuning_form import check_tuning
 from panoptic_heuristic.ablation.report.words import between, measure, plural, signed
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.tuning.files import FORMAT, TUNED, config_yaml
@@ -58,13 +59,11 @@ def read_tuning(path: PathLike, sweep: SweepResult) -> Tuning:
     found = data.get("format") if isinstance(data, Mapping) else None
     if found != FORMAT:
         raise InputError(f"{path} is no tuning of format {FORMAT} (it says {found!r}); make it anew")
-    try:
-        ours, *theirs = ((one["dataset_name"], one["predictions"]) for one in (sweep.manifest, *data["caches"]))
-        if ours not in theirs:
-            raise InputError(f"{path} is of other predictions than {sweep.folder}; make both from one cache")
-        return _tuning(data, Path(path).parent / TUNED, sweep.categories)
-    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise InputError(f"{path} is no tuning of tune-fusion: it lacks {error}") from error
+    check_tuning(data, sweep.categories, str(path))
+    ours, *theirs = ((one["dataset_name"], one["predictions"]) for one in (sweep.manifest, *data["caches"]))
+    if ours not in theirs:
+        raise InputError(f"{path} is of other predictions than {sweep.folder}; make both from one cache")
+    return _tuning(data, Path(path).parent / TUNED, sweep.categories)
 
 
 def _tuning(data: Mapping[str, Any], config: Path, categories: Categories) -> Tuning:

@@ -5,13 +5,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
+import numpy as np
+
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweeping.buckets import bucket_path, read_bucket
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS
-from panoptic_heuristic.ablation.sweeping.run import bucket_path, merge_sweeps, missing_buckets
+from panoptic_heuristic.ablation.sweeping.run import merge_sweeps, missing_buckets
 from panoptic_heuristic.ablation.sweeping.sweep_json import read_sweep_json
 from panoptic_heuristic.ablation.sweeping.tables import class_rows, setting_rows, write_sweep_tables
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.arrays import read_arrays
 from panoptic_heuristic.formats.files import PathLike
 
 
@@ -57,7 +59,7 @@ class SweepResult:
     def _total(self) -> SettingCounts:
         total = SettingCounts.zeros(len(self.categories), len(self.grid))
         for bucket in range(BUCKETS):
-            total.add_arrays(read_arrays(bucket_path(self.folder, bucket)))
+            total.add_arrays(self._read(bucket))
         return total
 
     def of_settings(self, settings: Sequence[int]) -> List[SettingCounts]:
@@ -68,8 +70,12 @@ class SweepResult:
         """
         parts = [SettingCounts.zeros(len(self.categories), len(settings)) for _ in range(BUCKETS)]
         for bucket, part in enumerate(parts):
-            part.add_arrays(read_arrays(bucket_path(self.folder, bucket)), settings)
+            part.add_arrays(self._read(bucket), settings)
         return parts
+
+    def _read(self, bucket: int) -> Dict[str, np.ndarray]:
+        path = bucket_path(self.folder, bucket)
+        return read_bucket(path, categories=len(self.categories), settings=len(self.grid))
 
     def rows(self) -> List[Dict[str, Any]]:
         """The rows of ``settings.csv``: a setting each, best first, with PQ, SQ and RQ in percent; NaN where nothing

@@ -16,10 +16,11 @@ from typing import Any, Callable, Iterable, List, Mapping, Sequence
 
 from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.sweeping.buckets import bucket_path, read_bucket
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.ablation.sweeping.sweep_json import read_sweep_json
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.arrays import is_sound, read_arrays, read_checksum, write_arrays
+from panoptic_heuristic.formats.arrays import is_sound, read_checksum, write_arrays
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.workers import ordered_map
@@ -86,12 +87,13 @@ def merge_sweeps(folders: Sequence[PathLike], output: PathLike) -> None:
     """
     output = Path(output)
     for folder in map(Path, folders):
-        start_sweep(output, read_sweep_json(folder).values)
+        swept = read_sweep_json(folder)
+        start_sweep(output, swept.values)
         for bucket in range(BUCKETS):
             source, target = bucket_path(folder, bucket), bucket_path(output, bucket)
             if not source.exists():
                 continue
-            arrays = read_arrays(source)
+            arrays = read_bucket(source, categories=len(swept.categories), settings=len(swept.grid))
             if not is_sound(target):
                 write_arrays(target, arrays)
             elif read_checksum(target) != read_checksum(source):
@@ -101,11 +103,6 @@ def merge_sweeps(folders: Sequence[PathLike], output: PathLike) -> None:
 def missing_buckets(folder: Path) -> List[int]:
     """The buckets that are not there."""
     return [bucket for bucket in range(BUCKETS) if not bucket_path(folder, bucket).exists()]
-
-
-def bucket_path(folder: Path, bucket: int) -> Path:
-    """The file of a bucket."""
-    return folder / "buckets" / f"{bucket:02d}.arrays"
 
 
 def _count_bucket(job: SweepJob, bucket: int) -> int:

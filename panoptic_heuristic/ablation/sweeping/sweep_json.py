@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping
 
+from panoptic_heuristic.ablation.cache.folder import FLOORS_FORM
 from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, FORMAT
 from panoptic_heuristic.errors import InputError
@@ -26,13 +27,7 @@ _FORM = schema.fields(
         "dataset_name": schema.text,
         "categories": schema.list_of(schema.anything),
         "images": schema.whole(0),
-        "floors": schema.fields(
-            {
-                "instances_score_thresh": schema.number(),
-                "detections_per_image": schema.or_null(schema.whole(0)),
-                "stuff_probability": schema.or_null(schema.number(0, 1)),
-            }
-        ),
+        "floors": FLOORS_FORM,
         "predictions": schema.object_of(schema.anything),
         "fingerprint": schema.text,
     }

@@ -1,9 +1,10 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from panoptic_heuristic.ablation.cache.folder import Manifest, PredictionCache
+from panoptic_heuristic.ablation.cache.folder import CachedImage, Manifest, PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns
 from panoptic_heuristic.errors import InputError
 from tests.ablation.random_images import LABELS, random_image
@@ -31,6 +32,8 @@ def same(one: ImagePredictions, other: ImagePredictions) -> bool:
 @pytest.mark.parametrize("seed", range(20))
 def test_predictions_survive_a_file(cache, seed):
     predictions = random_image(seed).predictions
+    image = CachedImage(seed, "0.jpg", *predictions.image_size)
+    cache = PredictionCache(cache.folder, dataclasses.replace(cache.manifest, images=(image,)))
     cache.write(predictions)
     assert same(cache.read(seed), predictions)
     # Equal predictions give equal bytes.
@@ -147,9 +150,10 @@ def test_a_cache_of_something_else_is_not_gone_on_with(cache, change, words):
     "change, words",
     [
         (lambda data: data.update(format=2), "no manifest of format 1 (it says 2)"),
-        (lambda data: data.pop("images"), "no manifest of a prediction cache"),
-        (lambda data: data["images"].append([1, "a", "b", 3]), "no integer"),
-        (lambda data: data.update(floors={"x": 1}), "no manifest of a prediction cache"),
+        (lambda data: data.pop("images"), "manifest.json has no 'images'; make it anew"),
+        (lambda data: data["images"].append([1, "a", "b", 3]), "images[3][2]: expected a whole number in [1, 134217728], got 'b'"),
+        (lambda data: data.update(floors={"x": 1}), "floors has no 'instances_score_thresh'; make it anew"),
+        (lambda data: data["label_to_category"].append([99, 999]), "label 99 means category 999, which it does not list"),
         (lambda data: data.update(categories=[]), "at least one category"),
     ],
 )

@@ -79,5 +79,5 @@ def test_counts_are_bytes_whichever_they_were():
 def test_arrays_of_something_else_are_told(missing):
     arrays = random_image(1).predictions.to_arrays()
     del arrays[missing]
-    with pytest.raises(InputError, match=rf"some.arrays holds no predictions of an image \('{missing}'\)"):
+    with pytest.raises(InputError, match=rf"some.arrays is wrong inside: it has no array '{missing}'"):
         ImagePredictions.from_arrays(arrays, "some.arrays")

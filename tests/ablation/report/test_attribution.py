@@ -116,8 +116,8 @@ def test_a_group_without_errors(files, edited):
     [
         (lambda data: data.update(fingerprint="another"), "is of other predictions or another ground truth than"),
         (lambda data: data.update(format=1), "is no attribution of format 2 .it says 1."),
-        (lambda data: data.pop("oracles"), "is no attribution of attribute-errors: it lacks 'oracles'"),
-        (lambda data: data.update(groups=[3]), "is no attribution of attribute-errors"),
+        (lambda data: data.pop("oracles"), "attribution.json has no 'oracles'; make it anew"),
+        (lambda data: data.update(groups=[3]), r"groups\[0\]: expected an object, got 3; make it anew"),
     ],
 )
 def test_something_else_is_refused(files, edited, change, message):

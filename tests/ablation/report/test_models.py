@@ -5,7 +5,7 @@ from panoptic_heuristic.ablation.report.comparison import Compared, setting_for_
 from panoptic_heuristic.ablation.report.document import Table, Text
 from panoptic_heuristic.ablation.report.models import models, other_images
 from panoptic_heuristic.ablation.report.sweep import ReportedSweep
-from panoptic_heuristic.ablation.sweeping.run import bucket_path
+from panoptic_heuristic.ablation.sweeping.buckets import bucket_path
 from panoptic_heuristic.formats.arrays import read_arrays, write_arrays
 from panoptic_heuristic.formats.categories import Categories, Category
 from panoptic_heuristic.fusion import Greedy

@@ -223,7 +223,7 @@ def test_a_sweep_of_any_of_the_caches_will_do(read):
         ({"format": 4}, "is no tuning of format 5 .it says 4.; make it anew"),
         ({"caches": [{"dataset_name": "drawn", "predictions": {}}]}, "is of other predictions than"),
         ({"caches": [{"dataset_name": "another", "predictions": {"made by": "hand"}}]}, "is of other predictions than"),
-        ({"chosen": "none"}, "is no tuning of tune-fusion: it lacks 'none'"),
+        ({"chosen": "none"}, "tuning.json, outcome, pipelines: 'none' is not among what it has; make it anew"),
     ],
 )
 def test_something_else_is_refused(read, changes, message):

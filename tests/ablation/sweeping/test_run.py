@@ -11,10 +11,11 @@ from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.sweeping.axes import Axis
+from panoptic_heuristic.ablation.sweeping.buckets import bucket_path
 from panoptic_heuristic.ablation.sweeping.grid import Grid
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
 from panoptic_heuristic.ablation.sweeping.result import SweepResult
-from panoptic_heuristic.ablation.sweeping.run import bucket_path, merge_sweeps, missing_buckets, run_sweep
+from panoptic_heuristic.ablation.sweeping.run import merge_sweeps, missing_buckets, run_sweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     CLAIM_REGISTRY,
