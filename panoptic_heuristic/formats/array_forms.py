@@ -11,7 +11,6 @@ import numpy as np
 from panoptic_heuristic.errors import InputError
 
 _TYPES = {
-    "whole numbers": np.integer,
     "floating-point numbers": np.floating,
     "true or false": np.bool_,
     "bytes": np.uint8,
@@ -67,10 +66,16 @@ def wrong_inside(where: str, reason: str) -> InputError:
     return InputError(f"{where} is wrong inside: {reason}; delete it and run again what wrote it")
 
 
+def _has_type(array: np.ndarray, values: str) -> bool:
+    # Sums of unsigned words of 64 bits with others would be floating-point numbers.
+    is_whole = np.issubdtype(array.dtype, np.integer) and np.can_cast(array.dtype, np.int64)
+    return is_whole if values == "whole numbers" else np.issubdtype(array.dtype, _TYPES[values])
+
+
 def _check(array: np.ndarray, form: ArrayForm, lengths: Dict[str, int], where: str, name: str) -> None:
     sides = [side if isinstance(side, int) else lengths.get(side) for side in form.shape]
     fits = array.ndim == len(sides) and all(one in (None, side) for one, side in zip(sides, array.shape, strict=True))
-    if not fits or not np.issubdtype(array.dtype, _TYPES[form.values]):
+    if not fits or not _has_type(array, form.values):
         shape = ", ".join(str(letter if side is None else side) for letter, side in zip(form.shape, sides, strict=True))
         raise wrong_inside(
             where, f"expected {name!r} to be {form.values} of shape ({shape}), got {array.dtype} of shape {array.shape}"
