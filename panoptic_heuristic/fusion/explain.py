@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.fusion.instances import InstanceSet, as_tensor
+from panoptic_heuristic.fusion.instance_arguments import as_tensor
+from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.result import FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 

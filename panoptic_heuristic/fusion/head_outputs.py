@@ -9,7 +9,8 @@ import torch
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arguments import check_type
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.fusion.instances import InstanceSet, as_tensor
+from panoptic_heuristic.fusion.instance_arguments import as_tensor
+from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
 

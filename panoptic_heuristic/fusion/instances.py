@@ -11,19 +11,17 @@ import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.arguments import listed, whole_number
+from panoptic_heuristic.formats.arguments import listed
 from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
+from panoptic_heuristic.fusion.instance_arguments import (
+    as_tensor,
+    check_boxes,
+    check_image_size,
+    check_measure,
+    check_probabilities,
+    check_scores,
+)
 from panoptic_heuristic.fusion.paste import mask_paster, paste
-
-MAX_PIXELS = 2**31 - 1
-"""The most pixels of an image: their numbers fit 32 bits."""
-
-PERCENTAGES = (30.0, 100.0)
-"""No score is above the first and at most the second: it would be a percentage. A probability with such a logit
-rounds to 1 in float32, and in float64 but for 1e-13. Higher ones are ranks, which may order instances as well."""
-
-_ROUNDING = 1e-3
-_DRAWING = 32
 
 
 class Crop(NamedTuple):
@@ -55,7 +53,7 @@ class InstanceSet:
         scores: (N,) float64 tensor on the CPU, probabilities or logits. Not checked to be finite: fusing
             drops those that are not, and says so.
         category_ids: N dataset category ids.
-        image_size: (H, W) in pixels, of at most :data:`MAX_PIXELS` in all.
+        image_size: (H, W) in pixels, of at most :data:`.instance_arguments.MAX_PIXELS` in all.
         device: the device that the masks are on.
         is_numpy: True if the masks came as anything but tensors.
         probabilities: (N, M, M) RoI mask probabilities, or None.
@@ -88,15 +86,15 @@ class InstanceSet:
                 raise InputError(f"expected {count} {name}, one per mask, got shape {tuple(values.shape)}")
         if count and (category_ids.is_floating_point() or category_ids.dtype == torch.bool):
             raise InputError(f"category_ids must be integers, got {category_ids.dtype}")
-        self.scores = _check_scores(scores.to("cpu", torch.float64))
+        self.scores = check_scores(scores.to("cpu", torch.float64))
         self.category_ids: Tuple[int, ...] = tuple(category_ids.tolist())
-        self.image_size = height, width = _check_image_size(image_size)
+        self.image_size = height, width = check_image_size(image_size)
         self.device = device
         self.is_numpy = is_numpy
-        self.probabilities = None if probabilities is None else _check_probabilities(probabilities, count, device)
-        self.boxes = None if boxes is None else _check_boxes(boxes, count, device, (height, width))
-        self.mask_quality = _check_measure("mask_quality", mask_quality, count)
-        self.semantic_agreement = _check_measure("semantic_agreement", semantic_agreement, count)
+        self.probabilities = None if probabilities is None else check_probabilities(probabilities, count, device)
+        self.boxes = None if boxes is None else check_boxes(boxes, count, device, (height, width))
+        self.mask_quality = check_measure("mask_quality", mask_quality, count)
+        self.semantic_agreement = check_measure("semantic_agreement", semantic_agreement, count)
         self._make_crop = make_crop
         self._crops: List[Optional[Crop]] = [None] * count
         self._pasted: Dict[int, Tuple[int, int, Tensor]] = {}
@@ -130,7 +128,7 @@ class InstanceSet:
         Raises:
             InputError: shapes disagree, the masks are floating point, a box is not finite, all of them
                 are fractions of the image, a score is a percentage,
-                see :data:`PERCENTAGES`, or a probability or a measure is not in [0, 1].
+                see :data:`.PERCENTAGES`, or a probability or a measure is not in [0, 1].
         """
         is_numpy = not isinstance(masks, Tensor)
         masks = as_tensor(masks)
@@ -141,7 +139,7 @@ class InstanceSet:
         # While a model is traced, they are tensors.
         height, width = (int(side) for side in masks.shape[1:])
         size = height, width
-        if image_size is not None and _check_image_size(image_size) != size:
+        if image_size is not None and check_image_size(image_size) != size:
             raise InputError(f"masks are {size[0]}x{size[1]} pixels, but image_size is {tuple(image_size)}")
 
         # A GPU is asked once, for all of them: whoever asks it waits until it has done all before.
@@ -187,13 +185,13 @@ class InstanceSet:
 
         Raises:
             InputError: shapes disagree, a box is not finite, all of them are fractions of the image, a
-                score is a percentage, see :data:`PERCENTAGES`, or a probability or a measure is not in [0, 1].
+                score is a percentage, see :data:`.PERCENTAGES`, or a probability or a measure is not in [0, 1].
         """
         is_numpy = not isinstance(probabilities, Tensor)
         probabilities = as_tensor(probabilities)
-        probabilities = _check_probabilities(probabilities, len(probabilities), probabilities.device)
-        height, width = _check_image_size(image_size)
-        boxes = _check_boxes(boxes, len(probabilities), probabilities.device, (height, width))
+        probabilities = check_probabilities(probabilities, len(probabilities), probabilities.device)
+        height, width = check_image_size(image_size)
+        boxes = check_boxes(boxes, len(probabilities), probabilities.device, (height, width))
         pasted = mask_paster(probabilities, boxes, height, width)
         return cls(
             lambda index: Crop(*pasted(index)), scores, category_ids, (height, width), count=len(probabilities),
@@ -232,10 +230,10 @@ class InstanceSet:
         Raises:
             InputError: an encoding has another size, or cannot be read, a box is not finite, all of them
                 are fractions of the image, a score is a percentage,
-                see :data:`PERCENTAGES`, or a probability or a measure is not in [0, 1].
+                see :data:`.PERCENTAGES`, or a probability or a measure is not in [0, 1].
         """
         rles = listed("rles", rles, "[{'size': [480, 640], 'counts': [...]}]")
-        height, width = _check_image_size(image_size)
+        height, width = check_image_size(image_size)
         masks = run_ends(rles, height, width, where)
 
         def make_crop(index: int) -> Crop:
@@ -286,110 +284,6 @@ class InstanceSet:
 
     def __repr__(self) -> str:
         return f"InstanceSet({len(self)} instances, {self.image_size[0]}x{self.image_size[1]}, {self.device})"
-
-
-def as_tensor(values: Any) -> Tensor:
-    """A tensor over the same memory where torch can share it; tensors stay on their device.
-
-    Raises:
-        InputError: ``values`` are not numbers, or rows differ in length.
-    """
-    if isinstance(values, Tensor):
-        values = values.detach()
-        if str(values.dtype) not in _POOR_DTYPES:
-            return values
-        return _check_not_wrapped(values.dtype, values.to(torch.int64))
-    try:
-        array = np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise InputError(f"expected an array of numbers, got something that is none: {error}") from None
-    # Numbers of more than 64 bits are unknown to torch.
-    if array.dtype.kind not in "biuf" or array.itemsize > 8:
-        raise InputError(f"expected an array of numbers of up to 64 bits, got one of {array.dtype}")
-    if f"torch.{array.dtype.name}" in _POOR_DTYPES:
-        return _check_not_wrapped(array.dtype, torch.from_numpy(array.astype(np.int64)))
-    # Copies only what torch cannot share: foreign byte order, odd strides, read-only memory.
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if not array.flags.writeable or any(stride < 0 or stride % array.itemsize for stride in array.strides):
-        array = array.copy()
-    return torch.from_numpy(array)
-
-
-# Tensors can be made of these, but lack comparisons and minima.
-_POOR_DTYPES = ("torch.uint16", "torch.uint32", "torch.uint64")
-
-
-def _check_not_wrapped(dtype: Any, values: Tensor) -> Tensor:
-    """Integers that were made of unsigned ones, where those from 2**63 are negative now."""
-    if (values < 0).any():
-        raise InputError(f"expected integers below 2**63, got an array of {dtype} with larger ones")
-    return values
-
-
-def _check_image_size(image_size: Any) -> Tuple[int, int]:
-    sides = listed("image_size", image_size, "(480, 640)")
-    if len(sides) != 2:
-        raise InputError(f"image_size must be (height, width), got {sides!r:.80}")
-    height, width = (whole_number("a side of image_size", side, 1) for side in sides)
-    if height * width > MAX_PIXELS:
-        raise InputError(f"image_size must be of at most {MAX_PIXELS} pixels, got {(height, width)}")
-    return height, width
-
-
-def _check_scores(scores: Tensor) -> Tensor:
-    low, high = PERCENTAGES
-    for index in ((scores > low) & (scores <= high)).nonzero().flatten().tolist():
-        raise InputError(
-            f"scores[{index}] is {scores[index].item():g}, which is neither a probability nor the logit of one; divide "
-            "percentages by 100"
-        )
-    return scores
-
-
-def _check_boxes(boxes: Any, count: int, device: torch.device, image_size: Tuple[int, int]) -> Tensor:
-    boxes = as_tensor(boxes).to(device, torch.float32)
-    if tuple(boxes.shape) != (count, 4):
-        raise InputError(f"boxes must have the shape ({count}, 4), got {tuple(boxes.shape)}")
-    for index in (~boxes.isfinite()).any(dim=1).nonzero().flatten().tolist():
-        raise InputError(f"boxes[{index}] is {boxes[index].tolist()}; box corners must be finite")
-    # Of pixels, they would all lie in the first one, as they may in a drawing.
-    if count and min(image_size) > _DRAWING and boxes.amin() >= 0 and 0 < boxes.amax() <= 1:
-        raise InputError(
-            f"boxes must be in pixels, but all lie within [0, 1] of an image of {image_size[0]}x{image_size[1]}; "
-            "multiply x by the width and y by the height"
-        )
-    return boxes
-
-
-def _check_probabilities(probabilities: Any, count: int, device: torch.device) -> Tensor:
-    probabilities = as_tensor(probabilities)
-    shape = tuple(probabilities.shape)
-    if len(shape) != 3 or shape[1] != shape[2] or not shape[2]:
-        raise InputError(f"probabilities must have the shape (N, M, M), got {shape}")
-    if shape[0] != count:
-        raise InputError(f"expected probabilities of {count} masks, got shape {shape}")
-    if not probabilities.is_floating_point():
-        raise InputError(f"probabilities must be floating point in [0, 1], got {probabilities.dtype}")
-    if count:
-        low, high = torch.stack(probabilities.aminmax()).tolist()
-        # What was interpolated may leave the interval by a rounding.
-        if low < -_ROUNDING or high > 1 + _ROUNDING:
-            raise InputError(
-                f"probabilities must be in [0, 1], got {low if low < 0 else high:g}; of logits take the sigmoid first"
-            )
-    return probabilities.to(device)
-
-
-def _check_measure(name: str, values: Optional[Any], count: int) -> Optional[np.ndarray]:
-    if values is None:
-        return None
-    measure = as_tensor(values).to("cpu", torch.float64, copy=True).numpy()
-    if measure.shape != (count,):
-        raise InputError(f"{name} must have the shape ({count},), got {measure.shape}")
-    for index in np.flatnonzero((measure < 0) | (measure > 1)).tolist():
-        raise InputError(f"{name}[{index}] must be in [0, 1], or NaN where it is not known, got {measure[index]}")
-    measure.setflags(write=False)
-    return measure
 
 
 def tight_window(mask: Tensor) -> Tuple[int, int, int, int]:

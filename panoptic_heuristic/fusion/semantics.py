@@ -11,7 +11,7 @@ from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arguments import listed, whole_number
-from panoptic_heuristic.fusion.instances import as_tensor
+from panoptic_heuristic.fusion.instance_arguments import as_tensor
 from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.probabilities import at_pixels, estimates, largest, probabilities
 

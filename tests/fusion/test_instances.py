@@ -6,7 +6,8 @@ from pycocotools import mask as rle_codec
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import InstanceSet
 from panoptic_heuristic.fusion import paste as paste_file
-from panoptic_heuristic.fusion.instances import as_tensor, tight_window, tight_windows
+from panoptic_heuristic.fusion.instance_arguments import as_tensor
+from panoptic_heuristic.fusion.instances import tight_window, tight_windows
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, mask_paster, paste
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import mask
