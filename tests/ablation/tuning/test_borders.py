@@ -204,7 +204,7 @@ def cut_off(photo):
 @pytest.mark.parametrize(
     "damage, told",
     [
-        (remove, "3.jpg cannot be read as an image: "),
+        (remove, "3.jpg is missing"),
         (enlarge, "3.jpg is 81x64 pixels, but the cache says 80x64$"),
         (cut_off, "3.jpg cannot be read as an image: "),
     ],
