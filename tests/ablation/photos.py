@@ -1,11 +1,12 @@
-"""Photos of seeded scenes, as files beside their caches."""
+"""Photos of seeded scenes, or noise in their place, as files beside their caches."""
 
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, Iterable, Sequence
 
 import numpy as np
 from PIL import Image
 
+from panoptic_heuristic.ablation.cache.folder import CachedImage
 from panoptic_heuristic.testing.scenes import Scene
 
 
@@ -29,3 +30,11 @@ def write_photos(folder: Path, photos: Sequence[np.ndarray], first: int = 0) -> 
     for image_id, photo in by_id.items():
         Image.fromarray(photo).save(folder / f"{image_id}.jpg", format="PNG")
     return by_id
+
+
+def write_noise(folder: Path, images: Iterable[CachedImage]) -> None:
+    """Writes noise under the names of images and in their sizes, for what only shows photos."""
+    folder.mkdir()
+    for image in images:
+        noise = np.random.default_rng(image.image_id).integers(0, 255, (image.height, image.width, 3))
+        Image.fromarray(noise.astype(np.uint8)).save(folder / image.file_name)

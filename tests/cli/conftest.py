@@ -2,6 +2,7 @@ import pytest
 
 from tests.cli.evaluation_files import ScoredFiles
 from tests.cli.small_training import SMALL_MODEL, Trained, run_command
+from tests.formats.tiny_panoptic import TinyPanoptic, write_tiny_panoptic
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,13 @@ def trained(tmp_path_factory) -> Trained:
         done = run_command("tools/train_net.py", ["--config-file", str(SMALL_MODEL), *overrides])
         assert done.returncode == 0, done.stderr
     return Trained(run, data)
+
+
+@pytest.fixture
+def data(tmp_path) -> TinyPanoptic:
+    """A sound tiny data set with the split val, in a folder of its own."""
+    (tmp_path / "tiny").mkdir()
+    return write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
 
 
 @pytest.fixture

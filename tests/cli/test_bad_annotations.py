@@ -11,7 +11,7 @@ from tests.cli.converting import coco, convert, segments_in
 from tests.cli.files_to_fuse import Files, stuff
 from tests.formats.drawn_results import found
 from tests.formats.test_bad_annotations import BAD
-from tests.formats.tiny_panoptic import CATEGORIES, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES
 
 
 def without_mask(**entry):
@@ -79,11 +79,6 @@ def test_cache_predictions(files, tmp_path, capsys):
 
 
 class TestConvertPanoptic:
-    @pytest.fixture
-    def data(self, tmp_path):
-        (tmp_path / "tiny").mkdir()
-        return write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
-
     @pytest.fixture(params=["instances-semantic-to-coco", "detection-to-coco"])
     def arguments(self, request, data, tmp_path):
         back = request.param

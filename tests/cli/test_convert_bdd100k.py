@@ -9,8 +9,7 @@ from PIL import Image
 
 from panoptic_heuristic.cli import evaluate_pq
 from panoptic_heuristic.formats.conversions.bdd100k_files import CATEGORIES
-from tests.cli.converting import coco, convert, segments_in, segments_of
-from tests.formats.tiny_panoptic import write_tiny_panoptic
+from tests.cli.converting import coco, convert, segments_before, segments_in
 
 ROAD, SKY, PERSON, CAR = 7, 30, 31, 35
 TRUNCATED, OCCLUDED, CROWD, IGNORED = 8, 4, 2, 1
@@ -85,9 +84,7 @@ class TestReading:
 
 class TestWriting:
     @pytest.fixture
-    def data(self, tmp_path):
-        (tmp_path / "tiny").mkdir()
-        data = write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
+    def data(self, data):
         # Category 0 is BDD100K's background.
         with data.edit("val") as content:
             content["categories"][0]["id"] = 1
@@ -101,7 +98,7 @@ class TestWriting:
         known = ["--categories-json", data.json("val"), "--images-json", tmp_path / "out" / "images.json"]
         arguments = ["--bitmask-root", tmp_path / "out" / "bitmasks", *known, "--output", tmp_path / "back"]
         assert convert("bdd100k-to-coco", *arguments) == 0
-        assert segments_in(tmp_path / "back") == segments_of(data.json("val"), data.root / "panoptic_val")
+        assert segments_in(tmp_path / "back") == segments_before(data)
 
     def test_values(self, data, tmp_path):
         assert convert("coco-to-bdd100k", *coco(data), "--output", tmp_path / "out") == 0

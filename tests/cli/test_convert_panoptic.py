@@ -9,19 +9,13 @@ from PIL import Image
 
 from panoptic_heuristic.cli import convert_panoptic
 from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
-from tests.cli.converting import coco, segments_of
+from tests.cli.converting import coco, segments_before, segments_of
 from tests.cli.converting import convert as main
 from tests.cli.processes import help_of, run
 from tests.conftest import ROOT
-from tests.formats.tiny_panoptic import CATEGORIES, write_png, write_tiny_panoptic
+from tests.formats.tiny_panoptic import CATEGORIES, write_png
 
 TOOL = ROOT / "tools" / "convert_panoptic.py"
-
-
-@pytest.fixture
-def data(tmp_path):
-    (tmp_path / "tiny").mkdir()
-    return write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
 
 
 def snapshot(folder):
@@ -49,7 +43,7 @@ class TestLabelDivisor:
         arguments = ["--label-root", out / "labels", *form[:bits], *form[bits + 2 :]]
         known = ["--categories-json", out / "images.json", "--images-json", out / "images.json"]
         assert main("label-divisor-to-coco", *arguments, *known, "--output", back) == 0
-        expected = segments_of(data.json("val"), data.root / "panoptic_val")
+        expected = segments_before(data)
         assert len(expected) == 3
         assert segments_of(back / "panoptic.json", back / "panoptic") == expected
 
@@ -88,7 +82,7 @@ class TestInstancesSemantic:
         arguments = ["--instances-json", out / "instances.json", "--semantic-root", out / "semantic", *choice]
         arguments += ["--categories-json", data.json("val"), "--output", back]
         assert main("instances-semantic-to-coco", *arguments) == 0
-        expected = segments_of(data.json("val"), data.root / "panoptic_val")
+        expected = segments_before(data)
         assert segments_of(back / "panoptic.json", back / "panoptic") == expected
 
     def test_others_can_read_it(self, data, tmp_path):

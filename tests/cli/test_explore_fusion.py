@@ -1,10 +1,9 @@
 import re
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from panoptic_heuristic.cli.explore_fusion import main
+from tests.ablation.photos import write_noise
 from tests.ablation.report_sweeps import GREEDY, small_store, swept
 
 
@@ -14,10 +13,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explore")
     store = small_store(folder)
     swept(folder / "sweep", store, GREEDY)
-    (folder / "images").mkdir()
-    for image in store.cache.manifest.images:
-        noise = np.random.default_rng(image.image_id).integers(0, 255, (image.height, image.width, 3))
-        Image.fromarray(noise.astype(np.uint8)).save(folder / "images" / image.file_name)
+    write_noise(folder / "images", store.cache.manifest.images)
     return folder
 
 

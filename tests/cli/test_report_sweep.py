@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.own_settings import remember_pipeline
@@ -14,6 +13,7 @@ from panoptic_heuristic.cli import attribute_errors, tune_fusion
 from panoptic_heuristic.cli.report_sweep import main
 from panoptic_heuristic.fusion import Greedy, Pipeline
 from tests.ablation.grids import claims_of, grid_of, limits_of
+from tests.ablation.photos import write_noise
 from tests.ablation.report_sweeps import GREEDY, MIXED, drawn_sweep, small_store, swept
 
 DEFAULT = ["--default-stuff-area-thresh", "100"]
@@ -26,10 +26,7 @@ def folder(tmp_path_factory):
     store = small_store(folder)
     swept(folder / "r50", store, GREEDY)
     swept(folder / "mixed", store, MIXED)
-    (folder / "images").mkdir()
-    for image in store.cache.manifest.images:
-        noise = np.random.default_rng(image.image_id).integers(0, 255, (image.height, image.width, 3))
-        Image.fromarray(noise.astype(np.uint8)).save(folder / "images" / image.file_name)
+    write_noise(folder / "images", store.cache.manifest.images)
     return folder
 
 

@@ -138,9 +138,7 @@ def test_fused_maps_are_the_same(tmp_path):
 
 class TestPictures:
     @pytest.fixture
-    def data(self, tmp_path):
-        (tmp_path / "tiny").mkdir()
-        data = write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
+    def data(self, data):
         with_text_ids(data.json("val"), ["", "../a/é", "Ü b", "7"].__getitem__)
         return data
 

@@ -9,7 +9,7 @@ from PIL import Image
 from panoptic_heuristic.cli import visualize_panoptic
 from tests.cli.processes import help_of, run
 from tests.conftest import ROOT
-from tests.formats.tiny_panoptic import DRAWINGS, draw, segments_info, write_png, write_tiny_panoptic
+from tests.formats.tiny_panoptic import DRAWINGS, draw, segments_info, write_png
 from tests.visual.drawn_fonts import forget, use_system_fonts
 
 TOOL = ROOT / "tools" / "visualize_panoptic.py"
@@ -29,9 +29,7 @@ PREDICTED = """
 
 
 @pytest.fixture
-def data(tmp_path):
-    (tmp_path / "tiny").mkdir()
-    data = write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
+def data(data):
     (data.root / "predicted").mkdir()
     annotations = []
     for place, drawing in enumerate([PREDICTED, DRAWINGS[1]]):

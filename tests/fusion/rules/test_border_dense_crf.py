@@ -4,7 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
@@ -12,12 +11,10 @@ from panoptic_heuristic.fusion import (
     DroppedCandidate,
     FusionResult,
     InstanceSet,
-    Need,
     Pipeline,
     SemanticMap,
     fuse,
 )
-from panoptic_heuristic.fusion.head_outputs import needs_of
 from tests.fusion.border_drawings import heads_of, paint, result_of
 from tests.fusion.drawings import CAT, CATEGORIES, GRASS, LABELS, SKY, assert_map, draw, reasons, row
 from tests.fusion.runs import needs_pydensecrf
@@ -230,13 +227,6 @@ class TestThinImages:
 
 
 class TestImage:
-    def test_it_is_needed_and_pipelines_know(self):
-        assert needs_of(DenseCrf()) == {Need.IMAGE}
-        with pytest.raises(InputError, match="border=dense_crf needs the image, but there are none here"):
-            Pipeline(border=DenseCrf()).check_needs({Need.IMAGE: "there are none here"})
-        with pytest.raises(InputError, match="dense_crf needs the image at output resolution, but there is none; give"):
-            DenseCrf().refine(heads_of(None, size=(1, 4)), result_of(draw("1122")))
-
     @pytest.mark.parametrize(
         "image",
         [np.zeros((4, 1, 3), np.uint8), np.zeros((1, 4), np.uint8), np.zeros((1, 4, 3), np.float32)],
@@ -254,13 +244,6 @@ class TestImage:
         assert_map(fuse(instances, semantics, CATEGORIES, pipeline, image), "111111112222")
         with pytest.raises(InputError, match="needs the image"):
             fuse(instances, semantics, CATEGORIES, pipeline)
-
-    @needs_pydensecrf
-    def test_how_it_lies_in_memory_does_not_matter(self):
-        before, image = result_of(draw("1111112222 " * 4)), paint("rrrrgggggg " * 4)
-        channels_first = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).permute(1, 2, 0)
-        for one in (image, channels_first, np.asfortranarray(image)):
-            assert_map(DenseCrf(move_things=True).refine(heads_of(one), before), "1111222222 " * 4)
 
 
 def test_without_pydensecrf_it_says_what_to_install(monkeypatch):

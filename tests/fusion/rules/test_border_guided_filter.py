@@ -4,19 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import (
     DroppedCandidate,
     FusionResult,
     GuidedFilter,
     InstanceSet,
-    Need,
     Pipeline,
     SemanticMap,
     fuse,
 )
 from panoptic_heuristic.fusion.border import ids_of_stuff
-from panoptic_heuristic.fusion.head_outputs import needs_of
 from panoptic_heuristic.fusion.rules import border_guided_filter
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.border_drawings import fused_scene, heads_of, paint, result_of
@@ -145,13 +142,6 @@ class TestThinImages:
 
 
 class TestImage:
-    def test_it_is_needed_and_pipelines_know(self):
-        assert needs_of(GuidedFilter()) == {Need.IMAGE}
-        with pytest.raises(InputError, match="border=guided_filter needs the image, but there are none here"):
-            Pipeline(border=GuidedFilter()).check_needs({Need.IMAGE: "there are none here"})
-        with pytest.raises(InputError, match="guided_filter needs the image at output resolution, but there is none"):
-            GuidedFilter().refine(heads_of(None, size=(1, 4)), result_of(draw("1122"), (SKY, GRASS)))
-
     def test_fuse_hands_it_on_and_limits_of_stuff_come_before(self):
         instances = InstanceSet.from_bitmaps(np.zeros((0, 6, 10), bool), [], [])
         semantics, image = SemanticMap(draw("1111112222 " * 6), LABELS), paint("rrrrrggggg " * 6)
@@ -160,12 +150,6 @@ class TestImage:
         assert_map(fuse(instances, semantics, CATEGORIES, pipeline, image), "111111.... " * 6)
         pipeline = Pipeline(stuff_area_thresh=24, border=GuidedFilter(2))
         assert_map(fuse(instances, semantics, CATEGORIES, pipeline, image), "1111122222 " * 6)
-
-    def test_how_it_lies_in_memory_does_not_matter(self):
-        before, image = result_of(draw("1111112222 " * 6), (SKY, GRASS)), paint("rrrrrggggg " * 6)
-        channels_first = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).permute(1, 2, 0)
-        for one in (image, channels_first, np.asfortranarray(image)):
-            assert_map(GuidedFilter(2).refine(heads_of(one), before), "1111122222 " * 6)
 
     @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no CUDA device")
     def test_it_may_be_on_a_gpu(self):

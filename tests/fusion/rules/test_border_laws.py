@@ -1,14 +1,16 @@
-"""Borders that move to where the image changes: laws of every rule on random scenes."""
+"""Borders that move to where the image changes: laws of every rule on random scenes, and how it takes the image."""
 
 import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic.fusion import DenseCrf, FusionResult, GuidedFilter
+from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.fusion import DenseCrf, FusionResult, GuidedFilter, Need, Pipeline
+from panoptic_heuristic.fusion.head_outputs import needs_of
 from panoptic_heuristic.testing.scenes import make_scene
-from tests.fusion.border_drawings import fused_scene, heads_of, result_of
+from tests.fusion.border_drawings import fused_scene, heads_of, paint, result_of
 from tests.fusion.cases import photo
-from tests.fusion.drawings import GRASS, SKY
+from tests.fusion.drawings import GRASS, SKY, assert_map, draw
 from tests.fusion.results import named, who
 from tests.fusion.runs import needs_pydensecrf
 
@@ -89,3 +91,29 @@ def test_a_frayed_horizon_is_mended(seed, rule):
     after = rule.refine(heads_of(photo(gt, seed)), before)
     wrong_before, wrong_after = ((result.panoptic_seg.numpy() != gt).sum() for result in (before, after))
     assert wrong_after < wrong_before / 2
+
+
+class TestImage:
+    @pytest.mark.parametrize("stuff", [(), (SKY, GRASS)], ids=["things", "stuff"])
+    @pytest.mark.parametrize("name, rule", [("guided_filter", GuidedFilter()), ("dense_crf", DenseCrf())])
+    def test_it_is_needed_and_pipelines_know(self, name, rule, stuff):
+        assert needs_of(rule) == {Need.IMAGE}
+        with pytest.raises(InputError, match=f"border={name} needs the image, but there are none here"):
+            Pipeline(border=rule).check_needs({Need.IMAGE: "there are none here"})
+        with pytest.raises(InputError, match=f"{name} needs the image at output resolution, but there is none; give"):
+            rule.refine(heads_of(None, size=(1, 4)), result_of(draw("1122"), stuff))
+
+    @pytest.mark.parametrize(
+        "rule, stuff, rows, colours, after",
+        [
+            pytest.param(GuidedFilter(2), (SKY, GRASS), 6, "rrrrrggggg ", "1111122222 ", id="guided_filter"),
+            pytest.param(
+                DenseCrf(move_things=True), (), 4, "rrrrgggggg ", "1111222222 ", id="dense_crf", marks=needs_pydensecrf
+            ),
+        ],
+    )
+    def test_how_it_lies_in_memory_does_not_matter(self, rule, stuff, rows, colours, after):
+        before, image = result_of(draw("1111112222 " * rows), stuff), paint(colours * rows)
+        channels_first = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).permute(1, 2, 0)
+        for one in (image, channels_first, np.asfortranarray(image)):
+            assert_map(rule.refine(heads_of(one), before), after * rows)
