@@ -1,5 +1,6 @@
 import pytest
 
+from tests.cli.converting import segments_of
 from tests.cli.evaluation_files import ScoredFiles
 from tests.cli.small_training import SMALL_MODEL, Trained, run_command
 from tests.formats.tiny_panoptic import TinyPanoptic, write_tiny_panoptic
@@ -25,6 +26,12 @@ def data(tmp_path) -> TinyPanoptic:
     """A sound tiny data set with the split val, in a folder of its own."""
     (tmp_path / "tiny").mkdir()
     return write_tiny_panoptic(tmp_path / "tiny", splits=("val",))
+
+
+@pytest.fixture
+def segments_before(data):
+    """The segments of the tiny data set before anything is converted: going there and back keeps them."""
+    return segments_of(data.json("val"), data.root / "panoptic_val")
 
 
 @pytest.fixture

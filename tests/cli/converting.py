@@ -14,11 +14,6 @@ def coco(data):
     return ["--panoptic-json", data.json("val"), "--panoptic-root", data.root / "panoptic_val"]
 
 
-def segments_before(data):
-    """The segments of a tiny data set, which going there and back keeps."""
-    return segments_of(data.json("val"), data.root / "panoptic_val")
-
-
 def segments_of(json_path, root):
     """Of each image, its entry and its segments without their numbers."""
     return {

@@ -7,7 +7,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from panoptic_heuristic.formats import read_annotation, read_panoptic_json
-from tests.cli.converting import coco, convert, segments_before, segments_in, segments_of
+from tests.cli.converting import coco, convert, segments_in, segments_of
 
 
 def painted_by_pycocotools(detection, categories):
@@ -26,21 +26,20 @@ def painted_by_pycocotools(detection, categories):
 
 
 class TestThereAndBack:
-    def test_things_and_stuff(self, data, tmp_path):
+    def test_things_and_stuff(self, data, segments_before, tmp_path):
         assert convert("coco-to-detection", *coco(data), "--output", tmp_path / "out") == 0
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["detection.json"]
         back = ["--detection-json", tmp_path / "out" / "detection.json", "--output", tmp_path / "back"]
         assert convert("detection-to-coco", *back) == 0
-        assert segments_in(tmp_path / "back") == segments_before(data)
+        assert segments_in(tmp_path / "back") == segments_before
 
-    def test_things_only(self, data, tmp_path):
+    def test_things_only(self, data, segments_before, tmp_path):
         assert convert("coco-to-detection", *coco(data), "--things-only", "--output", tmp_path / "out") == 0
         content = json.loads((tmp_path / "out" / "detection.json").read_text())
         assert [category["id"] for category in content["categories"]] == [7, 90]
         back = ["--detection-json", tmp_path / "out" / "detection.json", "--output", tmp_path / "back"]
         assert convert("detection-to-coco", *back) == 0
-        before = segments_before(data)
-        things = {key: {one for one in segments if one[0] in (7, 90)} for key, segments in before.items()}
+        things = {key: {one for one in segments if one[0] in (7, 90)} for key, segments in segments_before.items()}
         assert segments_in(tmp_path / "back") == things
 
     def test_panopticapis_sample(self, coco_sample, tmp_path):

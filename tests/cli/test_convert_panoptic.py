@@ -9,7 +9,7 @@ from PIL import Image
 
 from panoptic_heuristic.cli import convert_panoptic
 from panoptic_heuristic.formats.label_png import read_label_png, write_label_png
-from tests.cli.converting import coco, segments_before, segments_of
+from tests.cli.converting import coco, segments_of
 from tests.cli.converting import convert as main
 from tests.cli.processes import help_of, run
 from tests.conftest import ROOT
@@ -33,7 +33,7 @@ FORMS = [
 
 class TestLabelDivisor:
     @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(map(str, form[1::2])))
-    def test_there_and_back_with_crowds_and_void(self, data, tmp_path, form):
+    def test_there_and_back_with_crowds_and_void(self, data, segments_before, tmp_path, form):
         if "cityscapes" in form:
             # Things of category 0 have no value there, but sky is stuff.
             assert CATEGORIES[0]["isthing"] == 0
@@ -43,9 +43,8 @@ class TestLabelDivisor:
         arguments = ["--label-root", out / "labels", *form[:bits], *form[bits + 2 :]]
         known = ["--categories-json", out / "images.json", "--images-json", out / "images.json"]
         assert main("label-divisor-to-coco", *arguments, *known, "--output", back) == 0
-        expected = segments_before(data)
-        assert len(expected) == 3
-        assert segments_of(back / "panoptic.json", back / "panoptic") == expected
+        assert len(segments_before) == 3
+        assert segments_of(back / "panoptic.json", back / "panoptic") == segments_before
 
     def test_values_and_names(self, data, tmp_path):
         assert main("coco-to-label-divisor", *coco(data), "--label-divisor", 7, "--output", tmp_path / "out") == 0
@@ -75,15 +74,14 @@ class TestLabelDivisor:
 class TestInstancesSemantic:
     @pytest.mark.parametrize("numbering", ["category-ids", "separated"])
     @pytest.mark.parametrize("void", [[], ["--void", 400]])
-    def test_there_and_back_with_crowds_and_void(self, data, tmp_path, numbering, void):
+    def test_there_and_back_with_crowds_and_void(self, data, segments_before, tmp_path, numbering, void):
         out, back = tmp_path / "out", tmp_path / "back"
         choice = ["--numbering", numbering, *void]
         assert main("coco-to-instances-semantic", *coco(data), *choice, "--output", out) == 0
         arguments = ["--instances-json", out / "instances.json", "--semantic-root", out / "semantic", *choice]
         arguments += ["--categories-json", data.json("val"), "--output", back]
         assert main("instances-semantic-to-coco", *arguments) == 0
-        expected = segments_before(data)
-        assert segments_of(back / "panoptic.json", back / "panoptic") == expected
+        assert segments_of(back / "panoptic.json", back / "panoptic") == segments_before
 
     def test_others_can_read_it(self, data, tmp_path):
         from pycocotools.coco import COCO
