@@ -15,6 +15,7 @@ The manifest comes first, so that a run that was stopped can tell whether it is 
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
@@ -111,7 +112,11 @@ class Manifest:
 
     def image(self, image_id: ImageId) -> CachedImage:
         """The image of an id."""
-        return next(image for image in self.images if image.image_id == image_id)
+        return self._image_of[image_id]
+
+    @cached_property
+    def _image_of(self) -> Dict[ImageId, CachedImage]:
+        return {image.image_id: image for image in self.images}
 
     def semantics_of(self, predictions: ImagePredictions, pipeline: Pipeline) -> Optional[SemanticMap]:
         """The semantic labels of an image with all that a pipeline needs of what was kept with them."""

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import CachedImage
+from panoptic_heuristic.ablation.cache.fuse import read_cached_photo
 from panoptic_heuristic.ablation.explorer.arrays import packed, packed_map
 from panoptic_heuristic.ablation.regions.regions import NOTHING_SAID, Regions, sums
 from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.fusion import Calibrated, Power
-from panoptic_heuristic.visual.photo import read_photo
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def image_data(
         **_keys(regions, orders),
     }
     if pictures.image_root is not None:
-        photo = read_photo(pictures.image_root, image.file_name, regions.image_size, "the cache")
+        photo = read_cached_photo(pictures.image_root, image)
         data["photo"] = _photo(photo, shown.shape, pictures.quality)
     return data
 

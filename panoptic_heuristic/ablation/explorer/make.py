@@ -74,8 +74,7 @@ def make_explorer(
         seed=settings.seed,
         progress=progress("choose"),
     )
-    by_id = {image.image_id: image for image in cache.manifest.images}
-    images = [by_id[image_id] for image_id in chosen]
+    images = [cache.manifest.image(image_id) for image_id in chosen]
     make = partial(
         image_data,
         store,

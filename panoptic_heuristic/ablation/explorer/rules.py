@@ -43,7 +43,7 @@ class Abilities:
         exponents = set(_EXPONENTS)
         for order in (one.order for one in exact):
             if isinstance(order, Calibrated):
-                bare = dataclasses.replace(order, cut={}, default_cut=0.0)
+                bare = _without_cuts(order)
                 calibrations += [] if bare in calibrations else [bare]
             elif isinstance(order, Power):
                 exponents |= {order.score_exponent, order.quality_exponent, order.agreement_exponent}
@@ -61,9 +61,8 @@ class Abilities:
         """Path -> value, as the page has settings, of a pipeline that it can fuse by; see :func:`flat_values`."""
         values = flat_values(pipeline)
         if isinstance(pipeline.order, Calibrated):
-            bare = dataclasses.replace(pipeline.order, cut={}, default_cut=0.0)
             values = {path: value for path, value in values.items() if path not in _WEIGHTS}
-            values[CALIBRATION] = self.orders.calibrations.index(bare)
+            values[CALIBRATION] = self.orders.calibrations.index(_without_cuts(pipeline.order))
         return values
 
     def pipeline(self, flat: Dict[str, Any]) -> Pipeline:
@@ -107,6 +106,10 @@ class Abilities:
         if not isinstance(pipeline.leftover, BestStuff) or floor is None:
             return pipeline
         return pipeline.replaced({"leftover.floor": floor})
+
+
+def _without_cuts(order: Calibrated) -> Calibrated:
+    return dataclasses.replace(order, cut={}, default_cut=0.0)
 
 
 def why_not_exact(pipeline: Pipeline, cache: PredictionCache) -> Optional[str]:

@@ -97,9 +97,8 @@ class RegionStore:
             arrays = read_arrays(path)
             if _made_from(arrays, str(path)) == made_from.encode("ascii"):
                 return regions_of_arrays(arrays, len(self.gt.categories), island_area_fraction, str(path))
-        regions = self._build(
-            image_id,
-            self._png(image_id) if png is None else png,
+        regions = build_regions(
+            *self._sources(image_id, self._png(image_id) if png is None else png),
             with_best_stuff=with_best_stuff,
             island_area_fraction=island_area_fraction,
         )
@@ -120,8 +119,8 @@ class RegionStore:
         Raises:
             InputError: the predictions or the ground truth are missing or damaged.
         """
-        png = self._png(image_id)
-        return self._build(image_id, png, fused_ids=fused_ids, island_area_fraction=island_area_fraction)
+        sources = self._sources(image_id, self._png(image_id))
+        return build_regions(*sources, fused_ids=fused_ids, island_area_fraction=island_area_fraction)
 
     def read_mapped(
         self, image_id: ImageId, *, with_best_stuff: bool = False, island_area_fraction: float = 0.0
@@ -130,12 +129,8 @@ class RegionStore:
 
         Arguments and errors are those of :meth:`read`.
         """
-        manifest = self.cache.manifest
         regions, runs = build_mapped_regions(
-            self.cache.read(image_id),
-            manifest.label_to_category,
-            manifest.categories,
-            *self.gt_of(image_id),
+            *self._sources(image_id, self._png(image_id)),
             with_best_stuff=with_best_stuff,
             island_area_fraction=island_area_fraction,
         )
@@ -163,10 +158,11 @@ class RegionStore:
         manifest = self.cache.manifest
         return json.dumps([list(manifest.categories), sorted(manifest.label_to_category.items())]).encode("ascii")
 
-    def _build(self, image_id: ImageId, png: bytes, **options: Any) -> Regions:
+    def _sources(self, image_id: ImageId, png: bytes) -> Tuple[Any, ...]:
+        """The arguments of :func:`build_regions` for an image and the PNG of its ground truth."""
         manifest = self.cache.manifest
-        predictions, gt = self.cache.read(image_id), self._gt(image_id, png)
-        return build_regions(predictions, manifest.label_to_category, manifest.categories, *gt, **options)
+        predictions = self.cache.read(image_id)
+        return (predictions, manifest.label_to_category, manifest.categories, *self._gt(image_id, png))
 
     def _png(self, image_id: ImageId) -> bytes:
         return read_bytes(self._png_path(image_id))

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Container, Iterable
 
+from panoptic_heuristic.ablation.tuning.calibrated import FORMS
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import schema
 from panoptic_heuristic.formats.categories import Categories
@@ -54,7 +55,7 @@ _FORM = schema.fields(
 )
 _CALIBRATION = schema.fields(
     {
-        "calibration": schema.one_of("shared", "per-class"),
+        "calibration": schema.one_of(*FORMS),
         "outcome": schema.fields(
             {
                 "calibration": schema.fields(

@@ -11,7 +11,7 @@ from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweeping.buckets import bucket_path, read_bucket
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS
 from panoptic_heuristic.ablation.sweeping.run import merge_sweeps, missing_buckets
-from panoptic_heuristic.ablation.sweeping.sweep_json import read_sweep_json
+from panoptic_heuristic.ablation.sweeping.sweep_json import FILE, read_sweep_json
 from panoptic_heuristic.ablation.sweeping.tables import class_rows, setting_rows, write_sweep_tables
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import PathLike
@@ -103,7 +103,7 @@ class SweepResult:
         if folder.resolve() != self.folder.resolve():
             merge_sweeps([self.folder], folder)
         tables = write_sweep_tables(folder, self.grid, self.total(), self.categories)
-        return [folder / "sweep.json", folder / "buckets", *tables]
+        return [folder / FILE, folder / "buckets", *tables]
 
 
 def _as_dicts(rows: Iterable[List[Any]]) -> List[Dict[str, Any]]:

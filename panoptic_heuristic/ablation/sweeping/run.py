@@ -18,7 +18,7 @@ from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.sweeping.buckets import bucket_path, read_bucket
 from panoptic_heuristic.ablation.sweeping.job import BUCKETS, SweepJob
-from panoptic_heuristic.ablation.sweeping.sweep_json import read_sweep_json
+from panoptic_heuristic.ablation.sweeping.sweep_json import FILE, read_sweep_json
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arrays import is_sound, read_checksum, write_arrays
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
@@ -63,7 +63,7 @@ def start_sweep(folder: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         InputError: it is of something else; what differs is named.
     """
-    path = folder / "sweep.json"
+    path = folder / FILE
     if not path.exists():
         write_json(path, manifest)
         return

@@ -5,13 +5,14 @@ generators that yield after each step of the work, and return an answer per requ
 """
 
 import functools
-from typing import Any, Callable, Collection, Dict, Generator, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Generator, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
+from panoptic_heuristic.ablation.regions.regions import GtSegments, Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, segments_of, total_counts
+from panoptic_heuristic.ablation.tuning.counts import pq_of, segments_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
@@ -136,32 +137,26 @@ class RegionCounter:
 
 
 def _total_on_regions(counter: RegionCounter, request: Request) -> SettingCounts:
-    places, pipelines = request
-    total = SettingCounts.zeros(len(counter.categories), len(pipelines))
-    for fraction, numbers in _by_islands(pipelines).items():
-        images = counter.chosen(places, fraction)
-        part = total_counts(images, [pipelines[number] for number in numbers], counter.categories)
-        for name in ("iou_sum", "tp", "fp"):
-            getattr(total, name)[:, numbers] = getattr(part, name)
-        total.segments, total.images = part.segments, part.images
+    total = SettingCounts.zeros(len(counter.categories), len(request[1]))
+    for counts, gt in _count_on_regions(counter, request):
+        total.add_image(counts)
+        total.add_gt(gt, counter.categories)
     return total
 
 
 def _each_on_regions(counter: RegionCounter, request: Request) -> List[SettingCounts]:
+    each = []
+    for counts, gt in _count_on_regions(counter, request):
+        of_image = SettingCounts.zeros(len(counter.categories), len(request[1]))
+        of_image.add_image(counts)
+        of_image.add_gt(gt, counter.categories)
+        each.append(of_image)
+    return each
+
+
+def _count_on_regions(counter: RegionCounter, request: Request) -> Iterator[Tuple[ImageCounts, GtSegments]]:
+    """Counts one image after the other, under each pipeline on the regions of its own islands."""
     places, pipelines = request
-    categories = counter.categories
-    rows = np.zeros((len(places), 3, len(categories), len(pipelines)), dtype=np.int64)
-    for fraction, numbers in _by_islands(pipelines).items():
-        images = counter.chosen(places, fraction)
-        rows[..., numbers] = count_pipelines(images, [pipelines[number] for number in numbers], categories)
-    return [
-        SettingCounts(*row, image.gt.per_category(categories), 1) for row, image in zip(rows, images, strict=True)
-    ]
-
-
-def _by_islands(pipelines: Sequence[Pipeline]) -> Dict[float, List[int]]:
-    """The places of pipelines by what they call an island."""
-    numbers_of: Dict[float, List[int]] = {}
-    for number, pipeline in enumerate(pipelines):
-        numbers_of.setdefault(pipeline.island_area_fraction, []).append(number)
-    return numbers_of
+    plan = SettingsPlan.of(pipelines, counter.categories)
+    for regions in zip(*(counter.chosen(places, one) for one in plan.island_area_fractions), strict=True):
+        yield plan.count(*regions), regions[0].gt

@@ -13,7 +13,7 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import Interval, groups_of
 
 _STANDARD_ERRORS = 2 * 1.96
-"""The width of a 95 % interval."""
+"""So many of them is a 95 % interval of a normal distribution wide."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ def tune_islands(
     highest = yield from pq_of_each(best, images, counter)
     for fraction in ISLAND_AREA_FRACTIONS:
         tried = [one.replaced({"island_area_fraction": fraction}) for one in pipelines]
+        if tried == list(pipelines):
+            continue
         for number, pq in enumerate((yield from pq_of_each(tried, images, counter))):
             if pq > highest[number]:
                 best[number], highest[number] = tried[number], pq

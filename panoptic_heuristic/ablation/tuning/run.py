@@ -110,7 +110,8 @@ def run_tuning(
 
     rounds = steps_of(searches, tuning, counter)
     if of_islands is not None:
-        rounds += (1 + len(ISLAND_AREA_FRACTIONS)) * counter.steps(tuning)
+        tried = {settings.pipeline.island_area_fraction, *ISLAND_AREA_FRACTIONS}
+        rounds += len(tried) * counter.steps(tuning)
     if settings.tries_border:
         rounds += counter.steps(tuning) + with_photos.steps(tuning)
     later = (len(settings.stages) - 1) * len(splits)
