@@ -20,6 +20,7 @@ from panoptic_heuristic.formats.conversions.image_files import about, png_name, 
 from panoptic_heuristic.formats.files import inside
 from panoptic_heuristic.formats.label_divisor import Fates, NumberedPairs, pairs_to_segments
 from panoptic_heuristic.formats.label_png import read_channels, write_channels
+from panoptic_heuristic.formats.runs import numbered_segments
 
 # Ids, names and colours are those of bdd100k/label/label.py (https://github.com/bdd100k/bdd100k).
 _STUFF = (
@@ -66,21 +67,21 @@ def bdd100k_to_coco(
     pixels = read_channels(path, size=(image.height, image.width))
     if pixels.shape[2] != 4:
         raise InputError(f"{path} is 8-bit RGB; BDD100K's bitmasks are 8-bit RGBA")
-    values, inverse = np.unique(np.ascontiguousarray(pixels).view(">u4")[..., 0], return_inverse=True)
+    values, place = numbered_segments(np.ascontiguousarray(pixels).view(">u4")[..., 0])
     values = values.astype(np.int64)
     category_ids, flags, numbers = values >> 24, values >> 16 & 255, values & _MOST_INSTANCES
     pairs = NumberedPairs(
         category_ids,
         numbers,
         category_ids == _BACKGROUND,
-        lambda place: f"category {category_ids[place]} with instance {numbers[place]}",
+        lambda k: f"category {category_ids[k]} with instance {numbers[k]}",
         "are these BDD100K's bitmasks?",
     )
     with about(image):
         ids, segments = pairs_to_segments(pairs, categories, fates)
     plain = set(ids[flags & (_CROWD | _IGNORED) == 0].tolist())
     segments = [{**one, "iscrowd": int(one["iscrowd"] or one["id"] not in plain)} for one in segments]
-    return write_segments(image, ids[inverse.reshape(pixels.shape[:2])], segments, output)
+    return write_segments(image, ids[place], segments, output)
 
 
 def coco_to_bdd100k(image: PanopticImage, *, output: Path, panoptic_root: Path, categories: Categories) -> None:
@@ -105,8 +106,8 @@ def coco_to_bdd100k(image: PanopticImage, *, output: Path, panoptic_root: Path, 
             instance = number if categories[category_id].isthing else category_id
             crowd = _CROWD if segment.get("iscrowd", 0) else 0
             value_of[segment["id"]] = category_id << 24 | crowd << 16 | instance
-    present, inverse = np.unique(ids, return_inverse=True)
-    values = np.array([value_of[i] for i in present.tolist()], dtype=">u4")[inverse.reshape(ids.shape)]
+    present, place = numbered_segments(ids)
+    values = np.array([value_of[i] for i in present.tolist()], dtype=">u4")[place]
     write_channels(inside(output, png_name(image.file_name)), values.view(np.uint8).reshape(*ids.shape, 4))
 
 

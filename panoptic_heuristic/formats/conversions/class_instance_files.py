@@ -23,6 +23,7 @@ from panoptic_heuristic.formats.label_divisor import (
     panoptic_to_labels,
 )
 from panoptic_heuristic.formats.label_png import read_channels, read_semantic_png, write_channels, write_label_png
+from panoptic_heuristic.formats.runs import numbered_segments
 
 Maps = Tuple[np.ndarray, np.ndarray, int]
 """Classes (H, W), instance numbers (H, W) from 1 with 0 for none, and the largest class that the file can hold."""
@@ -150,10 +151,10 @@ def class_instance_to_coco(
     void = largest if void is None else void
     with about(image):
         _check_void(void, categories)
-        pairs, inverse = np.unique(classes << 32 | numbers, return_inverse=True)
+        pairs, place = numbered_segments(classes << 32 | numbers)
         found = _pairs(pairs >> 32, pairs & (2**32 - 1), void)
         ids, segments = pairs_to_segments(found, categories, fates)
-    return write_segments(image, ids[inverse.reshape(classes.shape)], segments, output)
+    return write_segments(image, ids[place], segments, output)
 
 
 def coco_to_class_instance(

@@ -166,7 +166,7 @@ def _add_stuff(
     stuff_of_label = {label_of[category.id]: category.id for category in categories.stuff}
     thing_labels = {label_of[category.id] for category in categories.things}
     number_of = {}
-    present, inverse = np.unique(labels, return_inverse=True)
+    present, place = numbered_segments(labels)
     for label in present.tolist():
         if label in stuff_of_label:
             number_of[label] = max(category_of, default=0) + 1
@@ -176,6 +176,5 @@ def _add_stuff(
     new_ids = np.array([number_of.get(label, VOID_ID) for label in present.tolist()], dtype=ids.dtype)
     is_thing = np.isin(present, list(thing_labels))
     free = ids == VOID_ID
-    inverse = inverse.reshape(labels.shape)
-    ids[free] = new_ids[inverse][free]
-    return int((is_thing[inverse] & free).sum())
+    ids[free] = new_ids[place][free]
+    return int((is_thing[place] & free).sum())

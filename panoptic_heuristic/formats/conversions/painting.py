@@ -9,6 +9,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.bad_annotations import readable_run_ends, telling_the_remedy
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID, segment_entries
 from panoptic_heuristic.formats.rle import crop_of_runs, run_ends
+from panoptic_heuristic.formats.runs import numbered_segments
 
 OVERLAPS = ("fail", "skip", "overwrite")
 
@@ -98,7 +99,7 @@ def paint_annotations(
         ids[crop][mask & ~contested if overlap == "skip" else mask] = number
     category_of = {number: annotations[number - 1]["category_id"] for number in masks}
     crowds = {number for number in masks if annotations[number - 1].get("iscrowd", 0)}
-    lost = len(set(category_of) - set(np.unique(ids).tolist()))
+    lost = len(set(category_of) - set(numbered_segments(ids)[0].tolist()))
     return Painted(ids, category_of, crowds, int(claims.sum()), lost, tuple(problems))
 
 
@@ -128,5 +129,7 @@ def _name(annotations: Sequence[Mapping[str, Any]], number: int) -> str:
 
 def _without_gaps(ids: np.ndarray) -> Tuple[np.ndarray, List[int]]:
     """Numbers segments 1 to n in the order of their ids; also the old id of each, with 0 for void."""
-    old_ids = np.unique(np.append(ids, VOID_ID))
-    return np.searchsorted(old_ids, ids).astype(np.int32), old_ids.tolist()
+    present, place = numbered_segments(ids)
+    if VOID_ID not in present:
+        present, place = np.append(VOID_ID, present), place + 1
+    return place.astype(np.int32), present.tolist()

@@ -19,6 +19,7 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.label_divisor.codes import VOID, encode_label_divisor
 from panoptic_heuristic.formats.label_divisor.numbers import Fates, NumberedPairs, pairs_to_segments
+from panoptic_heuristic.formats.runs import numbered_segments
 
 FORMS = ("plain", "cityscapes")
 
@@ -149,15 +150,14 @@ def labels_to_panoptic(
         InputError: a value means a category the data set lacks, a stuff instance, a thing without
             a number or a crowd, where the form says that such is to fail.
     """
-    labels = np.asarray(labels)
-    values, inverse = np.unique(labels, return_inverse=True)
+    values, place = numbered_segments(np.asarray(labels))
     category_ids, numbers = form.read(values)
     advice = f"are label_divisor {form.label_divisor} and void {form.void} right?"
     if form.form != "plain":
         advice = f"are label_divisor {form.label_divisor}, form {form.form} and void {form.void} right?"
-    pairs = NumberedPairs(category_ids, numbers, values == form.void, lambda place: str(values[place]), advice)
+    pairs = NumberedPairs(category_ids, numbers, values == form.void, lambda k: str(values[k]), advice)
     ids, entries = pairs_to_segments(pairs, categories, form.fates)
-    return ids[inverse.reshape(labels.shape)], entries
+    return ids[place], entries
 
 
 def _check_crowds(crowds: Sequence[Mapping[str, Any]], categories: Categories, form: LabelDivisorForm) -> None:
