@@ -84,14 +84,21 @@ def image_entry(image: PanopticImage) -> Dict[str, Any]:
     return {"id": image.image_id, "file_name": image.file_name, "height": image.height, "width": image.width}
 
 
-def panoptic_annotation(image: PanopticImage, segments_info: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
-    """The image's entry in the ``annotations`` of a COCO panoptic JSON."""
-    name = png_name(image.file_name)
+def panoptic_annotation(
+    image: PanopticImage, segments_info: Sequence[Mapping[str, Any]], *, name: Optional[str] = None
+) -> Dict[str, Any]:
+    """The image's entry in the ``annotations`` of a COCO panoptic JSON; ``name`` as in :func:`write_segments`."""
+    name = png_name(image.file_name) if name is None else name
     return {"image_id": image.image_id, "file_name": name, "segments_info": list(segments_info)}
 
 
 def write_segments(
-    image: PanopticImage, ids: np.ndarray, segments: Sequence[Mapping[str, Any]], output: Path
+    image: PanopticImage,
+    ids: np.ndarray,
+    segments: Sequence[Mapping[str, Any]],
+    output: Path,
+    *,
+    name: Optional[str] = None,
 ) -> Dict[str, Any]:
     """Writes the panoptic PNG of an image.
 
@@ -100,14 +107,16 @@ def write_segments(
         ids: (H, W) segment ids, 0 for void.
         segments: dicts with ``id``, ``category_id`` and ``iscrowd``.
         output: the folder of the PNGs.
+        name: of the PNG in it; None for that of :func:`png_name`.
 
     Returns:
         the image's annotation in the panoptic JSON.
     """
-    write_panoptic_png(inside(output, png_name(image.file_name)), ids)
+    name = png_name(image.file_name) if name is None else name
+    write_panoptic_png(inside(output, name), ids)
     category_of = {segment["id"]: segment["category_id"] for segment in segments}
     crowds = {segment["id"] for segment in segments if segment.get("iscrowd", 0)}
-    return panoptic_annotation(image, segment_entries(ids, category_of, crowds))
+    return panoptic_annotation(image, segment_entries(ids, category_of, crowds), name=name)
 
 
 def coco_to_label_divisor(

@@ -15,9 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Dict, Tuple
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.coco_panoptic import PanopticImage, segment_entries, write_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic import PanopticImage
 from panoptic_heuristic.formats.conversions.image_files import read_ids, write_segments
-from panoptic_heuristic.formats.files import inside
 
 _PHOTO, _JSON_PHOTO, _PNG = "_leftImg8bit.png", "_gtFine_leftImg8bit.png", "_gtFine_panoptic.png"
 
@@ -61,12 +60,9 @@ def named_to_coco(job: Tuple[PanopticImage, PanopticImage], *, output: Path, pan
 def coco_to_named(job: Tuple[PanopticImage, PanopticImage], *, output: Path, panoptic_root: Path) -> Dict[str, Any]:
     """As :func:`named_to_coco`, where the PNG has the name that the image with its new name says."""
     image, named = job
-    ids = read_ids(image, panoptic_root)
-    write_panoptic_png(inside(output, named.png_name), ids)
-    category_of = {segment["id"]: segment["category_id"] for segment in image.segments_info}
-    crowds = {segment["id"] for segment in image.segments_info if segment.get("iscrowd", 0)}
-    entries = segment_entries(ids, category_of, crowds)
-    return {"image_id": named.image_id, "file_name": named.png_name, "segments_info": entries}
+    return write_segments(
+        named, read_ids(image, panoptic_root), image.segments_info, output, name=named.png_name
+    )
 
 
 def _cityscapes_on_disk(image: PanopticImage) -> str:
