@@ -1,4 +1,4 @@
-"""Shared by the commands: bars that show their progress, and care for files that are there already."""
+"""Shared by the commands: progress bars, care for files that are there already, and what is printed of files."""
 
 from pathlib import Path
 from typing import Callable, Iterable
@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import check_writable
+from panoptic_heuristic.formats.listing import Listing
 
 
 def progress_bar(what: str, unit: str = "image") -> Callable[[Iterable, int], Iterable]:
@@ -45,6 +46,12 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     check_writable(folder)
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise InputError(f"{folder} holds files already; choose another --output, or --overwrite")
+
+
+def print_note(listing: Listing) -> None:
+    """Says which files were left out, if any were."""
+    if note := listing.note():
+        print(note)
 
 
 def print_written(paths: Iterable[Path]) -> None:

@@ -8,14 +8,14 @@ from typing import Any, Callable, Collection, Dict, List, Mapping, Optional, Seq
 import numpy as np
 
 from panoptic_heuristic.cli.arguments import add_workers_argument
-from panoptic_heuristic.cli.outputs import progress_bar
+from panoptic_heuristic.cli.outputs import print_note, progress_bar
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png, segment_entries, write_panoptic_png
 from panoptic_heuristic.formats.dataset_yaml import datasets_root
 from panoptic_heuristic.formats.files import check_writable, read_json, write_json
 from panoptic_heuristic.formats.images import opened_image
-from panoptic_heuristic.formats.listing import Listing, list_files
+from panoptic_heuristic.formats.listing import list_files
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.formats.yaml_files import read_yaml, write_yaml
 
@@ -138,12 +138,6 @@ def find_images(folder: Path, ending: str) -> List[Path]:
     if not found.names:
         raise InputError(f"{folder} holds no *{ending}")
     return found.paths
-
-
-def print_note(listing: Listing) -> None:
-    """Says which files were left out, if any were."""
-    if note := listing.note():
-        print(note)
 
 
 def check_pairs(images: Sequence[Path], annotations: Path) -> None:

@@ -14,11 +14,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from panoptic_heuristic.cli.arguments import CommandParser
+from panoptic_heuristic.cli.outputs import print_note
 from panoptic_heuristic.cli.preparation import (
     convert_image,
     image_size,
     prepare_splits,
-    print_note,
     read_annotation,
     require_folder,
     write_last,

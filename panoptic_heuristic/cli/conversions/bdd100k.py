@@ -9,12 +9,12 @@ from panoptic_heuristic.cli.conversions.flags import (
     add_conversion,
     add_images_argument,
     add_number_arguments,
+    fates_of_flags,
 )
 from panoptic_heuristic.cli.conversions.output import ConversionOutput, images_to_convert
 from panoptic_heuristic.formats import read_panoptic_json
 from panoptic_heuristic.formats.categories import read_categories
 from panoptic_heuristic.formats.conversions import bdd100k_files as convert
-from panoptic_heuristic.formats.label_divisor import Fates
 
 _HELP = """\
 Bitmasks are RGBA PNGs: R is the category id, and 0 is background; G has the flags truncated, occluded, crowd and
@@ -42,7 +42,7 @@ def bdd100k_to_coco(args: argparse.Namespace) -> int:
     output = ConversionOutput(args, "panoptic.json", "panoptic", images, read_from=[args.bitmask_root])
     annotations = output.run(
         convert.bdd100k_to_coco, images, bitmask_root=args.bitmask_root, categories=categories,
-        fates=Fates(unlisted=args.unlisted, stuff_numbers=args.stuff_numbers, thing_zero=args.thing_zero),
+        fates=fates_of_flags(args),
     )  # fmt: skip
     output.write(categories.to_coco(), annotations)
     return 0

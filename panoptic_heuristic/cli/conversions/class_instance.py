@@ -11,13 +11,13 @@ from panoptic_heuristic.cli.conversions.flags import (
     add_images_argument,
     add_number_arguments,
     add_void_argument,
+    fates_of_flags,
 )
 from panoptic_heuristic.cli.conversions.output import ConversionOutput, images_to_convert
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import read_panoptic_json
 from panoptic_heuristic.formats.categories import read_categories
 from panoptic_heuristic.formats.conversions import class_instance_files as convert
-from panoptic_heuristic.formats.label_divisor import Fates
 
 _HELP = """\
 A class map says the category id of each pixel, an instance map the number of the thing: per category, or through the
@@ -54,7 +54,7 @@ def class_instance_to_coco(args: argparse.Namespace) -> int:
     output = ConversionOutput(args, "panoptic.json", "panoptic", images, read_from=roots)
     annotations = output.run(
         convert.class_instance_to_coco, images, maps=maps, categories=categories, void=args.void,
-        fates=Fates(unlisted=args.unlisted, stuff_numbers=args.stuff_numbers, thing_zero=args.thing_zero),
+        fates=fates_of_flags(args),
     )  # fmt: skip
     output.write(categories.to_coco(), annotations)
     return 0

@@ -6,14 +6,14 @@ from typing import Callable, Optional
 
 from panoptic_heuristic.cli.arguments import add_output_arguments, add_workers_argument, whole_number
 from panoptic_heuristic.formats.conversions.painting import OVERLAPS
-from panoptic_heuristic.formats.label_divisor import STUFF_NUMBERS, THING_ZERO, UNLISTED
+from panoptic_heuristic.formats.label_divisor import STUFF_NUMBERS, THING_ZERO, UNLISTED, Fates
 
 
 def add_conversion(
-    commands: "argparse._SubParsersAction", name: str, run: Callable, description: Optional[str] = None
+    commands: "argparse._SubParsersAction", name: str, run: Callable, description: str
 ) -> argparse.ArgumentParser:
     """Adds a sub-command; ``run`` does it, and the first line of its docstring is its help."""
-    one = commands.add_parser(name, help=run.__doc__, description=description or run.__doc__)
+    one = commands.add_parser(name, help=run.__doc__, description=description)
     one.set_defaults(run=run)
     add_output_arguments(one, "the converted files")
     add_workers_argument(one)
@@ -74,6 +74,11 @@ def add_number_arguments(parser: argparse.ArgumentParser, *, stuff_numbers: str,
         help="things without an instance number end the run, are void (ignore), the crowd of their category or one "
         "segment of it (default: %(default)s)",
     )
+
+
+def fates_of_flags(args: argparse.Namespace) -> Fates:
+    """The fates that the flags of :func:`add_number_arguments` say."""
+    return Fates(unlisted=args.unlisted, stuff_numbers=args.stuff_numbers, thing_zero=args.thing_zero)
 
 
 def add_overlap_argument(parser: argparse.ArgumentParser) -> None:

@@ -63,8 +63,9 @@ def label_divisor_to_coco(args: argparse.Namespace) -> int:
     """Label-divisor PNGs to OUTPUT/panoptic.json and OUTPUT/panoptic/*.png."""
     categories = read_categories(args.categories_json)
     form = LabelDivisorForm(
-        args.label_divisor, args.void or 0, args.form, args.crowds, args.unlisted, args.stuff_numbers, args.thing_zero
-    )
+        args.label_divisor, args.void or 0, args.form, crowds=args.crowds, unlisted=args.unlisted,
+        stuff_numbers=args.stuff_numbers, thing_zero=args.thing_zero,
+    )  # fmt: skip
     images = images_to_convert(args.label_root, args.images_json, categories)
     output = ConversionOutput(args, "panoptic.json", "panoptic", images, read_from=[args.label_root])
     annotations = output.run(

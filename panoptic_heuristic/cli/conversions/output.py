@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
-from panoptic_heuristic.cli.outputs import progress_bar
+from panoptic_heuristic.cli.outputs import print_note, progress_bar
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, PanopticImage, read_panoptic_json
 from panoptic_heuristic.formats.bad_annotations import BadAnnotations
@@ -92,8 +92,7 @@ def images_to_convert(
         return read_panoptic_json(images_json, categories).images
     images = []
     found = list_files(folder, suffix)
-    if note := found.note():
-        print(note)
+    print_note(found)
     for number, name in enumerate(found.names, start=1):
         header = read_png_header(folder / name)
         stem = name[: -len(suffix)]
@@ -108,9 +107,8 @@ def numbered(annotations: Iterable[Dict[str, Any]]) -> List[Dict[str, Any]]:
     return [{"id": number, **annotation} for number, annotation in enumerate(annotations, start=1)]
 
 
-def print_notes(merged: Iterable[convert.Merged], overlap: str, bad: BadAnnotations) -> None:
+def print_notes(merged: Sequence[convert.Merged], overlap: str, bad: BadAnnotations) -> None:
     """Says what was left out of the images, or taken from one annotation and given to another."""
-    merged = list(merged)
     for key, what in (
         ("contested_pixels", f"pixels claimed by several instances (--overlap {overlap})"),
         ("lost_instances", "instances without a pixel of their own, left out"),
