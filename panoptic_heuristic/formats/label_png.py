@@ -119,8 +119,7 @@ def read_channels(path: PathLike, *, size: Optional[Tuple[int, int]] = None) -> 
 
 def write_channels(path: PathLike, channels: np.ndarray) -> None:
     """Writes (H, W, 3) or (H, W, 4) uint8 as a PNG, whole or not at all; missing folders are made."""
-    with written_whole(path) as temporary:
-        Image.fromarray(channels).save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+    _save(path, channels)
 
 
 def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:
@@ -143,12 +142,15 @@ def write_label_png(path: PathLike, values: np.ndarray, bits: int) -> None:
             f"which holds 0 to {2**bits - 1}; take more bits"
         )
     if bits <= 16:
-        image = Image.fromarray(values.astype(np.uint8 if bits == 8 else np.uint16))
+        _save(path, values.astype(np.uint8 if bits == 8 else np.uint16))
     else:
         shifts = np.arange(bits - 8, -1, -8)
-        image = Image.fromarray((values[:, :, None] >> shifts & 255).astype(np.uint8))
+        _save(path, (values[:, :, None] >> shifts & 255).astype(np.uint8))
+
+
+def _save(path: PathLike, pixels: np.ndarray) -> None:
     with written_whole(path) as temporary:
-        image.save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
+        Image.fromarray(pixels).save(temporary, format="PNG", compress_level=_COMPRESS_LEVEL)
 
 
 def _checked(path: PathLike, size: Optional[Tuple[int, int]]) -> Tuple[bytes, PngHeader]:

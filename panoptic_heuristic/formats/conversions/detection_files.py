@@ -4,6 +4,7 @@ panopticapi's ``detection2panoptic_coco_format`` takes such files and its ``pano
 them. Exports of labelme, CVAT and others are detection files whose categories do not say what is stuff.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -81,7 +82,7 @@ def detection_to_coco(
         for number, category_id in painted.category_of.items():
             if not categories[category_id].isthing:
                 new_number[number] = first_of.setdefault(category_id, number)
-        painted.ids[:] = new_number[painted.ids]
+        painted = replace(painted, ids=new_number[painted.ids])
     merged = painted.image()
     write_panoptic_png(inside(output, png_name(image.file_name)), merged.ids)
     return Merged.of(image, merged)

@@ -108,8 +108,6 @@ def _masks(
 ) -> Tuple[Dict[int, np.ndarray], List[str]]:
     """The run ends of annotations by their number from 1, and sentences on those without."""
     segmentations = [annotation.get("segmentation") for annotation in annotations]
-    places = range(len(annotations))
-    problems: List[str] = []
 
     def where(place: int) -> str:
         return _name(annotations, place + 1)
@@ -118,8 +116,8 @@ def _masks(
         found, problems = readable_run_ends(segmentations, *size, where)
     else:
         with telling_the_remedy():
-            found = dict(zip(places, run_ends(segmentations, *size, where), strict=True))
-    return {place + 1: found[place] for place in places if place in found}, problems
+            found, problems = dict(enumerate(run_ends(segmentations, *size, where))), []
+    return {place + 1: ends for place, ends in found.items()}, problems
 
 
 def _name(annotations: Sequence[Mapping[str, Any]], number: int) -> str:
