@@ -13,7 +13,6 @@ import numpy as np
 from detectron2.data import DatasetCatalog, MetadataCatalog
 from detectron2.utils import comm
 from PIL import Image
-from pycocotools import mask as rle_codec
 from tqdm import tqdm
 
 from panoptic_heuristic.errors import InputError
@@ -21,6 +20,7 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage, read_annotation, segment_entries
 from panoptic_heuristic.formats.files import NotWrittenError, folder_written_whole, inside, write_json
 from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem
+from panoptic_heuristic.formats.runs import segment_rles
 from panoptic_heuristic.formats.semantic_targets import semantic_labels
 
 CACHE_VARIABLE = "PANOPTIC_HEURISTIC_CACHE"
@@ -128,13 +128,15 @@ def _thing_annotations(
 ) -> List[Dict[str, Any]]:
     category_of = {segment["id"]: segment["category_id"] for segment in image.segments_info}
     crowds = {segment["id"] for segment in image.segments_info if segment.get("iscrowd", 0)}
-    annotations = []
-    for entry in segment_entries(ids, category_of, crowds):
-        if not categories[entry["category_id"]].isthing:
-            continue
-        rle = rle_codec.encode(np.asfortranarray(ids == entry["id"], dtype=np.uint8))
-        segmentation = {"size": rle["size"], "counts": rle["counts"].decode("ascii")}
-        annotations.append(
-            {**entry, "id": first_id + len(annotations), "image_id": image_id, "segmentation": segmentation}
-        )
-    return annotations
+    entries = segment_entries(ids, category_of, crowds)
+    things = [entry for entry in entries if categories[entry["category_id"]].isthing]
+    rles = segment_rles(ids, [entry["id"] for entry in things])
+    return [
+        {
+            **entry,
+            "id": number,
+            "image_id": image_id,
+            "segmentation": {"size": rle["size"], "counts": rle["counts"].decode("ascii")},
+        }
+        for number, (entry, rle) in enumerate(zip(things, rles, strict=True), start=first_id)
+    ]
