@@ -179,7 +179,7 @@ def _without_labels_of_no_map(
     """
     things = [category.id for category in categories.things]
     maps = [one for one in semantics if isinstance(one, Path)]
-    if not maps or None not in meaning.values():
+    if not things or not maps or None not in meaning.values():
         return meaning
     if any(np.isin(things, read_semantic_png(one)[0]).any() for one in maps):
         return meaning
