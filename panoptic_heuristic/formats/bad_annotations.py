@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.rle import run_ends
+from panoptic_heuristic.formats.rle import MaskError, run_ends
 
 BAD_ANNOTATIONS = ("fail", "skip")
 
@@ -87,7 +87,7 @@ def readable_run_ends(
         some = [segmentations[k] for k in places]
         try:
             ends = run_ends(some, height, width, partial(_nth_name, where, places))
-        except InputError as error:
+        except MaskError as error:
             if len(places) == 1:
                 problems.append(str(error))
             else:
@@ -107,9 +107,10 @@ def telling_the_remedy() -> Iterator[None]:
     """Adds to the error of a mask that cannot be read how it is left out.
 
     Raises:
-        InputError: the block raised one.
+        InputError: the block raised a :class:`.MaskError`; other errors pass as they are, since no mask that is left
+            out would mend them.
     """
     try:
         yield
-    except InputError as error:
+    except MaskError as error:
         raise InputError(f"{error}; {_REMEDY}") from error

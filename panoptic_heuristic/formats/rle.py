@@ -16,6 +16,10 @@ from pycocotools import mask as rle_codec
 from panoptic_heuristic.errors import InputError
 
 
+class MaskError(InputError):
+    """A mask cannot be read, or is of another size than its image."""
+
+
 class Box(NamedTuple):
     """The pixels of a mask inside its tight box; outside the box there are none.
 
@@ -45,7 +49,7 @@ def run_ends(
         never falls and ends at ``height * width``.
 
     Raises:
-        InputError: a mask has another size, or cannot be read.
+        MaskError: a mask has another size, or cannot be read.
     """
     runs: List[Any] = [
         _counts(segmentation, height, width, where, place) for place, segmentation in enumerate(segmentations)
@@ -58,7 +62,7 @@ def run_ends(
         # pycocotools hands out uninitialised memory where the runs do not fill the image.
         # A sum that leaves int64 is negative before it can come round to the right number.
         if not one.size or one.min() < 0 or last.min() < 0 or last[-1] != height * width:
-            raise InputError(
+            raise MaskError(
                 f"{where(place)}: counts must be run lengths >= 0 that add up to the {height * width} pixels of the "
                 f"image, got a sum of {sum(one.tolist())}"
             )
@@ -69,11 +73,11 @@ def check_size(segmentation: Any, height: int, width: int, where: str) -> None:
     """Compares the ``size`` of a run-length encoding with its image's; polygons have none.
 
     Raises:
-        InputError: they differ.
+        MaskError: they differ.
     """
     size = segmentation.get("size") if isinstance(segmentation, Mapping) else [height, width]
     if not isinstance(size, (list, tuple, np.ndarray)) or list(size) != [height, width]:
-        raise InputError(f"{where} is {size}, but image_size is {[height, width]}")
+        raise MaskError(f"{where} is {size}, but image_size is {[height, width]}")
 
 
 def crop_of_runs(ends: np.ndarray, height: int) -> Box:
@@ -165,10 +169,10 @@ def _counts(
     if isinstance(segmentation, (list, tuple)):
         polygons = [_polygon(polygon, height, width, where(place)) for polygon in segmentation]
         if not polygons:
-            raise InputError(f"{where(place)}: expected at least one polygon, got an empty list")
+            raise MaskError(f"{where(place)}: expected at least one polygon, got an empty list")
         return rle_codec.merge(rle_codec.frPyObjects(polygons, height, width))["counts"]
     if not isinstance(segmentation, Mapping) or "counts" not in segmentation or "size" not in segmentation:
-        raise InputError(f"{where(place)} must be a dict with 'size' and 'counts'")
+        raise MaskError(f"{where(place)} must be a dict with 'size' and 'counts'")
     check_size(segmentation, height, width, where(place))
     counts = segmentation["counts"]
     if isinstance(counts, str):
@@ -179,13 +183,13 @@ def _counts(
 def _polygon(polygon: Any, height: int, width: int, where: str) -> List[float]:
     # pycocotools takes four numbers for a box.
     if not isinstance(polygon, (list, tuple)) or len(polygon) < 6 or len(polygon) % 2:
-        raise InputError(f"{where}: a polygon must be a list of at least three points [x0, y0, x1, y1, ...]")
+        raise MaskError(f"{where}: a polygon must be a list of at least three points [x0, y0, x1, y1, ...]")
     largest = 2 * max(height, width)
     for value in polygon:
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         # pycocotools walks along every edge in fifths of a pixel.
         if not number or abs(value) > largest:
-            raise InputError(f"{where}: a polygon of an image of {width}x{height} pixels has the coordinate {value!r}")
+            raise MaskError(f"{where}: a polygon of an image of {width}x{height} pixels has the coordinate {value!r}")
     return list(polygon)
 
 

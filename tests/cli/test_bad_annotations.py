@@ -38,6 +38,18 @@ class TestFusePredictions:
         assert "entry 1" in error and "--bad-annotations skip" in error and error.count("\n") == 1
         assert not files.output.exists() or not list(files.output.iterdir())
 
+    def test_leaving_them_out_is_the_remedy_of_masks_alone(self, files, capsys):
+        files.instances(found(7, "#... .... ....", 97), found(7, "..#. ..#. ....", 80))
+        assert files.run() == 2
+        error = capsys.readouterr().err
+        assert "percentages" in error and "--bad-annotations" not in error
+        # Neither does it help.
+        assert files.run("--bad-annotations", "skip") == 2
+        assert capsys.readouterr().err == error
+        files.instances(found(7, "#... .... ....", 0.97), {**found(7, "..#. ..#. ....", 0.8), "segmentation": []})
+        assert files.run() == 2
+        assert "; --bad-annotations skip leaves such annotations out" in capsys.readouterr().err
+
     @pytest.mark.parametrize("entry", bad_entries(), ids=[*BAD, "no key"])
     def test_left_out_the_rest_is_as_without_them(self, files, entry, capsys):
         files.fill()
