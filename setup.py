@@ -6,12 +6,24 @@
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
 
 # Read, not imported: an import would need what this file is about to install.
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "panoptic_heuristic" / "__init__.py").read_text(), re.M).group(1)
+
+# Optional: without a C compiler the package is installed without it, and does the same in NumPy and PyTorch.
+# No contraction: a fused multiply-add would round otherwise than the operations that the kernels stand for.
+KERNELS = Extension(
+    "panoptic_heuristic.native._kernels",
+    sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / "panoptic_heuristic" / "native").glob("*.c")),
+    depends=["panoptic_heuristic/native/kernels.h"],
+    define_macros=[("Py_LIMITED_API", "0x030A0000")],
+    extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off", "-fvisibility=hidden"],
+    py_limited_api=True,
+    optional=True,
+)
 
 setup(
     name="panoptic_heuristic",
@@ -40,6 +52,8 @@ setup(
     # The configs stand at the top of the repository, where people look for them, and are installed with the package.
     packages=[*find_packages(include=["panoptic_heuristic*"]), "panoptic_heuristic.configs"],
     package_dir={"panoptic_heuristic.configs": "configs"},
+    ext_modules=[KERNELS],
+    options={"bdist_wheel": {"py_limited_api": "cp310"}},
     package_data={
         "panoptic_heuristic": ["py.typed"],
         "panoptic_heuristic.ablation.explorer": ["parts/*"],

@@ -143,6 +143,15 @@ def try_compiled_ops() -> str:
     return "Detectron2's extension loads"
 
 
+def try_kernels() -> str:
+    """The loading of this package's own compiled loops."""
+    from panoptic_heuristic import native
+
+    if not native.are_there():
+        raise NotThere(f"not built, or switched off by {native.SWITCH}; NumPy and PyTorch do the same")
+    return "this package's own loops"
+
+
 def try_pycocotools() -> str:
     """A mask to RLE and back."""
     import numpy as np
@@ -193,6 +202,7 @@ def all_checks() -> List[Check]:
         Check("pycocotools", try_pycocotools, GET_OURS),
         module_check("OpenCV", "cv2"),
         module_check("Pillow", "PIL"),
+        Check("compiled kernels", try_kernels, "a C compiler, then " + GET_OURS, SPEED),
         Check("kornia-rs", lambda: installed_version("kornia_rs", "kornia-rs"), "pip install kornia-rs", SPEED),
         module_check("PyYAML", "yaml"),
         module_check("tabulate", "tabulate"),

@@ -17,6 +17,7 @@ CORE = LIGHT | {"torch", "fvcore"}
 # Folder of the package: third-party modules, and folders of the package, that its files may import.
 # "detectron" and "cli" are not here: they may import everything.
 MAY_IMPORT = {
+    "native": (set(), set()),
     "formats": (LIGHT, {"formats"}),
     "quality": (LIGHT, {"formats", "quality"}),
     "visual": (LIGHT | {"matplotlib"}, {"formats", "quality", "visual"}),
@@ -56,7 +57,7 @@ def breaches(folder: str, file_name: str, source: str) -> Set[str]:
     for name in imported(source, f"{PACKAGE.name}.{folder}"):
         top, *rest = name.split(".")
         if top == PACKAGE.name:
-            allowed = not rest or rest[0] in folders | {"errors", "__version__"}
+            allowed = not rest or rest[0] in folders | {"errors", "native", "__version__"}
         else:
             allowed = top in sys.stdlib_module_names or top in third_party | extra
         if not allowed:

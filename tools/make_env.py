@@ -251,7 +251,8 @@ def build(venv: Path) -> None:
     third_party, package, log = state / "third-party", state / "package", state / "log.txt"
     third_party_now = fingerprint([ROOT / name for name in LOCKS] + [Path(__file__)])
     # The path is part of it, so that an environment shared by two checkouts serves the one that asks.
-    package_now = fingerprint([ROOT / "setup.py"], extra=third_party_now + str(ROOT))
+    kernels = sorted((ROOT / "panoptic_heuristic" / "native").glob("*.[ch]"))
+    package_now = fingerprint([ROOT / "setup.py"] + kernels, extra=third_party_now + str(ROOT))
 
     has_python = (venv / "bin" / "python").exists()
     if has_python and is_current(third_party, third_party_now):
