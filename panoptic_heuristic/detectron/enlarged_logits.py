@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Optional, Sequence, Tuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -18,6 +19,9 @@ from torch import Tensor
 # Where height + width <= 128, PyTorch takes another kernel, which rounds otherwise and may depend on the number of
 # channels. With every side above that, maps, rows and columns all go through the same one.
 _SMALL_SIDE = 128
+
+AXIS_CELLS = 3
+"""An output pixel is made of so many cells in a row at most, both ways: two pixels side by side, each of two cells."""
 
 
 def _interpolated(planes: Tensor, **size) -> Tensor:
@@ -123,6 +127,12 @@ class Upsampling:
         """
         return _values_at(logits, self.axes, channel, y, x)
 
+    @property
+    def windows(self) -> Tuple[Tuple[np.ndarray, np.ndarray], Tuple[np.ndarray, np.ndarray]]:
+        """(rows, columns): both resizings in one, see :func:`_window_of_places`."""
+        rows, columns = (_window_of_places(*axes) for axes in zip(*self.axes, strict=True))
+        return rows, columns
+
     @cached_property
     def axes(self) -> Tuple[Tuple[Axis, Axis], Tuple[Axis, Axis]]:
         """(rows, columns) of the enlarging, then (rows, columns) of the resizing."""
@@ -139,6 +149,26 @@ class Upsampling:
         """
         sides = *(n * self.stride for n in self.cells), *self.output_size
         return min(sides) > _SMALL_SIDE and self.cells != (1, 1) and _trial(channels, torch.get_num_threads())
+
+
+# Images of a data set have few sizes.
+@lru_cache(maxsize=64)
+def _window_of_places(enlarging: Axis, resizing: Axis) -> Tuple[np.ndarray, np.ndarray]:
+    """The cells that each output place of an axis is made of, by both resizings.
+
+    Returns:
+        (target,) int32, ascending, the first cell of a window of ``AXIS_CELLS``, which ends inside where the axis is
+        that long, and (target, ``AXIS_CELLS``) float32, their weights.
+    """
+    pixels, pixel_weights = resizing.taps
+    cells, cell_weights = (taps[pixels].flatten(1) for taps in enlarging.taps)  # (target, 4)
+    weights = cell_weights * pixel_weights.repeat_interleave(2, dim=1)
+    starts = torch.where(weights != 0, cells, enlarging.source).amin(dim=1)
+    starts = starts.clamp(max=max(enlarging.source - AXIS_CELLS, 0))
+    # Cells that have no weight may lie outside; wherever they go, they add 0.
+    places = (cells - starts[:, None]).clamp(0, AXIS_CELLS - 1)
+    weights = torch.zeros(len(cells), AXIS_CELLS).scatter_add_(1, places, weights)
+    return starts.int().numpy(), weights.numpy()
 
 
 @lru_cache(maxsize=None)

@@ -8,4 +8,11 @@
 
 #define KERNEL __attribute__((visibility("default")))
 
+/* Of a hot loop: built for wider registers, too, where the loader can choose by the machine. */
+#if defined(__x86_64__) && defined(__gnu_linux__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
 #endif

@@ -5,7 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from panoptic_heuristic.detectron import enlarged_labels, enlarged_logits
+from panoptic_heuristic import native
+from panoptic_heuristic.detectron import enlarged_logits, label_draft, label_kernel, label_tiles
 from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
 from panoptic_heuristic.detectron.enlarged_logits import Upsampling
 from panoptic_heuristic.errors import InputError
@@ -59,15 +60,29 @@ def reference_values(logits, sizes):
     return F.interpolate(cropped, size=output_size, mode="bilinear", align_corners=False)[0]
 
 
+def takes_kernel(way, name):
+    return way == "kernel" and name != "one row of cells"
+
+
 def ours(logits, sizes):
     return semantic_labels(logits, stride=sizes[1], image_size=sizes[2], output_size=sizes[3])
 
 
 def assert_equal_labels(logits, sizes):
     expected, found = reference_values(logits, sizes).argmax(dim=0), ours(logits, sizes)
-    assert found.dtype == torch.int64 and found.shape == sizes[3]
+    assert found.dtype == torch.uint8 and found.shape == sizes[3]
     wrong = int((found != expected).sum())
     assert wrong == 0, f"{wrong} of {found.numel()} labels differ for {sizes}"
+
+
+@pytest.fixture(params=["kernel", "tiles"], autouse=True)
+def way(request, monkeypatch):
+    """All holds of the kernel, and of PyTorch and NumPy where there is none."""
+    if request.param == "tiles":
+        monkeypatch.setattr(label_kernel, "can_draft", lambda logits: False)
+    elif not native.are_there():
+        pytest.skip("the compiled kernels are not built: pip install -e .")
+    return request.param
 
 
 @pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
@@ -100,7 +115,18 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(owner, name, spy)
 
-    spied(enlarged_labels, "_winners", lambda *_: ("contest",))
+    def spied_draft(owner):
+        original = owner.draft_labels
+
+        def spy(*args):
+            draft = original(*args)
+            taken.extend([] if draft is None else [("contest",)])
+            return draft
+
+        monkeypatch.setattr(owner, "draft_labels", spy)
+
+    spied_draft(label_kernel)
+    spied_draft(label_tiles)
     spied(Upsampling, "values_at", lambda _, logits, channel, y, x: ("points", len(channel)))
     spied(Upsampling, "labels", lambda _, logits: ("channels", len(logits)))
     return taken
@@ -123,22 +149,25 @@ class TestByHand:
 
     def test_halves_of_a_large_map(self, calls):
         labels = semantic_labels(in_halves((40, 50), 5.0), stride=4, image_size=(160, 200), output_size=(160, 200))
-        assert torch.equal(labels, (torch.arange(200) >= 100).long().expand(160, 200))
+        assert torch.equal(labels, (torch.arange(200) >= 100).byte().expand(160, 200))
         assert calls == [("contest",)]
 
 
 class TestEqualToTheReference:
     @pytest.mark.parametrize("name", SIZES)
-    def test_smooth(self, name, threads, calls):
+    def test_smooth(self, name, threads, way, calls):
         sizes = SIZES[name]
         assert_equal_labels(smooth(sizes[0]), sizes)
-        assert calls[0] == (("channels", 17) if name in FEW_CELLS else ("contest",))
+        all_channels = name in FEW_CELLS and not takes_kernel(way, name)
+        assert calls[0] == (("channels", 17) if all_channels else ("contest",))
 
     @pytest.mark.parametrize("name", SIZES)
-    def test_rough(self, name, one_thread, calls):
+    def test_rough(self, name, one_thread, way, calls):
         sizes = SIZES[name]
         assert_equal_labels(rough(sizes[0]), sizes)
-        assert calls == [("contest",) if name == "from one pixel" else ("channels", 17)]
+        all_channels = name != "from one pixel" and not takes_kernel(way, name)
+        assert calls[0] == (("channels", 17) if all_channels else ("contest",))
+        assert ("channels", 17) not in calls[1:]
 
     @pytest.mark.parametrize("name", SMALL_SIZES)
     def test_small(self, name, one_thread):
@@ -156,8 +185,8 @@ class TestEqualToTheReference:
     @pytest.mark.parametrize("seed", range(30))
     def test_random_sizes(self, seed, monkeypatch, one_thread):
         # Everything is compared in tiles, with a guard so wide that the reference's operations have work to do.
-        monkeypatch.setattr(enlarged_labels, "_MOST_RIVALS", 1)
-        monkeypatch.setattr(enlarged_labels, "_GUARD", 1e-5)
+        monkeypatch.setattr(label_tiles, "_MOST_RIVALS", 1)
+        monkeypatch.setattr(label_draft, "GUARD", 1e-5)
         rng = np.random.default_rng(seed)
         stride = int(rng.choice([1, 2, 3, 4, 4, 4, 7, 8, 16]))
         cells = tuple(int(n) for n in rng.integers(130, 330, 2) // stride + 1)
@@ -165,6 +194,24 @@ class TestEqualToTheReference:
         output_size = tuple(int(n) for n in rng.integers(129, 400, 2))
         make = (rough, smooth)[seed % 2]
         assert_equal_labels(make(cells, int(rng.integers(1, 12)), seed), (cells, stride, image_size, output_size))
+
+    @pytest.mark.parametrize("channels", [31, 32, 33, 65, 256])
+    def test_channels_beyond_a_word_of_bits(self, channels, one_thread):
+        logits = smooth(BIG[0], channels)
+        logits[channels - 1, 10:20, 10:20] += 30
+        assert_equal_labels(logits, BIG)
+
+    def test_more_channels_than_a_byte_has_labels(self, one_thread):
+        logits = smooth(BIG[0], 257)
+        logits[256, 10:20, 10:20] += 30
+        expected, found = reference_values(logits, BIG).argmax(dim=0), ours(logits, BIG)
+        assert found.dtype == torch.int64 and torch.equal(found, expected) and found.max() == 256
+
+    @pytest.mark.parametrize("cells", [(3, 3), (3, 50), (50, 3), (2, 50), (50, 2)])
+    def test_few_cells(self, cells, one_thread):
+        stride = 66
+        sizes = cells, stride, tuple(n * stride - 1 for n in cells), (133, 140)
+        assert_equal_labels(rough(cells, 5), sizes)
 
     @pytest.mark.parametrize("sizes", [BIG, SMALL_SIZES["narrow"]])
     def test_layout_does_not_matter(self, sizes):
@@ -224,8 +271,8 @@ class TestGuard:
         logits = nearly_equal(1e-7, pairs=8)
         expected = reference_values(logits, BIG).argmax(dim=0)
         assert torch.equal(ours(logits, BIG), expected)
-        monkeypatch.setattr(enlarged_labels, "_GUARD", 0.0)
-        monkeypatch.setattr(enlarged_labels, "_SMALLEST_GUARD", -1.0)
+        monkeypatch.setattr(label_draft, "GUARD", 0.0)
+        monkeypatch.setattr(label_draft, "SMALLEST_GUARD", -1.0)
         assert (ours(logits, BIG) != expected).sum() > 20
 
     @pytest.mark.parametrize("size", [1e-7, 1e-6, 1e-5, 1e-4, 1e-3])
@@ -255,6 +302,17 @@ class TestGuard:
         assert calls == [("contest",), ("channels", 140)]
 
     @pytest.mark.parametrize("seed", range(12))
+    def test_a_quarter_of_it_is_enough(self, seed, monkeypatch, one_thread):
+        monkeypatch.setattr(label_draft, "GUARD", label_draft.GUARD / 4)
+        rng = np.random.default_rng(seed)
+        stride = int(rng.choice([1, 2, 3, 4, 8, 32]))
+        cells = tuple(int(n) for n in rng.integers(130, 300, 2) // stride + 1)
+        image_size = tuple(int(rng.integers(n * stride // 2, n * stride + 1)) for n in cells)
+        sizes = cells, stride, image_size, tuple(int(n) for n in rng.integers(129, 300, 2))
+        base = rough(cells, 1, seed) if seed % 2 else 5 + rough(cells, 1, seed).abs()
+        assert_equal_labels(base * (1 + 2e-7 * rough(cells, 6, seed + 1)), sizes)
+
+    @pytest.mark.parametrize("seed", range(12))
     def test_our_arithmetic_stays_within_it(self, seed):
         rng = np.random.default_rng(seed)
         stride = int(rng.choice([1, 2, 3, 4, 8, 32]))
@@ -264,13 +322,13 @@ class TestGuard:
         logits = rough(cells, 2, seed)
         if seed % 2:
             logits = 5 + logits.abs()  # no cancellation
-        grid = enlarged_labels._Grid.of(Upsampling(*sizes))
+        grid = label_tiles.Grid.of(Upsampling(*sizes))
         magnitude = grid.largest(logits.abs().numpy())
         tiles = torch.arange(len(magnitude))
         expected = reference_values(logits, sizes).double()
         for channel in range(2):
-            values = enlarged_labels._tile_values(logits, grid, tiles, torch.full_like(tiles, channel))
-            bound = (magnitude[:, channel] * enlarged_labels._GUARD / 2)[:, None, None].expand(values.shape)
+            values = label_tiles._tile_values(logits, grid, tiles, torch.full_like(tiles, channel))
+            bound = (magnitude[:, channel] * label_draft.GUARD / 2)[:, None, None].expand(values.shape)
             assert ((grid.joined(values).double() - expected[channel]).abs() < grid.joined(bound.contiguous())).all()
 
 
@@ -288,6 +346,15 @@ class TestNotFinite:
         logits[12, 20, 30] = torch.inf
         assert_equal_labels(logits, BIG)
         assert ours(logits, BIG)[60, 91] == 4
+
+    @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+    @pytest.mark.parametrize("place", [(50, 20), (20, 60), (49, 20), (20, 59), (54, 20)])
+    def test_at_the_padding(self, value, place, one_thread):
+        # The last row and column of the crop are made of cells 49 and 59, and of their neighbours with weight 0.
+        sizes = (55, 61), 3, (149, 179), (200, 170)
+        logits = smooth(sizes[0])
+        logits[(4, *place)] = value
+        assert_equal_labels(logits, sizes)
 
     def test_channel_that_is_minus_infinity(self):
         logits = smooth(BIG[0])
