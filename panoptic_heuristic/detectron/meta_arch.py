@@ -5,6 +5,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from detectron2.config import CfgNode, configurable
 from detectron2.data import MetadataCatalog
 from detectron2.modeling import META_ARCH_REGISTRY, PanopticFPN
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from panoptic_heuristic.detectron.augmented_heads import AugmentedHeads
 from panoptic_heuristic.detectron.config import MAP_FORMATS
+from panoptic_heuristic.detectron.enlarged_logits import can_be_parted
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
 from panoptic_heuristic.detectron.postprocess import OUTPUTS, Postprocessor
 from panoptic_heuristic.errors import InputError
@@ -124,18 +126,12 @@ class PanopticHeuristicFPN(PanopticFPN):
         refuse_tracing("post-processing", _INSTEAD)
         if not batched_inputs:
             return []
-        # A class derived from Detectron2's may enlarge logits in its own way.
-        own_head = type(self.sem_seg_head) is not SemSegFPNHead
-        if self.postprocess.needs_all_logits or own_head or self.augmented_heads is not None:
-            stride, (detector_results, logits) = None, self._raw_outputs(batched_inputs)
-        else:
-            stride, (detector_results, logits) = self.sem_seg_head.common_stride, self._small_outputs(batched_inputs)
+        stride, detector_results, logits = self._outputs_of_heads(batched_inputs)
         outputs = []
         # Half precision moves the edges of masks.
         with torch.autocast(self.device.type, enabled=False):
             for instances, one, record in zip(detector_results, logits, batched_inputs, strict=True):
-                size = instances.image_size
-                size = record.get("height", size[0]), record.get("width", size[1])
+                size = _output_size(instances, record)
                 image = None
                 if Need.IMAGE in self.postprocess.pipeline.needs:
                     image = _as_rgb(record["image"], self.input_format, size).to(one.device)
@@ -148,6 +144,24 @@ class PanopticHeuristicFPN(PanopticFPN):
     def __prepare_scriptable__(self) -> NoReturn:
         """Asked for by ``torch.jit.script``, for this model and any that contains it."""
         raise InputError(f"PanopticHeuristicFPN cannot be scripted: Detectron2's networks cannot; {_INSTEAD}")
+
+    def _outputs_of_heads(
+        self, batched_inputs: List[Dict[str, Any]]
+    ) -> Tuple[Optional[int], List[Instances], Sequence[Tensor]]:
+        """The stride of the logits, None where they are enlarged already; the instances; the logits."""
+        # A class derived from Detectron2's may enlarge logits in its own way.
+        own_head = type(self.sem_seg_head) is not SemSegFPNHead
+        if own_head or self.augmented_heads is not None:
+            return None, *self._raw_outputs(batched_inputs)
+        stride, (detector_results, logits) = self.sem_seg_head.common_stride, self._small_outputs(batched_inputs)
+        if self.postprocess.needs_all_logits:
+            input_sizes = [one.image_size for one in detector_results]
+            output_sizes = map(_output_size, detector_results, batched_inputs)
+            if not can_be_parted(logits, stride, input_sizes, output_sizes):
+                # As the head does it.
+                whole = F.interpolate(logits, scale_factor=stride, mode="bilinear", align_corners=False)
+                return None, detector_results, whole
+        return stride, detector_results, logits
 
     def _raw_outputs(self, batched_inputs: List[Dict[str, Any]]) -> Tuple[List[Instances], Sequence[Tensor]]:
         """The outputs of both heads: of the images as they are, or merged over versions of them."""
@@ -209,6 +223,12 @@ def _check_heads(roi_heads: nn.Module, sem_seg_head: nn.Module, ids: ContiguousI
     ):
         if found not in (None, needed):
             raise InputError(f"{name} has {found} classes, but the data set of the argument ids needs {needed}")
+
+
+def _output_size(instances: Instances, record: Dict[str, Any]) -> Tuple[int, int]:
+    """(H, W) that a record asks for, or the size of the network's input."""
+    height, width = instances.image_size
+    return record.get("height", height), record.get("width", width)
 
 
 def _as_rgb(image: Tensor, input_format: str, size: Tuple[int, int]) -> Tensor:

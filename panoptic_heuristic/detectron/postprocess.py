@@ -8,6 +8,7 @@ from detectron2.structures import Instances
 from torch import Tensor
 
 from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
+from panoptic_heuristic.detectron.enlarged_logits import Upsampling
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
 from panoptic_heuristic.errors import InputError
@@ -65,7 +66,7 @@ class Postprocessor:
                 as they were before the head enlarged them by ``stride``. Any floating point.
             output_size: (H, W) in pixels.
             stride: None if the logits are enlarged already, as they must be where
-                :attr:`needs_all_logits` says so.
+                :attr:`needs_all_logits` says so and :func:`.enlarged_logits.can_be_parted` does not hold.
             image: (H, W, 3) uint8 RGB, for the rules that need it.
 
         Returns:
@@ -75,6 +76,9 @@ class Postprocessor:
         # The logits first: enlarging them takes the most memory, and should not find full-size masks there.
         if stride is None:
             found["sem_seg"] = output_logits(logits, instances.image_size, output_size)
+        elif self.needs_all_logits:
+            upsampling = Upsampling(tuple(logits.shape[1:]), stride, instances.image_size, output_size)
+            found["sem_seg"] = upsampling.planes_in_turn(logits.float())
         paste = "instances" in self.outputs
         at_output = OutputInstances.of_raw(instances, self.ids, output_size, paste=paste)
         candidates = at_output.from_masks() if paste else at_output.from_rois()

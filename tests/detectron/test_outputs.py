@@ -10,6 +10,7 @@ from detectron2.modeling.meta_arch.semantic_seg import SemSegFPNHead
 from detectron2.structures import Boxes, Instances
 
 from panoptic_heuristic.detectron import load_config, postprocess, raw_outputs
+from panoptic_heuristic.detectron.enlarged_logits import Upsampling
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import PRESETS
 from tests.detectron.small_models import NUM_LABELS, SHAPES_CONFIG, records, small_config, small_model
@@ -29,6 +30,11 @@ class HeadOfOnesOwn(SemSegFPNHead):
     def forward(self, features, targets=None):
         logits, losses = super().forward(features, targets)
         return -logits, losses
+
+
+@SEM_SEG_HEADS_REGISTRY.register()
+class SameHead(SemSegFPNHead):
+    """Detectron2's, but no longer known to be: the model takes its logits as they come, enlarged at once."""
 
 
 def run(model, batch):
@@ -73,6 +79,49 @@ def test_what_is_asked_for_is_returned_and_equal(names):
         assert set(found["instances"].get_fields()) == {"pred_masks", "pred_boxes", "scores", "pred_classes"}
     if "panoptic_seg" in names:
         assert torch.equal(found["panoptic_seg"][0], full["panoptic_seg"][0])
+
+
+@pytest.mark.parametrize("preset, threads", [("detectron2", 1), ("detectron2", 2), ("kmax", 1)])
+def test_large_logits_are_enlarged_in_parts_with_the_same_bits(preset, threads, monkeypatch):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    in_turn, parted = Upsampling.planes_in_turn, []
+    monkeypatch.setattr(
+        Upsampling, "planes_in_turn", lambda self, logits: parted.append(logits.shape) or in_turn(self, logits)
+    )
+    try:
+        batch = records((140, 190, 210, 150), (160, 150, 160, 150))
+        settings = {**EASY, PRESET: preset}
+        found = run(small_model(small_config(settings)), batch)
+        assert len(parted) == 2
+        expected = run(small_model(small_config({**settings, "MODEL.SEM_SEG_HEAD.NAME": "SameHead"})), batch)
+        assert len(parted) == 2
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one["sem_seg"], other["sem_seg"]) and one["sem_seg"].is_contiguous()
+        assert torch.equal(one["panoptic_seg"][0], other["panoptic_seg"][0])
+        assert one["panoptic_seg"][1] == other["panoptic_seg"][1]
+
+
+@pytest.mark.parametrize("name", ["half precision", "channels last", "a small image among large ones"])
+def test_logits_are_enlarged_at_once_where_parts_might_differ(name, monkeypatch):
+    batch = records((140, 190, 210, 150), (160, 150, 100 if name.startswith("a small") else 160, 150))
+    models = [small_model(small_config({"MODEL.SEM_SEG_HEAD.NAME": head})) for head in ("SemSegFPNHead", "SameHead")]
+    for model in models:
+        layers = model.sem_seg_head.layers
+        if name == "half precision":
+            monkeypatch.setattr(model.sem_seg_head, "layers", lambda features, layers=layers: layers(features).half())
+        elif name == "channels last":
+            monkeypatch.setattr(
+                model.sem_seg_head,
+                "layers",
+                lambda features, layers=layers: layers(features).to(memory_format=torch.channels_last),
+            )
+    found, expected = (run(model, batch) for model in models)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one["sem_seg"], other["sem_seg"])
+        assert torch.equal(one["panoptic_seg"][0], other["panoptic_seg"][0])
 
 
 def test_masks_below_the_threshold_are_not_pasted_for_the_map_alone(monkeypatch):

@@ -44,6 +44,7 @@ def _contest(inputs: Inputs, score_thresh: float, outputs: Tuple[str, ...]):
     from detectron2.modeling.postprocessing import detector_postprocess, sem_seg_postprocess
     from detectron2.structures import Boxes, Instances
 
+    from panoptic_heuristic.detectron.enlarged_logits import can_be_parted
     from panoptic_heuristic.detectron.ids import ContiguousIds
     from panoptic_heuristic.detectron.postprocess import Postprocessor
 
@@ -64,6 +65,9 @@ def _contest(inputs: Inputs, score_thresh: float, outputs: Tuple[str, ...]):
             inputs.logits[None], scale_factor=float(STRIDE), mode="bilinear", align_corners=False
         )[0]
 
+    # As the model does it.
+    is_small = not postprocess.needs_all_logits or can_be_parted(inputs.logits[None], STRIDE, [network_size], [size])
+
     def reference() -> Tuple:
         # Its inference keeps them until all images of a batch are done.
         logits = enlarged()
@@ -73,11 +77,11 @@ def _contest(inputs: Inputs, score_thresh: float, outputs: Tuple[str, ...]):
         return *contest.combined(*fields, sem_seg.argmax(dim=0), score_thresh), sem_seg, found.pred_masks
 
     def ours() -> Tuple:
-        if postprocess.needs_all_logits:
-            found = postprocess(instances(), enlarged(), size)
-            others = found["sem_seg"], found["instances"].pred_masks
+        if is_small:
+            found = postprocess(instances(), inputs.logits, size, stride=STRIDE)
         else:
-            found, others = postprocess(instances(), inputs.logits, size, stride=STRIDE), ()
+            found = postprocess(instances(), enlarged(), size)
+        others = [found["sem_seg"], found["instances"].pred_masks] if "sem_seg" in found else []
         result = found["panoptic_seg"]
         return result.panoptic_seg, ids.to_contiguous(result.segments_info), *others
 
