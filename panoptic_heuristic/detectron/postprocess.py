@@ -77,7 +77,8 @@ class Postprocessor:
         if stride is None:
             found["sem_seg"] = output_logits(logits, instances.image_size, output_size)
         elif self.needs_all_logits:
-            upsampling = Upsampling(tuple(logits.shape[1:]), stride, instances.image_size, output_size)
+            cells = logits.shape[1], logits.shape[2]
+            upsampling = Upsampling(cells, stride, instances.image_size, output_size)
             found["sem_seg"] = upsampling.planes_in_turn(logits.float())
         paste = "instances" in self.outputs
         at_output = OutputInstances.of_raw(instances, self.ids, output_size, paste=paste)
