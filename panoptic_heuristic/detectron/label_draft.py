@@ -54,6 +54,6 @@ class LabelDraft:
         pixels, pixel = (y * self.labels.shape[1] + x).unique(return_inverse=True)
         values = torch.full((len(pixels), len(logits)), -torch.inf)
         values[pixel, channel] = upsampling.values_at(logits, channel, y, x)
-        labels = self.labels.flatten()
+        labels = self.labels.clone().flatten()
         labels[pixels] = values.argmax(dim=1).to(labels.dtype)
         return labels.view(self.labels.shape)
