@@ -1,5 +1,6 @@
 """Checks of the arguments that instances are made of. Each gives its argument in the form that is kept."""
 
+import math
 from typing import Any, Optional, Tuple
 
 import numpy as np
@@ -27,8 +28,8 @@ def as_tensor(values: Any) -> Tensor:
         InputError: ``values`` are not numbers, or rows differ in length.
     """
     if isinstance(values, Tensor):
-        values = values.detach()
-        if str(values.dtype) not in _POOR_DTYPES:
+        values = values.detach() if values.requires_grad else values
+        if values.dtype not in _POOR_DTYPES:
             return values
         return _check_not_wrapped(values.dtype, values.to(torch.int64))
     try:
@@ -38,17 +39,18 @@ def as_tensor(values: Any) -> Tensor:
     # Numbers of more than 64 bits are unknown to torch.
     if array.dtype.kind not in "biuf" or array.itemsize > 8:
         raise InputError(f"expected an array of numbers of up to 64 bits, got one of {array.dtype}")
-    if f"torch.{array.dtype.name}" in _POOR_DTYPES:
+    if array.dtype.kind == "u" and array.itemsize > 1:
         return _check_not_wrapped(array.dtype, torch.from_numpy(array.astype(np.int64)))
     # Copies only what torch cannot share: foreign byte order, odd strides, read-only memory.
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if not array.flags.writeable or any(stride < 0 or stride % array.itemsize for stride in array.strides):
         array = array.copy()
     return torch.from_numpy(array)
 
 
-# Tensors can be made of these, but lack comparisons and minima.
-_POOR_DTYPES = ("torch.uint16", "torch.uint32", "torch.uint64")
+# Tensors can be made of these, but lack comparisons and minima. Older versions of PyTorch lack them.
+_POOR_DTYPES = {getattr(torch, name, None) for name in ("uint16", "uint32", "uint64")}
 
 
 def _check_not_wrapped(dtype: Any, values: Tensor) -> Tensor:
@@ -56,6 +58,12 @@ def _check_not_wrapped(dtype: Any, values: Tensor) -> Tensor:
     if (values < 0).any():
         raise InputError(f"expected integers below 2**63, got an array of {dtype} with larger ones")
     return values
+
+
+def extremes(values: Tensor) -> Tuple[float, float]:
+    """The least and the largest value of a tensor that is not empty; NaN if one is. A GPU is asked once."""
+    low, high = torch.stack(values.aminmax()).tolist()
+    return low, high
 
 
 def check_image_size(image_size: Any) -> Tuple[int, int]:
@@ -80,11 +88,12 @@ def check_scores(scores: Tensor) -> Tensor:
         InputError: the argument is something else.
     """
     low, high = PERCENTAGES
-    for index in ((scores > low) & (scores <= high)).nonzero().flatten().tolist():
-        raise InputError(
-            f"scores[{index}] is {scores[index].item():g}, which is neither a probability nor the logit of one; divide "
-            "percentages by 100"
-        )
+    for index, score in enumerate(scores.tolist()):
+        if low < score <= high:
+            raise InputError(
+                f"scores[{index}] is {score:g}, which is neither a probability nor the logit of one; divide "
+                "percentages by 100"
+            )
     return scores
 
 
@@ -97,10 +106,14 @@ def check_boxes(boxes: Any, count: int, device: torch.device, image_size: Tuple[
     boxes = as_tensor(boxes).to(device, torch.float32)
     if tuple(boxes.shape) != (count, 4):
         raise InputError(f"boxes must have the shape ({count}, 4), got {tuple(boxes.shape)}")
-    for index in (~boxes.isfinite()).any(dim=1).nonzero().flatten().tolist():
+    if not count:
+        return boxes
+    low, high = extremes(boxes)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        index = int((~boxes.isfinite()).any(dim=1).nonzero()[0])
         raise InputError(f"boxes[{index}] is {boxes[index].tolist()}; box corners must be finite")
     # Of pixels, they would all lie in the first one, as they may in a drawing.
-    if count and min(image_size) > _DRAWING and boxes.amin() >= 0 and 0 < boxes.amax() <= 1:
+    if min(image_size) > _DRAWING and low >= 0 and 0 < high <= 1:
         raise InputError(
             f"boxes must be in pixels, but all lie within [0, 1] of an image of {image_size[0]}x{image_size[1]}; "
             "multiply x by the width and y by the height"
@@ -123,7 +136,7 @@ def check_probabilities(probabilities: Any, count: int, device: torch.device) ->
     if not probabilities.is_floating_point():
         raise InputError(f"probabilities must be floating point in [0, 1], got {probabilities.dtype}")
     if count:
-        low, high = torch.stack(probabilities.aminmax()).tolist()
+        low, high = extremes(probabilities)
         # What was interpolated may leave the interval by a rounding.
         if low < -_ROUNDING or high > 1 + _ROUNDING:
             raise InputError(

@@ -21,7 +21,8 @@ from panoptic_heuristic.fusion.instance_arguments import (
     check_probabilities,
     check_scores,
 )
-from panoptic_heuristic.fusion.paste import mask_paster, paste
+from panoptic_heuristic.fusion.paste import paste
+from panoptic_heuristic.fusion.roi_masks import MaskPaster
 
 
 class Crop(NamedTuple):
@@ -43,11 +44,24 @@ class Crop(NamedTuple):
         return slice(self.y0, self.y0 + height), slice(self.x0, self.x0 + width)
 
 
+MakeCrops = Callable[[Sequence[int]], Sequence[Tuple[int, int, Tensor]]]
+"""Gives the fields of crops by their places in the input; asked once for each that is used."""
+
+
+def one_by_one(make_crop: Callable[[int], Crop]) -> MakeCrops:
+    """Makes masks of which each is made alone."""
+    return lambda indices: [make_crop(index) for index in indices]
+
+
 class InstanceSet:
     """N scored instance masks of one image. Build it with one of the ``from_...`` methods.
 
     A mask is cropped, or its probabilities pasted, when that is first asked for and then kept, so that masks
     below ``instances_score_thresh`` cost nothing, and other rules nothing more.
+
+    Args:
+        make_crops: makes the masks; None for those that ``probabilities`` and ``boxes``, which are there then, paste.
+        count: N.
 
     Attributes:
         scores: (N,) float64 tensor on the CPU, probabilities or logits. Not checked to be finite: fusing
@@ -67,7 +81,7 @@ class InstanceSet:
 
     def __init__(
         self,
-        make_crop: Callable[[int], Crop],
+        make_crops: Optional[MakeCrops],
         scores: Any,
         category_ids: Any,
         image_size: Tuple[int, int],
@@ -95,7 +109,7 @@ class InstanceSet:
         self.boxes = None if boxes is None else check_boxes(boxes, count, device, (height, width))
         self.mask_quality = check_measure("mask_quality", mask_quality, count)
         self.semantic_agreement = check_measure("semantic_agreement", semantic_agreement, count)
-        self._make_crop = make_crop
+        self._make_crops = make_crops or MaskPaster(self.probabilities, self.boxes, height, width)
         self._crops: List[Optional[Crop]] = [None] * count
         self._pasted: Dict[int, Tuple[int, int, Tensor]] = {}
 
@@ -145,14 +159,14 @@ class InstanceSet:
         # A GPU is asked once, for all of them: whoever asks it waits until it has done all before.
         windows = functools.cache(lambda: tight_windows(masks))
 
-        def make_crop(index: int) -> Crop:
+        def made(index: int) -> Crop:
             top, bottom, left, right = tight_window(masks[index]) if masks.device.type == "cpu" else windows()[index]
             mask = masks[index, top:bottom, left:right]
             # A copy, so that one small crop does not keep the whole bitmap alive.
             return Crop(left, top, mask.clone() if mask.dtype == torch.bool else mask != 0)
 
         return cls(
-            make_crop, scores, category_ids, size, count=len(masks), device=masks.device, is_numpy=is_numpy,
+            one_by_one(made), scores, category_ids, size, count=len(masks), device=masks.device, is_numpy=is_numpy,
             boxes=boxes, probabilities=probabilities, mask_quality=mask_quality, semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
@@ -189,14 +203,12 @@ class InstanceSet:
         """
         is_numpy = not isinstance(probabilities, Tensor)
         probabilities = as_tensor(probabilities)
-        probabilities = check_probabilities(probabilities, len(probabilities), probabilities.device)
-        height, width = check_image_size(image_size)
-        boxes = check_boxes(boxes, len(probabilities), probabilities.device, (height, width))
-        pasted = mask_paster(probabilities, boxes, height, width)
+        count = len(probabilities) if probabilities.ndim else 0
+
         return cls(
-            lambda index: Crop(*pasted(index)), scores, category_ids, (height, width), count=len(probabilities),
-            device=probabilities.device, is_numpy=is_numpy, probabilities=probabilities, boxes=boxes,
-            mask_quality=mask_quality, semantic_agreement=semantic_agreement,
+            None, scores, category_ids, image_size, count=count, device=probabilities.device, is_numpy=is_numpy,
+            probabilities=probabilities, boxes=as_tensor(boxes), mask_quality=mask_quality,
+            semantic_agreement=semantic_agreement,
         )  # fmt: skip
 
     @classmethod
@@ -236,12 +248,12 @@ class InstanceSet:
         height, width = check_image_size(image_size)
         masks = run_ends(rles, height, width, where)
 
-        def make_crop(index: int) -> Crop:
+        def made(index: int) -> Crop:
             x0, y0, mask = crop_of_runs(masks[index], height)
             return Crop(x0, y0, torch.from_numpy(mask))
 
         return cls(
-            make_crop, scores, category_ids, (height, width), count=len(masks), device=torch.device("cpu"),
+            one_by_one(made), scores, category_ids, (height, width), count=len(masks), device=torch.device("cpu"),
             is_numpy=True, boxes=boxes, probabilities=probabilities, mask_quality=mask_quality,
             semantic_agreement=semantic_agreement,
         )  # fmt: skip
@@ -252,9 +264,19 @@ class InstanceSet:
         Args:
             index: 0 to N - 1, the place in the input.
         """
-        if self._crops[index] is None:
-            self._crops[index] = self._make_crop(index)
-        return self._crops[index]
+        return self._crops[index] or self.crops([index])[0]
+
+    def crops(self, indices: Sequence[int]) -> List[Crop]:
+        """The masks of some instances. Making many at once takes less time than one after the other.
+
+        Args:
+            indices: see :meth:`crop`.
+        """
+        missing = [index for index in dict.fromkeys(indices) if self._crops[index] is None]
+        if missing:
+            for index, crop in zip(missing, self._make_crops(missing), strict=True):
+                self._crops[index] = Crop(*crop)
+        return [self._crops[index] for index in indices]
 
     def pasted(self, index: int) -> Tuple[int, int, Tensor]:
         """What :func:`panoptic_heuristic.fusion.paste.paste` gives for one instance; kept, as masks are.
@@ -275,7 +297,7 @@ class InstanceSet:
             make_crop: gives a mask by its place in the input; asked once for each that is used.
         """
         return InstanceSet(
-            make_crop, self.scores, np.array(self.category_ids, dtype=np.int64), self.image_size,
+            one_by_one(make_crop), self.scores, np.array(self.category_ids, dtype=np.int64), self.image_size,
             count=len(self), device=self.device, is_numpy=self.is_numpy, boxes=self.boxes,
         )  # fmt: skip
 

@@ -33,7 +33,9 @@ def one_thread() -> Iterator[None]:
         else:
             _threads_of_the_first = before
         _blocks += 1
-        torch.set_num_threads(1)
+        # Even where nothing changes, setting takes longer than asking.
+        if torch.get_num_threads() != 1:
+            torch.set_num_threads(1)
     _here.is_inside = True
     try:
         yield
@@ -41,4 +43,5 @@ def one_thread() -> Iterator[None]:
         _here.is_inside = False
         with _lock:
             _blocks -= 1
-            torch.set_num_threads(before)
+            if torch.get_num_threads() != before:
+                torch.set_num_threads(before)

@@ -4,7 +4,7 @@ Shape legend: an image of H x W pixels, RoI masks of M x M, crops of h x w.
 """
 
 import math
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -13,12 +13,6 @@ from torch import Tensor
 
 MASK_THRESHOLD = 0.5
 """A pixel belongs to a RoI mask if its probability is at least this, as in Mask R-CNN."""
-
-# How far from the threshold a value of ours must be to be on the reference's side of it, in units of M. A place in the
-# mask is a number up to M. The reference rounds it in six float32 operations and we in one, which makes less than
-# 10 * M * 2**-24 along each axis, and as much in the value, whose slope is at most 1 per place. Two axes make 20 units;
-# the rest is room for the sums. The largest difference seen was 4.
-_GUARD = 32 * 2.0**-24
 
 
 def paste(
@@ -38,58 +32,25 @@ def paste(
         ``probabilities``; outside the crop they are 0. h and w are 0 for a box that is outside the
         image or has no area.
     """
-    window = _window(box.tolist() if corners is None else corners, height, width)
+    window = window_of(box.tolist() if corners is None else corners, height, width)
     if window is None:
         return 0, 0, probabilities[:0, :0]
     left, top, right, bottom = window
     if box.device.type == "cpu":
         # By NumPy, whose operations on small arrays take a third of PyTorch's time.
-        (x, y), places = _axes(window, box.numpy()), np.empty((bottom - top, right - left, 2), dtype=np.float32)
-        places[..., 0], places[..., 1] = x, y[:, None]
-        return left, top, _sampled(probabilities, torch.from_numpy(places))
-    x = _places(torch.arange(left, right, device=box.device, dtype=torch.float32), box[0], box[2])
-    y = _places(torch.arange(top, bottom, device=box.device, dtype=torch.float32), box[1], box[3])
-    grid = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
-    return left, top, _sampled(probabilities, grid)
+        sides, grid = box.numpy(), np.empty((bottom - top, right - left, 2), dtype=np.float32)
+        # Huge boxes have infinite sides.
+        with np.errstate(over="ignore"):
+            grid[..., 0] = places(np.arange(left, right, dtype=np.float32), sides[0], sides[2])
+            grid[..., 1] = places(np.arange(top, bottom, dtype=np.float32), sides[1], sides[3])[:, None]
+        return left, top, sampled(probabilities[None], torch.from_numpy(grid)[None])[0]
+    x = places(torch.arange(left, right, device=box.device, dtype=torch.float32), box[0], box[2])
+    y = places(torch.arange(top, bottom, device=box.device, dtype=torch.float32), box[1], box[3])
+    stacked = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
+    return left, top, sampled(probabilities[None], stacked[None])[0]
 
 
-def _axes(window: Tuple[int, int, int, int], box: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """The places of the columns and of the rows of a window between the sides of a box."""
-    left, top, right, bottom = window
-    # Huge boxes have infinite sides.
-    with np.errstate(over="ignore"):
-        x = _places(np.arange(left, right, dtype=np.float32), box[0], box[2])
-        return x, _places(np.arange(top, bottom, dtype=np.float32), box[1], box[3])
-
-
-def mask_paster(
-    probabilities: Tensor, boxes: Tensor, height: int, width: int
-) -> Callable[[int], Tuple[int, int, Tensor]]:
-    """Gives the binary mask of each of N instances: those of :func:`paste`, cut at :data:`MASK_THRESHOLD`.
-
-    Args:
-        probabilities: (N, M, M) floating point.
-        boxes: (N, 4) float32, see :func:`paste`, on the same device.
-        height: H.
-        width: W.
-
-    Returns:
-        A function from 0 to N - 1 to the left and the top pixel of a crop and (h, w) bool.
-    """
-    # All at once: on a GPU every question takes as long.
-    corners = boxes.tolist()
-    if _can_be_fast(probabilities, boxes):
-        rois, exact_boxes = probabilities.numpy(), boxes.numpy()
-        return lambda index: _fast_mask(rois[index], exact_boxes[index], corners[index], height, width)
-
-    def mask(index: int) -> Tuple[int, int, Tensor]:
-        left, top, values = paste(probabilities[index], boxes[index], height, width, corners[index])
-        return left, top, values >= MASK_THRESHOLD
-
-    return mask
-
-
-def _window(corners: Sequence[float], height: int, width: int) -> Optional[Tuple[int, int, int, int]]:
+def window_of(corners: Sequence[float], height: int, width: int) -> Optional[Tuple[int, int, int, int]]:
     """The first and the last pixel plus one, as x0, y0, x1, y1, that a box may reach; None if it reaches none."""
     x0, y0, x1, y1 = corners
     # With Detectron2's margin of one pixel around the box.
@@ -101,7 +62,7 @@ def _window(corners: Sequence[float], height: int, width: int) -> Optional[Tuple
     return left, top, right, bottom
 
 
-def _places(pixels: Any, low: Any, high: Any) -> Any:
+def places(pixels: Any, low: Any, high: Any) -> Any:
     """The place of float32 pixels between the sides of a box, from -1 to 1; for tensors and for arrays.
 
     The order of these float32 operations decides the last bit, and so the pixel: it follows Detectron2's paste.
@@ -109,67 +70,6 @@ def _places(pixels: Any, low: Any, high: Any) -> Any:
     return (pixels + 0.5 - low) / (high - low) * 2 - 1
 
 
-def _sampled(probabilities: Tensor, grid: Tensor) -> Tensor:
-    """(h, w) values of (M, M) probabilities at (h, w, 2) places."""
-    return F.grid_sample(probabilities[None, None], grid[None].to(probabilities.dtype), align_corners=False)[0, 0]
-
-
-# In multiplications. OpenBLAS, which NumPy brings along, works on one thread up to 2**18.
-_LARGEST_PRODUCT = 2**18
-
-# Beyond it the size of a box may overflow.
-_LARGEST_CORNER = 1e37
-
-
-def _can_be_fast(probabilities: Tensor, boxes: Tensor) -> bool:
-    """True if :func:`_fast_mask` takes them: float32 on the CPU, all in [0, 1], and boxes that are not huge."""
-    if probabilities.device.type != "cpu" or probabilities.dtype != torch.float32 or not probabilities.numel():
-        return False
-    low, high = probabilities.aminmax()
-    return bool(low >= 0) and bool(high <= 1) and bool(boxes.abs().amax() < _LARGEST_CORNER)
-
-
-def _fast_mask(
-    probabilities: np.ndarray, box: np.ndarray, corners: Sequence[float], height: int, width: int
-) -> Tuple[int, int, Tensor]:
-    """The same mask as by :func:`paste`, several times as fast.
-
-    Interpolating is two products with matrices, along either axis. They round otherwise than the reference, which is
-    asked where the value is too close to the threshold.
-    """
-    window = _window(corners, height, width)
-    if window is None:
-        return 0, 0, torch.zeros(0, 0, dtype=torch.bool)
-    left, top, right, bottom = window
-    size = len(probabilities)
-    # In blocks so small that the BLAS of NumPy starts no threads, which take longer than they save, whatever the number
-    # of PyTorch's. By NumPy, as PyTorch may be set to multiply more coarsely.
-    blocks = -(-(bottom - top) // max(_LARGEST_PRODUCT // (max(right - left, size) * size), 1))
-    rows_of_block = -(-(bottom - top) // blocks)
-    across = _weights(left, right, corners[0], corners[2], size)
-    down = _weights(top, top + blocks * rows_of_block, corners[1], corners[3], size)
-    values = down.reshape(blocks, rows_of_block, size) @ probabilities @ across.T
-    values = values.reshape(-1, right - left)[: bottom - top]
-    mask, possible = values > MASK_THRESHOLD + _GUARD * size, values >= MASK_THRESHOLD - _GUARD * size
-    # Flat, since NumPy is ten times as slow at finding nothing in two dimensions.
-    unsure = (mask != possible).ravel().nonzero()[0]
-    if len(unsure):
-        rows, columns = np.divmod(unsure, right - left)
-        x, y = _axes(window, box)
-        grid = torch.from_numpy(np.stack([x[columns], y[rows]], axis=1)[None])
-        mask.reshape(-1)[unsure] = _sampled(torch.from_numpy(probabilities), grid)[0].numpy() >= MASK_THRESHOLD
-    return left, top, torch.from_numpy(mask)
-
-
-def _weights(first: int, end: int, low: float, high: float, size: int) -> np.ndarray:
-    """(n, size) float32: what each of ``size`` cells between two sides of a box adds to each of n pixels."""
-    cells_per_pixel = size / (high - low)
-    positions = np.arange(first, end) * cells_per_pixel - ((low - 0.5) * cells_per_pixel + 0.5)
-    # In a box of hardly any width, places outside may be infinite.
-    with np.errstate(over="ignore"):
-        positions = positions.astype(np.float32)
-    # A cell's weight falls from 1 at its centre to 0 at those of its neighbours.
-    weights = positions[:, None] - np.arange(size, dtype=np.float32)
-    np.abs(weights, out=weights)
-    np.subtract(1, weights, out=weights)
-    return np.maximum(weights, 0, out=weights)
+def sampled(probabilities: Tensor, grid: Tensor) -> Tensor:
+    """(K, h, w) values of (K, M, M) probabilities at (K, h, w, 2) places."""
+    return F.grid_sample(probabilities[:, None], grid.to(probabilities.dtype), align_corners=False)[:, 0]

@@ -1,17 +1,18 @@
 """The semantic labels of one image: one per pixel, and the category that each means."""
 
+import collections.abc
 import math
 from functools import cached_property
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arguments import listed, whole_number
-from panoptic_heuristic.fusion.instance_arguments import as_tensor
+from panoptic_heuristic.fusion import label_bytes
+from panoptic_heuristic.fusion.instance_arguments import as_tensor, extremes
 from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.probabilities import at_pixels, estimates, largest, probabilities
 
@@ -105,13 +106,9 @@ class SemanticMap:
             label -> number of pixels, for the labels that occur there, ascending.
         """
         if self._bytes is not None:
-            # Pixels elsewhere count as a label that is none.
-            found = _byte_counts(self._bytes if where is None else (self._bytes + 1) * where.numpy())
-            counts = found[0 if where is None else 1 :].tolist()
-        else:
-            labels = self.labels.flatten() if where is None else self.labels.masked_select(where)
-            counts = torch.bincount(labels.long()).tolist()
-        return {label: count for label, count in enumerate(counts) if count}
+            return label_bytes.counts(self._bytes, None if where is None else where.numpy())
+        labels = self.labels.flatten() if where is None else self.labels.masked_select(where)
+        return {label: count for label, count in enumerate(torch.bincount(labels.long()).tolist()) if count}
 
     def labels_of_category(self) -> Dict[int, List[int]]:
         """The labels that occur and mean a category, ascending, by its id; categories by their first label."""
@@ -251,27 +248,42 @@ class SemanticMap:
             (H, W) int32.
         """
         if self._bytes is not None:
-            entries = np.zeros(256, dtype=np.int32)
-            for label in self.areas:
-                entries[label] = value_of_label.get(label, 0)
-            return torch.from_numpy(cv2.LUT(self._bytes, entries))
+            return torch.from_numpy(label_bytes.values(self._bytes, value_of_label))
         table = torch.zeros(max([*self.areas, *value_of_label]) + 1, dtype=torch.int32)
         for label, value in value_of_label.items():
             table[label] = value
         # Indexing with the whole map takes six times as long on the CPU.
         return table.to(self.device).index_select(0, self.labels.flatten().long()).view(self.image_size)
 
+    def count_taken(self, panoptic_seg: Tensor) -> Dict[int, int]:
+        """:meth:`count` where an (H, W) int32 map is not 0."""
+        if self._bytes is None:
+            return self.count(panoptic_seg != 0)
+        return label_bytes.counts_of_taken(self._bytes, panoptic_seg.numpy())
+
+    def filled(self, panoptic_seg: Tensor, value_of_label: Mapping[int, int]) -> Tensor:
+        """A map whose free pixels have the value of their label.
+
+        Args:
+            panoptic_seg: (H, W) int32, 0 where free. Not changed.
+            value_of_label: see :meth:`look_up`.
+
+        Returns:
+            (H, W) int32.
+        """
+        if self._bytes is None:
+            return panoptic_seg + self.look_up(value_of_label) * (panoptic_seg == 0)
+        return torch.from_numpy(label_bytes.filled(self._bytes, panoptic_seg.numpy(), value_of_label))
+
     def _count_known_labels(self) -> Dict[int, int]:
-        if self.device.type == "cpu":
-            # Three times as fast as PyTorch's.
-            low, high = int(self.labels.numpy().min()), int(self.labels.numpy().max())
-        else:
-            low, high = torch.stack(self.labels.aminmax()).tolist()
-        if low < 0 or high > MAX_LABEL:
-            raise InputError(f"semantic labels must be in [0, {MAX_LABEL}], got {low if low < 0 else high}")
-        # An eighth of the memory to read, where labels fit, and room for one more.
-        self._bytes = self.labels.numpy().astype(np.uint8) if self.device.type == "cpu" and high < 255 else None
-        areas = self.count()
+        # An eighth of the memory to read, where labels fit.
+        narrowed = label_bytes.narrowed(self.labels.numpy()) if self.device.type == "cpu" else None
+        self._bytes, areas = narrowed or (None, {})
+        if narrowed is None:
+            low, high = extremes(self.labels)
+            if low < 0 or high > MAX_LABEL:
+                raise InputError(f"semantic labels must be in [0, {MAX_LABEL}], got {low if low < 0 else high}")
+            areas = self.count()
         for label in areas:
             if label not in self.label_to_category:
                 raise InputError(
@@ -287,7 +299,7 @@ class SemanticMap:
 
 def _meanings(label_to_category: Any) -> Dict[int, Optional[int]]:
     """The dataset category id of each label, or None."""
-    if isinstance(label_to_category, Mapping):
+    if isinstance(label_to_category, (dict, collections.abc.Mapping)):
         pairs = list(label_to_category.items())
     else:
         pairs = list(enumerate(listed("label_to_category", label_to_category, "{0: None, 1: 21}")))
@@ -297,21 +309,3 @@ def _meanings(label_to_category: Any) -> Dict[int, Optional[int]]:
         )
         for label, one in pairs
     }
-
-
-# With a border at more than one pixel of so many, counting runs takes as long as counting pixels.
-_SHORTEST_RUN = 8
-
-
-def _byte_counts(values: np.ndarray) -> np.ndarray:
-    """The number of times each uint8 occurs, up to the largest one.
-
-    Labels come in runs, and finding those is several times as fast as counting every pixel.
-    """
-    values = values.ravel()
-    borders = values[1:] != values[:-1]
-    if np.count_nonzero(borders) > len(values) // _SHORTEST_RUN:
-        return np.bincount(values)
-    last = np.append(borders.nonzero()[0], len(values) - 1)
-    # Sums of whole numbers, exact in float64.
-    return np.bincount(values[last], weights=np.diff(last, prepend=-1)).astype(np.int64)

@@ -2,7 +2,8 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Callable, Dict, FrozenSet, List, Protocol
+from functools import cached_property
+from typing import Callable, Dict, FrozenSet, List, Optional, Protocol
 
 from torch import Tensor
 
@@ -68,22 +69,35 @@ class Survey:
     """The stuff that stays, and the pixels where stuff may be.
 
     Attributes:
-        fillable: (H, W) bool: free pixels whose label is probable enough.
+        claim: who has which pixels.
+        probable: (H, W) bool: pixels whose label is probable enough; None if all are.
         areas: category id -> fillable pixels, at least 1, of the stuff that stays, by first label.
         dropped: category id -> reason, for the other stuff of the labels.
     """
 
-    fillable: Tensor
+    claim: Claim
+    probable: Optional[Tensor]
     areas: Dict[int, int]
     dropped: Dict[int, str]
 
-    def filled(self, claim: Claim, semantics: SemanticMap) -> StuffFill:
+    @cached_property
+    def fillable(self) -> Tensor:
+        """(H, W) bool: free pixels whose label is probable enough."""
+        free = self.claim.panoptic_seg == 0
+        return free if self.probable is None else free & self.probable
+
+    def filled(self, semantics: SemanticMap) -> StuffFill:
         """The map where stuff that stays has the fillable pixels of its labels."""
-        id_of = {category_id: len(claim.areas) + place for place, category_id in enumerate(self.areas, start=1)}
+        panoptic_seg, first = self.claim.panoptic_seg, len(self.claim.areas) + 1
+        id_of = {category_id: segment_id for segment_id, category_id in enumerate(self.areas, start=first)}
         meaning = semantics.label_to_category
-        ids = semantics.look_up({label: id_of[meaning[label]] for label in semantics.areas if meaning[label] in id_of})
-        # Fillable pixels are free, which is 0, and sums take a tenth of the time of choosing by a mask.
-        return StuffFill(claim.panoptic_seg + ids * self.fillable, self.areas, self.dropped)
+        ids = {label: id_of[meaning[label]] for label in semantics.areas if meaning[label] in id_of}
+        if self.probable is None:
+            panoptic_seg = semantics.filled(panoptic_seg, ids)
+        else:
+            # Fillable pixels are free, which is 0, and sums take a tenth of the time of choosing by a mask.
+            panoptic_seg = panoptic_seg + semantics.look_up(ids) * self.fillable
+        return StuffFill(panoptic_seg, self.areas, self.dropped)
 
 
 @dataclass(frozen=True)
@@ -124,20 +138,21 @@ class CountedStuff:
         """
         semantics = heads.semantics
         labels_of = labels_of_stuff(semantics, heads.categories)
-        free = fillable = claim.panoptic_seg == 0
-        free_areas = fillable_areas = semantics.count(free)
-        counted_areas = free_areas if self.counted == "after" else semantics.areas
+        taken_areas = semantics.count_taken(claim.panoptic_seg)
+        free_areas = {label: area - taken_areas.get(label, 0) for label, area in semantics.areas.items()}
+        fillable_areas, counted_areas = free_areas, free_areas if self.counted == "after" else semantics.areas
+        probable = None
         if self.probability_floor > 0:
+            free = claim.panoptic_seg == 0
             asked = semantics.having(list(itertools.chain(*labels_of.values())))
             asked = asked & free if self.counted == "after" else asked
-            counted = labels_at_least(semantics, asked, self.probability_floor, "probability_floor")
-            fillable = counted & free
-            fillable_areas, counted_areas = semantics.count(fillable), semantics.count(counted)
+            probable = labels_at_least(semantics, asked, self.probability_floor, "probability_floor")
+            fillable_areas, counted_areas = semantics.count(probable & free), semantics.count(probable)
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
         for category_id, labels in labels_of.items():
             area = sum(fillable_areas.get(label, 0) for label in labels)
-            if not any(label in free_areas for label in labels):
+            if not any(free_areas[label] for label in labels):
                 dropped[category_id] = "covered"
             elif area == 0:
                 dropped[category_id] = "probability"
@@ -145,4 +160,4 @@ class CountedStuff:
                 dropped[category_id] = "stuff_area"
             else:
                 areas[category_id] = area
-        return Survey(fillable, areas, dropped)
+        return Survey(claim, probable, areas, dropped)

@@ -36,7 +36,7 @@ class NextBest(CountedStuff):
         homeless = [label for label in semantics.areas if meaning[label] in survey.dropped]
         channels = [label for label in range(len(logits)) if meaning.get(label) in survey.areas]
         if not homeless or not channels:
-            return survey.filled(claim, semantics)
+            return survey.filled(semantics)
         moved = survey.fillable & semantics.look_up(dict.fromkeys(homeless, 1)).bool()
         _, labels = largest(at_pixels(logits, moved), channels)
         relabelled = semantics.with_labels(semantics.labels.long().masked_scatter(moved, labels.long()))
@@ -44,4 +44,4 @@ class NextBest(CountedStuff):
         for label, pixels in relabelled.count(survey.fillable).items():
             if meaning[label] in areas:
                 areas[meaning[label]] += pixels
-        return dataclasses.replace(survey, areas=areas).filled(claim, relabelled)
+        return dataclasses.replace(survey, areas=areas).filled(relabelled)

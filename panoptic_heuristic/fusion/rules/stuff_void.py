@@ -22,4 +22,4 @@ class DroppedToVoid(CountedStuff):
         Raises:
             InputError: see :meth:`panoptic_heuristic.fusion.stuff.CountedStuff.survey`.
         """
-        return self.survey(heads, claim, is_too_small).filled(claim, heads.semantics)
+        return self.survey(heads, claim, is_too_small).filled(heads.semantics)
