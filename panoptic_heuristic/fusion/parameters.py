@@ -251,7 +251,7 @@ def check_categories(rule: Any, categories: Categories) -> None:
     Raises:
         ParameterError: names the parameter and the category.
     """
-    for name in _field_names(type(rule)):
+    for name in _field_names(rule.__class__):
         values = getattr(rule, name)
         # Nothing to check in most of them, and asking for the type of a mapping takes longest.
         if not values or isinstance(values, (int, float, str)):
@@ -263,7 +263,7 @@ def check_categories(rule: Any, categories: Categories) -> None:
 
 
 @functools.cache
-def _field_names(rule_class: type) -> Tuple[str, ...]:
+def _field_names(rule_class: Any) -> Tuple[str, ...]:
     # Asked for every image, and slow to find.
     return tuple(field.name for field in dataclasses.fields(rule_class))
 

@@ -41,11 +41,11 @@ def paste(
         sides, grid = box.numpy(), np.empty((bottom - top, right - left, 2), dtype=np.float32)
         # Huge boxes have infinite sides.
         with np.errstate(over="ignore"):
-            grid[..., 0] = places(np.arange(left, right, dtype=np.float32), sides[0], sides[2])
-            grid[..., 1] = places(np.arange(top, bottom, dtype=np.float32), sides[1], sides[3])[:, None]
+            grid[..., 0] = places_in_box(np.arange(left, right, dtype=np.float32), sides[0], sides[2])
+            grid[..., 1] = places_in_box(np.arange(top, bottom, dtype=np.float32), sides[1], sides[3])[:, None]
         return left, top, sampled(probabilities[None], torch.from_numpy(grid)[None])[0]
-    x = places(torch.arange(left, right, device=box.device, dtype=torch.float32), box[0], box[2])
-    y = places(torch.arange(top, bottom, device=box.device, dtype=torch.float32), box[1], box[3])
+    x = places_in_box(torch.arange(left, right, device=box.device, dtype=torch.float32), box[0], box[2])
+    y = places_in_box(torch.arange(top, bottom, device=box.device, dtype=torch.float32), box[1], box[3])
     stacked = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
     return left, top, sampled(probabilities[None], stacked[None])[0]
 
@@ -62,7 +62,7 @@ def window_of(corners: Sequence[float], height: int, width: int) -> Optional[Tup
     return left, top, right, bottom
 
 
-def places(pixels: Any, low: Any, high: Any) -> Any:
+def places_in_box(pixels: Any, low: Any, high: Any) -> Any:
     """The place of float32 pixels between the sides of a box, from -1 to 1; for tensors and for arrays.
 
     The order of these float32 operations decides the last bit, and so the pixel: it follows Detectron2's paste.

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from panoptic_heuristic import native
 from panoptic_heuristic.fusion.instance_arguments import extremes
-from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste, places, sampled, window_of
+from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste, places_in_box, sampled, window_of
 
 # How far from the threshold a value of ours must be to be on the reference's side of it, in units of M. A place in the
 # mask is a number up to M. The reference rounds it in six float32 operations and we in at most one, which makes less
@@ -151,8 +151,8 @@ def _settle(painted: np.ndarray, rois: _Rois, crops: np.ndarray) -> None:
     owners = np.repeat(np.arange(len(crops)), crops[:, _DOUBTFUL_PIXELS])
     rows, columns = np.divmod(pixels - (sizes.cumsum() - sizes)[owners], crops[owners, _WIDTH])
     x0, y0, x1, y1 = rois.boxes[crops[owners, _PLACE]].T
-    x = places((crops[owners, _LEFT] + columns).astype(np.float32), x0, x1)
-    y = places((crops[owners, _TOP] + rows).astype(np.float32), y0, y1)
+    x = places_in_box((crops[owners, _LEFT] + columns).astype(np.float32), x0, x1)
+    y = places_in_box((crops[owners, _TOP] + rows).astype(np.float32), y0, y1)
     some = crops[crops[:, _DOUBTFUL_PIXELS] > 0]
     values = _reference(rois.probabilities[some[:, _PLACE]], some[:, _DOUBTFUL_PIXELS], np.stack([x, y], axis=1))
     painted[pixels] = values >= MASK_THRESHOLD

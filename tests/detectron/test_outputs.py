@@ -130,8 +130,8 @@ def test_masks_below_the_threshold_are_not_pasted_for_the_map_alone(monkeypatch)
 
     def from_rois(cls, *arguments, **keywords):
         made = real(cls, *arguments, **keywords)
-        crop = made.crop
-        made.crop = lambda index: (pasted.append(index), crop(index))[1]
+        crops = made.crops
+        made.crops = lambda indices: (pasted.extend(indices), crops(indices))[1]
         return made
 
     monkeypatch.setattr(raw_outputs.InstanceSet, "from_rois", classmethod(from_rois))

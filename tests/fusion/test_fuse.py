@@ -18,6 +18,7 @@ from panoptic_heuristic.fusion import (
     SemanticMap,
     fuse,
 )
+from panoptic_heuristic.fusion.instances import one_by_one
 from tests.fusion.drawings import (
     CAT,
     CATEGORIES,
@@ -148,7 +149,8 @@ class TestScores:
             made.append(index)
             return bitmaps.crop(index)
 
-        lazy = InstanceSet(make_crop, [0.9, 0.4], [CAT, CAT], (1, 4), count=2, device=bitmaps.device, is_numpy=True)
+        make, cats, device = one_by_one(make_crop), [CAT, CAT], bitmaps.device
+        lazy = InstanceSet(make, [0.9, 0.4], cats, (1, 4), count=2, device=device, is_numpy=True)
         assert reasons(fuse(lazy, None, CATEGORIES, Pipeline(order=order))) == {1: "score"}
         assert made == [0]
 
@@ -346,7 +348,7 @@ class TestErrors:
     def test_devices_must_agree(self):
         # "meta" stands for a second device, which not every machine has.
         elsewhere = InstanceSet(
-            self.instances().crop, [0.9], [CAT], (1, 4), count=1, device=torch.device("meta"), is_numpy=False
+            self.instances().crops, [0.9], [CAT], (1, 4), count=1, device=torch.device("meta"), is_numpy=False
         )  # fmt: skip
         with pytest.raises(InputError, match="instances are on meta, the semantic labels on cpu"):
             fuse(elsewhere, SemanticMap(draw("1111"), LABELS), CATEGORIES)

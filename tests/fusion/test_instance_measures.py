@@ -14,6 +14,7 @@ from panoptic_heuristic.fusion import (
     mask_quality,
     semantic_agreement,
 )
+from panoptic_heuristic.fusion.instances import one_by_one
 from panoptic_heuristic.fusion.paste import paste
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, DOG, GRASS, LABELS, SKY, draw, mask, row
@@ -194,7 +195,8 @@ class TestCoveredByBetter:
             made.append(index)
             return bitmaps.crop(index)
 
-        lazy = InstanceSet(make_crop, [0.7, 0.9, 0.8], [CAT] * 3, (1, 8), count=3, device=bitmaps.device, is_numpy=True)
+        make, scores, device = one_by_one(make_crop), [0.7, 0.9, 0.8], bitmaps.device
+        lazy = InstanceSet(make, scores, [CAT] * 3, (1, 8), count=3, device=device, is_numpy=True)
         assert covered_by_better(lazy, [2, 1]).tolist() == [1 / 4, 0]
         assert made == [1, 2]
         assert covered_by_better(lazy, []).tolist() == []

@@ -5,10 +5,8 @@ from pycocotools import mask as rle_codec
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import InstanceSet
-from panoptic_heuristic.fusion import paste as paste_file
 from panoptic_heuristic.fusion.instance_arguments import as_tensor
-from panoptic_heuristic.fusion.instances import tight_window, tight_windows
-from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, mask_paster, paste
+from panoptic_heuristic.fusion.instances import one_by_one, tight_window, tight_windows
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import mask
 
@@ -82,8 +80,8 @@ class TestCrops:
             calls.append(index)
             return from_bitmaps(BITMAPS).crop(index)
 
-        device = torch.device("cpu")
-        instances = InstanceSet(make_crop, np.ones(3), [1, 1, 1], SIZE, count=3, device=device, is_numpy=True)
+        make, device = one_by_one(make_crop), torch.device("cpu")
+        instances = InstanceSet(make, np.ones(3), [1, 1, 1], SIZE, count=3, device=device, is_numpy=True)
         assert calls == []
         assert instances.crop(1) is instances.crop(1)
         assert calls == [1]
@@ -295,83 +293,6 @@ class TestValuesOfTheHead:
             build(2, boxes=[[0, 0, 1, 1]])
         with pytest.raises(InputError, match=r"boxes\[1\] is .*must be finite"):
             build(2, boxes=[[0, 0, 1, 1], [0, 0, np.nan, 1]])
-
-
-def random_rois(rng, size, height, width, count=40):
-    """Boxes of every size, some reaching out of the image; probabilities of which many meet at one half."""
-    sides = np.exp(rng.uniform(np.log(0.1), np.log(3 * max(height, width)), (count, 2)))
-    centres = rng.uniform(-0.2, 1.2, (count, 2)) * (width, height)
-    boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1)
-    boxes[::4] = boxes[::4].round()
-    probabilities = rng.random((count, size, size))
-    probabilities[::3] = rng.integers(0, 3, (len(probabilities[::3]), size, size)) / 2
-    return torch.from_numpy(probabilities.astype(np.float32)), torch.from_numpy(boxes.astype(np.float32))
-
-
-class TestFastPaste:
-    @pytest.mark.parametrize("size", [1, 2, 7, 28, 112])
-    @pytest.mark.parametrize("height, width", [(1, 1), (37, 53), (200, 150)])
-    def test_it_is_the_threshold_of_paste(self, size, height, width, monkeypatch):
-        asked = []
-        real = paste_file._sampled
-        monkeypatch.setattr(paste_file, "_sampled", lambda *a: (asked.append(a[1].shape[1]), real(*a))[1])
-        probabilities, boxes = random_rois(np.random.default_rng([size, height]), size, height, width)
-        fast = mask_paster(probabilities, boxes, height, width)
-        masks = [fast(index) for index in range(len(boxes))]
-        # Else it was not the fast way, or no value was close to the threshold.
-        assert sum(asked) > 0 or size < 7 or height == 1
-        for index, (left, top, found) in enumerate(masks):
-            x0, y0, values = paste(probabilities[index], boxes[index], height, width)
-            assert (left, top, found.dtype) == (x0, y0, torch.bool)
-            assert torch.equal(found, values >= MASK_THRESHOLD)
-
-    @pytest.mark.parametrize("largest_product", [1, 2**10, 2**40])
-    def test_it_does_not_depend_on_how_the_rows_are_cut(self, largest_product, monkeypatch):
-        probabilities, boxes = random_rois(np.random.default_rng(1), 14, 60, 80)
-        pasted = mask_paster(probabilities, boxes, 60, 80)
-        expected = [pasted(index)[2] for index in range(len(boxes))]
-        monkeypatch.setattr(paste_file, "_LARGEST_PRODUCT", largest_product)
-        for index, mask_of_all in enumerate(expected):
-            assert torch.equal(pasted(index)[2], mask_of_all)
-
-    def test_rounding_stays_within_half_the_guard(self):
-        for size in (1, 7, 28, 56):
-            probabilities, boxes = random_rois(np.random.default_rng(size), size, 120, 160, count=100)
-            for roi, box in zip(probabilities, boxes, strict=True):
-                window = paste_file._window(box.tolist(), 120, 160)
-                if window is None:
-                    continue
-                (left, top, right, bottom), (x0, y0, x1, y1) = window, box.tolist()
-                down = paste_file._weights(top, bottom, y0, y1, size)
-                values = down @ roi.numpy() @ paste_file._weights(left, right, x0, x1, size).T
-                error = np.abs(values - paste(roi, box, 120, 160)[2].numpy()).max()
-                assert error < paste_file._GUARD * size / 2
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            lambda p, b: (p.double(), b),
-            lambda p, b: (p.to(torch.bfloat16), b),
-            lambda p, b: (p + 0.01, b),
-            lambda p, b: (p - 0.01, b),
-            lambda p, b: (p.masked_fill(p > 0.9, torch.nan), b),
-            lambda p, b: (p, torch.cat([b[:-1], torch.tensor([[-3e38, 0, 3e38, 9]])])),
-        ],
-        ids=["float64", "bfloat16", "above_1", "below_0", "nan", "huge_box"],
-    )
-    def test_other_numbers_go_the_slow_way(self, change, monkeypatch):
-        monkeypatch.delattr(paste_file, "_fast_mask")
-        probabilities, boxes = change(*random_rois(np.random.default_rng(0), 28, 50, 60))
-        pasted = mask_paster(probabilities, boxes, 50, 60)
-        for index in range(len(boxes)):
-            _, _, values = paste(probabilities[index], boxes[index], 50, 60)
-            assert torch.equal(pasted(index)[2], values >= MASK_THRESHOLD)
-
-    @pytest.mark.filterwarnings("error")
-    def test_a_box_of_hardly_any_width(self):
-        boxes = [[0, 0, 1e-44, 4], [0, 0, 4, 1e-44], [2.5, 1, np.nextafter(np.float32(2.5), np.float32(3)), 3]]
-        rois = from_rois(np.ones((3, 28, 28), np.float32), np.array(boxes, np.float32))
-        assert [int(full_mask(rois, index).sum()) for index in range(3)] == [0, 0, 2]
 
 
 class TestWindowsOfAllMasks:

@@ -1,9 +1,8 @@
 """The rule of Panoptic FPN (Kirillov et al., CVPR 2019), as in Detectron2 and panopticapi."""
 
-import functools
 from ctypes import c_int64, c_void_p
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -66,19 +65,22 @@ def place_on_cpu(instances: InstanceSet, ranked: Sequence[int], thresholds: Sequ
         thresholds: of each of ``ranked``: the fraction that may be claimed before.
     """
     panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32)
-    crops = instances.crops(ranked)
-    kernel = native.function("ph_claim", (c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p))
-    place = _place_by_numpy if kernel is None else functools.partial(_place_by_kernel, kernel)
-    return panoptic_seg, place(crops, thresholds, panoptic_seg.numpy())
+    crops, ids = instances.crops(ranked), panoptic_seg.numpy()
+    met = _place_by_kernel(crops, thresholds, ids)
+    return panoptic_seg, _place_by_numpy(crops, thresholds, ids) if met is None else met
 
 
 def _place_by_kernel(
-    kernel: Callable, crops: Sequence[Crop], thresholds: Sequence[float], ids: np.ndarray
-) -> List[Tuple[int, int]]:
-    """Fills a map of zeros; gives what was met."""
+    crops: Sequence[Crop], thresholds: Sequence[float], ids: np.ndarray
+) -> Optional[List[Tuple[int, int]]]:
+    """Fills a map of zeros, and gives what was met; None if there is no kernel, or none for such masks."""
+    kernel = native.function("ph_claim", (c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_void_p, c_void_p))
     masks = [crop.mask.contiguous() for crop in crops]
+    boxes = [(*crop[:2], *crop.mask.shape) for crop in crops]
+    if kernel is None or not all(_is_simple(*one, ids.shape) for one in zip(masks, boxes, strict=True)):
+        return None
     table = np.array(
-        [(mask.data_ptr(), *crop[:2], *mask.shape) for crop, mask in zip(crops, masks, strict=True)], dtype=np.int64
+        [(mask.data_ptr(), *box) for mask, box in zip(masks, boxes, strict=True)], dtype=np.int64
     ).reshape(-1, 5)
     limits, met = np.array(thresholds, dtype=np.float64), np.empty((len(table), 2), dtype=np.int64)
     free = np.ones(ids.shape, dtype=bool)
@@ -87,8 +89,15 @@ def _place_by_kernel(
     return [(area, free_area) for area, free_area in met.tolist()]
 
 
+def _is_simple(mask: Tensor, box: Tuple[int, int, int, int], size: Sequence[int]) -> bool:
+    """True if a mask is one of bools inside its image of that size; ``box`` is its left, top, height and width."""
+    left, top, height, width = box
+    is_inside = left >= 0 and top >= 0 and left + width <= size[1] and top + height <= size[0]
+    return is_inside and mask.dtype == torch.bool
+
+
 def _place_by_numpy(crops: Sequence[Crop], thresholds: Sequence[float], ids: np.ndarray) -> List[Tuple[int, int]]:
-    """The same without kernels; NumPy takes a third of PyTorch's time on small arrays."""
+    """The same by NumPy, which takes a third of PyTorch's time on small arrays."""
     free = np.ones(ids.shape, dtype=bool)
     met: List[Tuple[int, int]] = []
     placed = 0
