@@ -44,13 +44,18 @@ class Crop(NamedTuple):
         return slice(self.y0, self.y0 + height), slice(self.x0, self.x0 + width)
 
 
-MakeCrops = Callable[[Sequence[int]], Sequence[Tuple[int, int, Tensor]]]
-"""Gives the fields of crops by their places in the input; asked once for each that is used."""
+MakeCrops = Callable[[Sequence[int]], Sequence[Crop]]
+"""Gives masks by their places in the input; asked once for each that is used."""
 
 
 def one_by_one(make_crop: Callable[[int], Crop]) -> MakeCrops:
     """Makes masks of which each is made alone."""
     return lambda indices: [make_crop(index) for index in indices]
+
+
+def pasted(paster: MaskPaster) -> MakeCrops:
+    """Makes masks of RoI mask probabilities."""
+    return lambda indices: [Crop(*mask) for mask in paster(indices)]
 
 
 class InstanceSet:
@@ -109,7 +114,7 @@ class InstanceSet:
         self.boxes = None if boxes is None else check_boxes(boxes, count, device, (height, width))
         self.mask_quality = check_measure("mask_quality", mask_quality, count)
         self.semantic_agreement = check_measure("semantic_agreement", semantic_agreement, count)
-        self._make_crops = make_crops or MaskPaster(self.probabilities, self.boxes, height, width)
+        self._make_crops = make_crops or pasted(MaskPaster(self.probabilities, self.boxes, height, width))
         self._crops: List[Optional[Crop]] = [None] * count
         self._pasted: Dict[int, Tuple[int, int, Tensor]] = {}
 
@@ -275,7 +280,7 @@ class InstanceSet:
         missing = [index for index in dict.fromkeys(indices) if self._crops[index] is None]
         if missing:
             for index, crop in zip(missing, self._make_crops(missing), strict=True):
-                self._crops[index] = Crop(*crop)
+                self._crops[index] = crop
         return [self._crops[index] for index in indices]
 
     def pasted(self, index: int) -> Tuple[int, int, Tensor]:
