@@ -107,7 +107,8 @@ def _fast_masks(
     for index, window in zip(indices, windows, strict=True):
         if window is not None:
             left, top, right, bottom = window
-            crops.append((index, left, top, right - left, bottom - top, 0))
+            # A kernel knows no places from the end.
+            crops.append((index % len(rois.boxes), left, top, right - left, bottom - top, 0))
             sizes.append((right - left) * (bottom - top))
     begins = itertools.accumulate(sizes)
     painted = _painted(rois, np.array(crops, dtype=np.int64).reshape(-1, len(_CROP)), sum(sizes))

@@ -138,7 +138,7 @@ class CountedStuff:
         """
         semantics = heads.semantics
         labels_of = labels_of_stuff(semantics, heads.categories)
-        taken_areas = semantics.count_taken(claim.panoptic_seg)
+        taken_areas = semantics.count_taken(claim.panoptic_seg) if claim.areas else {}
         free_areas = {label: area - taken_areas.get(label, 0) for label, area in semantics.areas.items()}
         fillable_areas, counted_areas = free_areas, free_areas if self.counted == "after" else semantics.areas
         probable = None

@@ -73,6 +73,9 @@ def test_order_repetition_and_none():
     paster = MaskPaster(probabilities, boxes, 50, 60)
     chosen = [7, 3, 3, 39, 0]
     assert_as_the_reference(paster(chosen), probabilities[chosen], boxes[chosen], 50, 60)
+    assert torch.equal(paster([-1])[0][2], paster([39])[0][2])
+    with pytest.raises(IndexError):
+        paster([40])
     assert paster([]) == []
     assert MaskPaster(probabilities[:0], boxes[:0], 50, 60)([]) == []
 
