@@ -1,4 +1,4 @@
-/* Masks that take free pixels one after the other. Rows are short, so every loop is one the compiler makes wide. */
+/* Masks that take free pixels one after the other. Wider registers than the usual ones are no use: rows are short. */
 
 #include "kernels.h"
 

@@ -108,8 +108,8 @@ KERNEL int64_t ph_count_taken(const uint8_t *labels, const int32_t *segments, in
 }
 
 /* Copies segments, and gives free pixels the value of their label. */
-KERNEL int64_t ph_fill_free(const uint8_t *labels, const int32_t *segments, int64_t pixels, const int32_t *values,
-                            int32_t *restrict filled)
+KERNEL WIDE int64_t ph_fill_free(const uint8_t *labels, const int32_t *segments, int64_t pixels, const int32_t *values,
+                                 int32_t *restrict filled)
 {
     for (int64_t i = 0; i < pixels; i++) {
         int32_t value = values[labels[i]], segment = segments[i];
