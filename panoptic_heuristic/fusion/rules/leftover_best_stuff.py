@@ -36,8 +36,8 @@ def best_stuff(logits: Tensor, stuff: Sequence[int], floor: Optional[float]) -> 
     nowhere = torch.zeros(logits.shape[1:], dtype=torch.bool, device=logits.device)
     if not stuff:
         return torch.full_like(nowhere, NO_STUFF, dtype=torch.int64), nowhere
-    values, channels = largest(logits, stuff)
-    return channels.long(), nowhere if floor is None else at_least(logits, values, floor)
+    _, channels = largest(logits, stuff)
+    return channels.long(), nowhere if floor is None else at_least(logits, channels, floor)
 
 
 @LEFTOVER_REGISTRY.register("best_stuff")
