@@ -47,8 +47,8 @@ def paste(
         (x, y), places = _axes(window, box.numpy()), np.empty((bottom - top, right - left, 2), dtype=np.float32)
         places[..., 0], places[..., 1] = x, y[:, None]
         return left, top, _sampled(probabilities, torch.from_numpy(places))
-    x = _places(torch.arange(left, right, device=box.device, dtype=torch.float32), box[0], box[2])
-    y = _places(torch.arange(top, bottom, device=box.device, dtype=torch.float32), box[1], box[3])
+    x = places_in_box(torch.arange(left, right, device=box.device, dtype=torch.float32), box[0], box[2])
+    y = places_in_box(torch.arange(top, bottom, device=box.device, dtype=torch.float32), box[1], box[3])
     grid = torch.stack([x[None, :].expand(len(y), len(x)), y[:, None].expand(len(y), len(x))], dim=2)
     return left, top, _sampled(probabilities, grid)
 
@@ -58,8 +58,8 @@ def _axes(window: Tuple[int, int, int, int], box: np.ndarray) -> Tuple[np.ndarra
     left, top, right, bottom = window
     # Huge boxes have infinite sides.
     with np.errstate(over="ignore"):
-        x = _places(np.arange(left, right, dtype=np.float32), box[0], box[2])
-        return x, _places(np.arange(top, bottom, dtype=np.float32), box[1], box[3])
+        x = places_in_box(np.arange(left, right, dtype=np.float32), box[0], box[2])
+        return x, places_in_box(np.arange(top, bottom, dtype=np.float32), box[1], box[3])
 
 
 def mask_paster(
@@ -101,7 +101,7 @@ def _window(corners: Sequence[float], height: int, width: int) -> Optional[Tuple
     return left, top, right, bottom
 
 
-def _places(pixels: Any, low: Any, high: Any) -> Any:
+def places_in_box(pixels: Any, low: Any, high: Any) -> Any:
     """The place of float32 pixels between the sides of a box, from -1 to 1; for tensors and for arrays.
 
     The order of these float32 operations decides the last bit, and so the pixel: it follows Detectron2's paste.
