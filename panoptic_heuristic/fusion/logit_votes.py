@@ -9,8 +9,9 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.claim import Claim, HasOverlapThreshold, renumbered
+from panoptic_heuristic.fusion.claim import Claim, HasOverlapThreshold
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
+from panoptic_heuristic.fusion.id_maps import id_areas, renumbered
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.soft_channels import Channels, Window
@@ -99,7 +100,7 @@ class LogitVote:
             winner: (H, W) int32, such as :attr:`winner`.
         """
         kept = self._kept
-        counts = torch.bincount(winner.flatten(), minlength=len(kept) + 1).tolist()
+        counts = id_areas(winner, len(kept))
         areas = {index: counts[place] for place, index in enumerate(kept, start=1) if counts[place]}
         outvoted = {index: "outvoted" for index in kept if index not in areas}
         places = [place for place, index in enumerate(kept, start=1) if index in areas]

@@ -29,7 +29,15 @@ def at_pixels(logits: Tensor, where: Tensor) -> Tensor:
     Returns:
         (C, P), pixels in row order.
     """
-    return logits.flatten(1).index_select(1, where.flatten().nonzero()[:, 0])
+    return logits.flatten(1).index_select(1, places_of(where))
+
+
+def places_of(where: Tensor) -> Tensor:
+    """The pixels where (H, W) bool is True, (P,) int64 places in row order."""
+    if where.device.type != "cpu":
+        return where.flatten().nonzero()[:, 0]
+    # A fifth of PyTorch's time.
+    return torch.from_numpy(np.flatnonzero(where.numpy()))
 
 
 def probabilities(logits: Tensor, values: Tensor) -> Tensor:
@@ -108,7 +116,8 @@ _LEAST_EXPONENT = np.float32(-80)
 def estimate_error(channels: int) -> float:
     """More than any error of :func:`estimates` of so many channels.
 
-    OpenCV's exponential is right to 7e-6 of it, that of the kernel to 3e-7; sums and differences of float32 add 2**-24 per operation.
+    OpenCV's exponential is right to 7e-6 of it, that of the kernel to 3e-7; sums and differences of float32 add
+    2**-24 per operation.
     """
     return 3e-5 + channels * 2.0**-22
 
@@ -150,10 +159,14 @@ def settled(
     Returns:
         (...) bool, False where ``where`` is.
     """
-    above = where & (estimated >= floor)
+    # By NumPy, whose comparisons take a fifth of PyTorch's time.
+    values, asked, room = estimated.numpy(), where.numpy(), estimate_error(channels)
+    above = torch.from_numpy(asked & (values > floor + room))
     # NaN is not clear either.
-    doubtful = where & ~((estimated - floor).abs() > estimate_error(channels))
-    return above.masked_scatter_(doubtful, exact(doubtful) >= floor) if doubtful.any() else above
+    doubtful = torch.from_numpy(asked & ~(values < floor - room)) ^ above
+    if np.count_nonzero(doubtful.numpy()):
+        above.masked_scatter_(doubtful, exact(doubtful) >= floor)
+    return above
 
 
 def largest(logits: Tensor, channels: Sequence[int]) -> Tuple[Tensor, Tensor]:

@@ -5,11 +5,13 @@ from typing import ClassVar, Dict, FrozenSet, List
 
 import torch
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, renumbered
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
+from panoptic_heuristic.fusion.id_maps import id_areas, renumbered
 from panoptic_heuristic.fusion.mask_votes import mask_vote
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_choice, check_number
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.soft_masks import check_probabilities
 
 BY = ("score", "mask")
@@ -69,10 +71,10 @@ class PixelArgmax:
         scores = instances.scores.tolist()
         voters = [scores[index] for index in ranked] if self.by == "score" else None
         winner, in_mask, mask_areas = mask_vote(instances, ranked, voters)
-        won_areas = torch.bincount(winner.flatten(), minlength=len(ranked) + 1).tolist()
+        won_areas = id_areas(winner, len(ranked))
         if self.kept_pixels == "mask":
-            winner = winner * in_mask
-        kept_areas = torch.bincount(winner.flatten(), minlength=len(ranked) + 1).tolist()
+            winner = torch.as_tensor(quick(winner) * quick(in_mask))
+        kept_areas = id_areas(winner, len(ranked))
         places: List[int] = []
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
