@@ -72,7 +72,7 @@ def _vote_in_turn(instances: InstanceSet, ranked: Sequence[int], scores: Optiona
 
 _KERNEL_ARGUMENTS = (
     *(ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64),
-    *(ctypes.c_int64, ctypes.c_int64, ctypes.c_float, *(7 * [ctypes.c_void_p]), ctypes.c_int64),
+    *(ctypes.c_int64, ctypes.c_int64, ctypes.c_float, *(6 * [ctypes.c_void_p]), ctypes.c_int64),
 )
 
 # How far two values must lie apart so that the reference's do, too, in units of M; and beyond which corner the size of
@@ -99,16 +99,16 @@ def _vote_at_once(
     factors = np.ones(len(ranked)) if scores is None else np.array(scores, dtype=np.float64)
     # As shares of the largest: who wins does not depend on that, and margins do.
     shares = (factors / (np.abs(factors).max() or 1)).astype(np.float32)
-    winner, inside = np.empty((height, width), dtype=np.int32), np.empty((height, width), dtype=bool)
-    lead, areas = np.empty((2, height, width), dtype=np.float32), np.empty(len(ranked), dtype=np.int64)
+    winner, (inside, is_open) = np.empty((height, width), dtype=np.int32), np.empty((2, height, width), dtype=bool)
+    areas = np.empty(len(ranked), dtype=np.int64)
     guard, room, listed = _GUARD * size, 0, 2**12
     while listed > room:
         room = listed
         pairs = np.empty((2, room), dtype=np.int32)
         listed = kernel(
             masks.ctypes.data, size, boxes.ctypes.data, ranked.ctypes.data, shares.ctypes.data, len(ranked),
-            height, width, guard, lead[0].ctypes.data, lead[1].ctypes.data, winner.ctypes.data, inside.ctypes.data,
-            areas.ctypes.data, pairs[0].ctypes.data, pairs[1].ctypes.data, room,
+            height, width, guard, winner.ctypes.data, inside.ctypes.data, is_open.ctypes.data, areas.ctypes.data,
+            pairs[0].ctypes.data, pairs[1].ctypes.data, room,
         )  # fmt: skip
     if listed < 0:
         raise MemoryError("there is no memory for a vote of mask probabilities")
@@ -121,8 +121,7 @@ def _vote_at_once(
     first = np.lexsort((places, -values, pixels))
     first = first[np.flatnonzero(np.diff(pixels[first], prepend=-1))]
     who, where = winner.reshape(-1), inside.reshape(-1)
-    is_open = lead[0].reshape(-1)[pixels] - lead[1].reshape(-1)[pixels] <= 2 * guard
-    first = first[is_open[first]]
+    first = first[is_open.reshape(-1)[pixels[first]]]
     who[pixels[first]] = np.where(values[first] > 0, places[first] + 1, 0)
     won = who[pixels] == places + 1
     where[pixels[won]] = in_mask[won]

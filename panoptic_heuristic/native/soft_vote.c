@@ -11,10 +11,33 @@
 
 /* The pixels along one axis of a box: the cells of the mask that lie around each, and where between them. */
 struct axis {
-    int64_t first, end; /* pixels */
-    int32_t *cells;     /* from 0 for what lies two before the mask */
-    float *weights;     /* of the later cell */
-    uint8_t *at_centre; /* 1 where another rounding may choose other cells */
+    int64_t first, end;       /* pixels */
+    int32_t *restrict cells;  /* the first of two, from 0 for what lies two before the mask */
+    float *restrict weights;  /* of the second */
+    int32_t *restrict on_one; /* 1 so near to one cell that another rounding may take its other neighbour */
+};
+
+/* Where an instance looks, and what it votes with. */
+struct voter {
+    const float *mask;
+    int64_t size;
+    float factor;
+    int32_t number;
+    struct axis rows, columns;
+};
+
+/* The state of the vote, each (height, width) but for the line. */
+struct vote {
+    int64_t height, width;
+    float guard;
+    float *best, *second, *line, *row;
+    int32_t *winner; /* below 0 where the pixel is in its mask for sure */
+    uint8_t *open;
+};
+
+struct pairs {
+    int32_t *places, *pixels;
+    int64_t count, capacity;
 };
 
 enum { BEFORE = 2, PADDING = 5 };
@@ -33,93 +56,152 @@ static void place(struct axis *axis, float low, float high, int64_t size, int64_
         double whole = floor(cell), rest = cell - whole;
         axis->cells[k - axis->first] = (int32_t)whole + BEFORE;
         axis->weights[k - axis->first] = (float)rest;
-        axis->at_centre[k - axis->first] = rest < 1e-3 || rest > 1 - 1e-3;
+        axis->on_one[k - axis->first] = rest < 1e-3 || rest > 1 - 1e-3;
     }
 }
 
-/* One row of a box between two rows of a mask, with zeros around. */
-static void blend(float *line, const float *mask, int64_t size, const struct axis *rows, int64_t row) {
-    int64_t cell = rows->cells[row] - BEFORE;
-    float weight = rows->weights[row];
-    const float *upper = cell >= 0 && cell < size ? mask + cell * size : NULL;
-    const float *lower = cell + 1 >= 0 && cell + 1 < size ? mask + (cell + 1) * size : NULL;
+/* The mask of a voter along one row of its box, with zeros around. */
+static void blend(float *line, const struct voter *voter, int64_t row) {
+    int64_t size = voter->size, cell = voter->rows.cells[row] - BEFORE;
+    float weight = voter->rows.weights[row];
+    const float *upper = cell >= 0 && cell < size ? voter->mask + cell * size : NULL;
+    const float *lower = cell + 1 >= 0 && cell + 1 < size ? voter->mask + (cell + 1) * size : NULL;
     for (int64_t k = 0; k < size; k++)
         line[BEFORE + k] = (upper ? upper[k] * (1 - weight) : 0) + (lower ? lower[k] * weight : 0);
 }
 
-/* masks (N, size, size) and boxes (N, 4) float32; ranked and factors: `count` places in them, best first, and numbers
-   of at most 1 in magnitude. best, second and winner (height, width): the largest value, the one after it, and from 1
-   the place in `ranked` of the largest, 0 for none. inside: the winner's probability is at least 1/2. areas (count,):
-   pixels of at least 1/2, without those listed. pair_places and pair_pixels: the places in `ranked`, and pixels, to be
-   asked about, `capacity` at most. Returns how many there are; -1 without memory. */
+static float probability_at(const float *line, const struct axis *columns, int64_t k) {
+    const float *cell = line + columns->cells[k];
+    return cell[0] + columns->weights[k] * (cell[1] - cell[0]);
+}
+
+static void list(struct pairs *pairs, int32_t place, int64_t pixel) {
+    if (pairs->count < pairs->capacity) {
+        pairs->places[pairs->count] = place;
+        pairs->pixels[pairs->count] = (int32_t)pixel;
+    }
+    pairs->count++;
+}
+
+/* One row of a box votes. Returns the pixels that are in the mask for sure; `near` receives those that may be. */
+WIDE static int64_t vote_row(const struct vote *vote, const struct voter *voter, int64_t on_one, int64_t start,
+                             int64_t width, int64_t *near) {
+    float *restrict best = vote->best + start, *restrict second = vote->second + start, *restrict row = vote->row;
+    int32_t *restrict winner = vote->winner + start;
+    const int32_t *restrict on_one_column = voter->columns.on_one;
+    const float factor = voter->factor, above = 0.5f + vote->guard, below = 0.5f - vote->guard;
+    const int32_t number = voter->number + 1, on_one_row = (int32_t)on_one;
+    int32_t sure = 0, possible = 0;
+    for (int64_t k = 0; k < width; k++)
+        row[k] = probability_at(vote->line, &voter->columns, k);
+    for (int64_t k = 0; k < width; k++) {
+        /* Between cells of 0 the reference says 0, too, which is no vote. */
+        float value = row[k] > 0 || (on_one_column[k] | on_one_row) ? factor * row[k] : -INFINITY;
+        float most = best[k], next = second[k];
+        int wins = value > most;
+        float lesser = wins ? most : value;
+        second[k] = lesser > next ? lesser : next;
+        best[k] = wins ? value : most;
+        winner[k] = wins ? (row[k] > above ? -number : number) : winner[k];
+        sure += row[k] > above;
+        possible += row[k] >= below;
+    }
+    *near = possible - sure;
+    return sure;
+}
+
+/* A whole instance votes, and lists the pixels of which it is not sure that they are in its mask. */
+static int64_t vote_box(const struct vote *vote, const struct voter *voter, struct pairs *pairs) {
+    const struct axis *rows = &voter->rows, *columns = &voter->columns;
+    int64_t width = columns->end - columns->first, area = 0;
+    for (int64_t y = rows->first; y < rows->end; y++) {
+        int64_t start = y * vote->width + columns->first, near;
+        blend(vote->line, voter, y - rows->first);
+        area += vote_row(vote, voter, rows->on_one[y - rows->first], start, width, &near);
+        for (int64_t k = 0; near && k < width; k++)
+            if (fabsf(vote->row[k] - 0.5f) <= vote->guard)
+                list(pairs, voter->number, start + k);
+    }
+    return area;
+}
+
+/* Lists the open pixels that an instance may win; returns how many of these are in its mask for sure. */
+static int64_t list_open(const struct vote *vote, const struct voter *voter, struct pairs *pairs) {
+    const struct axis *rows = &voter->rows, *columns = &voter->columns;
+    int64_t width = columns->end - columns->first, area = 0;
+    for (int64_t y = rows->first; y < rows->end; y++) {
+        int64_t start = y * vote->width + columns->first;
+        const uint8_t *open = vote->open + start, *next = memchr(open, 1, (size_t)width);
+        if (next)
+            blend(vote->line, voter, y - rows->first);
+        for (; next; next = memchr(next + 1, 1, (size_t)(open + width - next - 1))) {
+            float probability = probability_at(vote->line, columns, next - open);
+            int64_t pixel = start + (next - open);
+            int is_far = vote->best[pixel] - voter->factor * probability > 2 * vote->guard;
+            if (is_far || fabsf(probability - 0.5f) <= vote->guard)
+                continue;
+            list(pairs, voter->number, pixel);
+            area += probability > 0.5f;
+        }
+    }
+    return area;
+}
+
+static void run(const struct vote *vote, struct voter *voter, const float *masks, const float *boxes,
+                const int64_t *ranked, const float *factors, int64_t count, int64_t *areas, struct pairs *pairs,
+                int is_open) {
+    for (int64_t number = 0; number < count; number++) {
+        const float *box = boxes + 4 * ranked[number];
+        if (!(box[0] < box[2] && box[1] < box[3]))
+            continue;
+        voter->mask = masks + ranked[number] * voter->size * voter->size;
+        voter->factor = factors[number];
+        voter->number = (int32_t)number;
+        place(&voter->columns, box[0], box[2], voter->size, vote->width);
+        place(&voter->rows, box[1], box[3], voter->size, vote->height);
+        if (voter->columns.end <= voter->columns.first)
+            continue;
+        /* Pixels that are listed do not count. */
+        areas[number] += is_open ? -list_open(vote, voter, pairs) : vote_box(vote, voter, pairs);
+    }
+}
+
+/* masks (N, size, size) in [0, 1] and boxes (N, 4), finite; ranked and factors: `count` places in them, best first, and
+   numbers of at most 1 in magnitude. winner, inside and open (height, width): from 1 the place in `ranked` of the
+   largest value, 0 for none; whether its probability is at least 1/2; and 1 where the winner is not sure. areas
+   (count,): pixels of at least 1/2, without those listed. pair_places and pair_pixels: the places in `ranked`, and
+   pixels, to be asked about, `capacity` at most. Returns how many there are; -1 without memory. */
 KERNEL int64_t ph_soft_vote(const float *masks, int64_t size, const float *boxes, const int64_t *ranked,
                             const float *factors, int64_t count, int64_t height, int64_t width, float guard,
-                            float *best, float *second, int32_t *winner, uint8_t *inside, int64_t *areas,
-                            int32_t *pair_places, int32_t *pair_pixels, int64_t capacity) {
-    int64_t longest = height > width ? height : width, pairs = 0;
-    char *memory = malloc((size_t)(2 * longest * (sizeof(int32_t) + sizeof(float) + 1)));
-    float *line = calloc((size_t)(size + PADDING), sizeof(float));
-    if (!memory || !line) {
-        free(memory);
-        free(line);
+                            int32_t *winner, uint8_t *inside, uint8_t *open, int64_t *areas, int32_t *pair_places,
+                            int32_t *pair_pixels, int64_t capacity) {
+    int64_t pixels = height * width, axis = 3 * (height + width);
+    float *memory = malloc((size_t)(2 * pixels + axis + width + size + PADDING) * sizeof(float));
+    if (!memory)
         return -1;
-    }
-    struct axis axes[2];
-    for (int k = 0; k < 2; k++) {
-        axes[k].cells = (int32_t *)memory + k * longest;
-        axes[k].weights = (float *)(memory + 2 * longest * sizeof(int32_t)) + k * longest;
-        axes[k].at_centre = (uint8_t *)(memory + 2 * longest * (sizeof(int32_t) + sizeof(float))) + k * longest;
-    }
-    for (int64_t pixel = 0; pixel < height * width; pixel++) {
-        best[pixel] = 0;
-        second[pixel] = -INFINITY;
-    }
-    memset(winner, 0, (size_t)(height * width) * sizeof *winner);
-    memset(inside, 0, (size_t)(height * width));
+    float *axes = memory + 2 * pixels, *row = axes + axis, *line = row + width;
+    struct vote vote = {height, width, guard, memory, memory + pixels, line, row, winner, open};
+    struct voter voter = {
+        .size = size,
+        .rows = {.cells = (int32_t *)axes, .on_one = (int32_t *)axes + height, .weights = axes + 2 * height},
+    };
+    axes += 3 * height;
+    voter.columns = (struct axis){
+        .cells = (int32_t *)axes, .on_one = (int32_t *)axes + width, .weights = axes + 2 * width};
+    struct pairs pairs = {pair_places, pair_pixels, 0, capacity};
+    memset(vote.best, 0, (size_t)pixels * sizeof(float));
+    for (int64_t k = 0; k < pixels; k++)
+        vote.second[k] = -INFINITY;
+    memset(winner, 0, (size_t)pixels * sizeof *winner);
     memset(areas, 0, (size_t)count * sizeof *areas);
-    /* First who is best, then which pixels that leaves open. */
-    for (int turn = 0; turn < 2; turn++)
-        for (int64_t number = 0; number < count; number++) {
-            const float *box = boxes + 4 * ranked[number], *mask = masks + ranked[number] * size * size;
-            if (!(box[0] < box[2] && box[1] < box[3]))
-                continue;
-            struct axis *columns = &axes[0], *rows = &axes[1];
-            place(columns, box[0], box[2], size, width);
-            place(rows, box[1], box[3], size, height);
-            for (int64_t row = rows->first; row < rows->end; row++) {
-                blend(line, mask, size, rows, row - rows->first);
-                int open_row = rows->at_centre[row - rows->first];
-                for (int64_t column = columns->first; column < columns->end; column++) {
-                    int64_t k = column - columns->first, pixel = row * width + column;
-                    const float *cell = line + columns->cells[k];
-                    float probability = cell[0] + columns->weights[k] * (cell[1] - cell[0]);
-                    /* Between cells of 0 the reference says 0, too. */
-                    if (probability == 0 && !open_row && !columns->at_centre[k])
-                        continue;
-                    float value = factors[number] * probability;
-                    if (turn == 0) {
-                        int wins = value > best[pixel];
-                        float lesser = wins ? best[pixel] : value;
-                        second[pixel] = lesser > second[pixel] ? lesser : second[pixel];
-                        best[pixel] = wins ? value : best[pixel];
-                        winner[pixel] = wins ? (int32_t)number + 1 : winner[pixel];
-                        continue;
-                    }
-                    int is_open = best[pixel] - second[pixel] <= 2 * guard && best[pixel] - value <= 2 * guard;
-                    if (is_open || fabsf(probability - 0.5f) <= guard) {
-                        if (pairs < capacity) {
-                            pair_places[pairs] = (int32_t)number;
-                            pair_pixels[pairs] = (int32_t)pixel;
-                        }
-                        pairs++;
-                    } else if (probability > 0.5f) {
-                        areas[number]++;
-                        inside[pixel] |= winner[pixel] == number + 1;
-                    }
-                }
-            }
-        }
+    memset(line, 0, (size_t)(size + PADDING) * sizeof(float));
+    run(&vote, &voter, masks, boxes, ranked, factors, count, areas, &pairs, 0);
+    for (int64_t k = 0; k < pixels; k++) {
+        open[k] = vote.best[k] - vote.second[k] <= 2 * guard;
+        inside[k] = winner[k] < 0;
+        winner[k] = winner[k] < 0 ? -winner[k] : winner[k];
+    }
+    run(&vote, &voter, masks, boxes, ranked, factors, count, areas, &pairs, 1);
     free(memory);
-    free(line);
-    return pairs;
+    return pairs.count;
 }

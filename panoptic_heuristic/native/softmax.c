@@ -5,12 +5,6 @@
 
 #include "kernels.h"
 
-#if defined(__x86_64__) && defined(__gnu_linux__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
-
 enum { BLOCK = 256 };
 
 /* exp of a number in [-infinity, 0], right to 3e-7 of it; below exp(-80) that. */
