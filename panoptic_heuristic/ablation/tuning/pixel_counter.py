@@ -3,7 +3,7 @@
 import functools
 import time
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import GtSegments
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counters import Each, Request, Totals
+from panoptic_heuristic.ablation.tuning.known_counts import KnownCounts, Questioned
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, Place, is_exact
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import ordered_map
@@ -40,7 +41,8 @@ class Outcome:
 class PixelCounter:
     """Counts any pipelines, image by image; see :class:`.Counter`.
 
-    Those that are exact on regions are counted there, which gives the same counts in a tenth of the time.
+    Those that are exact on regions are counted there, which gives the same counts in a tenth of the time. Others are
+    fused, unless one that fuses the image alike was counted before; what fails says so each time.
 
     Args:
         pool: the images.
@@ -51,6 +53,7 @@ class PixelCounter:
         self.workers, self.categories = workers, pool.categories
         self.failed: Dict[Pipeline, str] = {}
         self._places = pool.places
+        self._known: Dict[int, KnownCounts] = {}
         self._gt = [
             GtSegments.of_segments(segments[image_id])
             for store in pool.stores
@@ -129,12 +132,23 @@ class PixelCounter:
     def _counted(self, jobs: Sequence[Job]) -> Iterator[Tuple[SettingCounts, Dict[Pipeline, str]]]:
         """The counts of each job's pipelines without the ground truth, and why some failed."""
         work = functools.partial(_count_at, self._places)
-        with ordered_map(work, jobs, workers=max(1, min(self.workers, len(jobs))), chunk=1) as results:
-            yield from results
+        asked = ((number, pipelines, self._known.get(number)) for number, pipelines in jobs)
+        with ordered_map(work, asked, workers=max(1, min(self.workers, len(jobs))), chunk=1) as results:
+            for (number, _), (counts, failed, known) in zip(jobs, results, strict=True):
+                if known is not None and (number in self._known or len(self._known) < _MOST_KNOWN):
+                    self._known[number] = known
+                yield counts, failed
 
 
-def _count_at(places: Sequence[Place], job: Job) -> Tuple[SettingCounts, Dict[Pipeline, str]]:
-    number, pipelines = job
+# Images of which counts are remembered, so that memory does not grow with all there are.
+_MOST_KNOWN = 256
+
+
+def _count_at(
+    places: Sequence[Place], job: Tuple[int, Sequence[Pipeline], Optional[KnownCounts]]
+) -> Tuple[SettingCounts, Dict[Pipeline, str], Optional[KnownCounts]]:
+    """The counts of pipelines on an image, the reasons of those that failed, and what is known of the image then."""
+    number, pipelines, known = job
     place, manifest = places[number], places[number].store.cache.manifest
     counts = SettingCounts.zeros(len(manifest.categories), len(pipelines))
     exact = [column for column, pipeline in enumerate(pipelines) if is_exact(pipeline, [manifest])]
@@ -147,12 +161,49 @@ def _count_at(places: Sequence[Place], job: Job) -> Tuple[SettingCounts, Dict[Pi
         exact = []
     others = sorted(set(range(len(pipelines))) - set(exact))
     failed: Dict[Pipeline, str] = {}
-    outcomes = fuse_and_count(place, [pipelines[column] for column in others]) if others else []
-    for column, outcome in zip(others, outcomes, strict=True):
-        if outcome.error is not None:
-            failed[pipelines[column]] = outcome.error
-        counts.add_to_setting(column, outcome.counts, manifest.categories)
-    return counts, failed
+    if others:
+        found, known = _count_by_pixels(place, [pipelines[column] for column in others], known)
+        for column, outcome in zip(others, found, strict=True):
+            if isinstance(outcome, str):
+                failed[pipelines[column]] = outcome
+            else:
+                counts.add_to_setting(column, outcome, manifest.categories)
+    return counts, failed, known
+
+
+def _count_by_pixels(
+    place: Place, pipelines: Sequence[Pipeline], known: Optional[KnownCounts]
+) -> Tuple[List[Union[PQCounts, str]], KnownCounts]:
+    """The counts of an image by each of some pipelines, or why it cannot be fused by it; nothing is fused twice.
+
+    Args:
+        place: of the image.
+        pipelines: any.
+        known: counts of the image; None at first.
+
+    Returns:
+        One for each pipeline, and what is known then.
+    """
+    store, image_id, image_root = place
+    read = functools.cache(lambda: (CachedHeads(store.cache, image_id, image_root), store.gt_of(image_id)))
+    if known is None:
+        instances = read()[0].instances
+        known = KnownCounts(instances.scores.numpy(), instances.category_ids)
+    found: List[Union[PQCounts, str]] = []
+    for pipeline in pipelines:
+        counts = known.find(pipeline)
+        if counts is None:
+            questioned = Questioned.like(pipeline)
+            heads, gt = read()
+            try:
+                result = heads.fuse(questioned)
+            except InputError as error:
+                found.append(f"image {image_id}: {error}")
+                continue
+            counts = count_image(*gt, result.panoptic_seg, result.segments_info, store.cache.manifest.categories)
+            known.add(questioned, counts)
+        found.append(counts)
+    return found, known
 
 
 def _fuse_and_count_at(places: Sequence[Place], job: Job) -> List[Outcome]:
