@@ -7,7 +7,7 @@ probability is a floor would be above it in the whole image and below it in a pa
 Shape legend: C channels, ``...`` any shape of pixels.
 """
 
-import ctypes
+from ctypes import c_int64, c_void_p
 from typing import Callable, Sequence, Tuple
 
 import cv2
@@ -89,7 +89,7 @@ def estimates(logits: Tensor, chosen: Tensor) -> Tensor:
     return found
 
 
-_KERNEL_ARGUMENTS = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p)
+_KERNEL_ARGUMENTS = (c_void_p, c_int64, c_int64, c_void_p, c_void_p)
 
 
 def _estimates(logits: np.ndarray, asked: np.ndarray) -> Tensor:
@@ -179,6 +179,15 @@ def largest(logits: Tensor, channels: Sequence[int]) -> Tuple[Tensor, Tensor]:
     Returns:
         (...) the logit, and (...) uint8 or int32 its channel, of equal ones the first in ``channels``.
     """
+    kernel = native.function("ph_largest", (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p))
+    is_plain = logits.device.type == "cpu" and logits.dtype == torch.float32 and logits.is_contiguous()
+    if kernel is not None and is_plain and not logits.requires_grad and max(channels) < 256:
+        values = torch.empty(logits.shape[1:])
+        winners = torch.empty(logits.shape[1:], dtype=torch.uint8)
+        chosen = np.array(channels, dtype=np.int64)
+        outputs = values.data_ptr(), winners.data_ptr()
+        kernel(logits.data_ptr(), winners.numel(), chosen.ctypes.data, len(chosen), *outputs)
+        return values, winners
     first, *others = channels
     # Numbers of one byte are the quickest.
     dtype = torch.uint8 if max(channels) < 256 else torch.int32

@@ -1,4 +1,4 @@
-/* The softmax over channels, estimated for one channel of each pixel. */
+/* Semantic channels: the largest of some, and the softmax over all, estimated for one channel of each pixel. */
 
 #include <math.h>
 #include <string.h>
@@ -49,6 +49,37 @@ KERNEL int64_t ph_softmax_estimates(const float *logits, int64_t channels, int64
     for (int64_t first = 0; first < pixels; first += BLOCK) {
         int64_t block = pixels - first < BLOCK ? pixels - first : BLOCK;
         estimate_block(logits + first, channels, pixels, chosen + first, block, estimates + first);
+    }
+    return 0;
+}
+
+WIDE static void largest_block(const float *logits, int64_t pixels, const int64_t *channels, int64_t count,
+                               int64_t block, float *restrict most, int32_t *restrict places) {
+    for (int64_t k = 0; k < block; k++) {
+        most[k] = logits[channels[0] * pixels + k];
+        places[k] = (int32_t)channels[0];
+    }
+    for (int64_t place = 1; place < count; place++) {
+        const float *restrict values = logits + channels[place] * pixels;
+        const int32_t channel = (int32_t)channels[place];
+        /* Two loops: of one that keeps both, compilers make branches that nobody foresees. */
+        for (int64_t k = 0; k < block; k++)
+            places[k] = values[k] > most[k] ? channel : places[k];
+        for (int64_t k = 0; k < block; k++)
+            most[k] = values[k] > most[k] ? values[k] : most[k];
+    }
+}
+
+/* logits (channels, pixels), not NaN; chosen (count,) channels below 256, at least one; most (pixels,) the largest logit
+   among these, and winners (pixels,) its channel, of equal ones the first chosen. */
+KERNEL int64_t ph_largest(const float *logits, int64_t pixels, const int64_t *chosen, int64_t count, float *most,
+                          uint8_t *winners) {
+    int32_t places[BLOCK];
+    for (int64_t first = 0; first < pixels; first += BLOCK) {
+        int64_t block = pixels - first < BLOCK ? pixels - first : BLOCK;
+        largest_block(logits + first, pixels, chosen, count, block, most + first, places);
+        for (int64_t k = 0; k < block; k++)
+            winners[first + k] = (uint8_t)places[k];
     }
     return 0;
 }
