@@ -77,7 +77,9 @@ class IdMap:
         window += (taker - window) * (taken & crop.mask)
 
     def _place(self, crop: Crop) -> int:
-        """Where in memory the first pixel of a crop lies."""
+        """Where in memory the first pixel of a crop lies; it is inside the image, as crops of instances are."""
+        (rows, columns), (height, width) = crop.window, self.ids.shape
+        assert 0 <= rows.start and rows.stop <= height and 0 <= columns.start and columns.stop <= width
         return self._start + 4 * (crop.y0 * self._width + crop.x0)
 
 
