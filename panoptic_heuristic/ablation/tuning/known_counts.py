@@ -31,7 +31,10 @@ class Questioned(Pipeline):
     @classmethod
     def like(cls, pipeline: Pipeline) -> "Questioned":
         """The same rules and thresholds, asked nothing so far."""
-        return cls(**{each.name: getattr(pipeline, each.name) for each in dataclasses.fields(Pipeline)})
+        questioned = cls.__new__(cls)
+        # Not by its arguments, which were checked before.
+        vars(questioned).update(vars(pipeline), asked={})
+        return questioned
 
     def is_too_small(self, category_id: int, area: int, image_area: int) -> bool:
         """See :meth:`.Pipeline.is_too_small`."""
@@ -54,25 +57,23 @@ class KnownCounts:
         self._category_ids = np.array(category_ids, dtype=np.int64)
         self._known: Dict[Hashable, List[Tuple[Dict[Question, bool], PQCounts]]] = {}
 
-    def __len__(self) -> int:
-        return sum(map(len, self._known.values()))
-
-    def find(self, pipeline: Pipeline) -> Optional[PQCounts]:
-        """The counts of a pipeline, if another one of the same rules let the same instances and stuff take part."""
-        for asked, counts in self._known.get(self._key(pipeline), ()):
-            if all(pipeline.is_too_small(*question) == answer for question, answer in asked.items()):
-                return counts
-        return None
-
-    def add(self, pipeline: Questioned, counts: PQCounts) -> None:
-        """Keeps the counts of a pipeline that has fused the image."""
-        self._known.setdefault(self._key(pipeline), []).append((dict(pipeline.asked), counts))
-
-    def _key(self, pipeline: Pipeline) -> Hashable:
+    def like(self, pipeline: Pipeline) -> Hashable:
+        """Stands for the rules of a pipeline and the instances that take part, by its thresholds on scores."""
         needed = np.full(len(self._scores), pipeline.instances_score_thresh, dtype=np.float64)
         for category_id, threshold in pipeline.instances_score_thresh_of.items():
             needed[self._category_ids == category_id] = threshold
         return _without_thresholds(pipeline), np.packbits(self._scores >= needed).tobytes()
+
+    def find(self, like: Hashable, pipeline: Pipeline) -> Optional[PQCounts]:
+        """The counts of a pipeline, if another one that is :meth:`like` it let the same stuff take part."""
+        for asked, counts in self._known.get(like, ()):
+            if all(pipeline.is_too_small(*question) == answer for question, answer in asked.items()):
+                return counts
+        return None
+
+    def add(self, like: Hashable, pipeline: Questioned, counts: PQCounts) -> None:
+        """Keeps the counts of a pipeline that has fused the image."""
+        self._known.setdefault(like, []).append((dict(pipeline.asked), counts))
 
 
 # As many as a search has around one image, and some more.

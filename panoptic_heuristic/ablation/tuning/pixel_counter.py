@@ -10,6 +10,7 @@ import numpy as np
 from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import GtSegments
+from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counters import Each, Request, Totals
 from panoptic_heuristic.ablation.tuning.known_counts import KnownCounts, Questioned
@@ -115,24 +116,37 @@ class PixelCounter:
         for number, (places, _) in enumerate(requests):
             for place in places:
                 asking.setdefault(place, []).append(number)
-        jobs = []
-        for place in sorted(asking):
-            asked = (one for number in asking[place] for one in requests[number][1])
-            # What several requests ask for is counted once.
-            jobs.append((place, tuple(dict.fromkeys(asked))))
-        for (place, pipelines), (counts, failed) in zip(jobs, self._counted(jobs), strict=True):
+        # Images that the same requests ask for share a plan.
+        wanted_by = functools.cache(functools.partial(self._wanted, requests))
+        jobs = [(place, wanted_by(tuple(asking[place]), self._places[place].store)) for place in sorted(asking)]
+        for (place, wanted), (counts, failed) in zip(jobs, self._counted(jobs), strict=True):
             for pipeline, error in failed.items():
                 self.failed.setdefault(pipeline, error)
-            column = {pipeline: number for number, pipeline in enumerate(pipelines)}
             counts.add_gt(self._gt[place], self.categories)
-            yield {
-                number: counts.of_settings([column[one] for one in requests[number][1]]) for number in asking[place]
-            }
+            yield {number: counts.of_settings(wanted.columns[number]) for number in asking[place]}
 
-    def _counted(self, jobs: Sequence[Job]) -> Iterator[Tuple[SettingCounts, Dict[Pipeline, str]]]:
+    def _wanted(self, requests: Sequence[Request], numbers: Tuple[int, ...], store: RegionStore) -> "_Wanted":
+        """What some requests want of an image of a store; what several of them ask for is counted once."""
+        column: Dict[Pipeline, int] = {}
+        for number in numbers:
+            for pipeline in requests[number][1]:
+                column.setdefault(pipeline, len(column))
+        columns = {number: [column[one] for one in requests[number][1]] for number in numbers}
+        exact = [at for pipeline, at in column.items() if is_exact(pipeline, [store.cache.manifest])]
+        pipelines = tuple(column)
+        try:
+            plan = SettingsPlan.of([pipelines[at] for at in exact], self.categories) if exact else None
+        except InputError:
+            # One by one they say which of them is wrong.
+            plan = None
+        return _Wanted(pipelines, columns, exact, plan)
+
+    def _counted(
+        self, jobs: Sequence[Tuple[int, "_Wanted"]]
+    ) -> Iterator[Tuple[SettingCounts, Dict[Pipeline, str]]]:
         """The counts of each job's pipelines without the ground truth, and why some failed."""
         work = functools.partial(_count_at, self._places)
-        asked = ((number, pipelines, self._known.get(number)) for number, pipelines in jobs)
+        asked = ((number, wanted, self._known.get(number)) for number, wanted in jobs)
         with ordered_map(work, asked, workers=max(1, min(self.workers, len(jobs))), chunk=1) as results:
             for (number, _), (counts, failed, known) in zip(jobs, results, strict=True):
                 if known is not None and (number in self._known or len(self._known) < _MOST_KNOWN):
@@ -140,34 +154,50 @@ class PixelCounter:
                 yield counts, failed
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be counted on an image.
+
+    Attributes:
+        pipelines: each once.
+        columns: for each request, by its number, the places of its pipelines among these.
+        exact: the places of those that are exact on regions.
+        plan: of these; None if there are none.
+    """
+
+    pipelines: Tuple[Pipeline, ...]
+    columns: Dict[int, List[int]]
+    exact: List[int]
+    plan: Optional[SettingsPlan]
+
+
 # Images of which counts are remembered, so that memory does not grow with all there are.
 _MOST_KNOWN = 256
 
 
 def _count_at(
-    places: Sequence[Place], job: Tuple[int, Sequence[Pipeline], Optional[KnownCounts]]
+    places: Sequence[Place], job: Tuple[int, _Wanted, Optional[KnownCounts]]
 ) -> Tuple[SettingCounts, Dict[Pipeline, str], Optional[KnownCounts]]:
     """The counts of pipelines on an image, the reasons of those that failed, and what is known of the image then."""
-    number, pipelines, known = job
-    place, manifest = places[number], places[number].store.cache.manifest
-    counts = SettingCounts.zeros(len(manifest.categories), len(pipelines))
-    exact = [column for column, pipeline in enumerate(pipelines) if is_exact(pipeline, [manifest])]
-    try:
-        if exact:
-            plan = SettingsPlan.of([pipelines[column] for column in exact], manifest.categories)
-            counts.add_image(plan.count(*plan.read(place.store, place.image_id)), exact)
-    except InputError:
-        # One by one they say which of them needs what.
-        exact = []
-    others = sorted(set(range(len(pipelines))) - set(exact))
+    number, wanted, known = job
+    place, pipelines = places[number], wanted.pipelines
+    categories = place.store.cache.manifest.categories
+    counts, others = SettingCounts.zeros(len(categories), len(pipelines)), set(range(len(pipelines)))
+    if wanted.plan is not None:
+        try:
+            counts.add_image(wanted.plan.count(*wanted.plan.read(place.store, place.image_id)), wanted.exact)
+            others.difference_update(wanted.exact)
+        except InputError:
+            # One by one they say which of them needs what.
+            pass
     failed: Dict[Pipeline, str] = {}
     if others:
-        found, known = _count_by_pixels(place, [pipelines[column] for column in others], known)
-        for column, outcome in zip(others, found, strict=True):
+        found, known = _count_by_pixels(place, [pipelines[column] for column in sorted(others)], known)
+        for column, outcome in zip(sorted(others), found, strict=True):
             if isinstance(outcome, str):
                 failed[pipelines[column]] = outcome
             else:
-                counts.add_to_setting(column, outcome, manifest.categories)
+                counts.add_to_setting(column, outcome, categories)
     return counts, failed, known
 
 
@@ -191,7 +221,8 @@ def _count_by_pixels(
         known = KnownCounts(instances.scores.numpy(), instances.category_ids)
     found: List[Union[PQCounts, str]] = []
     for pipeline in pipelines:
-        counts = known.find(pipeline)
+        like = known.like(pipeline)
+        counts = known.find(like, pipeline)
         if counts is None:
             questioned = Questioned.like(pipeline)
             heads, gt = read()
@@ -201,7 +232,7 @@ def _count_by_pixels(
                 found.append(f"image {image_id}: {error}")
                 continue
             counts = count_image(*gt, result.panoptic_seg, result.segments_info, store.cache.manifest.categories)
-            known.add(questioned, counts)
+            known.add(like, questioned, counts)
         found.append(counts)
     return found, known
 
