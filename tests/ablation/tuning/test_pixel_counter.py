@@ -1,7 +1,8 @@
 import dataclasses
 
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter, fuse_and_count
+from panoptic_heuristic.ablation.tuning.image_counts import fuse_and_count
+from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, Place
 from panoptic_heuristic.fusion import BestStuff, DroppedToVoid, Pipeline, PixelArgmax, Power, SemanticVeto, fuse
 from panoptic_heuristic.fusion.presets import preset_rules
