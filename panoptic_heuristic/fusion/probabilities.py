@@ -78,7 +78,7 @@ def estimates(logits: Tensor, chosen: Tensor) -> Tensor:
         chosen: (...) integers in [0, C - 1], the channel asked for.
 
     Returns:
-        (...) float32; NaN where the largest logit is infinite or NaN.
+        (...) float32; NaN where the largest logit is infinite or NaN, and perhaps where another one is.
     """
     kernel = native.function("ph_softmax_estimates", _KERNEL_ARGUMENTS)
     if kernel is None or chosen.dtype != torch.uint8 or logits.dtype != torch.float32:
@@ -116,7 +116,7 @@ _LEAST_EXPONENT = np.float32(-80)
 def estimate_error(channels: int) -> float:
     """More than any error of :func:`estimates` of so many channels.
 
-    OpenCV's exponential is right to 7e-6 of it, that of the kernel to 3e-7; sums and differences of float32 add
+    OpenCV's exponential is right to 7e-6 of it, that of the kernel to 3e-6; sums and differences of float32 add
     2**-24 per operation.
     """
     return 3e-5 + channels * 2.0**-22

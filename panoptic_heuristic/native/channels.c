@@ -7,13 +7,14 @@
 
 enum { BLOCK = 256 };
 
-/* exp of a number in [-infinity, 0], right to 3e-7 of it; below exp(-80) that. */
+/* exp, right to 3e-6 of it; of less than -80 and more than 80 that of these. */
 static inline float exponential(float exponent) {
-    float halvings = (exponent > -80 ? exponent : -80) * 1.44269504f;
+    float above = exponent > -80 ? exponent : -80, halvings = (above < 80 ? above : 80) * 1.44269504f;
     /* Adding so large a number rounds to whole ones. */
-    float rounded = halvings + 12582912.0f, whole = rounded - 12582912.0f;
-    float rest = (halvings - whole) * 0.693147181f;
-    float series = 1 + rest * (1 + rest * (0.5f + rest * (1 / 6.0f + rest * (1 / 24.0f + rest * (1 / 120.0f)))));
+    float whole = halvings + 12582912.0f - 12582912.0f, rest = halvings - whole;
+    /* 2 to the power of the rest, which is in [-1/2, 1/2]: a fit whose largest error is the smallest. */
+    float last = 0.240247443f + rest * (0.0559178591f + rest * 0.00957010128f);
+    float series = 0.999999285f + rest * (0.693121791f + rest * last);
     int32_t bits = ((int32_t)whole + 127) * (1 << 23);
     float power;
     memcpy(&power, &bits, sizeof power);
@@ -21,26 +22,20 @@ static inline float exponential(float exponent) {
 }
 
 WIDE static void estimate_block(const float *logits, int64_t channels, int64_t pixels, const uint8_t *chosen,
-                                int64_t block, float *estimates) {
-    float most[BLOCK], total[BLOCK];
+                                int64_t block, float *restrict estimates) {
+    float asked[BLOCK], total[BLOCK];
     for (int64_t k = 0; k < block; k++) {
-        most[k] = logits[k];
+        asked[k] = logits[chosen[k] * pixels + k];
         total[k] = 0;
-        estimates[k] = logits[chosen[k] * pixels + k];
-    }
-    for (int64_t channel = 1; channel < channels; channel++) {
-        const float *values = logits + channel * pixels;
-        for (int64_t k = 0; k < block; k++)
-            most[k] = values[k] > most[k] || values[k] != values[k] ? values[k] : most[k];
     }
     for (int64_t channel = 0; channel < channels; channel++) {
-        const float *values = logits + channel * pixels;
+        const float *restrict values = logits + channel * pixels;
         for (int64_t k = 0; k < block; k++)
-            total[k] += exponential(values[k] - most[k]);
+            /* The second difference is NaN where a logit is infinite or NaN, else 0. */
+            total[k] += exponential(values[k] - asked[k]) + (values[k] - values[k]);
     }
     for (int64_t k = 0; k < block; k++)
-        /* The difference is NaN where the largest is infinite or NaN. */
-        estimates[k] = exponential(estimates[k] - most[k]) / total[k] + (most[k] - most[k]);
+        estimates[k] = 1 / total[k];
 }
 
 /* logits (channels, pixels); chosen (pixels,), each below `channels`; estimates (pixels,). */
