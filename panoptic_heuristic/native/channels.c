@@ -65,8 +65,8 @@ WIDE static void largest_block(const float *logits, int64_t pixels, const int64_
     }
 }
 
-/* logits (channels, pixels), not NaN; chosen (count,) channels below 256, at least one; most (pixels,) the largest logit
-   among these, and winners (pixels,) its channel, of equal ones the first chosen. */
+/* logits (channels, pixels), not NaN; chosen (count,) channels below 256, at least one; most (pixels,) the largest
+   logit among these, and winners (pixels,) its channel, of equal ones the first chosen. */
 KERNEL int64_t ph_largest(const float *logits, int64_t pixels, const int64_t *chosen, int64_t count, float *most,
                           uint8_t *winners) {
     int32_t places[BLOCK];
