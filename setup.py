@@ -14,13 +14,14 @@ ROOT = Path(__file__).resolve().parent
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "panoptic_heuristic" / "__init__.py").read_text(), re.M).group(1)
 
 # Optional: without a C compiler the package is installed without it, and does the same in NumPy and PyTorch.
-# No contraction: a fused multiply-add would round otherwise than the operations that the kernels stand for.
+# No contraction: a fused multiply-add would round otherwise than the operations that the kernels stand for. No trapping
+# math: floating-point exceptions are nobody's business here, and minding them keeps GCC from vectorising choices.
 KERNELS = Extension(
     "panoptic_heuristic.native._kernels",
     sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / "panoptic_heuristic" / "native").glob("*.c")),
     depends=["panoptic_heuristic/native/kernels.h"],
     define_macros=[("Py_LIMITED_API", "0x030A0000")],
-    extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off", "-fvisibility=hidden"],
+    extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"],
     py_limited_api=True,
     optional=True,
 )

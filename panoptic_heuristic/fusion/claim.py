@@ -2,12 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Dict, Mapping, Optional, Protocol, Sequence
+from typing import Dict, Mapping, Optional, Protocol
 
-import torch
 from torch import Tensor
 
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
+from panoptic_heuristic.fusion.id_maps import renumbered
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_number, numbers_of_categories
 from panoptic_heuristic.fusion.registry import NamedRegistry
@@ -104,21 +104,3 @@ class HasOverlapThreshold(OverlapThresholds):
 
     overlap_threshold: float = 0.5
     overlap_threshold_of: Mapping[int, float] = field(default_factory=dict)
-
-
-def renumbered(panoptic_seg: Tensor, kept: Sequence[int], largest: int) -> Tensor:
-    """The map without the segments that were dropped after they had taken pixels.
-
-    Args:
-        panoptic_seg: (H, W) int32, values in [0, largest]. Not changed.
-        kept: the values that stay, all above 0; the k-th of them becomes k, counted from 1.
-        largest: see ``panoptic_seg``.
-
-    Returns:
-        (H, W) int32, 0 where none of ``kept`` is.
-    """
-    table = torch.zeros(largest + 1, dtype=torch.int32)
-    for segment_id, value in enumerate(kept, start=1):
-        table[value] = segment_id
-    # Indexing with the whole map takes six times as long on the CPU.
-    return table.to(panoptic_seg.device).index_select(0, panoptic_seg.flatten()).view(panoptic_seg.shape)

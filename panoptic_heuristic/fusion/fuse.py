@@ -116,10 +116,11 @@ def _candidates(instances: InstanceSet, pipeline: Pipeline) -> Tuple[List[int], 
     """Indices of the instances that may take part, ascending, and the reason of the others."""
     dropped: Dict[int, str] = {}
     kept = []
-    for index, score in enumerate(instances.scores.tolist()):
+    needed = {one: pipeline.instances_score_thresh_for(one) for one in set(instances.category_ids)}
+    for index, (score, category_id) in enumerate(zip(instances.scores.tolist(), instances.category_ids, strict=True)):
         if not math.isfinite(score):
             dropped[index] = "not_finite"
-        elif score < pipeline.instances_score_thresh_for(instances.category_ids[index]):
+        elif score < needed[category_id]:
             dropped[index] = "score"
         else:
             kept.append(index)

@@ -97,11 +97,13 @@ def check_belongs_together(instances: InstanceSet, semantics: Optional[SemanticM
     check_instances(instances)
     if semantics is not None:
         check_type("semantics", semantics, SemanticMap, "SemanticMap(labels, label_to_category), or None for no stuff")
-    for index, category_id in enumerate(instances.category_ids):
+    for category_id in dict.fromkeys(instances.category_ids):
+        if category_id in categories and categories[category_id].isthing:
+            continue
+        who = f"instance {instances.category_ids.index(category_id)} has category {category_id}"
         if category_id not in categories:
-            raise InputError(f"instance {index} has category {category_id}, which is not among the categories")
-        if not categories[category_id].isthing:
-            raise InputError(f"instance {index} has category {category_id}, which is stuff; instances are things")
+            raise InputError(f"{who}, which is not among the categories")
+        raise InputError(f"{who}, which is stuff; instances are things")
     if semantics is None:
         return
     if semantics.image_size != instances.image_size:

@@ -28,8 +28,11 @@ def labels_at_least(semantics: SemanticMap, where: Tensor, floor: float, who: st
     exact = partial(semantics.label_probabilities, who=who)
     if semantics.device.type != "cpu":
         return where.masked_scatter(where, exact(where) >= floor)
-    semantics.check_channel(max(semantics.count(where), default=0), who)
-    return settled(where, semantics.label_estimates, floor, len(semantics.logits), exact)
+    channels = len(semantics.channels(who))
+    if max(semantics.areas) >= channels:
+        # Some label has no channel, perhaps not one that is asked for.
+        semantics.check_channel(max(semantics.count(where), default=0), who)
+    return settled(where, semantics.label_estimates, floor, channels, exact)
 
 
 def mean_probabilities(

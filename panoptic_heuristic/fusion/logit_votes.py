@@ -9,8 +9,9 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 import torch
 from torch import Tensor
 
-from panoptic_heuristic.fusion.claim import Claim, HasOverlapThreshold, renumbered
+from panoptic_heuristic.fusion.claim import Claim, HasOverlapThreshold
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
+from panoptic_heuristic.fusion.id_maps import id_areas, renumbered
 from panoptic_heuristic.fusion.instances import InstanceSet
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.soft_channels import Channels, Window
@@ -51,9 +52,11 @@ class LogitVote:
 
     Attributes:
         channels: of the semantic head.
-        best: (H, W) float64, the value of the winner.
-        winner: (H, W) int32, its place, 0 where stuff wins.
-        stuff_labels: (H, W) integers, the stuff with the largest logit; -1 if there is none.
+        stuff: (H, W) floating point, the largest logit of stuff; minus infinity if there is none.
+        stuff_labels: (H, W) integers, the stuff that has it; -1 if there is none.
+        winner: (H, W) int32, the place of the winner, 0 where stuff wins.
+        is_boxed: (H, W) bool: inside the box of an instance that entered.
+        best: (H, W) float64, the value of the winner there; anything elsewhere.
 
     Raises:
         InputError: there are no RoI mask probabilities or no semantic logits.
@@ -67,10 +70,11 @@ class LogitVote:
         self.channels = Channels.of(heads, who)
         threshold_of = rule.overlap_threshold_for
         self._kept, self._dropped = _uncovered(self._instances, order.ranked, threshold_of, within_category)
-        best, self.stuff_labels = self.channels.largest(self.channels.stuff)
-        # It may be the head's own tensor.
-        self.best = best.clone()
-        self.winner = torch.zeros(best.shape, dtype=torch.int32, device=best.device)
+        self.stuff, self.stuff_labels = self.channels.largest(self.channels.stuff)
+        size, device = self.stuff.shape, self.stuff.device
+        self.winner = torch.zeros(size, dtype=torch.int32, device=device)
+        self.is_boxed = torch.zeros(size, dtype=torch.bool, device=device)
+        self.best = torch.empty(size, dtype=torch.float64, device=device)
 
     def entrants(self) -> Iterator[Entrant]:
         """The instances that take part, best first.
@@ -82,15 +86,17 @@ class LogitVote:
             soft = inside_box(self._instances, index)
             channels = self.channels.of_thing(self._instances.category_ids[index])
             semantic, _ = self.channels.largest(channels, soft.window)
-            yield Entrant(place, soft.window, torch.logit(soft.values.double(), eps=MASK_EPSILON), semantic)
+            yield Entrant(place, soft.window, torch.logit(soft.values.double(), eps=MASK_EPSILON), semantic.double())
 
     def enter(self, entrant: Entrant, values: Tensor) -> None:
         """Lets an instance compete inside its box, with (h, w) float64 values."""
-        best = self.best[entrant.window]
+        best, is_boxed = self.best[entrant.window], self.is_boxed[entrant.window]
+        best.copy_(best.where(is_boxed, self.stuff[entrant.window].double()))
         wins = values > best
-        self.best[entrant.window] = values.where(wins, best)
+        best.copy_(values.where(wins, best))
         winner = self.winner[entrant.window]
         winner += (entrant.place - winner) * wins
+        is_boxed.fill_(True)
 
     def claim(self, winner: Tensor) -> Claim:
         """Gives each pixel to the instance that won it; one that won no pixel is dropped as ``outvoted``.
@@ -99,7 +105,7 @@ class LogitVote:
             winner: (H, W) int32, such as :attr:`winner`.
         """
         kept = self._kept
-        counts = torch.bincount(winner.flatten(), minlength=len(kept) + 1).tolist()
+        counts = id_areas(winner, len(kept))
         areas = {index: counts[place] for place, index in enumerate(kept, start=1) if counts[place]}
         outvoted = {index: "outvoted" for index in kept if index not in areas}
         places = [place for place, index in enumerate(kept, start=1) if index in areas]

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-import torch
 from torch import Tensor
+
+from panoptic_heuristic.fusion.id_maps import id_areas, renumbered
 
 
 @dataclass(frozen=True)
@@ -72,20 +73,19 @@ class FusionResult:
         Returns:
             Areas are counted anew, and ids have no gaps.
         """
-        areas = torch.bincount(panoptic_seg.flatten(), minlength=len(self.segments_info) + 1).tolist()
-        table = torch.zeros(len(areas), dtype=torch.int32)
+        areas = id_areas(panoptic_seg, len(self.segments_info))
+        kept: List[int] = []
         segments_info: List[Dict[str, Any]] = []
         gone = []
         for segment in self.segments_info:
             if areas[segment["id"]]:
-                segments_info.append({**segment, "id": len(segments_info) + 1, "area": areas[segment["id"]]})
-                table[segment["id"]] = len(segments_info)
+                kept.append(segment["id"])
+                segments_info.append({**segment, "id": len(kept), "area": areas[segment["id"]]})
             else:
                 who = segment["isthing"], segment["category_id"], reason
                 gone.append(DroppedCandidate(*who, segment.get("score"), segment.get("instance_id")))
         if gone:
-            flat = table.to(panoptic_seg.device).index_select(0, panoptic_seg.flatten())
-            panoptic_seg = flat.view(panoptic_seg.shape)
+            panoptic_seg = renumbered(panoptic_seg, kept, len(areas) - 1)
         return FusionResult(panoptic_seg, segments_info, sorted_dropped([*self.dropped, *gone]))
 
 

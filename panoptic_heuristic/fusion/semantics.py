@@ -14,7 +14,7 @@ from panoptic_heuristic.formats.arguments import listed, whole_number
 from panoptic_heuristic.fusion import label_bytes
 from panoptic_heuristic.fusion.instance_arguments import as_tensor, extremes
 from panoptic_heuristic.fusion.islands import without_islands
-from panoptic_heuristic.fusion.probabilities import at_pixels, estimates, largest, probabilities
+from panoptic_heuristic.fusion.probabilities import at_channels, at_pixels, estimates, largest, probabilities
 
 MAX_LABEL = 65535
 """Labels index tables; a larger one is a segment id or a mistake."""
@@ -181,10 +181,10 @@ class SemanticMap:
             InputError: there are no logits, one is NaN or infinite, or such a label has no channel.
         """
         logits = at_pixels(self.channels(who), where)
-        labels = self.labels.masked_select(where).long()
+        labels = self.labels.masked_select(where)
         if labels.numel():
             self.check_channel(int(labels.max()), who)
-        return probabilities(logits, logits.gather(0, labels[None])[0])
+        return probabilities(logits, at_channels(logits, labels))
 
     def check_channel(self, label: int, who: str) -> None:
         """Raises if a label has no channel of logits.
@@ -210,14 +210,13 @@ class SemanticMap:
         The logits are finite and on the CPU; a label without a channel has the estimate of the last one.
         """
         logits = self.channels("an estimate")
-        labels = self.labels.long().clamp(max=len(logits) - 1)
-        return estimates(logits, logits.gather(0, labels[None])[0])
+        labels = self.short_labels
+        return estimates(logits, labels if max(self.areas) < len(logits) else labels.clamp(max=len(logits) - 1))
 
     @cached_property
     def estimated_means(self) -> Dict[int, float]:
         """The mean of :attr:`label_estimates` over the pixels of each label that occurs."""
-        labels, values = self.labels.flatten().numpy(), self.label_estimates.flatten().numpy()
-        totals = np.bincount(labels, values)
+        totals = np.bincount(self.short_labels.flatten().numpy(), self.label_estimates.flatten().numpy())
         return {label: float(totals[label]) / area for label, area in self.areas.items()}
 
     def largest(self, channels: Sequence[int]) -> Tuple[Tensor, Tensor]:

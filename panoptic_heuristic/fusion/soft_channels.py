@@ -88,18 +88,16 @@ class Channels:
         """The largest of some channels at each pixel of a window.
 
         Returns:
-            (h, w) float64 the logit, and (h, w) integers, its channel, of equal ones the first; without
-            channels minus infinity and -1.
+            (h, w) floating point the logit, and (h, w) integers, its channel, of equal ones the first; without
+            channels minus infinity and -1. They may be kept: not to be written to.
         """
         if channels and window == WHOLE:
-            values, winners = self.semantics.largest(channels)
-            return values.double(), winners
+            return self.semantics.largest(channels)
         logits = self.logits[(slice(None), *window)]
         if not channels:
-            nothing = logits.new_full(logits.shape[1:], -torch.inf, dtype=torch.float64)
+            nothing = logits.new_full(logits.shape[1:], -torch.inf)
             return nothing, torch.full_like(nothing, -1, dtype=torch.int64)
-        values, winners = largest(logits, channels)
-        return values.double(), winners
+        return largest(logits, channels)
 
     def _meant(self, category_id: int) -> Tuple[int, ...]:
         wanted = category_id if category_id in self.meaning.values() else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Callable, Dict, FrozenSet, List, Optional, Protocol
 
+import torch
 from torch import Tensor
 
 from panoptic_heuristic.formats.categories import Categories
@@ -12,6 +13,7 @@ from panoptic_heuristic.fusion.claim import Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.label_probabilities import labels_at_least
 from panoptic_heuristic.fusion.parameters import check_choice, check_number
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.registry import NamedRegistry
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
@@ -83,7 +85,7 @@ class Survey:
     @cached_property
     def fillable(self) -> Tensor:
         """(H, W) bool: free pixels whose label is probable enough."""
-        free = self.claim.panoptic_seg == 0
+        free = _free_pixels(self.claim)
         return free if self.probable is None else free & self.probable
 
     def filled(self, semantics: SemanticMap) -> StuffFill:
@@ -96,7 +98,8 @@ class Survey:
             panoptic_seg = semantics.filled(panoptic_seg, ids)
         else:
             # Fillable pixels are free, which is 0, and sums take a tenth of the time of choosing by a mask.
-            panoptic_seg = panoptic_seg + semantics.look_up(ids) * self.fillable
+            values = quick(semantics.look_up(ids)) * quick(self.fillable)
+            panoptic_seg = torch.as_tensor(quick(panoptic_seg) + values)
         return StuffFill(panoptic_seg, self.areas, self.dropped)
 
 
@@ -143,11 +146,13 @@ class CountedStuff:
         fillable_areas, counted_areas = free_areas, free_areas if self.counted == "after" else semantics.areas
         probable = None
         if self.probability_floor > 0:
-            free = claim.panoptic_seg == 0
+            free = _free_pixels(claim)
             asked = semantics.having(list(itertools.chain(*labels_of.values())))
             asked = asked & free if self.counted == "after" else asked
             probable = labels_at_least(semantics, asked, self.probability_floor, "probability_floor")
-            fillable_areas, counted_areas = semantics.count(probable & free), semantics.count(probable)
+            counted_areas = semantics.count(probable)
+            # After things took theirs, nothing else was asked.
+            fillable_areas = counted_areas if self.counted == "after" else semantics.count(probable & free)
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
         for category_id, labels in labels_of.items():
@@ -161,3 +166,8 @@ class CountedStuff:
             else:
                 areas[category_id] = area
         return Survey(claim, probable, areas, dropped)
+
+
+def _free_pixels(claim: Claim) -> Tensor:
+    """(H, W) bool: the pixels that no instance has."""
+    return torch.as_tensor(quick(claim.panoptic_seg) == 0)

@@ -4,11 +4,25 @@ import numpy as np
 import pytest
 import torch
 
+from panoptic_heuristic import native
 from panoptic_heuristic.fusion import SemanticMap
 from panoptic_heuristic.fusion.label_probabilities import labels_at_least, mean_probabilities
 from panoptic_heuristic.fusion.probabilities import at_least, estimate_error, estimates, probabilities
 
 WHO = "a test"
+
+
+@pytest.fixture(params=["with kernels", "without"], autouse=True)
+def kernels(request, monkeypatch):
+    """Each test holds with the compiled kernels and without."""
+    if request.param == "without":
+        monkeypatch.setattr(native, "function", lambda *_: None)
+    elif not native.are_there():
+        pytest.skip("the compiled kernels are not built: pip install -e .")
+
+
+def everywhere(channel, logits):
+    return torch.full(logits.shape[1:], channel, dtype=torch.uint8)
 
 
 def drawn_logits(seed, channels=9, dtype=np.float32):
@@ -20,9 +34,20 @@ def drawn_logits(seed, channels=9, dtype=np.float32):
 @pytest.mark.parametrize("channels", [1, 9, 134])
 def test_estimates_are_nearer_than_their_error(scale, dtype, channels):
     logits = torch.from_numpy(drawn_logits(channels, channels)).to(dtype) * scale
-    for values in logits[:: max(channels // 3, 1)]:
-        found = estimates(logits, values)
-        assert float((found.double() - probabilities(logits, values)).abs().max()) < estimate_error(channels) / 2
+    for channel in range(0, channels, max(channels // 3, 1)):
+        found = estimates(logits, everywhere(channel, logits))
+        exact = probabilities(logits, logits[channel])
+        assert float((found.double() - exact).abs().max()) < estimate_error(channels) / 2
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (3, 1), (300, 7), (2, 4, 5)])
+def test_any_shape_has_estimates_and_so_have_pixels_that_lie_apart(shape):
+    logits = torch.from_numpy(np.random.default_rng(5).normal(size=(*shape, 2)).astype(np.float32))[..., 0]
+    chosen = torch.from_numpy(np.random.default_rng(6).integers(0, min(shape[0], 256), size=(*shape[1:], 2)))[..., 1]
+    for channels in (chosen, chosen.byte()):
+        exact = probabilities(logits, logits.gather(0, chosen[None])[0])
+        assert estimates(logits, channels).shape == exact.shape
+        assert torch.allclose(estimates(logits, channels).double(), exact, rtol=0, atol=estimate_error(shape[0]))
 
 
 def test_floors_that_pixels_meet_exactly_are_met():
@@ -30,7 +55,7 @@ def test_floors_that_pixels_meet_exactly_are_met():
     exact = probabilities(logits, logits[2])
     for floor in (*exact.flatten()[::97].tolist(), 0.0, 1.0):
         for near in (np.nextafter(floor, -1), floor, np.nextafter(floor, 2)):
-            assert torch.equal(at_least(logits, logits[2], float(near)), exact >= float(near))
+            assert torch.equal(at_least(logits, everywhere(2, logits), float(near)), exact >= float(near))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -39,7 +64,8 @@ def test_what_is_not_finite_compares_as_its_probability(value):
     logits[:, 3, 4:9] = value
     logits[1, 5, 5] = value
     for floor in (0.0, 0.2, 1.0):
-        assert torch.equal(at_least(logits, logits[1], floor), probabilities(logits, logits[1]) >= floor)
+        found = at_least(logits, everywhere(1, logits), floor)
+        assert torch.equal(found, probabilities(logits, logits[1]) >= floor)
 
 
 def test_labels_are_compared_where_they_are_asked_for():

@@ -18,7 +18,8 @@ from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.setting_counts import SettingCounts, resample_settings
 from panoptic_heuristic.ablation.tuning.comparison import PUBLISHED, TUNED, Comparison, Difference, Row
 from panoptic_heuristic.ablation.tuning.groups import Groups, group_numbers, sums_of_groups
-from panoptic_heuristic.ablation.tuning.pixel_counter import Outcome, PixelCounter
+from panoptic_heuristic.ablation.tuning.image_counts import Outcome
+from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
 from panoptic_heuristic.ablation.tuning.pool import ImagePool
 from panoptic_heuristic.ablation.tuning.rounds import ascent_rounds
 from panoptic_heuristic.ablation.tuning.search import Search, run_searches, steps_of

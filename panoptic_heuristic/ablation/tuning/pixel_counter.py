@@ -1,46 +1,32 @@
 """Counting any pipelines on images: on regions where that is exact, the others pixel by pixel."""
 
 import functools
-import time
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from panoptic_heuristic.ablation.cache.fuse import CachedHeads
 from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import GtSegments
+from panoptic_heuristic.ablation.regions.store import RegionStore
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counters import Each, Request, Totals
+from panoptic_heuristic.ablation.tuning.image_counts import Outcome, count_by_pixels, fuse_and_count
+from panoptic_heuristic.ablation.tuning.known_counts import KnownCounts
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, Place, is_exact
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.fusion import Pipeline
-from panoptic_heuristic.quality import PQCounts, count_image
 
 Job = Tuple[int, Sequence[Pipeline]]
 """The place of an image, and pipelines."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One image under one pipeline.
-
-    Attributes:
-        counts: what is right and wrong.
-        seconds: processor time of fusing, on one thread.
-        error: why it could not be fused; None if it could, else the others mean nothing.
-    """
-
-    counts: PQCounts
-    seconds: float
-    error: Optional[str] = None
-
-
 class PixelCounter:
     """Counts any pipelines, image by image; see :class:`.Counter`.
 
-    Those that are exact on regions are counted there, which gives the same counts in a tenth of the time.
+    Those that are exact on regions are counted there, which gives the same counts in a tenth of the time. Others are
+    fused, unless one that fuses the image alike was counted before; what fails says so each time.
 
     Args:
         pool: the images.
@@ -51,6 +37,7 @@ class PixelCounter:
         self.workers, self.categories = workers, pool.categories
         self.failed: Dict[Pipeline, str] = {}
         self._places = pool.places
+        self._known: Dict[int, KnownCounts] = {}
         self._gt = [
             GtSegments.of_segments(segments[image_id])
             for store in pool.stores
@@ -112,88 +99,91 @@ class PixelCounter:
         for number, (places, _) in enumerate(requests):
             for place in places:
                 asking.setdefault(place, []).append(number)
-        jobs = []
-        for place in sorted(asking):
-            asked = (one for number in asking[place] for one in requests[number][1])
-            # What several requests ask for is counted once.
-            jobs.append((place, tuple(dict.fromkeys(asked))))
-        for (place, pipelines), (counts, failed) in zip(jobs, self._counted(jobs), strict=True):
+        # Images that the same requests ask for share a plan.
+        wanted_by = functools.cache(functools.partial(self._wanted, requests))
+        jobs = [(place, wanted_by(tuple(asking[place]), self._places[place].store)) for place in sorted(asking)]
+        for (place, wanted), (counts, failed) in zip(jobs, self._counted(jobs), strict=True):
             for pipeline, error in failed.items():
                 self.failed.setdefault(pipeline, error)
-            column = {pipeline: number for number, pipeline in enumerate(pipelines)}
             counts.add_gt(self._gt[place], self.categories)
-            yield {
-                number: counts.of_settings([column[one] for one in requests[number][1]]) for number in asking[place]
-            }
+            yield {number: counts.of_settings(wanted.columns[number]) for number in asking[place]}
 
-    def _counted(self, jobs: Sequence[Job]) -> Iterator[Tuple[SettingCounts, Dict[Pipeline, str]]]:
+    def _wanted(self, requests: Sequence[Request], numbers: Tuple[int, ...], store: RegionStore) -> "_Wanted":
+        """What some requests want of an image of a store; what several of them ask for is counted once."""
+        column: Dict[Pipeline, int] = {}
+        for number in numbers:
+            for pipeline in requests[number][1]:
+                column.setdefault(pipeline, len(column))
+        columns = {number: [column[one] for one in requests[number][1]] for number in numbers}
+        exact = [at for pipeline, at in column.items() if is_exact(pipeline, [store.cache.manifest])]
+        pipelines = tuple(column)
+        try:
+            plan = SettingsPlan.of([pipelines[at] for at in exact], self.categories) if exact else None
+        except InputError:
+            # One by one they say which of them is wrong.
+            plan = None
+        return _Wanted(pipelines, columns, exact, plan)
+
+    def _counted(
+        self, jobs: Sequence[Tuple[int, "_Wanted"]]
+    ) -> Iterator[Tuple[SettingCounts, Dict[Pipeline, str]]]:
         """The counts of each job's pipelines without the ground truth, and why some failed."""
         work = functools.partial(_count_at, self._places)
-        with ordered_map(work, jobs, workers=max(1, min(self.workers, len(jobs))), chunk=1) as results:
-            yield from results
+        asked = ((number, wanted, self._known.get(number)) for number, wanted in jobs)
+        with ordered_map(work, asked, workers=max(1, min(self.workers, len(jobs))), chunk=1) as results:
+            for (number, _), (counts, failed, known) in zip(jobs, results, strict=True):
+                if known is not None and (number in self._known or len(self._known) < _MOST_KNOWN):
+                    self._known[number] = known
+                yield counts, failed
 
 
-def _count_at(places: Sequence[Place], job: Job) -> Tuple[SettingCounts, Dict[Pipeline, str]]:
-    number, pipelines = job
-    place, manifest = places[number], places[number].store.cache.manifest
-    counts = SettingCounts.zeros(len(manifest.categories), len(pipelines))
-    exact = [column for column, pipeline in enumerate(pipelines) if is_exact(pipeline, [manifest])]
-    try:
-        if exact:
-            plan = SettingsPlan.of([pipelines[column] for column in exact], manifest.categories)
-            counts.add_image(plan.count(*plan.read(place.store, place.image_id)), exact)
-    except InputError:
-        # One by one they say which of them needs what.
-        exact = []
-    others = sorted(set(range(len(pipelines))) - set(exact))
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be counted on an image.
+
+    Attributes:
+        pipelines: each once.
+        columns: for each request, by its number, the places of its pipelines among these.
+        exact: the places of those that are exact on regions.
+        plan: of these; None if there are none.
+    """
+
+    pipelines: Tuple[Pipeline, ...]
+    columns: Dict[int, List[int]]
+    exact: List[int]
+    plan: Optional[SettingsPlan]
+
+
+# Images of which counts are remembered, so that memory does not grow with all there are.
+_MOST_KNOWN = 256
+
+
+def _count_at(
+    places: Sequence[Place], job: Tuple[int, _Wanted, Optional[KnownCounts]]
+) -> Tuple[SettingCounts, Dict[Pipeline, str], Optional[KnownCounts]]:
+    """The counts of pipelines on an image, the reasons of those that failed, and what is known of the image then."""
+    number, wanted, known = job
+    place, pipelines = places[number], wanted.pipelines
+    categories = place.store.cache.manifest.categories
+    counts, others = SettingCounts.zeros(len(categories), len(pipelines)), set(range(len(pipelines)))
+    if wanted.plan is not None:
+        try:
+            counts.add_image(wanted.plan.count(*wanted.plan.read(place.store, place.image_id)), wanted.exact)
+            others.difference_update(wanted.exact)
+        except InputError:
+            # One by one they say which of them needs what.
+            pass
     failed: Dict[Pipeline, str] = {}
-    outcomes = fuse_and_count(place, [pipelines[column] for column in others]) if others else []
-    for column, outcome in zip(others, outcomes, strict=True):
-        if outcome.error is not None:
-            failed[pipelines[column]] = outcome.error
-        counts.add_to_setting(column, outcome.counts, manifest.categories)
-    return counts, failed
+    if others:
+        found, known = count_by_pixels(place, [pipelines[column] for column in sorted(others)], known)
+        for column, outcome in zip(sorted(others), found, strict=True):
+            if isinstance(outcome, str):
+                failed[pipelines[column]] = outcome
+            else:
+                counts.add_to_setting(column, outcome, categories)
+    return counts, failed, known
 
 
 def _fuse_and_count_at(places: Sequence[Place], job: Job) -> List[Outcome]:
     number, pipelines = job
     return fuse_and_count(places[number], pipelines)
-
-
-def fuse_and_count(place: Place, pipelines: Sequence[Pipeline]) -> List[Outcome]:
-    """Fuses an image by each of some pipelines and counts the map.
-
-    Time is that of fusing alone: of the processor, since a busy machine lets a thread wait for several
-    milliseconds at a time. All masks, and the photo, are decoded before: how they are stored is no matter of rules.
-
-    Args:
-        place: of the image.
-        pipelines: any.
-
-    Returns:
-        One for each pipeline, in their order.
-
-    Raises:
-        InputError: the predictions, the ground truth or the photo are missing or damaged.
-    """
-    store, image_id, image_root = place
-    heads, gt = CachedHeads(store.cache, image_id, image_root), store.gt_of(image_id)
-    categories = store.cache.manifest.categories
-    for index in range(len(heads.instances)):
-        heads.instances.crop(index)
-    for pipeline in pipelines:
-        heads.semantics(pipeline)
-        heads.photo(pipeline)
-    outcomes: Dict[int, Outcome] = {}
-    # Each image begins with another pipeline, so that none pays for what the first use of masks costs.
-    first = store.image_ids.index(image_id)
-    for number in ((first + turn) % len(pipelines) for turn in range(len(pipelines))):
-        started = time.thread_time()
-        try:
-            result = heads.fuse(pipelines[number])
-        except InputError as error:
-            outcomes[number] = Outcome({}, 0.0, f"image {image_id}: {error}")
-            continue
-        seconds = time.thread_time() - started
-        outcomes[number] = Outcome(count_image(*gt, result.panoptic_seg, result.segments_info, categories), seconds)
-    return [outcomes[number] for number in range(len(pipelines))]

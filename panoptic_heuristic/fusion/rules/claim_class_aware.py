@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Dict, List, Mapping, Optional, Sequence
 
-import torch
-
 from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, OverlapThresholds
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs
+from panoptic_heuristic.fusion.id_maps import IdMap
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_number
 
@@ -54,21 +53,20 @@ class ClassAware(OverlapThresholds):
     def claim(self, heads: HeadOutputs, order: Order) -> Claim:
         """See :meth:`panoptic_heuristic.fusion.claim.ClaimRule.claim`."""
         instances = heads.instances
-        panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32, device=instances.device)
+        placed = IdMap(instances.image_size, len(order.ranked), instances.device)
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
         for index in order.ranked:
             crop = instances.crop(index)
-            window = panoptic_seg[crop.window]
             # By segment id, so that the first are the free ones.
-            shared = torch.bincount(window.masked_select(crop.mask), minlength=len(areas) + 1).tolist()
+            shared = placed.areas_under(crop)[: len(areas) + 1]
             reason = self._reason(instances.category_ids, index, areas, shared)
             if reason is not None:
                 dropped[index] = reason
                 continue
             areas[index] = shared[0]
-            window.masked_fill_(crop.mask & (window == 0), len(areas))
-        return Claim(panoptic_seg, areas, dropped)
+            placed.give(crop, [0], len(areas))
+        return Claim(placed.ids, areas, dropped)
 
     def _reason(
         self, category_ids: Sequence[int], index: int, areas: Mapping[int, int], shared: List[int]

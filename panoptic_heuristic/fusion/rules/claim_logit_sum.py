@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, FrozenSet
+from typing import Any, ClassVar, FrozenSet
 
 import torch
 from torch import Tensor
@@ -11,6 +11,8 @@ from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, HasOverlapThr
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.logit_votes import LogitVote
 from panoptic_heuristic.fusion.order import Order
+from panoptic_heuristic.fusion.probabilities import places_of
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
 
@@ -54,33 +56,34 @@ class LogitSum(HasOverlapThreshold):
                 the category of an instance, or things.
         """
         vote = LogitVote(heads, order, self, "the claim rule logit_sum", within_category=True)
-        is_found = torch.zeros_like(vote.winner, dtype=torch.bool)
-        found = torch.zeros_like(vote.best)
+        found = torch.empty_like(vote.best)
         for entrant in vote.entrants():
             window, values = entrant.window, entrant.semantic_logits
+            found[window] = torch.maximum(found[window], values).where(vote.is_boxed[window], values)
             vote.enter(entrant, values + entrant.mask_logits)
-            found[window] = torch.maximum(found[window], values).where(is_found[window], values)
-            is_found[window] = True
-        channels = vote.channels
-        is_unknown = channels.largest(channels.things)[0] - found > vote.best
-        winner = vote.winner * ~is_unknown
-        semantics = _relabelled(heads.semantics, vote.stuff_labels, is_unknown, winner > 0)
+        things, _ = vote.channels.largest(vote.channels.things)
+        is_unknown = quick(things) > quick(vote.stuff)
+        # Inside boxes instances were found, and may be what is better than stuff.
+        boxed = places_of(vote.is_boxed)
+        of_things, of_found, best = (values.flatten()[boxed].double() for values in (things, found, vote.best))
+        is_unknown.reshape(-1)[quick(boxed)] = quick(of_things - of_found > best)
+        winner = torch.as_tensor(quick(vote.winner) * ~is_unknown)
+        semantics = _relabelled(heads.semantics, vote.stuff_labels, is_unknown, quick(winner) > 0)
         return dataclasses.replace(vote.claim(winner), semantics=semantics)
 
 
-def _relabelled(semantics: SemanticMap, stuff_labels: Tensor, is_unknown: Tensor, has_instance: Tensor) -> SemanticMap:
+def _relabelled(semantics: SemanticMap, stuff_labels: Tensor, is_unknown: Any, has_instance: Any) -> SemanticMap:
     """The labels by which stuff fills what instances leave free.
 
     Args:
         semantics: the head's.
         stuff_labels: (H, W) integers: the best stuff, -1 for none.
-        is_unknown: (H, W) bool: the pixels that go to nobody.
-        has_instance: (H, W) bool: the pixels that keep the head's label.
+        is_unknown: (H, W) bool of :func:`.quick.quick`: the pixels that go to nobody.
+        has_instance: likewise: the pixels that keep the head's label.
     """
     meaning = semantics.label_to_category
     void = next((label for label, category_id in meaning.items() if category_id is None), max(meaning) + 1)
-    # By arithmetic, see panoptic_heuristic.fusion.quick.
-    labels = stuff_labels if void < 256 else stuff_labels.long()
+    labels = quick(stuff_labels if void < 256 else stuff_labels.long())
     labels = labels + (void - labels) * (is_unknown | (labels < 0))
-    labels = labels + (semantics.short_labels - labels) * has_instance
-    return semantics.with_labels(labels, {**meaning, void: None})
+    labels = labels + (quick(semantics.short_labels) - labels) * has_instance
+    return semantics.with_labels(torch.as_tensor(labels), {**meaning, void: None})

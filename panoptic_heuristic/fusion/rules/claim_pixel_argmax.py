@@ -1,19 +1,18 @@
 """Each pixel goes to the instance that is surest of it."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Dict, FrozenSet, List, Sequence, Tuple
+from typing import ClassVar, Dict, FrozenSet, List
 
 import torch
-from torch import Tensor
 
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, renumbered
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
-from panoptic_heuristic.fusion.instances import InstanceSet
+from panoptic_heuristic.fusion.id_maps import id_areas, renumbered
+from panoptic_heuristic.fusion.mask_votes import mask_vote
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import check_choice, check_number
-from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
 from panoptic_heuristic.fusion.quick import quick
-from panoptic_heuristic.fusion.soft_masks import check_probabilities, soft_crop
+from panoptic_heuristic.fusion.soft_masks import check_probabilities
 
 BY = ("score", "mask")
 """The values that a pixel goes by: score times mask probability, or the probability alone."""
@@ -69,11 +68,13 @@ class PixelArgmax:
         """
         instances, ranked = heads.instances, order.ranked
         check_probabilities(instances, "the claim rule pixel_argmax")
-        winner, in_mask, mask_areas = self._vote(instances, ranked)
-        won_areas = torch.bincount(winner.flatten(), minlength=len(ranked) + 1).tolist()
+        scores = instances.scores.tolist()
+        voters = [scores[index] for index in ranked] if self.by == "score" else None
+        winner, in_mask, mask_areas = mask_vote(instances, ranked, voters)
+        won_areas = id_areas(winner, len(ranked))
         if self.kept_pixels == "mask":
-            winner = winner * in_mask
-        kept_areas = torch.bincount(winner.flatten(), minlength=len(ranked) + 1).tolist()
+            winner = torch.as_tensor(quick(winner) * quick(in_mask))
+        kept_areas = id_areas(winner, len(ranked))
         places: List[int] = []
         areas: Dict[int, int] = {}
         dropped: Dict[int, str] = {}
@@ -86,30 +87,3 @@ class PixelArgmax:
                 places.append(place)
                 areas[index] = kept_areas[place]
         return Claim(renumbered(winner, places, len(ranked)), areas, dropped)
-
-    def _vote(self, instances: InstanceSet, ranked: Sequence[int]) -> Tuple[Tensor, Tensor, List[int]]:
-        """The winner of each pixel.
-
-        Returns:
-            (H, W) int32, the winner's place in ``ranked`` from 1, 0 for none; (H, W) bool, whether
-            the pixel is in the winner's mask; and the area of the mask of each of ``ranked``.
-        """
-        size, device = instances.image_size, instances.device
-        by_score = self.by == "score"
-        scores, dtype = instances.scores.tolist(), torch.float64 if by_score else instances.probabilities.dtype
-        best = torch.zeros(size, dtype=dtype, device=device)
-        winner = torch.zeros(size, dtype=torch.int32, device=device)
-        in_mask = torch.zeros(size, dtype=torch.bool, device=device)
-        mask_areas = []
-        best_of, winner_of, in_mask_of = quick(best), quick(winner), quick(in_mask)
-        for place, index in enumerate(ranked, start=1):
-            soft = soft_crop(instances, index)
-            window, mask = soft.window, soft.values >= MASK_THRESHOLD
-            mask_areas.append(int(mask.count_nonzero()))
-            values = quick(soft.values.double() * scores[index] if by_score else soft.values)
-            most, who, inside = best_of[window], winner_of[window], in_mask_of[window]
-            wins = values > most
-            best_of[window] = values.clip(most)
-            who += (place - who) * wins
-            inside ^= (inside ^ quick(mask)) & wins
-        return winner, in_mask, mask_areas

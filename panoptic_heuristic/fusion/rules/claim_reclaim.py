@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Dict, FrozenSet, Mapping, Sequence, Tuple
 
-import torch
-from torch import Tensor
-
-from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, OverlapThresholds, renumbered
+from panoptic_heuristic.fusion.claim import CLAIM_REGISTRY, Claim, OverlapThresholds
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
+from panoptic_heuristic.fusion.id_maps import IdMap, renumbered
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import Order
 from panoptic_heuristic.fusion.parameters import ParameterError, check_choice, check_number, thing_pairs
@@ -109,7 +107,7 @@ class _Placing:
     def __init__(self, rule: Reclaim, instances: InstanceSet):
         self.rule = rule
         self.instances = instances
-        self.panoptic_seg = torch.zeros(instances.image_size, dtype=torch.int32, device=instances.device)
+        self.map = IdMap(instances.image_size, len(instances), instances.device)
         self.mask_areas: Dict[int, int] = {}
         self.areas: Dict[int, int] = {}
         self.dropped: Dict[int, str] = {}
@@ -117,48 +115,43 @@ class _Placing:
     def place(self, index: int) -> None:
         """Gives an instance its pixels, or drops it; then drops those that lost too many by it."""
         crop = self.instances.crop(index)
-        window = self.panoptic_seg[crop.window]
         # By value in the map, so that the first are the free ones.
-        # Pixels outside the mask count as a value that is none: choosing by a mask takes longer.
-        values = ((window + 1) * crop.mask).flatten()
-        shared = torch.bincount(values, minlength=len(self.instances) + 2).tolist()[1:]
+        shared = self.map.areas_under(crop)
         self.mask_areas[index] = sum(shared)
         if not self.mask_areas[index]:
             self.dropped[index] = "empty"
             return
         contested = [other for other in self.areas if shared[other + 1]]
-        victims = [other for other in contested if self._takes(index, other, shared[other + 1], crop, window)]
+        victims = [other for other in contested if self._takes(index, other, shared[other + 1], crop)]
         area = shared[0] + sum(shared[other + 1] for other in victims)
         if not self._allows(index, area):
             self.dropped[index] = "overlap"
         elif area == 0:
             self.dropped[index] = "covered"
         else:
-            taken = window == 0
+            self.map.give(crop, [0, *(other + 1 for other in victims)], index + 1)
             for other in victims:
-                taken |= window == other + 1
                 self.areas[other] -= shared[other + 1]
-            window += (index + 1 - window) * (taken & crop.mask)
             self.areas[index] = area
             self._look_again(victims)
 
     def claim(self) -> Claim:
         """The outcome, when all are placed."""
         kept = [index + 1 for index in self.areas]
-        return Claim(renumbered(self.panoptic_seg, kept, len(self.instances)), self.areas, self.dropped)
+        return Claim(renumbered(self.map.ids, kept, len(self.instances)), self.areas, self.dropped)
 
-    def _takes(self, index: int, other: int, pixels: int, crop: Crop, window: Tensor) -> bool:
+    def _takes(self, index: int, other: int, pixels: int, crop: Crop) -> bool:
         """True if an instance takes the pixels it shares with a segment."""
         fraction = max(pixels / self.mask_areas[index], pixels / self.areas[other])
-        return fraction >= self.rule.intersection_threshold and self._on_top(index, other, crop, window)
+        return fraction >= self.rule.intersection_threshold and self._on_top(index, other, crop)
 
-    def _on_top(self, index: int, other: int, crop: Crop, window: Tensor) -> bool:
+    def _on_top(self, index: int, other: int, crop: Crop) -> bool:
         rule, category_ids = self.rule, self.instances.category_ids
         if rule.on_top == "area":
             return self.mask_areas[index] / self.mask_areas[other] <= rule.area_ratio
         if rule.on_top == "precedence":
             return (category_ids[index], category_ids[other]) in rule.precedence
-        contested = Crop(crop.x0, crop.y0, crop.mask & (window == other + 1))
+        contested = Crop(crop.x0, crop.y0, crop.mask & (self.map.ids[crop.window] == other + 1))
         # Over the same pixels, so that sums compare as means do.
         own, others = (soft_crop(self.instances, one).total(contested) for one in (index, other))
         return own > others
@@ -171,5 +164,5 @@ class _Placing:
             if self.areas[other] and self._allows(other, self.areas[other]):
                 continue
             self.dropped[other] = "overlap" if self.areas.pop(other) else "covered"
-            window = self.panoptic_seg[self.instances.crop(other).window]
+            window = self.map.ids[self.instances.crop(other).window]
             window.masked_fill_(window == other + 1, 0)

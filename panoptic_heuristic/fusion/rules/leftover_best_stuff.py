@@ -10,7 +10,8 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
 from panoptic_heuristic.fusion.leftover import LEFTOVER_REGISTRY
 from panoptic_heuristic.fusion.parameters import check_number
-from panoptic_heuristic.fusion.probabilities import at_least, at_pixels, largest
+from panoptic_heuristic.fusion.probabilities import at_least, largest, places_of
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.result import FusionResult
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
@@ -36,8 +37,8 @@ def best_stuff(logits: Tensor, stuff: Sequence[int], floor: Optional[float]) -> 
     nowhere = torch.zeros(logits.shape[1:], dtype=torch.bool, device=logits.device)
     if not stuff:
         return torch.full_like(nowhere, NO_STUFF, dtype=torch.int64), nowhere
-    values, channels = largest(logits, stuff)
-    return channels.long(), nowhere if floor is None else at_least(logits, values, floor)
+    _, channels = largest(logits, stuff)
+    return channels.long(), nowhere if floor is None else at_least(logits, channels, floor)
 
 
 @LEFTOVER_REGISTRY.register("best_stuff")
@@ -76,8 +77,9 @@ class BestStuff:
         """
         semantics = heads.semantics
         stuff = heads.categories.labels_of_stuff(semantics.label_to_category)
-        no_stuff = {label: 1 for label in semantics.areas if label not in stuff}
-        left = (result.panoptic_seg == 0) & semantics.look_up(no_stuff).bool()
+        no_stuff = semantics.having([label for label in semantics.areas if label not in stuff])
+        panoptic_seg = result.panoptic_seg.clone()
+        left = places_of(torch.as_tensor((quick(panoptic_seg) == 0) & quick(no_stuff)))
         best, above = self._best_stuff(semantics, stuff, left)
         ids = torch.zeros(best.shape, dtype=torch.int32, device=best.device)
         id_of = {segment["category_id"]: segment["id"] for segment in result.segments_info if not segment["isthing"]}
@@ -85,17 +87,18 @@ class BestStuff:
             if (segment_id := id_of.get(semantics.label_to_category[label])) is not None:
                 ids.masked_fill_(above & (best == label), segment_id)
         # Nobody loses a pixel.
-        return result.with_map(result.panoptic_seg.masked_scatter(left, ids), "covered")
+        quick(panoptic_seg).reshape(-1)[quick(left)] = quick(ids)
+        return result.with_map(panoptic_seg, "covered")
 
-    def _best_stuff(self, semantics: SemanticMap, stuff: Sequence[int], where: Tensor) -> Tuple[Tensor, Tensor]:
-        """(P,) best labels of the P pixels that are asked for, in row order, and (P,) bool: above the floor."""
+    def _best_stuff(self, semantics: SemanticMap, stuff: Sequence[int], places: Tensor) -> Tuple[Tensor, Tensor]:
+        """(P,) best labels of the P pixels that are asked for, by their places, and (P,) bool: above the floor."""
         if semantics.logits is None and semantics.best_stuff is not None:
             if semantics.best_stuff_floor != self.floor:
                 raise InputError(
                     f"the floor of best_stuff is {self.floor}, but the predictions were kept with the floor "
                     f"{semantics.best_stuff_floor}; use that one, or keep predictions anew"
                 )
-            best, above = semantics.best_stuff
-            return best.masked_select(where), above.masked_select(where)
-        logits = at_pixels(semantics.channels("best_stuff"), where)
+            best, above = (values.flatten().index_select(0, places) for values in semantics.best_stuff)
+            return best, above
+        logits = semantics.channels("best_stuff").flatten(1).index_select(1, places)
         return best_stuff(logits, [label for label in stuff if label < len(logits)], self.floor)

@@ -4,9 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar, FrozenSet
 
+import torch
+
 from panoptic_heuristic.fusion.claim import Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
-from panoptic_heuristic.fusion.probabilities import at_pixels, largest
+from panoptic_heuristic.fusion.probabilities import largest, places_of
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.stuff import STUFF_REGISTRY, CountedStuff, IsTooSmall, StuffFill
 
 
@@ -37,9 +40,11 @@ class NextBest(CountedStuff):
         channels = [label for label in range(len(logits)) if meaning.get(label) in survey.areas]
         if not homeless or not channels:
             return survey.filled(semantics)
-        moved = survey.fillable & semantics.look_up(dict.fromkeys(homeless, 1)).bool()
-        _, labels = largest(at_pixels(logits, moved), channels)
-        relabelled = semantics.with_labels(semantics.labels.long().masked_scatter(moved, labels.long()))
+        moved = places_of(torch.as_tensor(quick(survey.fillable) & quick(semantics.having(homeless))))
+        _, best = largest(logits.flatten(1).index_select(1, moved), channels)
+        labels = semantics.short_labels if max(channels) < 255 else semantics.labels.long()
+        labels = labels.flatten().index_copy(0, moved, best.to(labels.dtype)).view(semantics.image_size)
+        relabelled = semantics.with_labels(labels)
         areas = dict.fromkeys(survey.areas, 0)
         for label, pixels in relabelled.count(survey.fillable).items():
             if meaning[label] in areas:

@@ -2,14 +2,16 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Dict, FrozenSet, List
+from typing import ClassVar, Dict, FrozenSet
 
 import torch
 from torch import Tensor
 
 from panoptic_heuristic.fusion.claim import Claim
 from panoptic_heuristic.fusion.head_outputs import HeadOutputs, Need
+from panoptic_heuristic.fusion.id_maps import id_areas
 from panoptic_heuristic.fusion.parameters import check_number
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.stuff import labels_of_stuff
 from panoptic_heuristic.fusion.veto import VETO_REGISTRY
 
@@ -48,8 +50,9 @@ class SemanticVeto:
         # Place 0 is what is no stuff.
         place_of = {label: place for place, labels in enumerate(labels_of, start=1) for label in labels}
         columns, rows = 1 + len(labels_of), 1 + len(claim.areas)
-        pairs = (claim.panoptic_seg * columns + semantics.look_up(place_of)).flatten()
-        counts: List[List[int]] = torch.bincount(pairs, minlength=rows * columns).view(rows, columns).tolist()
+        pairs = torch.as_tensor(quick(claim.panoptic_seg) * columns + quick(semantics.look_up(place_of)))
+        areas = id_areas(pairs, rows * columns - 1)
+        counts = [areas[row * columns : (row + 1) * columns] for row in range(rows)]
         label_of: Dict[int, int] = {}
         for index, area, (_, *pixels) in zip(claim.areas, claim.areas.values(), counts[1:], strict=True):
             most = max(pixels)

@@ -1,7 +1,8 @@
 import dataclasses
 
 from panoptic_heuristic.ablation.regions.store import open_store
-from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter, fuse_and_count
+from panoptic_heuristic.ablation.tuning.image_counts import fuse_and_count
+from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, Place
 from panoptic_heuristic.fusion import BestStuff, DroppedToVoid, Pipeline, PixelArgmax, Power, SemanticVeto, fuse
 from panoptic_heuristic.fusion.presets import preset_rules
@@ -66,14 +67,14 @@ def test_only_what_is_not_exact_on_regions_is_fused(store, monkeypatch):
     fused = []
 
     def noting(instances, semantics, categories, pipeline, image):
-        fused.append(pipeline)
+        fused.append(str(pipeline))
         return fuse(instances, semantics, categories, pipeline, image)
 
     monkeypatch.setattr("panoptic_heuristic.ablation.cache.fuse.fuse", noting)
     by_pixels = Pipeline(stuff=DroppedToVoid("before"), veto=SemanticVeto())
     counter = PixelCounter(ImagePool((store,)))
     finished(counter.totals([((0, 1), (*PRESETS.values(), by_pixels))]))
-    assert fused == [by_pixels] * 2 and not counter.failed
+    assert fused == [str(by_pixels)] * 2 and not counter.failed
     (alone,), _ = finished(counter.totals([((0,), (by_pixels,))]))
     assert alone.of_setting(0, counter.categories) == counts_of(store, 0, by_pixels)
 
