@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measures what is missing and prints the table."""
-    if args.images[0] < 2 or any(a >= b for a, b in zip(args.images, args.images[1:], strict=False)):
-        raise InputError("--images must be ascending numbers, 2 or more")
+    if args.images[0] < 5 or any(a >= b for a, b in zip(args.images, args.images[1:], strict=False)):
+        raise InputError("--images must be ascending numbers, 5 or more")
     if args.detections < 0 or args.workers < 1:
         raise InputError("--detections must be at least 0, --workers at least 1")
     found: Measured = {}

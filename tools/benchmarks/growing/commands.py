@@ -41,13 +41,12 @@ COMMANDS: Dict[str, Arguments] = {
     "sweep-fusion": lambda own: [*_cached(own), "--grid", _CONFIGS / "sweeps" / "coco.yaml"],
     "attribute-errors": lambda own: _cached(own),
     "explore-fusion": lambda own: [*_cached(own), "--sweep", output(own, "sweep-fusion")],
-    "compare-fusion": lambda own: [*_cached(own), "--presets", _CONFIGS / "presets" / "mmdetection.yaml"],
-    "tune-fusion": lambda own: _cached(own),
     "report-sweep": lambda own: [
         output(own, "sweep-fusion"), *_cached(own),
         "--attribution", output(own, "attribute-errors") / "attribution.json",
-        "--tuning", output(own, "tune-fusion") / "tuning.json",
     ],
+    "compare-fusion": lambda own: [*_cached(own), "--presets", _CONFIGS / "presets" / "mmdetection.yaml"],
+    "tune-fusion": lambda own: _cached(own),
 }  # fmt: skip
 
 _WITHOUT_OUTPUT = ("check-dataset",)

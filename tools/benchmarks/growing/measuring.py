@@ -17,7 +17,8 @@ class Usage(NamedTuple):
 
     Attributes:
         seconds: CPU time of the process and those it started.
-        megabytes: the most memory all of them had at once, in 10**6 bytes; what they share counts once.
+        megabytes: the most memory all of them had at once, in 10**6 bytes. What they share counts once. The files of
+            libraries are left out: how many other programs share those changes, and no number of images does that.
     """
 
     seconds: float
@@ -30,8 +31,8 @@ def measured(command: List[str], log: Path) -> Usage:
     Raises:
         InputError: it failed, or the system does not say how much memory a process takes.
     """
-    if not Path("/proc/self/smaps_rollup").exists():
-        raise InputError("this needs Linux, which says in /proc how much memory a process takes")
+    if not _own_kb(os.getpid()):
+        raise InputError("this needs Linux 5.4 or later, which says in /proc how much memory a process takes")
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         ended, peaks = threading.Event(), [0]
@@ -51,7 +52,7 @@ def measured(command: List[str], log: Path) -> Usage:
 
 def _watch(pid: int, ended: threading.Event, peaks: List[int]) -> None:
     while not ended.wait(_SECONDS_BETWEEN_LOOKS):
-        peaks.append(sum(_proportional_kb(one) for one in _family(pid)))
+        peaks.append(sum(_own_kb(one) for one in _family(pid)))
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -66,10 +67,10 @@ def _family(pid: int) -> Iterator[int]:
             yield from _family(int(child))
 
 
-def _proportional_kb(pid: int) -> int:
-    """The memory of a process, pages that several have shared out among them; 0 once it has ended."""
+def _own_kb(pid: int) -> int:
+    """The memory of a process without mapped files; a page of several counts in parts. 0 once it has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
