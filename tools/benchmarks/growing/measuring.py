@@ -9,7 +9,7 @@ from typing import Iterator, List, NamedTuple
 from panoptic_heuristic.errors import InputError
 
 # A peak between two looks is missed: images take some milliseconds each, what grows with them stays for seconds.
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 class Usage(NamedTuple):
