@@ -84,7 +84,8 @@ def _cells(count: int, usage: Optional[Usage]) -> List[str]:
 
 def _growth(fewer: int, more: int, before: Usage, after: Usage) -> List[str]:
     """What an image more takes from one count to the next, and :data:`MANY` if it goes on like that."""
-    seconds, megabytes = ((b - a) / (more - fewer) for a, b in zip(before, after, strict=True))
+    # What does not grow differs a little from run to run, and is no gain of more images.
+    seconds, megabytes = (max(b - a, 0) / (more - fewer) for a, b in zip(before, after, strict=True))
     left = MANY - more
     hours, gigabytes = (after.seconds + left * seconds) / 3600, (after.megabytes + left * megabytes) / 1000
     return [f"{1000 * seconds:.1f}", f"{1000 * megabytes:.1f}", f"{hours:.2f}", f"{gigabytes:.1f}"]
