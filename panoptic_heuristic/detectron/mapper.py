@@ -179,9 +179,8 @@ def _transformed_places(ids: np.ndarray, things: List[int], transforms: T.Transf
     table = np.zeros(int(ids.max()) + 1, dtype=np.int32)
     for place, segment_id in enumerate(things, start=1):
         table[segment_id] = place
-    places = table[ids]
     parts = (
-        transforms.apply_segmentation((places >> shift & 255).astype(np.uint8)).astype(np.int32) << shift
+        transforms.apply_segmentation((table >> shift & 255).astype(np.uint8)[ids]).astype(np.int32) << shift
         for shift in range(0, max(len(things).bit_length(), 1), 8)
     )
     return functools.reduce(np.bitwise_or, parts)

@@ -13,6 +13,7 @@ from panoptic_heuristic.formats.runs import (
     numbered_segments,
     segment_crops,
     segment_extents,
+    segment_ids,
     segment_rles,
     values_of_segments,
 )
@@ -42,6 +43,12 @@ def test_extents_are_those_of_the_pixels(ids):
         assert (x, y) == (columns.min(), rows.min())
         assert (x + width - 1, y + height - 1) == (columns.max(), rows.max())
         assert all(type(value) is int for value in (x, y, width, height, areas[segment_id]))
+
+
+@given(SMALL_MAPS)
+def test_the_ids_are_those_of_the_pixels(ids):
+    found = segment_ids(ids)
+    assert found.dtype == ids.dtype and found.tolist() == np.unique(ids).tolist()
 
 
 @given(SMALL_MAPS)

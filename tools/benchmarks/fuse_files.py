@@ -25,7 +25,7 @@ from tqdm import tqdm
 from panoptic_heuristic.cli import fuse_predictions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import read_panoptic_png
-from panoptic_heuristic.testing.scenes import make_scene
+from panoptic_heuristic.testing.scenes import Scene, make_scene
 
 _NAMES = ("combine script", "fuse_predictions")
 
@@ -80,17 +80,26 @@ def write_results(folder: Path, images: int, detections: int) -> None:
         scene = make_scene(seed, instances=detections)
         height, width = scene.image_size
         entries["images"].append({"id": seed, "file_name": f"{seed}.jpg", "height": height, "width": width})
-        for mask, score, category_id in zip(scene.masks, scene.scores, scene.category_ids, strict=True):
-            entry = {"image_id": seed, "category_id": int(category_id), "segmentation": _rle(mask)}
-            entries["instances"].append({**entry, "score": float(score)})
-        for label in np.unique(scene.semantic_labels).tolist():
-            category_id = scene.label_to_category[label]
-            if category_id is not None:
-                entry = {"image_id": seed, "category_id": category_id}
-                entries["semantics"].append({**entry, "segmentation": _rle(scene.semantic_labels == label)})
+        for name, of_scene in zip(("instances", "semantics"), head_results(scene, seed), strict=True):
+            entries[name] += of_scene
     for name, value in entries.items():
         (folder / f"{name}.json").write_text(json.dumps({"images": value} if name == "images" else value))
     (folder / "categories.json").write_text(json.dumps(scene.categories.to_coco()))
+
+
+def head_results(scene: Scene, image_id: int) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+    """The entries of one image in the result files of both heads."""
+    instances = [
+        {"image_id": image_id, "category_id": int(category_id), "segmentation": _rle(mask), "score": float(score)}
+        for mask, score, category_id in zip(scene.masks, scene.scores, scene.category_ids, strict=True)
+    ]
+    named = ((label, scene.label_to_category[label]) for label in np.unique(scene.semantic_labels).tolist())
+    semantics = [
+        {"image_id": image_id, "category_id": category_id, "segmentation": _rle(scene.semantic_labels == label)}
+        for label, category_id in named
+        if category_id is not None
+    ]
+    return instances, semantics
 
 
 def compare(their_json: Path, their_folder: Path, our_json: Path, our_folder: Path) -> List[int]:

@@ -13,6 +13,7 @@ from panoptic_heuristic.formats.coco_panoptic.png import read_panoptic_png
 from panoptic_heuristic.formats.coco_panoptic.problems import annotation_problems, json_problems
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
 from panoptic_heuristic.formats.image_ids import ImageId
+from panoptic_heuristic.formats.runs import segment_ids
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def read_annotation(image: PanopticImage, panoptic_root: PathLike) -> np.ndarray
     """
     path = inside(panoptic_root, image.png_name)
     ids = read_panoptic_png(path, height=image.height, width=image.width)
-    for problem in id_problems(np.unique(ids).tolist(), image, str(path)):
+    for problem in id_problems(segment_ids(ids).tolist(), image, str(path)):
         raise InputError(problem)
     return ids
 
