@@ -19,7 +19,7 @@ VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "panoptic_heuristic" / "_
 KERNELS = Extension(
     "panoptic_heuristic.native._kernels",
     sources=sorted(str(path.relative_to(ROOT)) for path in (ROOT / "panoptic_heuristic" / "native").glob("*.c")),
-    depends=["panoptic_heuristic/native/kernels.h"],
+    depends=["panoptic_heuristic/native/kernels.h", "panoptic_heuristic/native/png_rows.h"],
     define_macros=[("Py_LIMITED_API", "0x030A0000")],
     extra_compile_args=["-O3", "-std=c11", "-ffp-contract=off", "-fno-trapping-math", "-fvisibility=hidden"],
     py_limited_api=True,
@@ -62,6 +62,7 @@ setup(
     },
     entry_points={"console_scripts": ["panoptic-heuristic = panoptic_heuristic.__main__:main"]},
     install_requires=[
+        "deflate>=0.8",
         "fvcore>=0.1.5",
         "iopath>=0.1.7",
         "matplotlib>=3.5",
@@ -90,6 +91,5 @@ setup(
             "types-tabulate>=0.9",
             "types-tqdm>=4.60",
         ],
-        "fast": ["kornia-rs>=0.2"],
     },
 )

@@ -203,7 +203,7 @@ def all_checks() -> List[Check]:
         module_check("OpenCV", "cv2"),
         module_check("Pillow", "PIL"),
         Check("compiled kernels", try_kernels, "a C compiler, then " + GET_OURS, SPEED),
-        Check("kornia-rs", lambda: installed_version("kornia_rs", "kornia-rs"), "pip install kornia-rs", SPEED),
+        module_check("libdeflate", "deflate"),
         module_check("PyYAML", "yaml"),
         module_check("tabulate", "tabulate"),
         module_check("tqdm", "tqdm"),

@@ -31,7 +31,7 @@ MAY_IMPORT = {
 IN_SOME_FILES = {
     ("fusion", "border", "pydensecrf"),
     ("ablation", "report", "matplotlib"),
-    ("formats", "png_decoder", "kornia_rs"),
+    ("formats", "png", "deflate"),
 }
 
 

@@ -22,7 +22,6 @@ PYTHONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
 PACKAGE_OF = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
-    "kornia_rs": "kornia-rs",
     "pydensecrf": "pydensecrf2",
     "yaml": "pyyaml",
 }

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, Union
+from typing import Any, BinaryIO, Iterator, Optional, Union
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.temporary_names import temporary_beside
@@ -22,23 +22,41 @@ def open_regular(path: PathLike) -> BinaryIO:
     Raises:
         OSError: the file is missing or unreadable, or no regular file.
     """
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise OSError(errno.EINVAL, "it is no regular file but a pipe, a socket or a device", str(path))
+    _size_of_regular(path)
     return open(path, "rb")
 
 
-def read_bytes(path: PathLike, most: int = -1) -> bytes:
+def read_bytes(path: PathLike, most: Optional[int] = None) -> bytes:
     """Reads a file, or its first ``most`` bytes.
 
     Raises:
         InputError: the file is missing or unreadable, or a pipe or a device.
     """
     try:
-        with open_regular(path) as file:
-            return file.read(most)
+        size = _size_of_regular(path)
+        # Python's own files take four times as long to open and close as this one to be read.
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            return _read(descriptor, size if most is None else min(size, most))
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    parts = []
+    while size and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _size_of_regular(path: PathLike) -> int:
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file but a pipe, a socket or a device", str(path))
+    return status.st_size
 
 
 def read_json(path: PathLike) -> Any:
@@ -223,14 +241,15 @@ def inside(folder: PathLike, file_name: str) -> Path:
     Raises:
         InputError: the name is absolute, leads out of the folder, or names no file.
     """
-    relative = Path(file_name)
-    if not relative.parts or "\0" in file_name or not is_encodable(file_name):
+    # Told from the text: making a Path of it takes twice the time of all the rest.
+    parts = file_name.split("/")
+    if not any(part not in ("", ".") for part in parts) or "\0" in file_name or not is_encodable(file_name):
         raise InputError(f"file_name {file_name!r} is no name of a file in {folder}")
-    if relative.is_absolute() or ".." in relative.parts:
+    if file_name.startswith("/") or ".." in parts:
         raise InputError(
             f"file_name {file_name!r} leads out of its folder {folder}; expected a name relative to it"
         )
-    return Path(folder) / relative
+    return Path(folder) / file_name
 
 
 def is_encodable(name: str) -> bool:

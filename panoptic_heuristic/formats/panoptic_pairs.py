@@ -4,11 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-import numpy as np
-
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories, read_categories
-from panoptic_heuristic.formats.coco_panoptic import read_panoptic_json, read_panoptic_png, read_predictions
+from panoptic_heuristic.formats.coco_panoptic import (
+    PanopticMap,
+    read_panoptic_json,
+    read_panoptic_map,
+    read_predictions,
+)
 from panoptic_heuristic.formats.files import PathLike, inside
 from panoptic_heuristic.formats.image_ids import ImageId, check_no_twins
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm, labels_to_panoptic
@@ -188,7 +191,7 @@ def with_label_divisor_predictions(
 
 def read_map(
     file: MapFile, size: Optional[Tuple[int, int]], categories: Categories, form: Optional[LabelDivisorForm]
-) -> Tuple[np.ndarray, Sequence[Mapping[str, Any]]]:
+) -> Tuple[PanopticMap, Sequence[Mapping[str, Any]]]:
     """Reads a map and its segments.
 
     Args:
@@ -198,14 +201,14 @@ def read_map(
         form: how label-divisor values are made; None if ``file`` has its segments.
 
     Returns:
-        (H, W) int32 segment ids, 0 for void, and the segments: dicts with ``id`` and
-        ``category_id``, in ground truth ``iscrowd``, too.
+        The map, whose ids are int32, 0 for void; and the segments: dicts with ``id`` and ``category_id``, in ground
+        truth ``iscrowd``, too.
 
     Raises:
         InputError: the PNG is missing, damaged, of another size, or holds a value that means nothing.
     """
     if file.segments_info is not None:
-        return read_panoptic_png(file.path, height=size[0], width=size[1]), file.segments_info
+        return read_panoptic_map(file.path, height=size[0], width=size[1]), file.segments_info
     labels, _ = read_label_png(file.path, size=size)
     try:
         return labels_to_panoptic(labels, categories, form)

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import zlib
 from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
 from PIL import Image
@@ -64,6 +66,11 @@ def check_pixel_count(header: PngHeader, path: PathLike) -> None:
     """
     if header.height * header.width > MAX_PIXELS:
         raise InputError(f"{path} is {header.width}x{header.height} pixels; at most {MAX_PIXELS} pixels are decoded")
+
+
+def png_chunk(kind: bytes, data: Union[bytes, bytearray]) -> bytes:
+    """A part of a PNG: length, kind of four letters, data and checksum."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 
 def without_opaque_alpha(pixels: np.ndarray, path: PathLike) -> np.ndarray:

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from panoptic_heuristic.quality.comparison import Comparison, Pair
-from panoptic_heuristic.quality.overlap import Overlap, Runs
+from panoptic_heuristic.quality.overlap import Overlap
+from panoptic_heuristic.quality.pieces import Pieces
 
 
 def with_boundaries(comparison: Comparison, dilation_ratio: float) -> Comparison:
@@ -32,10 +33,10 @@ def with_boundaries(comparison: Comparison, dilation_ratio: float) -> Comparison
     places = len(comparison.gt_segments) + 2, len(comparison.predictions) + 2
     distance = boundary_distance(shape, dilation_ratio)
     gt, pred = (
-        _boundaries(np.repeat(values, comparison.runs.lengths).reshape(shape), last, distance)
-        for values, last in ((comparison.runs.gt, places[0] - 1), (comparison.runs.pred, places[1] - 1))
+        _boundaries(place_map, number - 1, distance)
+        for place_map, number in zip(comparison.place_maps(), places, strict=True)
     )
-    overlap = Overlap.of_places(Runs.of_maps(gt, pred), places)
+    overlap = Overlap.of_places(Pieces.of_maps(gt, pred), places)
     gt_area = overlap.gt_area(places[0]).tolist()
     pred_area = overlap.pred_area(places[1], overlap.gt != 0).tolist()
     shared = dict(

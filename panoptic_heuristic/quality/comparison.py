@@ -5,18 +5,23 @@ Kirillov et al., "Panoptic Segmentation", CVPR 2019, as panopticapi applies them
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.arguments import check_type
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID
-from panoptic_heuristic.quality.overlap import Overlap, Runs, places_of
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticMap, as_ids
+from panoptic_heuristic.formats.runs import numbered_segments
+from panoptic_heuristic.quality.overlap import Overlap, places_of
+from panoptic_heuristic.quality.pieces import Pieces
 
 MAX_ID = 2**63 - 1
 """Ids are compared in arrays, whose integers have 64 bits."""
+
+# Of places that have no category: no segment has these, nor are they one.
+_NONE_OF_GT, _NONE_PREDICTED = -1, -2
 
 
 class GtSegment(NamedTuple):
@@ -66,8 +71,8 @@ class Comparison:
         gt_segments: the ground-truth segments, as listed.
         predictions: the predicted segments, as listed.
         pairs: all pairs of one category that share pixels; crowds are in none.
-        runs: the two maps; the values are places (see :mod:`panoptic_heuristic.quality.overlap`).
-        shape: (H, W).
+        maps: the two maps.
+        listed: the ids of the ground-truth segments and of the predictions, as listed.
         void_pixels: pixels the prediction leaves void.
         unlisted_pixels: ground-truth pixels of ids that are neither listed nor void.
     """
@@ -75,10 +80,21 @@ class Comparison:
     gt_segments: Tuple[GtSegment, ...]
     predictions: Tuple[Predicted, ...]
     pairs: Tuple[Pair, ...]
-    runs: Runs
-    shape: Tuple[int, ...]
+    maps: Tuple[PanopticMap, PanopticMap]
+    listed: Tuple[Tuple[int, ...], Tuple[int, ...]]
     void_pixels: int
     unlisted_pixels: int
+
+    @property
+    def shape(self) -> Tuple[int, int]:
+        """(H, W)."""
+        return self.maps[0].shape
+
+    def place_maps(self) -> Iterator[np.ndarray]:
+        """Yields both maps with places for ids, (H, W) int64 (see :mod:`panoptic_heuristic.quality.overlap`)."""
+        for ids, listed in zip(map(as_ids, self.maps), self.listed, strict=True):
+            present, number = numbered_segments(ids)
+            yield places_of(present, listed)[number]
 
 
 def compare(
@@ -92,42 +108,64 @@ def compare(
 ) -> Comparison:
     """Compares one image; arguments and errors are those of :func:`panoptic_heuristic.quality.count_image`."""
     check_type("categories", categories, Categories, "Categories.from_coco(data['categories'])")
-    gt_ids, pred_ids = _as_integers(gt_ids, "ground truth"), _as_integers(pred_ids, "prediction")
-    if gt_ids.shape != pred_ids.shape:
-        raise InputError(f"the prediction is {pred_ids.shape} pixels, the ground truth {gt_ids.shape}")
-    gt_of, predicted_of = _by_id(gt_segments, "ground-truth"), _by_id(pred_segments, "predicted")
-    values = Runs.of_maps(gt_ids, pred_ids)
-    runs = Runs(places_of(values.gt, list(gt_of)), places_of(values.pred, list(predicted_of)), values.lengths)
-    _check_listed(values.pred, runs.pred, len(predicted_of))
+    maps = _as_integers(gt_ids, "ground truth"), _as_integers(pred_ids, "prediction")
+    _check_segments(gt_segments, "ground-truth")
+    _check_segments(pred_segments, "predicted")
+    return compare_maps(*maps, gt_segments, pred_segments, categories, all_crowds=all_crowds)
+
+
+def compare_maps(
+    gt: PanopticMap,
+    pred: PanopticMap,
+    gt_segments: Sequence[Mapping[str, Any]],
+    pred_segments: Sequence[Mapping[str, Any]],
+    categories: Categories,
+    *,
+    all_crowds: bool,
+) -> Comparison:
+    """Compares maps and segments that were checked one by one, as those of files are when they are read.
+
+    Raises:
+        InputError: the maps differ in size, or the predicted map and segments, or the categories, do not agree.
+    """
+    if gt.shape != pred.shape:
+        raise InputError(f"the prediction is {pred.shape} pixels, the ground truth {gt.shape}")
+    gt_of, predicted_of = ({segment["id"]: segment for segment in side} for side in (gt_segments, pred_segments))
+    listed = tuple(gt_of), tuple(predicted_of)
+    values = Pieces.of_maps(gt, pred)
+    pieces = Pieces(places_of(values.gt, listed[0]), places_of(values.pred, listed[1]), values.pixels)
+    _check_listed(values.pred, pieces.pred, len(predicted_of))
 
     # Void comes before the listed segments, and what is not listed after them.
     n_gt, n_pred = len(gt_of) + 2, len(predicted_of) + 2
-    overlap = Overlap.of_places(runs, (n_gt, n_pred))
-    gt_area, pred_area = overlap.gt_area(n_gt), overlap.pred_area(n_pred)
-    gt_category = [segment["category_id"] for segment in gt_of.values()]
-    pred_category = [segment["category_id"] for segment in predicted_of.values()]
-    _check_segments(predicted_of, pred_area.tolist(), categories)
-
-    crowd = np.array([False, *(bool(segment.get("iscrowd", 0)) for segment in gt_of.values()), False])
-    same = _codes(gt_category, -1)[overlap.gt] == _codes(pred_category, -2)[overlap.pred]
-    on_void = overlap.pred_area(n_pred, overlap.gt == 0)
+    gt_category = [_NONE_OF_GT, *(segment["category_id"] for segment in gt_of.values()), _NONE_OF_GT]
+    pred_category = [_NONE_PREDICTED, *(segment["category_id"] for segment in predicted_of.values()), _NONE_PREDICTED]
+    crowd = [False, *(bool(segment.get("iscrowd", 0)) for segment in gt_of.values()), False]
     ignoring = crowd if all_crowds else _last_of_each(crowd, gt_category)
-    on_crowds = overlap.pred_area(n_pred, same & ignoring[overlap.gt]) if crowd.any() else 0
-    ignored = 2 * (on_void + on_crowds) > pred_area
-
-    chosen = np.flatnonzero(same & ~crowd[overlap.gt])
-    gt, pred, shared = overlap.gt[chosen], overlap.pred[chosen], overlap.pixels[chosen]
-    union = gt_area[gt] + (pred_area - on_void)[pred] - shared
-    per_gt = (values[1:-1].tolist() for values in (gt_area, crowd))
-    per_prediction = (values[1:-1].tolist() for values in (pred_area, on_void, ignored))
+    gt_area, pred_area, on_void, on_crowds = [0] * n_gt, [0] * n_pred, [0] * n_pred, [0] * n_pred
+    shared = []
+    for gt_place, pred_place, pixels in Overlap.of_places(pieces, (n_gt, n_pred)).pairs():
+        gt_area[gt_place] += pixels
+        pred_area[pred_place] += pixels
+        if gt_place == 0:
+            on_void[pred_place] += pixels
+        elif gt_category[gt_place] == pred_category[pred_place]:
+            if not crowd[gt_place]:
+                shared.append((gt_place, pred_place, pixels))
+            elif ignoring[gt_place]:
+                on_crowds[pred_place] += pixels
+    _check_predictions(predicted_of, pred_area, categories)
+    ignored = [2 * (v + c) > area for v, c, area in zip(on_void, on_crowds, pred_area, strict=True)]
     return Comparison(
-        gt_segments=tuple(map(GtSegment, gt_category, *per_gt)),
-        predictions=tuple(map(Predicted, pred_category, *per_prediction)),
-        pairs=tuple(map(Pair, (gt - 1).tolist(), (pred - 1).tolist(), shared.tolist(), union.tolist())),
-        runs=runs,
-        shape=gt_ids.shape,
-        void_pixels=int(pred_area[0]),
-        unlisted_pixels=int(gt_area[-1]),
+        gt_segments=tuple(map(GtSegment, gt_category[1:-1], gt_area[1:-1], crowd[1:-1])),
+        predictions=tuple(map(Predicted, pred_category[1:-1], pred_area[1:-1], on_void[1:-1], ignored[1:-1])),
+        pairs=tuple(
+            Pair(g - 1, p - 1, pixels, gt_area[g] + pred_area[p] - on_void[p] - pixels) for g, p, pixels in shared
+        ),
+        maps=(gt, pred),
+        listed=listed,
+        void_pixels=pred_area[0],
+        unlisted_pixels=gt_area[-1],
     )
 
 
@@ -147,7 +185,7 @@ def _as_integers(ids: np.ndarray, whose: str) -> np.ndarray:
     return ids
 
 
-def _by_id(segments: Sequence[Mapping[str, Any]], whose: str) -> Dict[int, Mapping[str, Any]]:
+def _check_segments(segments: Sequence[Mapping[str, Any]], whose: str) -> None:
     # Asking for a dict first takes a tenth of the time that the abstract class takes alone.
     if not isinstance(segments, Sequence) or not all(isinstance(segment, (dict, Mapping)) for segment in segments):
         raise InputError(f"the {whose} segments must be a list of dicts, got {segments!r:.80}")
@@ -164,23 +202,14 @@ def _by_id(segments: Sequence[Mapping[str, Any]], whose: str) -> Dict[int, Mappi
             raise InputError(f"{whose} segment {segment['id']} has iscrowd {iscrowd!r:.80}; expected 0 or 1")
         if segment["id"] == VOID_ID:
             raise InputError(f"a {whose} segment has id {VOID_ID}, which stands for void")
-        # Below 0 are the codes of places that have no category.
         if segment["category_id"] < 0:
             raise InputError(f"{whose} segment {segment['id']} has category {segment['category_id']}; expected >= 0")
-    return {segment["id"]: segment for segment in segments}
 
 
-def _codes(category_ids: List[int], otherwise: int) -> np.ndarray:
-    """Categories by place; ``otherwise``, below 0, of void and of what is not listed."""
-    return np.array([otherwise, *category_ids, otherwise], dtype=np.int64)
-
-
-def _last_of_each(crowd: np.ndarray, category_ids: List[int]) -> np.ndarray:
+def _last_of_each(crowd: List[bool], category_ids: List[int]) -> List[bool]:
     """The crowds by place, of each category the last one listed only."""
-    last = {category_ids[place - 1]: place for place in np.flatnonzero(crowd).tolist()}
-    chosen = np.zeros_like(crowd)
-    chosen[list(last.values())] = True
-    return chosen
+    last = {category_ids[place]: place for place, is_crowd in enumerate(crowd) if is_crowd}
+    return [is_crowd and last[category_ids[place]] == place for place, is_crowd in enumerate(crowd)]
 
 
 def _check_listed(values: np.ndarray, places: np.ndarray, listed: int) -> None:
@@ -189,7 +218,7 @@ def _check_listed(values: np.ndarray, places: np.ndarray, listed: int) -> None:
         raise InputError(f"the predicted map holds segment {unlisted.min()}, which its segments do not list")
 
 
-def _check_segments(segments: Dict[int, Mapping[str, Any]], area: List[int], categories: Categories) -> None:
+def _check_predictions(segments: Dict[int, Mapping[str, Any]], area: List[int], categories: Categories) -> None:
     for place, (segment_id, segment) in enumerate(segments.items(), start=1):
         if area[place] == 0:
             raise InputError(f"predicted segment {segment_id} has no pixel in the map")

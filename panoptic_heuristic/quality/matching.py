@@ -35,8 +35,7 @@ def match_image(
 ) -> Matching:
     """Names what :func:`panoptic_heuristic.quality.count_image` counts; arguments and errors are the same."""
     comparison = compare(gt_ids, gt_segments, pred_ids, pred_segments, categories)
-    # The comparison has one entry per id, in this order.
-    gt_of, pred_of = (list(dict.fromkeys(s["id"] for s in segments)) for segments in (gt_segments, pred_segments))
+    gt_of, pred_of = comparison.listed
     pairs = [(pair.gt, pair.predicted) for pair in matches_of(comparison)]
     matched_gt, predictions = {gt for gt, _ in pairs}, {predicted for _, predicted in pairs}
     return Matching(

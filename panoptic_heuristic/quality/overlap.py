@@ -6,11 +6,12 @@ pixels that belong to neither.
 
 import itertools
 from dataclasses import dataclass
-from typing import Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.formats.coco_panoptic import VOID_ID
+from panoptic_heuristic.quality.pieces import Pieces
 
 # A table of all pairs is the fastest way to count while it is small: 8 bytes per cell.
 _LARGEST_TABLE = 2**20
@@ -18,36 +19,11 @@ _LARGEST_TABLE = 2**20
 # Ids that a table without collisions is small for: at most 2**15 slots.
 _FEW = 127
 
+# Values for which the table is made in less time than it saves.
+_MANY = 500
+
 # 2**64 divided by the golden ratio, odd.
 _GOLDEN = 0x9E3779B97F4A7C15
-
-
-@dataclass(frozen=True, eq=False)
-class Runs:
-    """Two maps as R runs of pixels, in reading order, along which neither changes.
-
-    Attributes:
-        gt, pred: (R,) integers, the values of the runs.
-        lengths: (R,) integers, pixels.
-    """
-
-    gt: np.ndarray
-    pred: np.ndarray
-    lengths: np.ndarray
-
-    @classmethod
-    def of_maps(cls, gt: np.ndarray, pred: np.ndarray) -> "Runs":
-        """The runs of two (H, W) maps."""
-        gt, pred = gt.reshape(-1), pred.reshape(-1)
-        if gt.size == 0:
-            return cls(gt, pred, np.zeros(0, dtype=np.int64))
-        # Segments are long runs of equal pixels, so whatever follows is done on twenty times fewer values.
-        borders = np.ones(gt.size + 1, dtype=bool)
-        np.not_equal(gt[1:], gt[:-1], out=borders[1:-1])
-        borders[1:-1] |= pred[1:] != pred[:-1]
-        edges = np.flatnonzero(borders)
-        starts = edges[:-1]
-        return cls(gt.take(starts), pred.take(starts), edges[1:] - starts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,23 +40,27 @@ class Overlap:
     pixels: np.ndarray
 
     @classmethod
-    def of_places(cls, runs: Runs, places: Tuple[int, int]) -> "Overlap":
-        """Counts the pairs of runs whose values are places.
+    def of_places(cls, pieces: Pieces, places: Tuple[int, int]) -> "Overlap":
+        """Counts the pairs of pieces whose values are places.
 
         Args:
-            runs: the two maps.
+            pieces: the two maps.
             places: how many places the ground truth and the prediction have.
         """
         n_gt, n_pred = places
-        pairs = runs.gt * n_pred + runs.pred
+        pairs = pieces.gt * n_pred + pieces.pred
         if n_gt * n_pred <= _LARGEST_TABLE:
-            table = _sums(pairs, runs.lengths, n_gt * n_pred)
+            table = _sums(pairs, pieces.pixels, n_gt * n_pred)
             present = np.flatnonzero(table)
             pixels = table[present]
         else:
             present, inverse = np.unique(pairs, return_inverse=True)
-            pixels = _sums(inverse.reshape(-1), runs.lengths, len(present))
+            pixels = _sums(inverse.reshape(-1), pieces.pixels, len(present))
         return cls(present // n_pred, present % n_pred, pixels)
+
+    def pairs(self) -> Iterator[Tuple[int, int, int]]:
+        """Place of the ground truth, place of the prediction and shared pixels of each pair, in this order."""
+        return zip(self.gt.tolist(), self.pred.tolist(), self.pixels.tolist(), strict=True)
 
     def gt_area(self, places: int) -> np.ndarray:
         """(places,) int64, pixels of each place of the ground truth."""
@@ -103,7 +83,7 @@ def places_of(values: np.ndarray, listed: Sequence[int]) -> np.ndarray:
     """
     ids = np.array([VOID_ID, *listed], dtype=np.int64)
     values = values.astype(np.int64)
-    place = _looked_up(values, ids) if len(ids) <= _FEW else _searched(values, ids)
+    place = _looked_up(values, ids) if len(ids) <= _FEW and len(values) > _MANY else _searched(values, ids)
     place[ids.take(place) != values] = len(ids)
     return place
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
-from panoptic_heuristic.formats.coco_panoptic import VOID_ID
+from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticMap, as_ids
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
 from panoptic_heuristic.formats.workers import ordered_map
-from panoptic_heuristic.quality.comparison import Comparison, compare
+from panoptic_heuristic.quality.comparison import Comparison, compare_maps
 from panoptic_heuristic.quality.counts import repeated_crowds
 from panoptic_heuristic.quality.measures import ImageMeasures, MeasureSettings, measure_comparison
 
@@ -118,26 +118,25 @@ def score_images(
 
 def score_image(pair: ImagePair, settings: ScoringSettings) -> ScoredImage:
     """Reads and measures one image; errors are those of :func:`score_images`."""
-    gt_ids, gt_segments = read_map(pair.gt, pair.size, settings.categories, settings.gt_form)
+    gt, gt_segments = read_map(pair.gt, pair.size, settings.categories, settings.gt_form)
     pred_segments: Sequence[Mapping[str, Any]] = ()
     if pair.prediction is None:
-        pred_ids: np.ndarray = np.zeros_like(gt_ids)
+        pred: PanopticMap = np.zeros(gt.shape, dtype=np.int32)
     else:
-        pred_ids, pred_segments = read_map(pair.prediction, gt_ids.shape, settings.categories, settings.prediction_form)
+        pred, pred_segments = read_map(pair.prediction, gt.shape, settings.categories, settings.prediction_form)
     try:
-        comparison = compare(
-            gt_ids, gt_segments, pred_ids, pred_segments, settings.categories, all_crowds=settings.measures.all_crowds
+        comparison = compare_maps(
+            gt, pred, gt_segments, pred_segments, settings.categories, all_crowds=settings.measures.all_crowds
         )
     except InputError as error:
         where = pair.gt.path if pair.prediction is None else pair.prediction.path
         raise InputError(f"{where}, image {pair.image_id}: {error}") from error
     measures = measure_comparison(comparison, settings.categories, settings.measures)
-    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_ids, gt_segments, comparison, settings)))
+    return ScoredImage(pair.image_id, measures, tuple(_warnings(pair, gt_segments, comparison, settings)))
 
 
 def _warnings(
     pair: ImagePair,
-    gt_ids: np.ndarray,
     gt_segments: Sequence[Mapping[str, Any]],
     comparison: Comparison,
     settings: ScoringSettings,
@@ -154,7 +153,7 @@ def _warnings(
             yield "area", f"{where}: the JSON says area {segment['area']!r}; counted are the PNG's {area} pixels"
     if comparison.unlisted_pixels:
         listed = {VOID_ID, *(segment["id"] for segment in gt_segments)}
-        unlisted = [value for value in np.unique(gt_ids).tolist() if value not in listed]
+        unlisted = [value for value in np.unique(as_ids(comparison.maps[0])).tolist() if value not in listed]
         some = ", ".join(map(str, unlisted[:_FEW]))
         text = f"the JSON does not list {len(unlisted)} of its segments ({some}); they are neither void nor a segment"
         yield "unlisted", f"{pair.gt.path}: {text}"

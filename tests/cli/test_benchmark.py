@@ -35,7 +35,7 @@ def test_quality_agrees_and_says_how_fast(benchmark, tmp_path, capsys, source, r
     assert table["panopticapi, from files"][2] == table["panopticapi, in memory"][2] == "1.0"
     assert table["decoding both PNGs with OpenCV"][3] == "1.00"
     assert len(table["ours, from files"]) == 5 and len(table["ours, in memory"]) == 3
-    assert re.search("; our PNGs are decoded by (OpenCV|kornia-rs); hotcoco (is not installed|[0-9])", out)
+    assert re.search("; our PNGs are decoded by (OpenCV|libdeflate); hotcoco (is not installed|[0-9])", out)
     assert "ours, from JSONs to the table" in table and "ours, from JSONs to the table, default measures" in table
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.coco_panoptic import as_ids
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm
 from panoptic_heuristic.formats.label_png import write_label_png
 from panoptic_heuristic.formats.panoptic_pairs import (
@@ -43,7 +44,7 @@ def test_coco_files_are_paired_by_image_id(data, gt, predictions):
     assert [pair.gt.path for pair in pairs.images] == [data.png("val", place) for place in range(3)]
     assert (pairs.skipped, pairs.surplus) == (0, 0)
     ids, segments = read_map(pairs.images[2].gt, pairs.images[2].size, gt.categories, None)
-    np.testing.assert_array_equal(ids, draw(DRAWINGS[2]))
+    np.testing.assert_array_equal(as_ids(ids), draw(DRAWINGS[2]))
     assert list(segments) == segments_info(DRAWINGS[2])
 
 

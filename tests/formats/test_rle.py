@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from pycocotools import mask as rle_codec
 
+from panoptic_heuristic import native
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.rle import OverlapError, crop_of_runs, paint_masks, run_ends
+
+
+@pytest.fixture(params=["kernels", "NumPy"], autouse=True)
+def way(monkeypatch, request):
+    """All that follows holds for the compiled kernels and without them."""
+    if request.param == "NumPy":
+        monkeypatch.setattr(native, "function", lambda *_: None)
+    elif not native.are_there():
+        pytest.skip("the compiled kernels are not built: pip install -e .")
 
 
 def mask(drawing):
@@ -60,6 +70,32 @@ class TestLaws:
             runs = np.diff(np.concatenate([[0], borders, [flat.size]])).tolist()
             np.testing.assert_array_equal(ends, np.cumsum(runs))
             np.testing.assert_array_equal(ends_of_one({"size": size, "counts": runs}, *size), ends)
+
+
+def found_in(texts, height, width):
+    """The ends of the runs, or the sentence that refuses them."""
+    try:
+        counts = [{"size": [height, width], "counts": text} for text in texts]
+        return [ends.tolist() for ends in run_ends(counts, height, width, "mask {}".format)]
+    except InputError as error:
+        return str(error)
+
+
+def test_texts_of_any_characters_are_read_or_refused_alike(monkeypatch):
+    rng = np.random.default_rng(0)
+    masks = [rle_codec.encode(np.asfortranarray(one, np.uint8))["counts"] for one in random_masks(5, 100, (31, 23))]
+    damaged = [text[: rng.integers(len(text) + 1)] + rng.bytes(1) * rng.integers(2) for text in masks]
+    random = [bytes(rng.integers(47, 114, rng.integers(0, 5)).astype(np.uint8)) for _ in range(2000)]
+    long = [b"o" * digits + end for digits in range(9) for end in (b"", b"0", b"?", b"@", b"O", b"P")]
+    texts = [*masks, *damaged, *random, *long]
+    found = [found_in([text], *size) for text in texts for size in ((31, 23), (1, 1))]
+    found += [found_in(masks[:3] + [text] + masks[3:5], 31, 23) for text in damaged]
+    monkeypatch.setattr(native, "function", lambda *_: None)
+    expected = [found_in([text], *size) for text in texts for size in ((31, 23), (1, 1))]
+    expected += [found_in(masks[:3] + [text] + masks[3:5], 31, 23) for text in damaged]
+    assert found == expected
+    read = sum(isinstance(one, list) for one in found)
+    assert 100 < read < len(found) - 1000
 
 
 class TestDrawings:

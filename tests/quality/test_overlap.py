@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 
 from panoptic_heuristic.quality import overlap
-from panoptic_heuristic.quality.overlap import Overlap, Runs, places_of
-
-
-class TestRuns:
-    def test_they_end_where_either_map_changes(self):
-        runs = Runs.of_maps(np.array([[1, 1, 1], [1, 2, 2]]), np.array([[5, 5, 6], [6, 6, 6]]))
-        assert (runs.gt.tolist(), runs.pred.tolist(), runs.lengths.tolist()) == ([1, 1, 2], [5, 6, 6], [2, 2, 2])
-
-    def test_one_pixel_and_none(self):
-        assert Runs.of_maps(np.array([[3]]), np.array([[4]])).lengths.tolist() == [1]
-        assert Runs.of_maps(np.zeros((0, 5), int), np.zeros((0, 5), int)).lengths.tolist() == []
+from panoptic_heuristic.quality.overlap import Overlap, places_of
+from panoptic_heuristic.quality.pieces import Pieces
 
 
 class TestPlaces:
@@ -24,7 +15,9 @@ class TestPlaces:
         assert places_of(values, [9, 4, 7]).tolist() == [0, 1, 2, 3, 4, 4, 4]
 
     @pytest.mark.parametrize("number", [1, 2, 30, 125, 126, 127, 500])
-    def test_few_are_looked_up_and_many_searched_with_one_result(self, number):
+    @pytest.mark.parametrize("many", [0, overlap._MANY], ids=["", "few values"])
+    def test_few_are_looked_up_and_many_searched_with_one_result(self, monkeypatch, number, many):
+        monkeypatch.setattr(overlap, "_MANY", many)
         rng = np.random.default_rng(number)
         # Neighbours, as label-divisor maps have them, colours, and numbers of any size.
         for low, high in ((1, 1 + number), (1, 2**24), (-(2**62), 2**62)):
@@ -49,7 +42,7 @@ def test_pairs_are_those_of_the_masks(monkeypatch, largest_table):
     for _ in range(20):
         height, width, n_gt, n_pred = rng.integers(1, 9, 4)
         gt, pred = rng.integers(n_gt, size=(height, width)), rng.integers(n_pred, size=(height, width))
-        found = Overlap.of_places(Runs.of_maps(gt, pred), (n_gt, n_pred))
+        found = Overlap.of_places(Pieces.of_maps(gt, pred), (n_gt, n_pred))
         pixels = {(g, p): np.count_nonzero((gt == g) & (pred == p)) for g in range(n_gt) for p in range(n_pred)}
         expected = {pair: count for pair, count in pixels.items() if count}
         pairs = zip(found.gt.tolist(), found.pred.tolist(), strict=True)
@@ -58,3 +51,4 @@ def test_pairs_are_those_of_the_masks(monkeypatch, largest_table):
         assert found.pred_area(n_pred).tolist() == np.bincount(pred.reshape(-1), minlength=n_pred).tolist()
         on_void = np.bincount(pred[gt == 0], minlength=n_pred)
         assert found.pred_area(n_pred, found.gt == 0).tolist() == on_void.tolist()
+        assert {(g, p): pixels for g, p, pixels in found.pairs()} == expected

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from panoptic_heuristic import native
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.panoptic_pairs import coco_ground_truth, with_coco_predictions
 from panoptic_heuristic.quality import (
@@ -37,6 +38,14 @@ def test_files_score_as_their_maps_do(data, predictions):
         maps = (draw(gt), segments_info(gt), draw(pred), segments_info(pred))
         assert image.measures.counts["pq"] == count_image(*maps, scoring.categories)
         assert image.measures.void_pixels == pred.count(".") and image.warnings == ()
+
+
+def test_all_measures_are_the_same_without_the_compiled_kernels(data, predictions, monkeypatch):
+    images, scoring = opened(data, predictions, boundary=True)
+    expected = list(score_images(images, scoring))
+    monkeypatch.setattr(native, "are_there", lambda: False)
+    monkeypatch.setattr(native, "function", lambda *_: None)
+    assert list(score_images(images, scoring)) == expected
 
 
 def test_progress_sees_every_image(data, predictions):

@@ -16,7 +16,13 @@ from panoptic_heuristic.formats.coco_panoptic.annotations import (
 )
 from panoptic_heuristic.formats.coco_panoptic.colored_ids import colored_ids, with_colored_ids
 from panoptic_heuristic.formats.coco_panoptic.ids import MAX_ID, VOID_ID, ids_to_rgb, rgb_to_ids
-from panoptic_heuristic.formats.coco_panoptic.png import decode_panoptic_png, read_panoptic_png, write_panoptic_png
+from panoptic_heuristic.formats.coco_panoptic.png import (
+    decode_panoptic_png,
+    read_panoptic_map,
+    read_panoptic_png,
+    write_panoptic_png,
+)
+from panoptic_heuristic.formats.coco_panoptic.png_decoder import PanopticMap, PngRows, as_ids
 from panoptic_heuristic.formats.coco_panoptic.problems import json_problems
 from panoptic_heuristic.formats.coco_panoptic.segments import segment_entries
 
@@ -25,7 +31,10 @@ __all__ = [
     "VOID_ID",
     "PanopticImage",
     "PanopticJson",
+    "PanopticMap",
+    "PngRows",
     "PredictedImage",
+    "as_ids",
     "colored_ids",
     "decode_panoptic_png",
     "id_problems",
@@ -33,6 +42,7 @@ __all__ = [
     "json_problems",
     "read_annotation",
     "read_panoptic_json",
+    "read_panoptic_map",
     "read_panoptic_png",
     "read_predictions",
     "rgb_to_ids",

@@ -21,15 +21,6 @@ def ids_to_rgb(ids: np.ndarray) -> np.ndarray:
     Raises:
         InputError: they are no (H, W) integers, or an id is negative or does not fit into 24 bits.
     """
-    return _low_bytes(ids, cv2.COLOR_RGBA2RGB)
-
-
-def ids_to_bgr(ids: np.ndarray) -> np.ndarray:
-    """:func:`ids_to_rgb` with the channels in the order that OpenCV writes."""
-    return _low_bytes(ids, cv2.COLOR_RGBA2BGR)
-
-
-def _low_bytes(ids: np.ndarray, conversion: int) -> np.ndarray:
     ids = np.asarray(ids)
     if not np.issubdtype(ids.dtype, np.integer):
         raise InputError(f"segment ids must be integers, got an array of {ids.dtype}")
@@ -38,11 +29,11 @@ def _low_bytes(ids: np.ndarray, conversion: int) -> np.ndarray:
     if ids.size and (ids.min() < 0 or ids.max() > MAX_ID):
         raise InputError(f"segment ids must be in [0, {MAX_ID}] to fit a PNG, got {ids.min()} to {ids.max()}")
     # The three low bytes of a little-endian integer are R, G and B already.
-    bytes_of_ids = np.ascontiguousarray(ids.astype("<u4")).view(np.uint8).reshape(*ids.shape, 4)
+    bytes_of_ids = np.ascontiguousarray(ids, dtype="<i4").view(np.uint8).reshape(*ids.shape, 4)
     if not ids.size:
         return bytes_of_ids[..., :3].copy()
     # OpenCV drops and adds the fourth byte twenty times as fast as a strided copy.
-    return cv2.cvtColor(bytes_of_ids, conversion)
+    return cv2.cvtColor(bytes_of_ids, cv2.COLOR_RGBA2RGB)
 
 
 def rgb_to_ids(rgb: np.ndarray) -> np.ndarray:
@@ -60,24 +51,8 @@ def rgb_to_ids(rgb: np.ndarray) -> np.ndarray:
     rgb = np.asarray(rgb)
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise InputError(f"expected (H, W, 3) uint8 colours, got {rgb.shape} {rgb.dtype}")
-    return _three_bytes(np.ascontiguousarray(rgb), cv2.COLOR_RGB2RGBA)
-
-
-def bgr_to_ids(bgr: np.ndarray) -> np.ndarray:
-    """:func:`rgb_to_ids` of what OpenCV reads, whose channels are in the other order.
-
-    Args:
-        bgr: (H, W, 3) uint8, contiguous.
-
-    Returns:
-        (H, W) int32.
-    """
-    return _three_bytes(bgr, cv2.COLOR_BGR2RGBA)
-
-
-def _three_bytes(colors: np.ndarray, conversion: int) -> np.ndarray:
-    if not colors.size:
-        return np.zeros(colors.shape[:2], dtype=np.int32)
-    ids = cv2.cvtColor(colors, conversion).view("<i4")[..., 0]
+    if not rgb.size:
+        return np.zeros(rgb.shape[:2], dtype=np.int32)
+    ids = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2RGBA).view("<i4")[..., 0]
     # OpenCV fills the fourth byte with ones.
     return np.bitwise_and(ids, MAX_ID, out=ids)

@@ -1,4 +1,4 @@
-"""Panoptic PNGs, read and written: kornia-rs or OpenCV decodes plain files, Pillow the rest, the same ids from all."""
+"""Panoptic PNGs, read and written: libdeflate or OpenCV decodes plain files, Pillow the rest, the same ids from all."""
 
 import re
 import struct
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from panoptic_heuristic import native
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import ids_to_rgb, png_decoder, read_panoptic_png, write_panoptic_png
 from panoptic_heuristic.formats.png import MAX_PIXELS
@@ -40,20 +41,19 @@ def png_bytes(rgb, extra=b"", idat=None, size=(HEIGHT, WIDTH), end=END):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", idat) + end
 
 
-@pytest.fixture(params=["opencv", "kornia-rs"], autouse=True)
+@pytest.fixture(params=["opencv", "libdeflate"], autouse=True)
 def decoder(monkeypatch, request):
     """The decoders that were used, in order: that of plain files, called "fast", and Pillow."""
     used = []
-    fast, pillow, kornia = cv2.imdecode, Image.open, None
-    if request.param == "kornia-rs":
-        fast = kornia = pytest.importorskip("kornia_rs").io.decode_image_png_u8
-
-    def counted(*args):
-        used.append("fast")
-        return fast(*args)
-
-    monkeypatch.setattr(cv2, "imdecode", counted)
-    monkeypatch.setattr(png_decoder, "decode_image_png_u8", kornia and counted)
+    if request.param == "opencv":
+        monkeypatch.setattr(native, "are_there", lambda: False)
+        module, name = cv2, "imdecode"
+    elif native.are_there():
+        module, name = png_decoder, "zlib_decompress"
+    else:
+        pytest.skip("the compiled kernels are not built: pip install -e .")
+    fast, pillow = getattr(module, name), Image.open
+    monkeypatch.setattr(module, name, lambda *args: used.append("fast") or fast(*args))
     monkeypatch.setattr(Image, "open", lambda *args, **more: used.append("pillow") or pillow(*args, **more))
     return used
 
@@ -82,10 +82,61 @@ def test_every_filter_gives_the_ids_that_were_written(tmp_path, decoder, filteri
 
 
 def test_the_decoder_is_told(monkeypatch):
-    monkeypatch.setattr(png_decoder, "decode_image_png_u8", lambda *args: None)
-    assert png_decoder.decoder_name() == "kornia-rs"
-    monkeypatch.setattr(png_decoder, "decode_image_png_u8", None)
+    monkeypatch.setattr(native, "are_there", lambda: True)
+    assert png_decoder.decoder_name() == "libdeflate"
+    monkeypatch.setattr(native, "are_there", lambda: False)
     assert png_decoder.decoder_name() == "OpenCV"
+
+
+def filtered(rgb, filters):
+    """The rows of a PNG, by the definitions of https://www.w3.org/TR/png-3/#9Filters, one filter per row."""
+    height, width, _ = rgb.shape
+    wide = np.zeros((height + 1, width + 1, 3), dtype=int)
+    wide[1:, 1:] = rgb
+    here, left, up, corner = wide[1:, 1:], wide[1:, :-1], wide[:-1, 1:], wide[:-1, :-1]
+    nearness = np.abs(left + up - corner - np.stack([left, up, corner]))
+    paeth = np.choose(nearness.argmin(axis=0), [left, up, corner])
+    predicted = [np.zeros_like(here), left, up, (left + up) // 2, paeth]
+    left_over = [((here[y] - predicted[one][y]) % 256).astype(np.uint8) for y, one in enumerate(filters)]
+    return b"".join(bytes([one]) + row.tobytes() for one, row in zip(filters, left_over, strict=True))
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 8, 9, 16, 61])
+def test_rows_of_all_filters_in_turn(tmp_path, decoder, width):
+    rng = np.random.default_rng(width)
+    # Of flat colours, few colours that are close, and noise.
+    for rgb in (
+        np.kron(rng.integers(0, 256, (9, 1 + width // 5, 3)), np.ones((5, 5, 1), int))[:, :width],
+        rng.integers(126, 130, (45, width, 3)),
+        rng.integers(0, 256, (45, width, 3)),
+    ):
+        rgb = rgb.astype(np.uint8)
+        for filters in (rng.integers(0, 5, 45), [3] * 45, [4] * 45, [1] * 45):
+            idat = zlib.compress(filtered(rgb, filters))
+            (tmp_path / "a.png").write_bytes(png_bytes(rgb, idat=idat, size=(45, width)))
+            np.testing.assert_array_equal(read_panoptic_png(tmp_path / "a.png", height=45, width=width), ids_of(rgb))
+    assert set(decoder) == {"fast"}
+
+
+def test_pixels_in_several_chunks(tmp_path, decoder):
+    rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in pixels()))
+    parts = [chunk(b"IDAT", rows[place : place + 50]) for place in range(0, len(rows), 50)]
+    (tmp_path / "a.png").write_bytes(png_bytes(pixels(), b"".join(parts[:-1]), idat=rows[(len(parts) - 1) * 50 :]))
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), ids_of(pixels()))
+    assert decoder == ["fast"] and len(parts) > 3
+
+
+def test_more_pixels_than_the_header_says_are_left_out(tmp_path):
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels())
+    (tmp_path / "a.png").write_bytes(png_bytes(pixels(), idat=zlib.compress(rows + bytes(100))))
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), ids_of(pixels()))
+
+
+def test_a_filter_that_there_is_not_is_damage(tmp_path):
+    rows = b"".join(b"\5" + row.tobytes() for row in pixels())
+    (tmp_path / "a.png").write_bytes(png_bytes(pixels(), idat=zlib.compress(rows)))
+    with pytest.raises(InputError, match="a.png is damaged"):
+        read(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +285,21 @@ def test_written_ids_are_read_back_and_equal_maps_give_equal_bytes(tmp_path):
     write_panoptic_png(tmp_path / "b.png", ids.astype(np.int32))
     assert read_panoptic_png(tmp_path / "deep" / "a.png", height=2, width=3).tolist() == ids.tolist()
     assert (tmp_path / "deep" / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (45, 61)])
+def test_any_decoder_reads_what_is_written(tmp_path, size):
+    ids = np.random.default_rng(0).integers(0, 2**24, size)
+    write_panoptic_png(tmp_path / "a.png", ids)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), ids_to_rgb(ids))
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[..., ::-1], ids_to_rgb(ids))
+    Image.open(tmp_path / "a.png").verify()
+
+
+def test_no_pixel_is_no_png(tmp_path):
+    with pytest.raises(InputError, match=re.escape("a PNG has at least one pixel, got segment ids of shape (0, 5)")):
+        write_panoptic_png(tmp_path / "a.png", np.zeros((0, 5), int))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_id_that_does_not_fit_leaves_no_file(tmp_path):
