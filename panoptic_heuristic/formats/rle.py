@@ -4,15 +4,17 @@ A mask of H x W pixels is a list of runs over its pixels in column order, backgr
 on runs instead of pixels makes the cost of a mask depend on its outline, not on its image.
 """
 
+import ctypes
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Callable, List, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 from pycocotools import mask as rle_codec
 
+from panoptic_heuristic import native
 from panoptic_heuristic.errors import InputError
 
 
@@ -54,19 +56,62 @@ def run_ends(
     runs: List[Any] = [
         _counts(segmentation, height, width, where, place) for place, segmentation in enumerate(segmentations)
     ]
-    packed = [place for place, counts in enumerate(runs) if isinstance(counts, bytes)]
+    return ends_of_counts(runs, height * width, where)
+
+
+def ends_of_counts(
+    counts: Sequence[Union[bytes, np.ndarray]], pixels: int, where: Callable[[int], str]
+) -> List[np.ndarray]:
+    """The ends of the runs of masks; the same as :func:`run_ends` for encodings that are known to be no other.
+
+    Args:
+        counts: compressed, or int64 lengths of runs.
+        pixels: of the image.
+        where: gives a mask's name for error messages by its place.
+
+    Raises:
+        MaskError: a mask cannot be read, or has other pixels than the image.
+    """
+    if all(isinstance(one, bytes) for one in counts):
+        ends = _ends_by_kernel(counts, pixels)
+        if ends is not None:
+            return ends
+    runs = list(counts)
+    packed = [place for place, one in enumerate(runs) if isinstance(one, bytes)]
     for place, unpacked in zip(packed, _decompressed([runs[place] for place in packed]), strict=True):
         runs[place] = unpacked
     ends = [one.cumsum() for one in runs]
     for place, (one, last) in enumerate(zip(runs, ends, strict=True)):
         # pycocotools hands out uninitialised memory where the runs do not fill the image.
         # A sum that leaves int64 is negative before it can come round to the right number.
-        if not one.size or one.min() < 0 or last.min() < 0 or last[-1] != height * width:
+        if not one.size or one.min() < 0 or last.min() < 0 or last[-1] != pixels:
             raise MaskError(
-                f"{where(place)}: counts must be run lengths >= 0 that add up to the {height * width} pixels of the "
+                f"{where(place)}: counts must be run lengths >= 0 that add up to the {pixels} pixels of the "
                 f"image, got a sum of {sum(one.tolist())}"
             )
     return ends
+
+
+def _ends_by_kernel(texts: Sequence[bytes], pixels: int) -> Optional[List[np.ndarray]]:
+    """The ends of compressed runs; None where there are no kernels, or a mask is wrong, which others say better."""
+    kernel = native.function("ph_rle_ends", _KERNEL_TYPES)
+    if kernel is None or not texts:
+        return None
+    text = np.frombuffer(b"".join(texts), np.uint8)
+    stops = np.cumsum([len(one) for one in texts], dtype=np.int64)
+    # A run takes at least a byte.
+    ends, run_stops = np.empty(len(text), dtype=np.int64), np.empty(len(texts), dtype=np.int64)
+    pointers = (one.ctypes.data for one in (ends, run_stops))
+    runs = kernel(text.ctypes.data, stops.ctypes.data, len(texts), pixels, *pointers)
+    if runs < 0:
+        return None
+    # A copy keeps no more in memory than there is to say.
+    ends, borders = ends[:runs].copy(), run_stops.tolist()
+    return [ends[first:stop] for first, stop in zip([0, *borders[:-1]], borders, strict=True)]
+
+
+_POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
+_KERNEL_TYPES = (_POINTER, _POINTER, _NUMBER, _NUMBER, _POINTER, _POINTER)
 
 
 def check_size(segmentation: Any, height: int, width: int, where: str) -> None:
