@@ -119,17 +119,31 @@ class Regions:
         return np.ascontiguousarray(bits.T).view(bool)
 
     @cached_property
+    def member_regions(self) -> np.ndarray:
+        """int64, the regions that each instance covers, ascending, one instance after the other."""
+        return self._members[0]
+
+    @cached_property
+    def member_stops(self) -> np.ndarray:
+        """(N,) int64, where the regions of each instance end in :attr:`member_regions`."""
+        return self._members[1]
+
+    @cached_property
+    def _members(self) -> Tuple[np.ndarray, np.ndarray]:
+        instances, regions = self.covered.nonzero()
+        # A view of an array of its own keeps nothing else in memory.
+        return regions.copy(), np.searchsorted(instances, np.arange(1, len(self.scores) + 1))
+
+    @cached_property
     def members(self) -> List[np.ndarray]:
         """Of each instance the regions it covers, ascending."""
-        instances, regions = self.covered.nonzero()
-        borders = np.searchsorted(instances, np.arange(1, len(self.scores)))
-        # Views of an array of their own keep nothing else in memory.
-        return np.split(regions.copy(), borders) if len(self.scores) else []
+        return np.split(self.member_regions, self.member_stops[:-1]) if len(self.scores) else []
 
     @cached_property
     def areas(self) -> np.ndarray:
         """(N,) int64, pixels of each instance's mask."""
-        return np.array([self.pixels[regions].sum() for regions in self.members], dtype=np.int64)
+        up_to = np.append(0, self.pixels[self.member_regions].cumsum())
+        return np.diff(up_to[self.member_stops], prepend=0)
 
     @cached_property
     def gt_areas(self) -> np.ndarray:
@@ -139,9 +153,10 @@ class Regions:
     @cached_property
     def masks_on_gt(self) -> np.ndarray:
         """(N, T + 2) int64, the pixels of each whole mask per place of the ground truth."""
-        places = len(self.gt.ids) + 2
-        rows = [sums(self.gt_place[inside], self.pixels[inside], places) for inside in self.members]
-        return np.array(rows, dtype=np.int64).reshape(-1, places)
+        instances, places = len(self.scores), len(self.gt.ids) + 2
+        of_member = np.arange(instances).repeat(np.diff(self.member_stops, prepend=0))
+        cells = of_member * places + self.gt_place[self.member_regions]
+        return sums(cells, self.pixels[self.member_regions], instances * places).reshape(instances, places)
 
     @cached_property
     def covered_by_better(self) -> np.ndarray:
