@@ -5,12 +5,13 @@ Shape legend: S pipelines, C categories in the order of the data set's list, E e
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Dict, Hashable, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.ranking import Ranking, rank_instances
-from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.regions.regions import Regions, distinct_rows
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Calibrated, Greedy, PerPixel, Pipeline, Power
 
@@ -76,6 +77,26 @@ class Family:
         """
         by_instance = (values[:, places].T for values in (self.instances_score_thresh, self.key_cutoffs))
         return rank_instances(regions, self.rules, *by_instance)
+
+    def overlaps(self, places: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """The overlap thresholds of the ranked instances of an image, those that are equal for all of them once.
+
+        Args:
+            places: (M,) the place of each instance's category.
+
+        Returns:
+            (M, P) and (S,) int64, which of the P each pipeline has.
+        """
+        table = self.overlap_thresholds
+        # Most pipelines have one value, and no image changes which are equal.
+        if self._overlaps_are_global:
+            return np.broadcast_to(table[:, 0], (len(places), len(table))), self.overlap
+        first, place_of = distinct_rows(table[:, np.unique(places)])
+        return table[first][:, places].T, place_of[self.overlap]
+
+    @cached_property
+    def _overlaps_are_global(self) -> bool:
+        return bool((self.overlap_thresholds == self.overlap_thresholds[:, :1]).all())
 
     def stuff_limits(self, image_area: int) -> np.ndarray:
         """(L, C) float64, the pixels that stuff needs in an image of so many, as ``Pipeline.is_too_small`` has it."""

@@ -174,5 +174,8 @@ def _stuff_within(candidates: Candidates, limits: np.ndarray, at: np.ndarray) ->
 
 
 def _cells(counts: ImageCounts, places: np.ndarray, columns: np.ndarray) -> tuple:
-    """The index of the counts of some categories and pipelines."""
-    return slice(None), np.searchsorted(counts.places, places)[:, None], columns
+    """The index of the counts of some categories and pipelines, the latter ascending."""
+    rows = np.searchsorted(counts.places, places)
+    # A slice of all takes a tenth of the time.
+    is_all = len(columns) == counts.values.shape[2]
+    return (slice(None), rows) if is_all else (slice(None), rows[:, None], columns)
