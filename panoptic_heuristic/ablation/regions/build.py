@@ -141,7 +141,7 @@ def _semantic_runs(
     if runs is None:
         return np.zeros(1, np.int64), *np.full((2, 1), NO_CATEGORY)
     # The last one is that of NO_CATEGORY.
-    is_stuff = np.array([*(not category.isthing for category in categories.values()), False])
+    is_stuff = np.append(categories.is_stuff, False)
     semantic, best_stuff = place_of_label[runs.labels], place_of_label[runs.best_stuff]
     asked = runs.above_floor & ~is_stuff[semantic] & is_stuff[best_stuff]
     return runs.lengths.cumsum() - runs.lengths, semantic, np.where(asked, best_stuff, NO_CATEGORY)

@@ -53,6 +53,14 @@ class GtSegments:
             np.array([bool(segment.get("iscrowd", 0)) for segment in by_id.values()], dtype=bool),
         )
 
+    @cached_property
+    def last_crowds(self) -> np.ndarray:
+        """(T,) bool: the last crowd of each category, on which predictions of it are no false positives."""
+        last = {int(self.category_ids[place]): place for place in np.flatnonzero(self.iscrowd)}
+        excusing = np.zeros(len(self.ids), dtype=bool)
+        excusing[list(last.values())] = True
+        return excusing
+
     def per_category(self, categories: Categories) -> np.ndarray:
         """(C,) int64, the segments of each category, crowds left out.
 
