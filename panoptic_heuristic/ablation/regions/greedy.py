@@ -60,6 +60,7 @@ def _claimed_by_kernel(
     count = len(regions.pixels)
     pixels, thresholds = regions.pixels.astype(np.float64), thresholds.astype(np.float64, copy=False)
     members, stops = regions.member_regions, regions.member_stops
+    ranked = np.ascontiguousarray(ranked, dtype=np.int64)
     asked = None if takes_part is None else np.ascontiguousarray(takes_part, dtype=bool)
     lost, numbers, stays = np.empty(settings), np.empty((3, settings), np.int64), np.empty(settings, bool)
     # As many outcomes as settings at most; memory that nothing is written to costs nothing.
