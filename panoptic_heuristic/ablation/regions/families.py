@@ -62,7 +62,7 @@ class Family:
         overlap, overlaps = _distinct([(_overlap_threshold(one),) for one in pipelines])
         limit, limits = _distinct([_stuff_limit(one) for one in pipelines])
         by_category = [
-            np.array([[of.get(category_id, otherwise) for category_id in categories] for otherwise, of in column])
+            _by_category(column, categories)
             for rows in (entries, overlaps, limits)
             for column in zip(*rows, strict=True)
         ]
@@ -154,6 +154,15 @@ def _stuff_limit(pipeline: Pipeline) -> Tuple[_Of, _Of]:
         (pipeline.stuff_area_thresh, pipeline.stuff_area_thresh_of),
         (pipeline.stuff_area_fraction, pipeline.stuff_area_fraction_of),
     )
+
+
+def _by_category(values: Sequence[_Of], categories: Categories) -> np.ndarray:
+    """(values, C) float64."""
+    table = np.array([otherwise for otherwise, _ in values], dtype=np.float64)[:, None].repeat(len(categories), axis=1)
+    for row, (_, of) in zip(table, values, strict=True):
+        for category_id, value in of.items():
+            row[categories.place_of[category_id]] = value
+    return table
 
 
 def _distinct(values: Sequence[Tuple[_Of, ...]]) -> Tuple[np.ndarray, List[Tuple[_Of, ...]]]:
