@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from panoptic_heuristic.ablation.cache.image_arrays import check_pixels, image_of_arrays, image_to_arrays
 from panoptic_heuristic.formats.array_forms import ArrayForm, check_arrays, wrong_inside
 from panoptic_heuristic.formats.image_ids import ImageId
-from panoptic_heuristic.formats.rle import ends_of_counts
+from panoptic_heuristic.formats.run_counts import ends_of_counts
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
 from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import NO_STUFF as NO_STUFF  # part of the format

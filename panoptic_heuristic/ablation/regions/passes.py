@@ -66,7 +66,8 @@ def passes_of(family: Family, ranking: Ranking, places: np.ndarray) -> Iterator[
     if len(answered):
         prefixes, prefix = _distinct(entries.sum(axis=0)[entry[answered]])
         chosen, of_pipeline = _distinct(overlap[answered])
-        yield Passes(ranking, places, present, _columns(overlaps, chosen), None, prefixes, answered, of_pipeline, prefix)
+        thresholds = _columns(overlaps, chosen)
+        yield Passes(ranking, places, present, thresholds, None, prefixes, answered, of_pipeline, prefix)
     others = np.flatnonzero(~is_prefix[entry])
     if len(others):
         pairs, of_pipeline = _distinct(entry[others] * overlaps.shape[1] + overlap[others])

@@ -7,8 +7,6 @@ from panoptic_heuristic import native
 from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.greedy import claim_greedily
 from panoptic_heuristic.ablation.regions.grouping import group_pixels
-from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.rle import run_ends
 from tests.ablation.random_images import CATEGORIES, LABELS, random_image
 
 pytestmark = pytest.mark.skipif(not native.are_there(), reason="the compiled kernels are not built: pip install -e .")
@@ -131,40 +129,3 @@ class TestGreedyClaim:
         found, expected = both(claim_greedily, regions, ranked, np.full((len(ranked), 1), np.nan), None)
         assert_same(found, expected)
         assert not found.kept.any()
-
-
-class TestRunsOfMasks:
-    @pytest.mark.parametrize("seed", range(40))
-    def test_random_masks(self, both, seed):
-        predictions = random_image(seed).predictions
-        height, width = predictions.image_size
-        rles = [{"size": [height, width], "counts": counts} for counts in predictions.masks]
-        assert_same(*both(run_ends, rles, height, width, str))
-
-    @pytest.mark.parametrize("seed", range(200))
-    def test_texts_of_any_bytes_are_read_or_refused_alike(self, monkeypatch, seed):
-        rng = np.random.default_rng([seed, 5])
-        low, high = (48, 112) if seed % 2 else (0, 256)
-        texts = [bytes(rng.integers(low, high, rng.integers(0, 9)).astype(np.uint8)) for _ in range(2)]
-        assert attempts(monkeypatch, texts, 1, 4) == attempts(monkeypatch, texts, 1, 4, kernels=False)
-
-    @pytest.mark.parametrize(
-        "text",
-        # As four runs of one pixel; a fourth that is a difference below 0; more pixels than the image has; digits that
-        # go on and on, or beyond the text; a run below 0 that the next one makes up for.
-        [b"1111", b"1110", b"1112", b"2O2", b"5", b"PPPPPP4", b"PPPPPPP4", b"4P", b"4P0", b"OO4", b"", b"4O1"],
-    )
-    def test_odd_texts_are_read_or_refused_alike(self, monkeypatch, text):
-        assert attempts(monkeypatch, [b"4", text], 2, 2) == attempts(monkeypatch, [b"4", text], 2, 2, kernels=False)
-
-
-def attempts(monkeypatch, texts, height, width, kernels=True):
-    """The ends of runs as lists, or what is said of them."""
-    rles = [{"size": [height, width], "counts": text} for text in texts]
-    with monkeypatch.context() as patch:
-        if not kernels:
-            patch.setattr(native, "function", lambda *_: None)
-        try:
-            return [one.tolist() for one in run_ends(rles, height, width, "mask {}".format)]
-        except InputError as error:
-            return str(error)
