@@ -283,6 +283,8 @@ class PredictionCache:
             InputError: the file cannot be written.
         """
         write_arrays(self.path_of(predictions.image_id), predictions.to_arrays())
+        # What was found in the file before may hold no more.
+        vars(self).pop("_unknown_measures", None)
 
     def read(self, image_id: ImageId) -> ImagePredictions:
         """The predictions of one image.
