@@ -115,8 +115,8 @@ class SettingCounts:
         return {
             "places": places,
             "iou_sum": self.iou_sum[places],
-            "tp": self.tp[places].astype(np.int32),
-            "fp": self.fp[places].astype(np.int32),
+            "tp": _narrow(self.tp[places]),
+            "fp": _narrow(self.fp[places]),
             "segments": self.segments[places],
             "images": np.array(self.images, dtype=np.int64),
         }
@@ -133,6 +133,11 @@ class SettingCounts:
             getattr(self, name)[places] += arrays[name][:, chosen]
         self.segments[places] += arrays["segments"]
         self.images += int(arrays["images"])
+
+
+def _narrow(counts: np.ndarray) -> np.ndarray:
+    """Counts in the smallest unsigned type that holds them all: there may be millions, and few exceed 255."""
+    return counts.astype(np.min_scalar_type(counts.max(initial=0)))
 
 
 @dataclass(frozen=True, eq=False)

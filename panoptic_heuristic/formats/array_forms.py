@@ -83,6 +83,8 @@ def _check(array: np.ndarray, form: ArrayForm, lengths: Dict[str, int], where: s
     for letter, length in zip(form.shape, array.shape, strict=True):
         if isinstance(letter, str):
             lengths[letter] = length
+    if form.low is None and form.high is None:
+        return
     outside = np.zeros(array.shape, dtype=bool)
     if form.low is not None:
         outside |= array < form.low

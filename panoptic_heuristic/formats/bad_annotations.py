@@ -11,7 +11,8 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.rle import MaskError, run_ends
+from panoptic_heuristic.formats.rle import run_ends
+from panoptic_heuristic.formats.run_counts import MaskError
 
 BAD_ANNOTATIONS = ("fail", "skip")
 

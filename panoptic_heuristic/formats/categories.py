@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+import numpy as np
 from PIL import ImageColor
 
 from panoptic_heuristic.errors import InputError
@@ -108,6 +109,16 @@ class Categories(Mapping):
     def place_of(self) -> Mapping[int, int]:
         """The place of each category id in the list, from 0."""
         return {category_id: place for place, category_id in enumerate(self)}
+
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """(C,) int64, the ids in the order of the list. Not to be changed."""
+        return np.array(list(self), dtype=np.int64)
+
+    @cached_property
+    def is_stuff(self) -> np.ndarray:
+        """(C,) bool, by place in the list. Not to be changed."""
+        return np.array([not category.isthing for category in self.values()], dtype=bool)
 
     def labels_of_stuff(self, label_to_category: Mapping[int, Optional[int]]) -> List[int]:
         """The labels that mean stuff, ascending.

@@ -5,7 +5,6 @@ on runs instead of pixels makes the cost of a mask depend on its outline, not on
 """
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, Callable, List, NamedTuple, Sequence, Tuple, Union
 
@@ -13,12 +12,8 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle_codec
 
-from panoptic_heuristic.errors import InputError
-from panoptic_heuristic.formats.rle_kernels import columns_of_crop, columns_of_map, ends_of_texts
-
-
-class MaskError(InputError):
-    """A mask cannot be read, or is of another size than its image."""
+from panoptic_heuristic.formats.run_counts import UNREADABLE, MaskError, ends_of_counts
+from panoptic_heuristic.formats.run_painting import columns_of_crop, columns_of_map
 
 
 class Box(NamedTuple):
@@ -55,21 +50,7 @@ def run_ends(
     runs: List[Any] = [
         _counts(segmentation, height, width, where, place) for place, segmentation in enumerate(segmentations)
     ]
-    if all(isinstance(counts, bytes) for counts in runs) and (found := ends_of_texts(runs, height * width)) is not None:
-        return found
-    packed = [place for place, counts in enumerate(runs) if isinstance(counts, bytes)]
-    for place, unpacked in zip(packed, _decompressed([runs[place] for place in packed]), strict=True):
-        runs[place] = unpacked
-    ends = [one.cumsum() for one in runs]
-    for place, (one, last) in enumerate(zip(runs, ends, strict=True)):
-        # pycocotools hands out uninitialised memory where the runs do not fill the image.
-        # A sum that leaves int64 is negative before it can come round to the right number.
-        if not one.size or one.min() < 0 or last.min() < 0 or last[-1] != height * width:
-            raise MaskError(
-                f"{where(place)}: counts must be run lengths >= 0 that add up to the {height * width} pixels of the "
-                f"image, got a sum of {sum(one.tolist())}"
-            )
-    return ends
+    return ends_of_counts(runs, height * width, where)
 
 
 def check_size(segmentation: Any, height: int, width: int, where: str) -> None:
@@ -208,48 +189,7 @@ def _listed(counts: Any) -> np.ndarray:
     try:
         runs = np.asarray(counts)
     except ValueError:
-        return _UNREADABLE
+        return UNREADABLE
     if runs.ndim != 1 or runs.dtype.kind not in "iu":
-        return _UNREADABLE
+        return UNREADABLE
     return runs.astype(np.int64)
-
-
-def _decompressed(texts: Sequence[bytes]) -> List[np.ndarray]:
-    """The runs of compressed encodings, int64; whatever cannot be read gives a negative run.
-
-    A run is a little-endian sequence of 5-bit digits, one per character, 0x20 marking those that
-    are followed by another; from the fourth run on, the difference to the run before the last.
-    """
-    if not texts:
-        return []
-    sizes = np.array([len(text) for text in texts])
-    # Whatever is no digit is 64 or more.
-    digits = np.frombuffer(b"".join(texts), np.uint8) - np.uint8(48)
-    lasts = np.flatnonzero(digits < 0x20)
-    lengths = np.diff(lasts, prepend=-1)
-    # All at once; a pattern takes as long to go through the texts as all the rest here.
-    if not sizes.all() or digits.max() > 63 or digits[sizes.cumsum() - 1].max() > 0x1F or lengths.max() > _MOST_DIGITS:
-        return _decompressed_where_legal(texts)
-    starts = lasts + 1 - lengths
-    place_in_run = np.arange(digits.size) - starts.repeat(lengths)
-    runs = np.add.reduceat((digits & 0x1F).astype(np.int64) << (5 * place_in_run), starts)
-    # The highest bit of the last digit is the sign.
-    runs -= (digits[lasts] >> 4 & 1).astype(np.int64) << (5 * lengths)
-    borders = np.searchsorted(lasts, sizes.cumsum()).tolist()
-    per_text = [runs[first:last] for first, last in zip([0, *borders[:-1]], borders, strict=True)]
-    for one in per_text:
-        one[1::2] = one[1::2].cumsum()
-        one[2::2] = one[2::2].cumsum()
-    return per_text
-
-
-def _decompressed_where_legal(texts: Sequence[bytes]) -> List[np.ndarray]:
-    legal = [bool(_LEGAL(text)) for text in texts]
-    readable = iter(_decompressed([text for text, is_legal in zip(texts, legal, strict=True) if is_legal]))
-    return [next(readable) if is_legal else _UNREADABLE for is_legal in legal]
-
-
-_UNREADABLE = np.array([-1])
-_MOST_DIGITS = 7
-# At most seven characters per run, the last of them below "P".
-_LEGAL = re.compile(rb"(?:[P-o]{0,6}[0-O])+").fullmatch

@@ -4,47 +4,59 @@
 
 #include "kernels.h"
 
-/* A number has at most this many bits: seven digits of five. */
-enum { BITS = 35 };
+/* No run of an image that can be read has more digits. */
+enum { MOST_DIGITS = 7 };
 
-/* The ends of the runs of one mask from its text: a run is little-endian digits of 5 bits, one per character, 0x20 marking
-   those that are followed by another; from the fourth run on it is the difference to the run before the last. Returns
-   their number, or -1 where the text is none or its runs do not fill the pixels. */
-static int64_t unpack(const uint8_t *text, int64_t length, int64_t pixels, int64_t *ends) {
-    int64_t number = 0, end = 0, last = 0, before_last = 0;
-    for (int64_t i = 0; i < length;) {
-        int64_t run = 0;
-        int digit = 0, shift = 0;
-        do {
-            if (i == length || shift == BITS) return -1;
-            digit = text[i++] - '0';
-            if (digit < 0 || digit > 63) return -1;
-            run |= (int64_t)(digit & 31) << shift;
-            shift += 5;
-        } while (digit & 32);
-        /* The highest bit of the last digit is the sign. */
-        if (digit & 16) run -= (int64_t)1 << shift;
-        if (number > 2) run += before_last;
-        if (run < 0 || run > pixels - end) return -1;
-        before_last = last;
-        last = run;
-        ends[number++] = end += run;
+/* Reads one number at `place` of a text that ends at `stop`: little-endian digits of 5 bits in a byte each, the sixth
+   bit set where another follows, the highest bit of the last digit being the sign. Returns the place after it, -1 if
+   there is none. */
+static int64_t read_number(const uint8_t *text, int64_t place, int64_t stop, int64_t *number)
+{
+    int64_t value = 0;
+    for (int shift = 0; shift < 5 * MOST_DIGITS && place < stop; shift += 5) {
+        const uint8_t digit = (uint8_t)(text[place++] - 48);
+        if (digit > 63)
+            return -1;
+        value |= (int64_t)(digit & 31) << shift;
+        if (digit < 32) {
+            *number = digit & 16 ? value - ((int64_t)1 << (shift + 5)) : value;
+            return place;
+        }
     }
-    return number > 0 && end == pixels ? number : -1;
+    return -1;
 }
 
-/* The ends of the runs of `number` masks of `pixels` pixels each. texts: one after the other, up to text_ends. ends: as
-   many as there are characters, to be filled without gaps; those of a mask are up to ends_up_to. Returns how many masks
-   were read: all, or those before the first that cannot be. */
-KERNEL int64_t ph_unpack_runs(const uint8_t *texts, const int64_t *text_ends, int64_t number, int64_t pixels,
-                              int64_t *ends, int64_t *ends_up_to) {
-    int64_t start = 0, filled = 0;
-    for (int64_t k = 0; k < number; start = text_ends[k++]) {
-        const int64_t runs = unpack(texts + start, text_ends[k] - start, pixels, ends + filled);
-        if (runs < 0) return k;
-        ends_up_to[k] = filled += runs;
+/* Writes the pixel after each run of all masks of an image, one mask after the other.
+
+   texts: the masks' compressed counts; mask k ends at stops[k], which ascend. ends: as many as the texts have bytes.
+   run_stops: of each mask where its runs end in `ends`. Returns -1 if a mask cannot be read, is of no run, has a
+   negative one, or does not end at `pixels`. */
+KERNEL int64_t ph_rle_ends(const uint8_t *texts, const int64_t *stops, int64_t masks, int64_t pixels, int64_t *ends,
+                           int64_t *run_stops)
+{
+    int64_t place = 0, runs = 0;
+    for (int64_t mask = 0; mask < masks; mask++) {
+        const int64_t first = runs;
+        /* From the fourth run on, a number is the difference to the run before the last. */
+        int64_t before_last = 0, last = 0, end = 0;
+        while (place < stops[mask]) {
+            int64_t run;
+            place = read_number(texts, place, stops[mask], &run);
+            if (place < 0)
+                return -1;
+            if (runs - first > 2)
+                run += before_last;
+            if (run < 0 || run > pixels - end)
+                return -1;
+            before_last = last;
+            last = run;
+            ends[runs++] = end += run;
+        }
+        if (runs == first || end != pixels)
+            return -1;
+        run_stops[mask] = runs;
     }
-    return number;
+    return runs;
 }
 
 /* The tight box of a mask. ends: of its runs, never falling. box: x0, y0, and the pixel after the last of either, to be

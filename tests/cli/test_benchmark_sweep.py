@@ -46,11 +46,12 @@ def scenes():
 def test_it_times_both_sides_and_compares_their_counts(sweep, benchmark, capsys):
     options = ["--scenes", "2", "--detections", "20", "--reference-settings", "2", "--rounds", "2"]
     assert benchmark.main(["sweep", *options]) == 0
-    first, _, _, *rows, plan, _, disk, last = capsys.readouterr().out.splitlines()
+    first, _, _, *rows, plan, _, disk, decoder, last = capsys.readouterr().out.splitlines()
     made = fingerprint(make_scene(seed, instances=20) for seed in range(2))
     assert first == f"2 scenes of 640x480, 20 detections each, SHA-256 {made}"
     assert last == "the same counts on both sides at 2 settings of each grid"
     assert [row.split()[0] for row in rows] == ["small", "overlaps"]
+    assert decoder.startswith("PNGs of ground truth are decoded by ")
     assert "ms per image" in plan and "minutes for 5,000 images" in plan
     assert disk.startswith("on disk per image: ") and disk.endswith(" MB for 5,000 images")
     for row in rows:

@@ -1,6 +1,7 @@
 import io
 import pickle
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -77,18 +78,81 @@ def test_a_missing_file_is_no_damage(tmp_path):
             read(tmp_path / "none")
 
 
-def test_objects_are_not_unpickled(tmp_path):
-    write_arrays(tmp_path / "x.arrays", {"x": np.array([{}], dtype=object)})
+def _write(path, version, content):
+    path.write_bytes(arrays._first_line(version, content) + content)
+
+
+def _npz(**content):
+    payload = io.BytesIO()
+    np.savez_compressed(payload, **content)
+    return payload.getvalue()
+
+
+def test_a_file_of_version_1_is_read(tmp_path):
+    _write(tmp_path / "x.arrays", b"1", _npz(**ARRAYS))
+    assert is_sound(tmp_path / "x.arrays")
+    assert len(read_checksum(tmp_path / "x.arrays")) == 64
+    found = read_arrays(tmp_path / "x.arrays")
+    assert list(found) == list(ARRAYS)
+    for name, array in ARRAYS.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+def test_a_file_of_a_later_version_is_not(tmp_path):
+    _write(tmp_path / "x.arrays", b"3", b"[]\n" + zlib.compress(b""))
+    assert not is_sound(tmp_path / "x.arrays")
+    with pytest.raises(DamagedFileError):
+        read_arrays(tmp_path / "x.arrays")
+
+
+def test_objects_are_neither_written_nor_unpickled(tmp_path):
+    with pytest.raises(TypeError):
+        write_arrays(tmp_path / "x.arrays", {"x": np.array([{}], dtype=object)})
+    _write(tmp_path / "x.arrays", b"1", _npz(x=np.array([{}], dtype=object)))
     with pytest.raises(DamagedFileError, match="damaged"):
         read_arrays(tmp_path / "x.arrays")
 
 
-def test_arrays_that_expand_beyond_all_bounds_are_refused_before_they_do(tmp_path, monkeypatch):
-    write_arrays(tmp_path / "x.arrays", {"x": np.zeros(10**6, np.uint8)})
-    assert (tmp_path / "x.arrays").stat().st_size < 5000
-    monkeypatch.setattr(arrays, "MAX_BYTES", 10**6)
-    with pytest.raises(DamagedFileError, match="its arrays take more than 1000000 bytes"):
+@pytest.mark.parametrize(
+    "listed, data",
+    [
+        ('[["x", "|O", [1]]]', bytes(8)),
+        ('[["x", "<U1", [1]]]', bytes(4)),
+        ('[["x", "|u1", [2]]]', bytes(1)),
+        ('[["x", "|u1", [1]]]', bytes(2)),
+        ('[["x", "|u1", [-1]]]', bytes(1)),
+        ('[["x", "|u1", [1.0]]]', bytes(1)),
+        ('[["x", "|u1"]]', bytes(1)),
+        ("no list", b""),
+        ('{"x": 1}', b""),
+        ("3", b""),
+    ],
+)
+def test_a_list_that_does_not_fit_its_arrays(tmp_path, listed, data):
+    _write(tmp_path / "x.arrays", b"2", listed.encode() + b"\n" + zlib.compress(data))
+    with pytest.raises(DamagedFileError, match="is damaged"):
         read_arrays(tmp_path / "x.arrays")
+
+
+@pytest.mark.parametrize("packed", [zlib.compress(bytes(9))[:-1], b"", b"no zlib"])
+def test_packed_arrays_that_are_cut_or_none(tmp_path, packed):
+    _write(tmp_path / "x.arrays", b"2", b'[["x", "|u1", [9]]]\n' + packed)
+    with pytest.raises(DamagedFileError, match="is damaged"):
+        read_arrays(tmp_path / "x.arrays")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_arrays_that_expand_beyond_all_bounds_are_refused_before_they_do(tmp_path, monkeypatch, version):
+    path, zeros = tmp_path / "x.arrays", np.zeros(10**6, np.uint8)
+    if version == 1:
+        _write(path, b"1", _npz(x=zeros))
+    else:
+        write_arrays(path, {"x": zeros})
+    assert path.stat().st_size < 5000
+    monkeypatch.setattr(arrays, "MAX_BYTES", 10**6 - 1)
+    with pytest.raises(DamagedFileError, match="its arrays take more than 999999 bytes"):
+        read_arrays(path)
 
 
 @pytest.mark.parametrize("content", [{"x.npy": b"no array"}, {"x": b"text"}, {}], ids=str)
@@ -97,7 +161,7 @@ def test_a_zip_of_something_else_with_a_right_checksum(tmp_path, content):
     with zipfile.ZipFile(payload, "w") as archive:
         for name, data in content.items():
             archive.writestr(name, data)
-    (tmp_path / "x.arrays").write_bytes(arrays._first_line(payload.getvalue()) + payload.getvalue())
+    _write(tmp_path / "x.arrays", b"1", payload.getvalue())
     try:
         assert all(isinstance(one, (bytes, np.ndarray)) for one in read_arrays(tmp_path / "x.arrays").values())
     except DamagedFileError as error:

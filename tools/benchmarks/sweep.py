@@ -24,6 +24,7 @@ from pycocotools import mask as rle_codec
 from tabulate import tabulate
 from tqdm import tqdm
 
+from panoptic_heuristic import native
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.cache.predictions import NO_STUFF, ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.regions.store import RegionStore
@@ -35,6 +36,7 @@ from panoptic_heuristic.ablation.sweeping.result import SweepResult
 from panoptic_heuristic.ablation.sweeping.run import run_sweep
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats import Categories, read_panoptic_json
+from panoptic_heuristic.formats.coco_panoptic.png_decoder import decoder_name
 from panoptic_heuristic.formats.workers import keep_freed_memory
 from panoptic_heuristic.fusion import Pipeline
 from panoptic_heuristic.quality import IOU_UNIT, CategoryCounts, PQCounts
@@ -104,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
             sizes = [_bytes(folder / "predictions" / name) / len(scenes) for name in ("predictions", "regions")]
     print(_table(measured, len(scenes)))
     _print_plan(measured, len(scenes), *sizes)
+    kernels = "with" if native.are_there() else "without"
+    print(f"PNGs of ground truth are decoded by {decoder_name()}, {kernels} the compiled kernels")
     print(f"the same counts on both sides at {args.reference_settings} settings of each grid")
     return 0
 

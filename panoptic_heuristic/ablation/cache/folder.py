@@ -13,7 +13,6 @@
 The manifest comes first, so that a run that was stopped can tell whether it is the same that goes on.
 """
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -264,13 +263,18 @@ class PredictionCache:
         if not any(manifest.categories[one].isthing for one in meant):
             missing[Need.THING_LABELS] = f"no label of {folder} means a thing; cache a head that has such labels"
         if pipeline.needs & {Need.BOXES, Need.MASK_QUALITY}:
-            # One image with instances is as good as all.
-            all_images = (self.read(image.image_id) for image in manifest.images)
-            for predictions in itertools.islice(filter(lambda one: len(one.scores), all_images), 1):
-                measures = {Need.BOXES: predictions.boxes, Need.MASK_QUALITY: predictions.mask_quality}
-                for need in (need for need, values in measures.items() if np.isnan(values).any()):
-                    missing[need] = f"{folder} was made without; make it anew from a model with cache-predictions"
+            for need in self._unknown_measures:
+                missing[need] = f"{folder} was made without; make it anew from a model with cache-predictions"
         pipeline.check_needs(missing)
+
+    @cached_property
+    def _unknown_measures(self) -> Tuple[Need, ...]:
+        """Of boxes and mask quality those that were not kept. One image with instances is as good as all."""
+        all_images = (self.read(image.image_id) for image in self.manifest.images)
+        for predictions in filter(lambda one: len(one.scores), all_images):
+            measures = {Need.BOXES: predictions.boxes, Need.MASK_QUALITY: predictions.mask_quality}
+            return tuple(need for need, values in measures.items() if np.isnan(values).any())
+        return ()
 
     def write(self, predictions: ImagePredictions) -> None:
         """Keeps the predictions of one image.
@@ -279,6 +283,8 @@ class PredictionCache:
             InputError: the file cannot be written.
         """
         write_arrays(self.path_of(predictions.image_id), predictions.to_arrays())
+        # What was found in the file before may hold no more.
+        vars(self).pop("_unknown_measures", None)
 
     def read(self, image_id: ImageId) -> ImagePredictions:
         """The predictions of one image.

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from panoptic_heuristic.ablation.cache.image_arrays import check_pixels, image_of_arrays, image_to_arrays
 from panoptic_heuristic.formats.array_forms import ArrayForm, check_arrays, wrong_inside
 from panoptic_heuristic.formats.image_ids import ImageId
-from panoptic_heuristic.formats.rle import run_ends
+from panoptic_heuristic.formats.run_counts import ends_of_counts
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
 from panoptic_heuristic.fusion.islands import without_islands
 from panoptic_heuristic.fusion.rules.leftover_best_stuff import NO_STUFF as NO_STUFF  # part of the format
@@ -135,8 +135,7 @@ class ImagePredictions:
     def mask_runs(self) -> List[np.ndarray]:
         """Of each mask the pixels, in column order, after each of its runs: background, mask, and so on."""
         height, width = self.image_size
-        rles = [{"size": [height, width], "counts": counts} for counts in self.masks]
-        return run_ends(rles, height, width, lambda index: f"image {self.image_id}, instance {index}")
+        return ends_of_counts(self.masks, height * width, lambda index: f"image {self.image_id}, instance {index}")
 
     def to_instances(self) -> InstanceSet:
         """The instances as :func:`panoptic_heuristic.fusion.fuse` takes them."""

@@ -106,17 +106,18 @@ def _merged(maps: Sequence[np.ndarray]) -> Tuple[np.ndarray, List[np.ndarray]]:
     """Regions that no map tells apart.
 
     Args:
-        maps: (H, W) integers, one or more.
+        maps: (H, W) int32, one or more, each with all numbers from 0 up.
 
     Returns:
         (H, W) int64, their map, and for each of ``maps`` the (G,) number that it has there.
     """
-    keys = np.zeros(maps[0].shape, dtype=np.int64)
-    for one in maps:
-        _, keys = np.unique(keys * (int(one.max()) + 1) + one, return_inverse=True)
-    merged = keys.reshape(maps[0].shape)
-    first = np.unique(merged, return_index=True)[1]
-    return merged, [one.reshape(-1)[first] for one in maps]
+    merged = maps[0].astype(np.int64)
+    for one in maps[1:]:
+        _, numbers = np.unique(merged * (int(one.max()) + 1) + one, return_inverse=True)
+        merged = numbers.reshape(merged.shape)
+    some_pixel = np.empty(int(merged.max()) + 1, dtype=np.int64)
+    some_pixel[merged] = np.arange(merged.size).reshape(merged.shape)
+    return merged, [one.reshape(-1)[some_pixel] for one in maps]
 
 
 def _labels(regions: Regions, rows: np.ndarray) -> Dict[str, Any]:

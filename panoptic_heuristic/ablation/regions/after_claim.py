@@ -78,14 +78,13 @@ def settle(
         stuff_pixels = stuff_pixels + joining * (free > 0)[..., None]
     if rules.stuff.counted == "before":
         counted = np.broadcast_to(sums(index_of_label, regions.pixels, len(stuff) + 1)[:-1], free.shape)
-    ids = np.array(list(categories), dtype=np.int64)
     return Candidates(
         claims,
         thing_pixels,
         score(thing_pixels, regions.category_ids[claims.ranked], regions),
         stuff,
         stuff_pixels,
-        score(stuff_pixels, ids[stuff], regions),
+        score(stuff_pixels, categories.ids[stuff], regions),
         counted,
     )
 
@@ -123,8 +122,7 @@ def _stuff_of(regions: Regions, categories: Categories) -> np.ndarray:
     # The last one is that of NO_CATEGORY.
     present = np.zeros(len(categories) + 1, dtype=bool)
     present[regions.semantic] = True
-    is_stuff = np.array([not category.isthing for category in categories.values()], dtype=bool)
-    return np.flatnonzero(present[:-1] & is_stuff)
+    return np.flatnonzero(present[:-1] & categories.is_stuff)
 
 
 def _index_among(stuff: np.ndarray, places: np.ndarray, categories: Categories) -> np.ndarray:

@@ -10,25 +10,23 @@ Shape legend: G regions, N instances, T ground-truth segments, W = ceil(N / 64) 
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions
+from panoptic_heuristic.ablation.regions.grouping import group_pixels
 from panoptic_heuristic.ablation.regions.regions import (
     NO_CATEGORY,
     NO_LABEL,
     NOTHING_SAID,
     GtSegments,
     Regions,
-    sums,
 )
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.quality import places_of
-
-_WORD = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,22 +106,12 @@ def build_mapped_regions(
     if fused_ids is not None:
         fused_starts, fused = _runs(fused_ids)
         runs["segment_ids"] = fused.astype(np.int64), fused_starts
-    starts, stops, owners = _spans(predictions.mask_runs)
-
-    marks = np.zeros(height * width + 1, dtype=bool)
-    for borders in (*(borders for _, borders in runs.values()), starts, stops):
-        marks[borders] = True
-    marks[-1] = False  # The last pixel's end starts nothing.
-    pieces = np.flatnonzero(marks)
-    told_by = {name: _spread(values, borders, pieces) for name, (values, borders) in runs.items()}
-    covers = _covers(starts, stops, owners, pieces, len(predictions.scores))
-    group, first = _group([*told_by.values(), *covers.T])
-    lengths = np.diff(pieces, append=height * width)
+    grouping = group_pixels(list(runs.values()), predictions.mask_runs, height * width)
     regions = Regions(
         image_id=predictions.image_id,
         image_size=(height, width),
-        pixels=sums(group, lengths, len(first)),
-        cover=covers[first],
+        pixels=grouping.pixels,
+        cover=grouping.cover,
         gt=gt,
         scores=predictions.scores,
         category_ids=predictions.category_ids,
@@ -132,10 +120,10 @@ def build_mapped_regions(
         boxes=predictions.boxes,
         agreeing=_agreeing(predictions, label_to_category, categories),
         first_labels=_first_labels(predictions, place_of_label, categories),
-        **{name: values[first] for name, values in told_by.items()},
+        **dict(zip(runs, grouping.keys, strict=True)),
         island_area_fraction=island_area_fraction,
     )
-    return regions, RegionRuns(group, lengths, (height, width))
+    return regions, RegionRuns(grouping.group, grouping.lengths, (height, width))
 
 
 def _runs(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
@@ -153,7 +141,7 @@ def _semantic_runs(
     if runs is None:
         return np.zeros(1, np.int64), *np.full((2, 1), NO_CATEGORY)
     # The last one is that of NO_CATEGORY.
-    is_stuff = np.array([*(not category.isthing for category in categories.values()), False])
+    is_stuff = np.append(categories.is_stuff, False)
     semantic, best_stuff = place_of_label[runs.labels], place_of_label[runs.best_stuff]
     asked = runs.above_floor & ~is_stuff[semantic] & is_stuff[best_stuff]
     return runs.lengths.cumsum() - runs.lengths, semantic, np.where(asked, best_stuff, NO_CATEGORY)
@@ -186,47 +174,3 @@ def _agreeing(
     meant = set(label_to_category.values())
     place_of = {category_id: place for place, category_id in enumerate(categories) if category_id in meant}
     return np.array([place_of.get(one, NO_CATEGORY) for one in predictions.category_ids.tolist()], dtype=np.int64)
-
-
-def _spans(mask_runs: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First pixel, pixel after the last, and instance of all runs of all masks."""
-    starts = np.concatenate([np.empty(0, np.int64), *(ends[:-1:2] for ends in mask_runs)])
-    stops = np.concatenate([np.empty(0, np.int64), *(ends[1::2] for ends in mask_runs)])
-    owners = np.repeat(np.arange(len(mask_runs)), [len(ends) // 2 for ends in mask_runs])
-    return starts, stops, owners
-
-
-def _spread(values: np.ndarray, starts: np.ndarray, pieces: np.ndarray) -> np.ndarray:
-    """The values of runs, for each of the pieces that the runs are cut into."""
-    return values.repeat(np.diff(np.searchsorted(pieces, starts), append=len(pieces)))
-
-
-def _covers(
-    starts: np.ndarray, stops: np.ndarray, owners: np.ndarray, pieces: np.ndarray, instances: int
-) -> np.ndarray:
-    """(pieces, W) uint64, the instances that cover each piece."""
-    words = -(-instances // _WORD)
-    # A bit is added where a run of its mask starts and taken away where it ends. Sums modulo 2**64
-    # of these are sets, since no mask covers a pixel twice.
-    changes = np.zeros((len(pieces) + 1) * words, dtype=np.uint64)
-    word, bit = owners // _WORD, np.uint64(1) << (owners % _WORD).astype(np.uint64)
-    np.add.at(changes, np.searchsorted(pieces, starts) * words + word, bit)
-    np.subtract.at(changes, np.searchsorted(pieces, stops) * words + word, bit)
-    return changes.reshape(len(pieces) + 1, words)[:-1].cumsum(axis=0, dtype=np.uint64)
-
-
-def _group(keys: List[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-    """Groups rows by all their keys, compared whole: no hash that could take two sets for one.
-
-    Returns:
-        The group of each row, and of each group a row.
-    """
-    order = np.lexsort(keys)
-    changes = np.zeros(len(order), dtype=bool)
-    changes[0] = True
-    for key in keys:
-        ordered = key[order]
-        changes[1:] |= ordered[1:] != ordered[:-1]
-    group = np.empty(len(order), dtype=np.int64)
-    group[order] = changes.cumsum() - 1
-    return group, order[changes]

@@ -13,6 +13,7 @@ from typing import Optional, Tuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from panoptic_heuristic.ablation.regions.greedy import claim_greedily
 from panoptic_heuristic.ablation.regions.regions import Regions, distinct_rows
 from panoptic_heuristic.fusion import ClassAware, Greedy, PerPixel, Reclaim
 from panoptic_heuristic.fusion.claim import ClaimRule
@@ -99,50 +100,8 @@ def distinct_claims(
         return _class_aware(rule, regions, order, thresholds, takes_part).distinct()
     if type(rule) is Reclaim:
         return _reclaim(rule, regions, order, thresholds, takes_part).distinct()
-    return _greedy(regions, order, thresholds, takes_part)
-
-
-def _greedy(
-    regions: Regions, ranked: np.ndarray, thresholds: np.ndarray, takes_part: Optional[np.ndarray]
-) -> Tuple[RegionClaims, np.ndarray]:
-    """Without settings that equal another, and for each setting the place of its equal.
-
-    Settings part only where an instance stays for some and goes for others; until then one column answers them.
-    """
-    nobody, settings = thresholds.shape
-    owner = np.full((len(regions.pixels), 1), nobody, dtype=np.int16)
-    kept = np.zeros((nobody, 1), dtype=bool)
-    column = np.zeros(settings, dtype=np.int64)
-    sizes = np.array([settings])
-    pixels = regions.pixels.astype(np.float64)
-    areas, members = regions.areas, regions.members
-    for rank, instance in enumerate(ranked.tolist()):
-        area, inside = areas[instance], members[instance]
-        owners = owner[inside]
-        free = owners == nobody
-        free_area = pixels[inside] @ free.astype(np.float64)
-        # An empty mask has no free pixel.
-        lost = np.where(free_area > 0, (area - free_area) / max(area, 1), np.inf)
-        keeps = lost[column] <= thresholds[rank]
-        if takes_part is not None:
-            keeps &= takes_part[rank]
-        keeping = np.bincount(column, keeps, len(sizes))
-        keeps_all = keeping == sizes
-        parts = np.flatnonzero(~keeps_all & (keeping > 0))
-        if len(parts):
-            # Those that keep it get columns of their own.
-            new = np.full(len(sizes), -1)
-            new[parts] = len(sizes) + np.arange(len(parts))
-            column = np.where(keeps & (new[column] >= 0), new[column], column)
-            sizes = np.bincount(column, minlength=len(sizes) + len(parts))
-            owner = np.concatenate([owner, owner[:, parts]], axis=1)
-            kept = np.concatenate([kept, kept[:, parts]], axis=1)
-            owners, free = owner[inside], np.concatenate([free, free[:, parts]], axis=1)
-            keeps_all = np.append(keeps_all, np.ones(len(parts), dtype=bool))
-        kept[rank] = keeps_all
-        free &= keeps_all
-        owner[inside] = np.where(free, np.int16(rank), owners)
-    return RegionClaims(ranked, owner, kept), column
+    owner, kept, of_setting = claim_greedily(regions, order, thresholds, takes_part)
+    return RegionClaims(order, owner, kept), of_setting
 
 
 def _class_aware(

@@ -5,12 +5,13 @@ Shape legend: S pipelines, C categories in the order of the data set's list, E e
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Dict, Hashable, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.ranking import Ranking, rank_instances
-from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.regions.regions import Regions, distinct_rows
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Calibrated, Greedy, PerPixel, Pipeline, Power
 
@@ -61,7 +62,7 @@ class Family:
         overlap, overlaps = _distinct([(_overlap_threshold(one),) for one in pipelines])
         limit, limits = _distinct([_stuff_limit(one) for one in pipelines])
         by_category = [
-            np.array([[of.get(category_id, otherwise) for category_id in categories] for otherwise, of in column])
+            _by_category(column, categories)
             for rows in (entries, overlaps, limits)
             for column in zip(*rows, strict=True)
         ]
@@ -76,6 +77,26 @@ class Family:
         """
         by_instance = (values[:, places].T for values in (self.instances_score_thresh, self.key_cutoffs))
         return rank_instances(regions, self.rules, *by_instance)
+
+    def overlaps(self, places: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """The overlap thresholds of the ranked instances of an image, those that are equal for all of them once.
+
+        Args:
+            places: (M,) the place of each instance's category.
+
+        Returns:
+            (M, P) and (S,) int64, which of the P each pipeline has.
+        """
+        table = self.overlap_thresholds
+        # Most pipelines have one value, and no image changes which are equal.
+        if self._overlaps_are_global:
+            return np.broadcast_to(table[:, 0], (len(places), len(table))), self.overlap
+        first, place_of = distinct_rows(table[:, np.unique(places)])
+        return table[first][:, places].T, place_of[self.overlap]
+
+    @cached_property
+    def _overlaps_are_global(self) -> bool:
+        return bool((self.overlap_thresholds == self.overlap_thresholds[:, :1]).all())
 
     def stuff_limits(self, image_area: int) -> np.ndarray:
         """(L, C) float64, the pixels that stuff needs in an image of so many, as ``Pipeline.is_too_small`` has it."""
@@ -133,6 +154,15 @@ def _stuff_limit(pipeline: Pipeline) -> Tuple[_Of, _Of]:
         (pipeline.stuff_area_thresh, pipeline.stuff_area_thresh_of),
         (pipeline.stuff_area_fraction, pipeline.stuff_area_fraction_of),
     )
+
+
+def _by_category(values: Sequence[_Of], categories: Categories) -> np.ndarray:
+    """(values, C) float64."""
+    table = np.array([otherwise for otherwise, _ in values], dtype=np.float64)[:, None].repeat(len(categories), axis=1)
+    for row, (_, of) in zip(table, values, strict=True):
+        for category_id, value in of.items():
+            row[categories.place_of[category_id]] = value
+    return table
 
 
 def _distinct(values: Sequence[Tuple[_Of, ...]]) -> Tuple[np.ndarray, List[Tuple[_Of, ...]]]:

@@ -59,15 +59,15 @@ def passes_of(family: Family, ranking: Ranking, places: np.ndarray) -> Iterator[
     first, entry = distinct_rows(np.packbits(ranking.takes_part.T, axis=1))
     entries, entry = ranking.takes_part[:, first], entry[family.entry]
     present = np.unique(places)
-    first, overlap = distinct_rows(family.overlap_thresholds[:, present])
-    overlaps, overlap = family.overlap_thresholds[first][:, places].T, overlap[family.overlap]
+    overlaps, overlap = family.overlaps(places)
     is_prefix = np.asarray((entries[1:] <= entries[:-1]).all(axis=0)) & claims_are_prefixes(family.rules.claim)
 
     answered = np.flatnonzero(is_prefix[entry])
     if len(answered):
         prefixes, prefix = _distinct(entries.sum(axis=0)[entry[answered]])
         chosen, of_pipeline = _distinct(overlap[answered])
-        yield Passes(ranking, places, present, overlaps[:, chosen], None, prefixes, answered, of_pipeline, prefix)
+        thresholds = _columns(overlaps, chosen)
+        yield Passes(ranking, places, present, thresholds, None, prefixes, answered, of_pipeline, prefix)
     others = np.flatnonzero(~is_prefix[entry])
     if len(others):
         pairs, of_pipeline = _distinct(entry[others] * overlaps.shape[1] + overlap[others])
@@ -83,6 +83,11 @@ def passes_of(family: Family, ranking: Ranking, places: np.ndarray) -> Iterator[
             of_pipeline,
             np.zeros_like(others),
         )
+
+
+def _columns(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Some columns; a view where they are all, of which there may be a thousand."""
+    return values if len(chosen) == values.shape[1] else values[:, chosen]
 
 
 def _distinct(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
+import cv2
 import numpy as np
 
 from panoptic_heuristic.errors import InputError
@@ -51,6 +52,14 @@ class GtSegments:
             np.array([segment["category_id"] for segment in by_id.values()], dtype=np.int64),
             np.array([bool(segment.get("iscrowd", 0)) for segment in by_id.values()], dtype=bool),
         )
+
+    @cached_property
+    def last_crowds(self) -> np.ndarray:
+        """(T,) bool: the last crowd of each category, on which predictions of it are no false positives."""
+        last = {int(self.category_ids[place]): place for place in np.flatnonzero(self.iscrowd)}
+        excusing = np.zeros(len(self.ids), dtype=bool)
+        excusing[list(last.values())] = True
+        return excusing
 
     def per_category(self, categories: Categories) -> np.ndarray:
         """(C,) int64, the segments of each category, crowds left out.
@@ -116,20 +125,36 @@ class Regions:
     def covered(self) -> np.ndarray:
         """(N, G) bool: which regions each instance covers."""
         bits = np.unpackbits(self.cover.view(np.uint8), axis=1, bitorder="little", count=len(self.scores))
-        return np.ascontiguousarray(bits.T).view(bool)
+        # OpenCV does it in an eighth of NumPy's time, but knows no empty array.
+        return (cv2.transpose(bits) if bits.size else bits.T).view(bool)
+
+    @cached_property
+    def member_regions(self) -> np.ndarray:
+        """int64, the regions that each instance covers, ascending, one instance after the other."""
+        return self._members[0]
+
+    @cached_property
+    def member_stops(self) -> np.ndarray:
+        """(N,) int64, where the regions of each instance end in :attr:`member_regions`."""
+        return self._members[1]
+
+    @cached_property
+    def _members(self) -> Tuple[np.ndarray, np.ndarray]:
+        count = len(self.pixels)
+        places = np.flatnonzero(self.covered)
+        stops = np.searchsorted(places, np.arange(1, len(self.scores) + 1) * count)
+        return places % count, stops
 
     @cached_property
     def members(self) -> List[np.ndarray]:
         """Of each instance the regions it covers, ascending."""
-        instances, regions = self.covered.nonzero()
-        borders = np.searchsorted(instances, np.arange(1, len(self.scores)))
-        # Views of an array of their own keep nothing else in memory.
-        return np.split(regions.copy(), borders) if len(self.scores) else []
+        return np.split(self.member_regions, self.member_stops[:-1]) if len(self.scores) else []
 
     @cached_property
     def areas(self) -> np.ndarray:
         """(N,) int64, pixels of each instance's mask."""
-        return np.array([self.pixels[regions].sum() for regions in self.members], dtype=np.int64)
+        up_to = np.append(0, self.pixels[self.member_regions].cumsum())
+        return np.diff(up_to[self.member_stops], prepend=0)
 
     @cached_property
     def gt_areas(self) -> np.ndarray:
@@ -139,9 +164,10 @@ class Regions:
     @cached_property
     def masks_on_gt(self) -> np.ndarray:
         """(N, T + 2) int64, the pixels of each whole mask per place of the ground truth."""
-        places = len(self.gt.ids) + 2
-        rows = [sums(self.gt_place[inside], self.pixels[inside], places) for inside in self.members]
-        return np.array(rows, dtype=np.int64).reshape(-1, places)
+        instances, places = len(self.scores), len(self.gt.ids) + 2
+        of_member = np.arange(instances).repeat(np.diff(self.member_stops, prepend=0))
+        cells = of_member * places + self.gt_place[self.member_regions]
+        return sums(cells, self.pixels[self.member_regions], instances * places).reshape(instances, places)
 
     @cached_property
     def covered_by_better(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panoptic_heuristic.ablation.regions.regions import GtSegments, Regions
+from panoptic_heuristic.ablation.regions.regions import Regions
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def score(shared: np.ndarray, category_ids: np.ndarray, regions: Regions) -> Out
     match[at] = segments[pair] + 1
     matched = match > 0
     excused = on_void
-    excusing = _last_crowds(gt)
+    excusing = gt.last_crowds
     if excusing.any():
         excused = on_void.copy()
         for candidate, place in zip(*(same & excusing).nonzero(), strict=True):
@@ -74,11 +74,3 @@ def in_units(intersection: np.ndarray, union: np.ndarray) -> np.ndarray:
     high, rest = np.divmod(intersection << 20, union)
     low, rest = np.divmod(rest << 20, union)
     return (high << 20) + low + (2 * rest >= union)
-
-
-def _last_crowds(gt: GtSegments) -> np.ndarray:
-    """(T,) bool: the last crowd of each category, on which predictions of it are no false positives."""
-    last = {int(gt.category_ids[place]): place for place in np.flatnonzero(gt.iscrowd)}
-    excusing = np.zeros(len(gt.ids), dtype=bool)
-    excusing[list(last.values())] = True
-    return excusing

@@ -30,7 +30,7 @@ from panoptic_heuristic.formats.coco_panoptic import (
 from panoptic_heuristic.formats.files import NotWrittenError, PathLike, inside, read_bytes
 from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, id_order, twin_note
 
-# Changes when the same predictions and ground truth would give other files.
+# Changes when the same predictions and ground truth would give other regions; their order does not matter.
 _VERSION = "4"
 # Likewise of label maps without islands.
 _ISLANDS_VERSION = "1"

@@ -1,33 +1,18 @@
-"""The compiled kernels of run lengths; each function gives None where :mod:`.rle` has to do the work itself."""
+"""Masks painted from run lengths by kernels; each function gives None where :mod:`.rle` has to paint itself."""
 
 import ctypes
-from typing import List, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic import native
 
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
-_UNPACK = (ctypes.c_char_p, _POINTER, _NUMBER, _NUMBER, _POINTER, _POINTER)
 _BOX = (_POINTER, _NUMBER, _NUMBER, _POINTER)
 _PAINT = (_POINTER, _NUMBER, _NUMBER, _POINTER, ctypes.c_uint8, _POINTER)
 
 # What a byte numbers, without 0.
 _MOST_MASKS = 255
-
-
-def ends_of_texts(texts: Sequence[bytes], pixels: int) -> Optional[List[np.ndarray]]:
-    """The int64 ends of the runs of masks of ``pixels`` pixels; None also where a text cannot be read."""
-    unpack = native.function("ph_unpack_runs", _UNPACK)
-    if unpack is None:
-        return None
-    joined, text_ends = b"".join(texts), np.cumsum([len(text) for text in texts], dtype=np.int64)
-    ends, up_to = np.empty(len(joined), np.int64), np.empty(len(texts), np.int64)
-    read = unpack(joined, text_ends.ctypes.data, len(texts), pixels, ends.ctypes.data, up_to.ctypes.data)
-    if read < len(texts):
-        return None
-    borders = up_to.tolist()
-    return [ends[first:last] for first, last in zip([0, *borders], borders, strict=False)]
 
 
 def columns_of_crop(ends: np.ndarray, height: int) -> Optional[Tuple[int, int, np.ndarray]]:
