@@ -68,6 +68,30 @@ class Family:
         ]
         return cls(pipelines[0], np.array(numbers), *by_category, entry, overlap, limit)
 
+    def varied(self, place: int, scores: Sequence[float], overlap_thresholds: Sequence[float]) -> "Family":
+        """The first pipeline with other thresholds of one category, without making a pipeline of each.
+
+        Args:
+            place: of the category in the data set's list.
+            scores: (S,) the score that its instances need.
+            overlap_thresholds: (S,) the fraction of them that may be claimed already.
+        """
+        entries, entry = np.unique(scores, return_inverse=True)
+        overlaps, overlap = np.unique(overlap_thresholds, return_inverse=True)
+        instances_score_thresh = self.instances_score_thresh[self.entry[:1].repeat(len(entries))]
+        overlap_table = self.overlap_thresholds[self.overlap[:1].repeat(len(overlaps))]
+        instances_score_thresh[:, place], overlap_table[:, place] = entries, overlaps
+        return dataclasses.replace(
+            self,
+            numbers=np.arange(len(scores)),
+            instances_score_thresh=instances_score_thresh,
+            key_cutoffs=self.key_cutoffs[self.entry[:1].repeat(len(entries))],
+            overlap_thresholds=overlap_table,
+            entry=entry,
+            overlap=overlap,
+            limit=self.limit[:1].repeat(len(scores)),
+        )
+
     def rank(self, regions: Regions, places: np.ndarray) -> Ranking:
         """Ranks the instances of an image, with E entries.
 

@@ -68,6 +68,21 @@ class SettingsPlan:
             pipeline.check_categories(categories)
         return cls(families_of(pipelines, categories), categories, len(pipelines))
 
+    def varied(self, category_id: int, values: Sequence[Tuple[float, float]]) -> "SettingsPlan":
+        """A plan for one pipeline with other thresholds of one thing category, as many times as there are values.
+
+        Checking and sorting a pipeline for each would take longer than counting them.
+
+        Args:
+            category_id: of the thing.
+            values: S pairs: the score that its instances need, and the fraction of them that may be claimed already,
+                1 where the claim does not ask.
+        """
+        assert self.size == 1, "one pipeline can be varied"
+        scores, overlaps = zip(*values, strict=True)
+        family = self.families[0].varied(self.categories.place_of[category_id], scores, overlaps)
+        return SettingsPlan((family,), self.categories, len(values))
+
     @property
     def island_area_fractions(self) -> Tuple[float, ...]:
         """The values that the pipelines have, ascending: :meth:`count` needs regions of each."""

@@ -119,8 +119,7 @@ def _with_best_value(
     overlap = claim.overlap_threshold_for(category_id) if has_overlap else 1.0
     current = float(pipeline.instances_score_thresh_for(category_id)), float(overlap)
     tried = candidates(current, has_overlap, score_floor)
-    pipelines = [with_values(pipeline, category_id, values) for values in tried]
-    plan = SettingsPlan.of(pipelines, categories)
+    plan = SettingsPlan.of([pipeline], categories).varied(category_id, tried)
     before = SettingCounts(*state.table.sum(axis=0), segments_of(images, categories), len(images))
     involved = [number for number, image in enumerate(images) if _concerns(image, category_id, tried)]
     changes = []
@@ -136,7 +135,7 @@ def _with_best_value(
     table = state.table.copy()
     for number, change in zip(involved, changes, strict=True):
         table[number][:, change.places] += change.values[:, :, [chosen]]
-    return _State(pipelines[chosen], table)
+    return _State(with_values(pipeline, category_id, tried[chosen]), table)
 
 
 def gains_of_changes(

@@ -13,6 +13,7 @@ from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import GtSegments, Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import pq_of, segments_of
+from panoptic_heuristic.ablation.tuning.shares import Share, Together, shares_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.workers import ordered_map
@@ -74,10 +75,12 @@ def raise_failed(counter: Counter) -> None:
 class RegionCounter:
     """Counts pipelines that are exact on regions, in memory; see :class:`Counter`.
 
+    Each image is counted once, under the pipelines of all requests that ask for it, however many these are.
+
     Args:
         images: all, in the order of their places, for one value of ``island_area_fraction``.
         categories: the data set's.
-        workers: processes, which share requests; counts do not depend on it.
+        workers: processes, which share images; counts do not depend on it.
         load: gives the images for another value; None if only pipelines of the one value will be counted.
     """
 
@@ -98,18 +101,40 @@ class RegionCounter:
         return segments_of(self.chosen(places, self._first), self.categories)
 
     def steps(self, images: Sequence[Sequence[int]]) -> int:
-        """One for each request."""
-        return len(images)
+        """One for each share of the images."""
+        return len(shares_of(images))
 
     def totals(self, requests: Sequence[Request]) -> Totals:
         """See :class:`Counter`."""
-        self._load_for(requests)
-        return (yield from self.mapped(functools.partial(_total_on_regions, self), requests))
+        totals = [SettingCounts.zeros(len(self.categories), len(pipelines)) for _, pipelines in requests]
+        for share, together, counts in (yield from self._counted(_total_on_regions, requests)):
+            for number in share.requests:
+                totals[number] += together.of_request(number, counts)
+        return totals
 
     def each(self, requests: Sequence[Request]) -> Each:
         """See :class:`Counter`."""
+        found: List[Dict[int, SettingCounts]] = [{} for _ in requests]
+        for share, together, each in (yield from self._counted(_each_on_regions, requests)):
+            for number in share.requests:
+                for place, counts in zip(share.places, each, strict=True):
+                    found[number][place] = together.of_request(number, counts)
+        return [[of_place[place] for place in places] for of_place, (places, _) in zip(found, requests, strict=True)]
+
+    def _counted(
+        self, work: Callable[..., Any], requests: Sequence[Request]
+    ) -> Generator[None, None, List[Tuple[Share, Together, Any]]]:
+        """What the work gave for each share of the images, and for which pipelines."""
         self._load_for(requests)
-        return (yield from self.mapped(functools.partial(_each_on_regions, self), requests))
+        shares = shares_of([places for places, _ in requests])
+        together = {
+            asking: Together.of({number: requests[number][1] for number in asking})
+            for asking in dict.fromkeys(share.requests for share in shares)
+        }
+        plans = {asking: SettingsPlan.of(one.pipelines, self.categories) for asking, one in together.items()}
+        jobs = [(share.places, plans[share.requests]) for share in shares]
+        found = yield from self.mapped(functools.partial(work, self), jobs)
+        return [(share, together[share.requests], one) for share, one in zip(shares, found, strict=True)]
 
     def mapped(self, work: Callable[[Any], Any], jobs: Sequence[Any]) -> Generator[None, None, List[Any]]:
         """The results of some jobs, in order; yields after each."""
@@ -136,27 +161,29 @@ class RegionCounter:
                 self._images[fraction] = self.load(fraction)
 
 
-def _total_on_regions(counter: RegionCounter, request: Request) -> SettingCounts:
-    total = SettingCounts.zeros(len(counter.categories), len(request[1]))
-    for counts, gt in _count_on_regions(counter, request):
+_Job = Tuple[Sequence[int], SettingsPlan]
+
+
+def _total_on_regions(counter: RegionCounter, job: _Job) -> SettingCounts:
+    total = SettingCounts.zeros(len(counter.categories), job[1].size)
+    for counts, gt in _count_on_regions(counter, job):
         total.add_image(counts)
         total.add_gt(gt, counter.categories)
     return total
 
 
-def _each_on_regions(counter: RegionCounter, request: Request) -> List[SettingCounts]:
+def _each_on_regions(counter: RegionCounter, job: _Job) -> List[SettingCounts]:
     each = []
-    for counts, gt in _count_on_regions(counter, request):
-        of_image = SettingCounts.zeros(len(counter.categories), len(request[1]))
+    for counts, gt in _count_on_regions(counter, job):
+        of_image = SettingCounts.zeros(len(counter.categories), job[1].size)
         of_image.add_image(counts)
         of_image.add_gt(gt, counter.categories)
         each.append(of_image)
     return each
 
 
-def _count_on_regions(counter: RegionCounter, request: Request) -> Iterator[Tuple[ImageCounts, GtSegments]]:
+def _count_on_regions(counter: RegionCounter, job: _Job) -> Iterator[Tuple[ImageCounts, GtSegments]]:
     """Counts one image after the other, under each pipeline on the regions of its own islands."""
-    places, pipelines = request
-    plan = SettingsPlan.of(pipelines, counter.categories)
+    places, plan = job
     for regions in zip(*(counter.chosen(places, one) for one in plan.island_area_fractions), strict=True):
         yield plan.count(*regions), regions[0].gt

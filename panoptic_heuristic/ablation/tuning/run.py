@@ -58,7 +58,7 @@ def run_tuning(
         if not counter.segments(places).any():
             raise InputError(f"the {len(places)} images {whose} have no ground-truth segment; give more images")
     areas = areas_of(images_of(manifests))
-    searches = [_search(settings, [areas[place] for place in split.tuning]) for split in splits]
+    searches = _searches(settings, [float(np.median([areas[place] for place in split.tuning])) for split in splits])
     tuning = [split.tuning for split in splits]
     results: List[TuningResult] = []
     with_photos = counter if pixels is None else pixels
@@ -124,12 +124,18 @@ def run_tuning(
     return results[0]
 
 
-def _search(settings: TuningSettings, areas: Sequence[int]) -> Search:
-    """The search for global thresholds, on images of some areas."""
+def _searches(settings: TuningSettings, image_areas: Sequence[float]) -> List[Search]:
+    """Searches for global thresholds, given the median pixels of the images of each."""
+    # A first round is thousands of pipelines, which are made once.
+    first = {area: _search(settings, area) for area in dict.fromkeys(image_areas)}
+    return [first[area].copy() for area in image_areas]
+
+
+def _search(settings: TuningSettings, image_area: float) -> Search:
+    """The search for global thresholds on images of so many pixels."""
     baselines, floor = settings.baselines, settings.score_floor
     if settings.on_regions:
-        rounds = grid_rounds(baselines, score_floor=floor, image_area=float(np.median(areas)))
-        return Search(baselines.scaled, rounds)
+        return Search(baselines.scaled, grid_rounds(baselines, score_floor=floor, image_area=image_area))
     return Search(baselines.start, ascent_rounds(baselines, score_floor=floor))
 
 

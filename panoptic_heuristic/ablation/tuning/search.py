@@ -4,6 +4,7 @@ A search counts nothing itself: it says what it wants counted, and is told the P
 by side, and what they want of one image is counted at once.
 """
 
+import copy
 from typing import Callable, Dict, Iterator, Optional, Sequence, Tuple
 
 from panoptic_heuristic.ablation.tuning.counters import Counter
@@ -35,6 +36,12 @@ class Search:
         self._tried: Sequence[Pipeline] = ()
         self._pq: Dict[Pipeline, float] = {}
         self._go_on()
+
+    def copy(self) -> "Search":
+        """Another search that is as far as this one."""
+        other = copy.copy(self)
+        other._rounds, other._pq = list(self._rounds), dict(self._pq)
+        return other
 
     @property
     def rounds(self) -> int:
