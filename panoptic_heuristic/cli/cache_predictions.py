@@ -84,8 +84,9 @@ def run_model(args: argparse.Namespace) -> None:
     from panoptic_heuristic.detectron import load_config
     from panoptic_heuristic.detectron.class_names import record_class_names
     from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.kept_predictions import CachingSettings
     from panoptic_heuristic.detectron.model_keys import check_model_keys
-    from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions
+    from panoptic_heuristic.detectron.prediction_cache import cache_predictions
     from panoptic_heuristic.detectron.readiness import check_data_sets, check_device
     from panoptic_heuristic.detectron.weights import check_weights
 
@@ -111,8 +112,11 @@ def run_model(args: argparse.Namespace) -> None:
     if comm.is_main_process():
         print(f"{times.images} images run")
         if times.images:
-            reading, network, keeping = (1000 * seconds / times.images for seconds in times[1:])
-            print(f"per image {reading:.0f} ms reading, {network:.0f} ms in the network, {keeping:.0f} ms keeping it")
+            reading, network, waiting, keeping = (1000 * seconds / times.images for seconds in times[1:])
+            print(
+                f"per image {reading:.0f} ms reading, {network:.0f} ms in the network, {waiting:.0f} ms waiting until "
+                f"others were kept, which took {keeping:.0f} ms beside the network"
+            )
 
 
 def _from_files(args: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.head_outputs import check_belongs_together
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import ranked_by
-from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste
+from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
 
@@ -194,7 +194,8 @@ def _tight_box(crop: Crop) -> Tuple[int, int, int, int]:
 
 
 def _mean_probability(instances: InstanceSet, index: int) -> float:
-    _, _, values = paste(instances.probabilities[index], instances.boxes[index], *instances.image_size)
+    _, _, values = instances.pasted(index)
     # NumPy's sum does not depend on the number of threads, torch's does.
-    inside = values[values >= MASK_THRESHOLD].double().cpu().numpy()
+    probabilities = values.cpu().numpy()
+    inside = probabilities[probabilities >= MASK_THRESHOLD].astype(np.float64)
     return float(inside.sum() / inside.size) if inside.size else 0.0

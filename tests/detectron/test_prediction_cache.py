@@ -5,7 +5,8 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.own_settings import MODELS_OWN, Default, default_of
-from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions, predictions_of, with_floor
+from panoptic_heuristic.detectron.kept_predictions import CachingSettings, predictions_of
+from panoptic_heuristic.detectron.prediction_cache import cache_predictions, with_floor
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Pipeline, fuse
 from tests.detectron.small_models import NUM_LABELS, NUM_THINGS, records, small_config, small_model
