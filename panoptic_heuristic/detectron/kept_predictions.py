@@ -1,7 +1,7 @@
 """The predictions of one image as a cache keeps them, from the raw outputs of the network."""
 
 import math
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple
 
 import numpy as np
 import torch.nn.functional as F
@@ -11,7 +11,8 @@ from torch import Tensor
 from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns
 from panoptic_heuristic.detectron.ids import ContiguousIds
 from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_labels, output_logits
-from panoptic_heuristic.formats.rle_encoding import counts_of_crop
+from panoptic_heuristic.formats.rle import Box
+from panoptic_heuristic.formats.rle_encoding import counts_of_boxes
 from panoptic_heuristic.fusion import InstanceSet, SemanticMap
 from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
 from panoptic_heuristic.fusion.instances import Crop
@@ -65,7 +66,7 @@ def predictions_of(
         boxes=found.instances.pred_boxes.tensor.cpu().numpy(),
         mask_quality=mask_quality(rois),
         semantic_agreement=semantic_agreement(masked, SemanticMap(labels, ids.labels), ids.categories),
-        masks=tuple(_counts(masked.crop(index), image_size) for index in range(len(masked))),
+        masks=counts_of_boxes([_box(masked.crop(index)) for index in range(len(masked))], image_size),
         semantics=_semantic_runs(sem_seg, labels, ids, settings),
         roi_probabilities=found.probabilities.cpu().numpy() if settings.store_logits else None,
     )
@@ -81,8 +82,8 @@ def _cut(rois: InstanceSet) -> InstanceSet:
     return rois.with_masks(make_crop)
 
 
-def _counts(crop: Crop, image_size: Tuple[int, int]) -> bytes:
-    return counts_of_crop(crop.mask.cpu().numpy(), crop.x0, crop.y0, image_size)
+def _box(crop: Crop) -> Box:
+    return Box(crop.x0, crop.y0, np.ascontiguousarray(crop.mask.cpu().numpy()))
 
 
 def _semantic_runs(sem_seg: Tensor, labels: Tensor, ids: ContiguousIds, settings: CachingSettings) -> SemanticRuns:
