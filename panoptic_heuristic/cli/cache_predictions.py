@@ -82,24 +82,15 @@ def run_model(args: argparse.Namespace) -> None:
     from detectron2.utils.logger import setup_logger
 
     from panoptic_heuristic.detectron import load_config
-    from panoptic_heuristic.detectron.class_names import record_class_names
-    from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.complete_config import complete_config
     from panoptic_heuristic.detectron.kept_predictions import CachingSettings
-    from panoptic_heuristic.detectron.model_keys import check_model_keys
     from panoptic_heuristic.detectron.prediction_cache import cache_predictions
-    from panoptic_heuristic.detectron.readiness import check_data_sets, check_device
-    from panoptic_heuristic.detectron.weights import check_weights
 
     register_data_sets(args.register)
     cfg, explicit = load_config(args.config_file, args.opts)
-    check_device(cfg)
-    check_weights(cfg, resume=False, needed=True)
-    check_model_keys(cfg)
     for name in ("fvcore", "panoptic_heuristic"):
         setup_logger(None, distributed_rank=comm.get_rank(), name=name)
-    use_dataset_yaml(cfg, explicit)
-    check_data_sets("DATASETS.TEST", cfg.DATASETS.TEST)
-    record_class_names(cfg)
+    complete_config(cfg, explicit, ("TEST",), resume=False, needs_weights=True)
     cfg.freeze()
     settings = CachingSettings(
         _MODEL_FLOOR if args.score_floor is None else args.score_floor,
