@@ -95,9 +95,7 @@ def output_labels(sem_seg: Tensor) -> Tensor:
     Args:
         sem_seg: (C, H, W) floating point.
     """
-    if sem_seg.device.type == "cpu":
-        # PyTorch's argmax over the first axis jumps through memory: it takes 25 times as long.
-        values, labels = largest(sem_seg, range(len(sem_seg)))
-        if not values.isnan().any():
-            return labels
+    # A sum with NaN is NaN. PyTorch's argmax over the first axis jumps through memory: it takes 25 times as long.
+    if sem_seg.device.type == "cpu" and not sem_seg.sum().isnan():
+        return largest(sem_seg, range(len(sem_seg)))[1]
     return sem_seg.argmax(dim=0)
