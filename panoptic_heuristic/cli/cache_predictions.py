@@ -82,23 +82,15 @@ def run_model(args: argparse.Namespace) -> None:
     from detectron2.utils.logger import setup_logger
 
     from panoptic_heuristic.detectron import load_config
-    from panoptic_heuristic.detectron.class_names import record_class_names
-    from panoptic_heuristic.detectron.datasets import use_dataset_yaml
-    from panoptic_heuristic.detectron.model_keys import check_model_keys
-    from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions
-    from panoptic_heuristic.detectron.readiness import check_data_sets, check_device
-    from panoptic_heuristic.detectron.weights import check_weights
+    from panoptic_heuristic.detectron.complete_config import complete_config
+    from panoptic_heuristic.detectron.kept_predictions import CachingSettings
+    from panoptic_heuristic.detectron.prediction_cache import cache_predictions
 
     register_data_sets(args.register)
     cfg, explicit = load_config(args.config_file, args.opts)
-    check_device(cfg)
-    check_weights(cfg, resume=False, needed=True)
-    check_model_keys(cfg)
     for name in ("fvcore", "panoptic_heuristic"):
         setup_logger(None, distributed_rank=comm.get_rank(), name=name)
-    use_dataset_yaml(cfg, explicit)
-    check_data_sets("DATASETS.TEST", cfg.DATASETS.TEST)
-    record_class_names(cfg)
+    complete_config(cfg, explicit, ("TEST",), resume=False, needs_weights=True)
     cfg.freeze()
     settings = CachingSettings(
         _MODEL_FLOOR if args.score_floor is None else args.score_floor,
@@ -111,8 +103,11 @@ def run_model(args: argparse.Namespace) -> None:
     if comm.is_main_process():
         print(f"{times.images} images run")
         if times.images:
-            reading, network, keeping = (1000 * seconds / times.images for seconds in times[1:])
-            print(f"per image {reading:.0f} ms reading, {network:.0f} ms in the network, {keeping:.0f} ms keeping it")
+            reading, network, waiting, keeping = (1000 * seconds / times.images for seconds in times[1:])
+            print(
+                f"per image {reading:.0f} ms reading, {network:.0f} ms in the network, {waiting:.0f} ms waiting until "
+                f"others were kept, which took {keeping:.0f} ms beside the network"
+            )
 
 
 def _from_files(args: argparse.Namespace) -> None:

@@ -79,24 +79,16 @@ def set_up_config(args: argparse.Namespace, distributed_rank: int = 0):
 
 def _check(cfg, explicit: Set[str], args: argparse.Namespace) -> None:
     """Registers the data sets of a config, completes it, and raises what is wrong before anything is written."""
-    from panoptic_heuristic.detectron.class_names import record_class_names
-    from panoptic_heuristic.detectron.datasets import use_dataset_yaml
+    from panoptic_heuristic.detectron.complete_config import complete_config
     from panoptic_heuristic.detectron.evaluation import check_evaluation
-    from panoptic_heuristic.detectron.model_keys import check_model_keys, pipeline_in_force
-    from panoptic_heuristic.detectron.readiness import check_data_sets, check_device
+    from panoptic_heuristic.detectron.model_keys import pipeline_in_force
     from panoptic_heuristic.detectron.trainer import check_evaluating, check_training
-    from panoptic_heuristic.detectron.weights import check_weights
 
-    check_device(cfg)
-    check_weights(cfg, resume=args.resume, needed=args.eval_only)
-    check_model_keys(cfg)
+    splits = ("TEST",) if args.eval_only else ("TRAIN", "TEST")
+    complete_config(cfg, explicit, splits, resume=args.resume, needs_weights=args.eval_only)
     check_writable(cfg.OUTPUT_DIR)
-    use_dataset_yaml(cfg, explicit)
-    for key in ("TEST",) if args.eval_only else ("TRAIN", "TEST"):
-        check_data_sets(f"DATASETS.{key}", cfg.DATASETS[key])
     for name in cfg.DATASETS.TEST:
         check_evaluation(cfg, name)
-    record_class_names(cfg)
     pipeline_in_force(cfg)
     (check_evaluating if args.eval_only else check_training)(cfg)
 

@@ -4,10 +4,8 @@ import copy
 import functools
 import itertools
 import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Collection, Deque, Dict, List, Mapping, Optional
+from typing import Any, Callable, Collection, Dict, List, Mapping, Optional
 
 from detectron2.config import CfgNode
 from detectron2.data import MetadataCatalog
@@ -15,11 +13,11 @@ from detectron2.evaluation import (
     COCOEvaluator,
     COCOPanopticEvaluator,
     DatasetEvaluator,
-    DatasetEvaluators,
     SemSegEvaluator,
 )
 from detectron2.utils import comm
 
+from panoptic_heuristic.detectron.background_evaluators import BackgroundEvaluators
 from panoptic_heuristic.detectron.compat import has_compiled_ops
 from panoptic_heuristic.detectron.ground_truth import image_numbers, prepare_evaluation
 from panoptic_heuristic.detectron.ids import DEFAULT_LABEL_DIVISOR, ContiguousIds
@@ -33,9 +31,6 @@ from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem, id_order
 
 _KINDS = ("coco", "sem_seg", "coco_panoptic_seg")
 """The values of ``evaluator_type`` in the metadata that are known."""
-
-# So many maps may wait for their PNG: more would only fill the memory of a disk that is too slow.
-_PENDING_PNGS = 8
 
 
 def check_evaluation(cfg: CfgNode, dataset_name: str) -> None:
@@ -64,8 +59,8 @@ def check_evaluation(cfg: CfgNode, dataset_name: str) -> None:
         )
 
 
-def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> DatasetEvaluator:
-    """The evaluators of a data set, by the ``evaluator_type`` in its metadata.
+def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> BackgroundEvaluators:
+    """The evaluators of a data set, by the ``evaluator_type`` in its metadata; they work behind the network.
 
     Args:
         cfg: ``TEST.KEEP_PANOPTIC_PREDICTIONS`` adds the files that COCO's server takes.
@@ -76,11 +71,17 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
         InputError: see :func:`check_evaluation`.
     """
     check_evaluation(cfg, dataset_name)
+    kind = MetadataCatalog.get(dataset_name).evaluator_type
+    if kind == "coco":
+        return BackgroundEvaluators([_ap_evaluator(dataset_name, output_dir)])
+    if kind == "sem_seg":
+        return BackgroundEvaluators([SemSegEvaluator(dataset_name, output_dir=output_dir)])
+    return BackgroundEvaluators(_panoptic_evaluators(cfg, dataset_name, output_dir))
+
+
+def _panoptic_evaluators(cfg: CfgNode, dataset_name: str, output_dir: str) -> List[DatasetEvaluator]:
+    """Those of both heads and of the map, and the writer of predictions."""
     metadata = MetadataCatalog.get(dataset_name)
-    if metadata.evaluator_type == "coco":
-        return _ap_evaluator(dataset_name, output_dir)
-    if metadata.evaluator_type == "sem_seg":
-        return SemSegEvaluator(dataset_name, output_dir=output_dir)
     evaluators: List[DatasetEvaluator] = []
     has_ground_truth = hasattr(metadata, "panoptic_root")
     if cfg.TEST.KEEP_PANOPTIC_PREDICTIONS or not has_ground_truth:
@@ -97,7 +98,7 @@ def build_evaluator(cfg: CfgNode, dataset_name: str, output_dir: str) -> Dataset
             evaluators.append(SemSegEvaluator(dataset_name, output_dir=output_dir))
         if "panoptic_seg" in outputs:
             evaluators.append(_panoptic_evaluator(cfg, dataset_name, output_dir))
-    return DatasetEvaluators(evaluators)
+    return evaluators
 
 
 def _ap_evaluator(dataset_name: str, output_dir: str) -> DatasetEvaluator:
@@ -157,7 +158,7 @@ class UnchangingPanopticEvaluator(COCOPanopticEvaluator):
 
 
 class PanopticPredictionWriter(DatasetEvaluator):
-    """Writes predictions, in the background, as COCO panoptic PNGs and one JSON, as COCO's server takes them.
+    """Writes predictions as COCO panoptic PNGs and one JSON, as COCO's server takes them.
 
     ``<output_dir>/panoptic_predictions/<image name>.png`` and
     ``<output_dir>/panoptic_predictions.json``. The JSON is written last. Segments look like their
@@ -178,13 +179,10 @@ class PanopticPredictionWriter(DatasetEvaluator):
         self._image_root = Path(metadata.image_root)
         self._folder = Path(output_dir) / "panoptic_predictions"
         self._json = Path(output_dir) / "panoptic_predictions.json"
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="panoptic predictions")
-        self._pending: Deque[Future] = deque()
         self.reset()
 
     def reset(self) -> None:
         """Forgets what was processed; files written stay until they are written again."""
-        self._wait(at_most=0)
         self._images: List[Dict[str, Any]] = []
         self._annotations: List[Dict[str, Any]] = []
 
@@ -196,9 +194,7 @@ class PanopticPredictionWriter(DatasetEvaluator):
             file_name = os.path.relpath(record["file_name"], self._image_root)
             png_name = os.path.splitext(file_name)[0] + ".png"
             colors, segments = with_colored_ids(pred_ids, segments, self._ids.categories)
-            path = inside(self._folder, png_name)
-            self._pending.append(self._writer.submit(write_panoptic_png, path, colors))
-            self._wait(at_most=_PENDING_PNGS)
+            write_panoptic_png(inside(self._folder, png_name), colors)
             height, width = pred_ids.shape
             self._images.append({"id": record["image_id"], "file_name": file_name, "height": height, "width": width})
             segments = [{"id": segment["id"], "category_id": segment["category_id"]} for segment in segments]
@@ -207,8 +203,7 @@ class PanopticPredictionWriter(DatasetEvaluator):
             )
 
     def evaluate(self) -> Optional[Dict[str, Any]]:
-        """Waits for the PNGs, gathers the segments of all processes and writes the JSON."""
-        self._wait(at_most=0)
+        """Gathers the segments of all processes and writes the JSON."""
         images = list(itertools.chain(*comm.gather(self._images)))
         annotations = list(itertools.chain(*comm.gather(self._annotations)))
         if not comm.is_main_process():
@@ -223,8 +218,3 @@ class PanopticPredictionWriter(DatasetEvaluator):
             },
         )
         return {}
-
-    def _wait(self, *, at_most: int) -> None:
-        """Waits until no more than so many PNGs are left to write; raises what went wrong."""
-        while len(self._pending) > at_most:
-            self._pending.popleft().result()

@@ -10,7 +10,7 @@ from torch import Tensor
 from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
 from panoptic_heuristic.detectron.enlarged_logits import Upsampling
 from panoptic_heuristic.detectron.ids import ContiguousIds
-from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
+from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_labels, output_logits
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import Need, Pipeline, SemanticMap, fuse
 
@@ -86,7 +86,7 @@ class Postprocessor:
         found["instances"] = at_output.instances
         if "panoptic_seg" in self.outputs:
             if stride is None:
-                labels = found["sem_seg"].argmax(dim=0)
+                labels = output_labels(found["sem_seg"])
             else:
                 labels = semantic_labels(
                     logits.float(), stride=stride, image_size=instances.image_size, output_size=output_size

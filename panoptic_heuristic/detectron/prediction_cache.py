@@ -1,6 +1,6 @@
 """One pass of a model over a data set, to keep what its heads say."""
 
-import math
+import functools
 import os
 import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
@@ -8,55 +8,31 @@ from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Se
 import detectron2
 import numpy as np
 import torch
-import torch.nn.functional as F
 import yaml
 from detectron2.config import CfgNode
 from detectron2.data import DatasetCatalog, MetadataCatalog, build_detection_test_loader
 from detectron2.modeling import PanopticFPN
-from detectron2.structures import Instances
 from detectron2.utils import comm
 from detectron2.utils.file_io import PathManager
-from pycocotools import mask as rle_codec
-from torch import Tensor
 
 from panoptic_heuristic import __version__
 from panoptic_heuristic.ablation.cache.folder import CachedImage, Floors, Manifest, PredictionCache
 from panoptic_heuristic.ablation.cache.ground_truth import remember_gt
 from panoptic_heuristic.ablation.cache.own_settings import remember_pipeline
-from panoptic_heuristic.ablation.cache.predictions import ImagePredictions, SemanticRuns, encoded_masks
 from panoptic_heuristic.ablation.tuning.thresholds import raised_to_floor
+from panoptic_heuristic.detectron.background import Background
 from panoptic_heuristic.detectron.ids import ContiguousIds
+from panoptic_heuristic.detectron.kept_predictions import CachingSettings, predictions_of
 from panoptic_heuristic.detectron.meta_arch import check_class_counts
 from panoptic_heuristic.detectron.model_keys import model_class, pipeline_in_force
-from panoptic_heuristic.detectron.raw_outputs import OutputInstances, output_logits
 from panoptic_heuristic.detectron.readiness import check_data_sets, reading
 from panoptic_heuristic.detectron.trainer import load_model, mapper_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import file_sha256
 from panoptic_heuristic.formats.image_ids import ImageId, id_order, is_image_id, twin_of
-from panoptic_heuristic.fusion import SemanticMap
-from panoptic_heuristic.fusion.instance_measures import mask_quality, semantic_agreement
-from panoptic_heuristic.fusion.rules.leftover_best_stuff import best_stuff
-
-LOGITS_STRIDE = 4
-"""Kept semantic logits have one value per so many output pixels, in both directions."""
 
 # What fusing does with the predictions, where the weights lie and what runs them changes no prediction.
 _NOT_OF_PREDICTIONS = ("MODEL.WEIGHTS", "MODEL.DEVICE", "MODEL.PANOPTIC_FPN.COMBINE", "MODEL.PANOPTIC_FUSION")
-
-
-class CachingSettings(NamedTuple):
-    """The predictions to keep.
-
-    Attributes:
-        score_floor: the score below which no instance is kept, in [0, 1].
-        stuff_probability: the floor that ``above_floor`` is about, in [0, 1].
-        store_logits: keep RoI probabilities and semantic logits, too.
-    """
-
-    score_floor: float = 0.01
-    stuff_probability: float = 0.25
-    store_logits: bool = False
 
 
 class CachingTimes(NamedTuple):
@@ -66,12 +42,14 @@ class CachingTimes(NamedTuple):
         images: how many were run.
         reading: seconds of waiting for images.
         network: seconds in the network.
-        keeping: seconds of pasting, measuring, encoding and writing.
+        waiting: seconds in which the network waited for keeping.
+        keeping: seconds of pasting, measuring, encoding and writing, most of them beside the network.
     """
 
     images: int
     reading: float
     network: float
+    waiting: float
     keeping: float
 
 
@@ -142,7 +120,7 @@ def cache_predictions(
     # All have looked before anyone writes.
     comm.synchronize()
     left = [record for record in records if record["image_id"] in missing]
-    times = _run(cfg, model, left, cache, ids, settings, progress) if left else CachingTimes(0, 0.0, 0.0, 0.0)
+    times = _run(cfg, model, left, cache, ids, settings, progress) if left else CachingTimes(0, 0.0, 0.0, 0.0, 0.0)
     # Waits for all, too.
     return CachingTimes(*map(sum, zip(*comm.all_gather(times), strict=True)))
 
@@ -180,62 +158,23 @@ def _run(
     loader = build_detection_test_loader(
         records, mapper=mapper_of(cfg, cfg.DATASETS.TEST[0], is_train=False), num_workers=cfg.DATALOADER.NUM_WORKERS
     )
-    images, network, keeping, started = 0, 0.0, 0.0, time.perf_counter()
-    with torch.no_grad():
+    images, network, started = 0, 0.0, time.perf_counter()
+    with torch.no_grad(), Background("keeping predictions") as background:
         for batch in progress(loader, len(loader)):
             read = time.perf_counter()
             detections, logits = model.inference(batch, do_postprocess=False)
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
-            run = time.perf_counter()
-            for record, instances, sem_seg in zip(batch, detections, logits, strict=True):
-                cache.write(predictions_of(record, instances, sem_seg, ids, settings))
+            network += time.perf_counter() - read
+            for found in zip(batch, detections, logits, strict=True):
+                background.add(functools.partial(_keep, cache, *found, ids, settings))
                 images += 1
-            network += run - read
-            keeping += time.perf_counter() - run
-    return CachingTimes(images, time.perf_counter() - started - network - keeping, network, keeping)
+    waiting = background.waited
+    return CachingTimes(images, time.perf_counter() - started - network - waiting, network, waiting, background.worked)
 
 
-def predictions_of(
-    record: Dict[str, Any], instances: Instances, logits: Tensor, ids: ContiguousIds, settings: CachingSettings
-) -> ImagePredictions:
-    """The predictions of one image as they are kept: exactly the masks and labels that the model itself would fuse.
-
-    Args:
-        record: of the data set, with ``image_id``, ``height`` and ``width`` of the output.
-        instances: of the network at its input's size. Not changed.
-        logits: (C, h, w), semantic, likewise.
-        ids: which category each channel means.
-        settings: what to keep.
-    """
-    image_size = record["height"], record["width"]
-    sem_seg = output_logits(logits, instances.image_size, image_size)
-    found = OutputInstances.of_raw(instances, ids, image_size, paste=True)
-    labels = sem_seg.argmax(dim=0)
-    # In column order, as the encoder wants it; NumPy would be slow at that.
-    masks = found.instances.pred_masks.transpose(1, 2).contiguous().to(torch.uint8).cpu().numpy().transpose(2, 1, 0)
-    return ImagePredictions(
-        image_id=record["image_id"],
-        image_size=image_size,
-        scores=found.instances.scores.double().cpu().numpy(),
-        category_ids=np.array(found.category_ids, dtype=np.int64),
-        boxes=found.instances.pred_boxes.tensor.cpu().numpy(),
-        mask_quality=mask_quality(found.from_rois()),
-        semantic_agreement=semantic_agreement(found.from_masks(), SemanticMap(labels, ids.labels), ids.categories),
-        masks=encoded_masks(rle_codec.encode(masks)),
-        semantics=_semantic_runs(sem_seg, labels, ids, settings),
-        roi_probabilities=found.probabilities.cpu().numpy() if settings.store_logits else None,
-    )
-
-
-def _semantic_runs(sem_seg: Tensor, labels: Tensor, ids: ContiguousIds, settings: CachingSettings) -> SemanticRuns:
-    stuff = ids.categories.labels_of_stuff(dict(enumerate(ids.labels)))
-    best, above = (one.cpu().numpy() for one in best_stuff(sem_seg, stuff, settings.stuff_probability))
-    kept = None
-    if settings.store_logits:
-        size = [math.ceil(side / LOGITS_STRIDE) for side in labels.shape]
-        kept = F.interpolate(sem_seg[None].float(), size=size, mode="area")[0].cpu().numpy()
-    return SemanticRuns.of_maps(labels.cpu().numpy(), best, above, kept)
+def _keep(cache: PredictionCache, *found: Any) -> None:
+    cache.write(predictions_of(*found))
 
 
 def _manifest(

@@ -1,5 +1,6 @@
 """Training and evaluation of a config."""
 
+import contextlib
 import logging
 import math
 import os
@@ -12,6 +13,7 @@ from detectron2.engine import DefaultTrainer, HookBase
 from detectron2.evaluation import DatasetEvaluator
 from detectron2.utils import comm
 
+from panoptic_heuristic.detectron.background_evaluators import BackgroundEvaluators
 from panoptic_heuristic.detectron.checkpoint_files import read_as_data
 from panoptic_heuristic.detectron.class_names import CHECKPOINT_KEY, ClassNames
 from panoptic_heuristic.detectron.compat import keep_optimizer
@@ -74,18 +76,25 @@ class Trainer(DefaultTrainer):
             return build_detection_test_loader(cfg, dataset_name, mapper=mapper_of(cfg, dataset_name, is_train=False))
 
     @classmethod
-    def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> DatasetEvaluator:
+    def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> BackgroundEvaluators:
         """The evaluators of a data set; their files go to ``OUTPUT_DIR/inference/<data set>``."""
         return build_evaluator(cfg, dataset_name, os.path.join(cfg.OUTPUT_DIR, "inference", dataset_name))
 
     @classmethod
     def test(cls, cfg: CfgNode, model: torch.nn.Module, evaluators: Optional[List[DatasetEvaluator]] = None):
-        """Evaluates on ``DATASETS.TEST``.
+        """Evaluates on ``DATASETS.TEST``, and logs what the network waited for.
 
         The results are also written to ``OUTPUT_DIR/inference/results.json``, and the rules and
         thresholds that fused to ``fusion.json`` beside it.
         """
-        results = super().test(cfg, model, evaluators)
+        with contextlib.ExitStack() as watches:
+            if evaluators is None:
+                evaluators = [cls.build_evaluator(cfg, name) for name in cfg.DATASETS.TEST]
+                for one in evaluators:
+                    # A class derived from this one may build others.
+                    if isinstance(one, BackgroundEvaluators):
+                        watches.enter_context(one.watching(model))
+            results = super().test(cfg, model, evaluators)
         if comm.is_main_process():
             folder = os.path.join(cfg.OUTPUT_DIR, "inference")
             write_json(os.path.join(folder, "results.json"), _without_nan(results))

@@ -5,7 +5,7 @@ legend: N instances, K of them asked for, an image of H x W pixels.
 """
 
 import math
-from typing import Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion.head_outputs import check_belongs_together
 from panoptic_heuristic.fusion.instances import Crop, InstanceSet
 from panoptic_heuristic.fusion.order import ranked_by
-from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste
+from panoptic_heuristic.fusion.paste import MASK_THRESHOLD
+from panoptic_heuristic.fusion.quick import quick
 from panoptic_heuristic.fusion.semantics import SemanticMap
 
 
@@ -51,7 +52,13 @@ def semantic_agreement(
         return _known("semantic_agreement", instances.semantic_agreement, indices)
     if semantics is None:
         return np.zeros(len(indices))
-    return np.array([_agreement(instances, semantics, index) for index in indices], dtype=np.float64)
+    height, width = instances.image_size
+    image = slice(0, height), slice(0, width)
+    # Few categories have many instances.
+    category_ids = {instances.category_ids[index] for index in indices}
+    agreeing = {category_id: agreeing_pixels(semantics, category_id, image) for category_id in category_ids}
+    values = [_agreement(instances, agreeing[instances.category_ids[index]], index) for index in indices]
+    return np.array(values, dtype=np.float64)
 
 
 def covered_by_better(instances: InstanceSet, indices: Optional[Sequence[int]] = None) -> np.ndarray:
@@ -156,18 +163,22 @@ def _known(name: str, values: np.ndarray, indices: Sequence[int]) -> np.ndarray:
     return chosen
 
 
-def _agreement(instances: InstanceSet, semantics: SemanticMap, index: int) -> float:
+def _agreement(instances: InstanceSet, agreeing: Tensor, index: int) -> float:
     crop = instances.crop(index)
     x0, y0, x1, y1 = _pixel_box(instances, index)
-    agrees = agreeing_pixels(semantics, instances.category_ids[index], (slice(y0, y1), slice(x0, x1)))
+    agrees = quick(agreeing[y0:y1, x0:x1])
     # The mask inside the box; a box of another head may be smaller than the mask.
     height, width = crop.mask.shape
     left, top = max(x0, crop.x0), max(y0, crop.y0)
     right, bottom = max(min(x1, crop.x0 + width), left), max(min(y1, crop.y0 + height), top)
-    mask = crop.mask[top - crop.y0 : bottom - crop.y0, left - crop.x0 : right - crop.x0]
-    both = int((mask & agrees[top - y0 : bottom - y0, left - x0 : right - x0]).count_nonzero())
-    union = int(mask.count_nonzero()) + int(agrees.count_nonzero()) - both
+    mask = quick(crop.mask)[top - crop.y0 : bottom - crop.y0, left - crop.x0 : right - crop.x0]
+    both = _pixels(mask & agrees[top - y0 : bottom - y0, left - x0 : right - x0])
+    union = _pixels(mask) + _pixels(agrees) - both
     return both / union if union else 0.0
+
+
+def _pixels(mask: Any) -> int:
+    return int(mask.count_nonzero() if isinstance(mask, Tensor) else np.count_nonzero(mask))
 
 
 def _pixel_box(instances: InstanceSet, index: int) -> Tuple[int, int, int, int]:
@@ -194,7 +205,8 @@ def _tight_box(crop: Crop) -> Tuple[int, int, int, int]:
 
 
 def _mean_probability(instances: InstanceSet, index: int) -> float:
-    _, _, values = paste(instances.probabilities[index], instances.boxes[index], *instances.image_size)
+    _, _, values = instances.pasted(index)
     # NumPy's sum does not depend on the number of threads, torch's does.
-    inside = values[values >= MASK_THRESHOLD].double().cpu().numpy()
+    probabilities = values.cpu().numpy().ravel()
+    inside = probabilities[probabilities >= MASK_THRESHOLD].astype(np.float64)
     return float(inside.sum() / inside.size) if inside.size else 0.0

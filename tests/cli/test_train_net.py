@@ -1,6 +1,7 @@
 """train-net from its options to the files it writes, on a handful of images."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -36,6 +37,8 @@ def test_training_writes_what_detectron2_users_expect(trained):
     log = (trained.folder / "log.txt").read_text()
     assert "8 thing categories, 8 stuff categories; MODEL.ROI_HEADS.NUM_CLASSES = 8" in log
     assert "fusion preset detectron2: suppress=none order=score claim=greedy(overlap_threshold=" in log
+    # One batch after the other, and what the network waited for.
+    assert re.search(r"3 batches: .* s in the network, .* s waiting for data, .* s waiting for scoring, ", log)
     assert "effective instances_score_thresh 0, the larger of it and SCORE_THRESH_TEST 0" in log
 
 

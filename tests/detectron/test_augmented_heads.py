@@ -7,8 +7,9 @@ import torch
 from detectron2.modeling import GeneralizedRCNN, GeneralizedRCNNWithTTA, build_model
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
+from panoptic_heuristic.detectron.kept_predictions import CachingSettings, predictions_of
 from panoptic_heuristic.detectron.model_keys import check_model_keys
-from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions, predictions_of
+from panoptic_heuristic.detectron.prediction_cache import cache_predictions
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import fuse
 from tests.detectron.small_models import records, small_config, small_model

@@ -357,8 +357,9 @@ def test_what_goes_wrong_in_the_background_is_raised(cfg, tmp_path, monkeypatch)
         raise InputError("the disk is full")
 
     monkeypatch.setattr(evaluation, "write_panoptic_png", full)
+    cfg.TEST.KEEP_PANOPTIC_PREDICTIONS = True
     with pytest.raises(InputError, match="the disk is full"):
-        fed(PanopticPredictionWriter("tiny_val", str(tmp_path / "out")))
+        fed(build_evaluator(cfg, "tiny_val", str(tmp_path / "out")))
     assert not (tmp_path / "out" / "panoptic_predictions.json").exists()
 
 

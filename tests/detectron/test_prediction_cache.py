@@ -5,8 +5,11 @@ from PIL import Image
 
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.cache.own_settings import MODELS_OWN, Default, default_of
-from panoptic_heuristic.detectron.prediction_cache import CachingSettings, cache_predictions, predictions_of, with_floor
+from panoptic_heuristic.detectron.kept_predictions import CachingSettings, predictions_of
+from panoptic_heuristic.detectron.prediction_cache import cache_predictions, with_floor
+from panoptic_heuristic.detectron.raw_outputs import output_labels
 from panoptic_heuristic.errors import InputError
+from panoptic_heuristic.formats.files import NotWrittenError
 from panoptic_heuristic.fusion import Pipeline, fuse
 from tests.detectron.small_models import NUM_LABELS, NUM_THINGS, records, small_config, small_model
 
@@ -190,6 +193,74 @@ def test_ids_that_are_text_keep_the_same_predictions(tmp_path):
         del one["image"], other["image"], other["image_id"]
         assert one.keys() == other.keys()
         assert all(np.array_equal(one[key], other[key], equal_nan=True) for key in one)
+
+
+def three_images(tmp_path, name):
+    """The config of a registered data set of three images."""
+    rng = np.random.default_rng(0)
+    for number in (1, 2, 3):
+        Image.fromarray(rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    torch.save(small_model(small_config()).state_dict(), tmp_path / "weights.pth")
+    register(name, lambda: [record(number, str(tmp_path / f"{number}.png")) for number in (1, 2, 3)])
+    return small_config({"DATASETS.TEST": (name,), "MODEL.WEIGHTS": str(tmp_path / "weights.pth")})
+
+
+def kept_files(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("predictions/*"))}
+
+
+def check_that_it_goes_on(cfg, tmp_path):
+    """The images that are there are whole and left alone, and those that are not are made as without a stop."""
+    there = kept_files(tmp_path / "cache")
+    assert cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING).images == 3 - len(there)
+    cache_predictions(cfg, str(tmp_path / "other"), EVERYTHING)
+    assert kept_files(tmp_path / "cache") == kept_files(tmp_path / "other")
+    assert there.items() <= kept_files(tmp_path / "other").items()
+
+
+def test_a_disk_that_is_full_behind_the_network_ends_the_work_and_leaves_whole_files(tmp_path, monkeypatch):
+    cfg = three_images(tmp_path, "full_disk")
+    write = PredictionCache.write
+
+    def full(cache, predictions):
+        if predictions.image_id == 2:
+            raise NotWrittenError("cannot write to cache: No space left on device")
+        write(cache, predictions)
+
+    monkeypatch.setattr(PredictionCache, "write", full)
+    with pytest.raises(NotWrittenError, match="^cannot write to cache: No space left on device$"):
+        cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING)
+    monkeypatch.undo()
+    # Neither the one that failed nor one after it.
+    assert list(kept_files(tmp_path / "cache")) == ["1.arrays"]
+    check_that_it_goes_on(cfg, tmp_path)
+
+
+def test_an_interruption_of_the_network_leaves_whole_files(tmp_path):
+    cfg = three_images(tmp_path, "interrupted")
+
+    def interrupted(batches, total):
+        for number, batch in enumerate(batches):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield batch
+
+    with pytest.raises(KeyboardInterrupt):
+        cache_predictions(cfg, str(tmp_path / "cache"), EVERYTHING, interrupted)
+    # Those that were not begun are given up.
+    assert list(kept_files(tmp_path / "cache")) in ([], ["1.arrays"], ["1.arrays", "2.arrays"])
+    check_that_it_goes_on(cfg, tmp_path)
+
+
+def test_labels_are_those_of_argmax_for_equal_logits_and_nan():
+    rng = np.random.default_rng(0)
+    sem_seg = torch.from_numpy(rng.integers(0, 3, (5, 20, 30)).astype(np.float32))
+    assert torch.equal(output_labels(sem_seg).long(), sem_seg.argmax(dim=0))
+    sem_seg[3, 4, 5] = sem_seg[1, 6, 7] = float("nan")
+    sem_seg[2, 8, 9] = float("inf")
+    assert torch.equal(output_labels(sem_seg).long(), sem_seg.argmax(dim=0))
+    assert output_labels(torch.zeros(300, 2, 2)).max() == 0
+    assert output_labels(torch.eye(300)[:, None]).tolist() == [list(range(300))]
 
 
 @pytest.mark.parametrize("of_detector, of_fusion, effective", [(0.3, 0.1, 0.3), (0.05, 0.4, 0.4)])

@@ -27,6 +27,7 @@ from panoptic_heuristic.formats.array_forms import wrong_inside
 from panoptic_heuristic.formats.arrays import is_sound, read_arrays, write_arrays
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.formats.files import PathLike, read_json, write_json
+from panoptic_heuristic.formats.flattened import flattened
 from panoptic_heuristic.formats.image_ids import ImageId, id_file_stem
 from panoptic_heuristic.formats.png import MAX_PIXELS
 from panoptic_heuristic.fusion import Pipeline, SemanticMap
@@ -308,7 +309,7 @@ class PredictionCache:
 
 
 def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any], folder: Path) -> None:
-    there, wanted = _flat(there), _flat(wanted)
+    there, wanted = flattened(there), flattened(wanted)
     for key in [*wanted, *there]:
         found, value = there.get(key), wanted.get(key)
         if found != value:
@@ -316,14 +317,6 @@ def _check_same(there: Mapping[str, Any], wanted: Mapping[str, Any], folder: Pat
                 f"{folder} is a cache of something else: its {key} is {_short(found)}, not {_short(value)}; "
                 "give another folder, or delete this one"
             )
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> Dict[str, Any]:
-    """Nested objects as one, so that what differs has a name: ``source.config.MODEL.MASK_ON``."""
-    flat: Dict[str, Any] = {}
-    for key, value in values.items():
-        flat.update(_flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value})
-    return flat
 
 
 def _short(value: Any) -> str:

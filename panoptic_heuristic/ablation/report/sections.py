@@ -1,6 +1,6 @@
 """The parts of a report that are about one sweep."""
 
-from typing import Any, Collection, List, Mapping, Optional, Tuple
+from typing import Collection, List, Optional
 
 from panoptic_heuristic.ablation.report.document import (
     Block,
@@ -26,6 +26,7 @@ from panoptic_heuristic.ablation.report.words import (
     threshold,
 )
 from panoptic_heuristic.ablation.sweeping.columns import row_of
+from panoptic_heuristic.formats.flattened import flattened
 from panoptic_heuristic.quality import Resampled
 
 
@@ -131,7 +132,7 @@ def provenance(sweep: ReportedSweep, level: int) -> List[Block]:
         *((name, _values(values)) for name, values in swept.items()),
         ("lowest score kept", threshold(manifest["floors"]["instances_score_thresh"])),
     ]
-    made_from = tuple(Row((key, str(value))) for key, value in sorted(_flat(manifest["predictions"])))
+    made_from = tuple(Row((key, str(value))) for key, value in sorted(flattened(manifest["predictions"]).items()))
     return [
         Heading("What was swept", level),
         Text(
@@ -152,11 +153,3 @@ def _values(values: Collection[float]) -> str:
     if len(ordered) <= 12:
         return ", ".join(map(threshold, ordered))
     return f"{len(ordered)} values from {threshold(ordered[0])} to {threshold(ordered[-1])}"
-
-
-def _flat(values: Mapping[str, Any], start: str = "") -> List[Tuple[str, Any]]:
-    """Nested mappings as pairs of dotted keys and values."""
-    pairs: List[Tuple[str, Any]] = []
-    for key, value in values.items():
-        pairs += _flat(value, f"{start}{key}.") if isinstance(value, Mapping) else [(f"{start}{key}", value)]
-    return pairs

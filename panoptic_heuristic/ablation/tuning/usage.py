@@ -2,9 +2,10 @@
 
 import shlex
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, List, Mapping, NamedTuple, Optional
 
 from panoptic_heuristic.formats.categories import Categories
+from panoptic_heuristic.formats.flattened import flattened
 from panoptic_heuristic.fusion import Need, Pipeline
 
 _FILES_COMMAND = (
@@ -28,7 +29,7 @@ class ChangedKey(NamedTuple):
 
 def changed_keys(before: Pipeline, after: Pipeline, categories: Categories) -> List[ChangedKey]:
     """The config keys in which two pipelines differ, thresholds first."""
-    ours, theirs = (_flat(one.to_config(categories)) for one in (before, after))
+    ours, theirs = (flattened(one.to_config(categories)) for one in (before, after))
     keys = [key for key in dict.fromkeys((*ours, *theirs)) if ours.get(key) != theirs.get(key)]
     return [ChangedKey(key, _told(ours, key), _told(theirs, key)) for key in keys]
 
@@ -54,13 +55,6 @@ def evaluating_command(
         return None
     weights = shlex.quote(str(predictions.get("weights") or "WEIGHTS.pth"))
     return f"panoptic-heuristic train-net --eval-only --config-file {path} MODEL.WEIGHTS {weights}"
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> Dict[str, Any]:
-    flat: Dict[str, Any] = {}
-    for key, value in values.items():
-        flat.update(_flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value})
-    return flat
 
 
 def _told(values: Mapping[str, Any], key: str) -> Optional[str]:

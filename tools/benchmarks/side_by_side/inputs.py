@@ -58,14 +58,16 @@ def make_inputs(seed: int, size: Tuple[int, int], count: int) -> Dict[str, np.nd
     }
 
 
-def smooth_logits(seed: int, labels: np.ndarray, network_size: Tuple[int, int]) -> np.ndarray:
+def smooth_logits(
+    seed: int, labels: np.ndarray, network_size: Tuple[int, int], channels: int = CHANNELS
+) -> np.ndarray:
     """Logits at stride 4 that mostly win where labels are: blurred, with noise in every channel."""
     padded = [-(-side // DIVISIBILITY) * DIVISIBILITY // STRIDE for side in network_size]
     inside = [-(-side // STRIDE) for side in network_size]
     small = cv2.resize(labels.astype(np.uint8), inside[::-1], interpolation=cv2.INTER_NEAREST)
     small = np.pad(small, [(0, whole - part) for whole, part in zip(padded, inside, strict=True)], mode="edge")
     rng = np.random.default_rng([seed, 2])
-    logits = 0.5 * rng.standard_normal((CHANNELS, *padded), dtype=np.float32)
+    logits = 0.5 * rng.standard_normal((channels, *padded), dtype=np.float32)
     for channel, plane in enumerate(logits):
         plane += 8 * (small == channel).astype(np.float32)
         plane[:] = cv2.GaussianBlur(plane, (0, 0), 1.0)
