@@ -6,22 +6,22 @@ the one door: it returns None where there are no kernels. ``panoptic-heuristic d
 ``PANOPTIC_HEURISTIC_KERNELS=off`` switches them off.
 """
 
+import contextlib
 import ctypes
 import functools
 import importlib.machinery
 import os
 from pathlib import Path
-from typing import Callable, Optional, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 SWITCH = "PANOPTIC_HEURISTIC_KERNELS"
 
 
 def are_there() -> bool:
     """True if the kernels are built and not switched off."""
-    return _library() is not None
+    return _library() is not None and not _switched_off
 
 
-@functools.lru_cache(maxsize=None)
 def function(name: str, argument_types: Sequence) -> Optional[Callable[..., int]]:
     """A kernel as a Python function.
 
@@ -33,10 +33,26 @@ def function(name: str, argument_types: Sequence) -> Optional[Callable[..., int]
     Returns:
         The function, which runs without Python's lock, or None where there are no kernels.
     """
-    library = _library()
-    if library is None:
-        return None
-    kernel = getattr(library, name)
+    return _function(name, argument_types) if are_there() else None
+
+
+@contextlib.contextmanager
+def switched_off() -> Iterator[None]:
+    """Switches the kernels off in this process for a while, to compare both ways."""
+    global _switched_off
+    before, _switched_off = _switched_off, True
+    try:
+        yield
+    finally:
+        _switched_off = before
+
+
+_switched_off = False
+
+
+@functools.lru_cache(maxsize=None)
+def _function(name: str, argument_types: Sequence) -> Callable[..., int]:
+    kernel = getattr(_library(), name)
     kernel.argtypes, kernel.restype = list(argument_types), ctypes.c_int64
     return kernel
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from panoptic_heuristic import native
 from panoptic_heuristic.detectron import enlarged_logits, label_draft, label_kernel, label_tiles
 from panoptic_heuristic.detectron.enlarged_labels import semantic_labels
 from panoptic_heuristic.detectron.enlarged_logits import Upsampling
@@ -75,14 +74,10 @@ def assert_equal_labels(logits, sizes):
     assert wrong == 0, f"{wrong} of {found.numel()} labels differ for {sizes}"
 
 
-@pytest.fixture(params=["kernel", "tiles"], autouse=True)
-def way(request, monkeypatch):
+@pytest.fixture(autouse=True)
+def way(kernels):
     """All holds of the kernel, and of PyTorch and NumPy where there is none."""
-    if request.param == "tiles":
-        monkeypatch.setattr(label_kernel, "can_draft", lambda logits: False)
-    elif not native.are_there():
-        pytest.skip("the compiled kernels are not built: pip install -e .")
-    return request.param
+    return "kernel" if kernels else "tiles"
 
 
 @pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])

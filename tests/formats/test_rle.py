@@ -8,14 +8,7 @@ from panoptic_heuristic import native
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.rle import OverlapError, crop_of_runs, paint_masks, run_ends
 
-
-@pytest.fixture(params=["kernels", "NumPy"], autouse=True)
-def way(monkeypatch, request):
-    """All that follows holds for the compiled kernels and without them."""
-    if request.param == "NumPy":
-        monkeypatch.setattr(native, "function", lambda *_: None)
-    elif not native.are_there():
-        pytest.skip("the compiled kernels are not built: pip install -e .")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def mask(drawing):
@@ -81,7 +74,7 @@ def found_in(texts, height, width):
         return str(error)
 
 
-def test_texts_of_any_characters_are_read_or_refused_alike(monkeypatch):
+def test_texts_of_any_characters_are_read_or_refused_alike():
     rng = np.random.default_rng(0)
     masks = [rle_codec.encode(np.asfortranarray(one, np.uint8))["counts"] for one in random_masks(5, 100, (31, 23))]
     damaged = [text[: rng.integers(len(text) + 1)] + rng.bytes(1) * rng.integers(2) for text in masks]
@@ -90,9 +83,9 @@ def test_texts_of_any_characters_are_read_or_refused_alike(monkeypatch):
     texts = [*masks, *damaged, *random, *long]
     found = [found_in([text], *size) for text in texts for size in ((31, 23), (1, 1))]
     found += [found_in(masks[:3] + [text] + masks[3:5], 31, 23) for text in damaged]
-    monkeypatch.setattr(native, "function", lambda *_: None)
-    expected = [found_in([text], *size) for text in texts for size in ((31, 23), (1, 1))]
-    expected += [found_in(masks[:3] + [text] + masks[3:5], 31, 23) for text in damaged]
+    with native.switched_off():
+        expected = [found_in([text], *size) for text in texts for size in ((31, 23), (1, 1))]
+        expected += [found_in(masks[:3] + [text] + masks[3:5], 31, 23) for text in damaged]
     assert found == expected
     read = sum(isinstance(one, list) for one in found)
     assert 100 < read < len(found) - 1000

@@ -8,12 +8,13 @@ from panoptic_heuristic import native
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.run_counts import ends_of_counts
 from tests.formats.test_rle import random_masks
+from tests.kernels import needs_kernels
 
-pytestmark = pytest.mark.skipif(not native.are_there(), reason="the compiled kernels are not built: pip install -e .")
+pytestmark = needs_kernels
 
 
 @pytest.fixture
-def alike(monkeypatch):
+def alike():
     """Checks that texts are read or refused alike with the kernel and without; gives what was found."""
 
     def attempt(texts, pixels):
@@ -26,8 +27,7 @@ def alike(monkeypatch):
 
     def check(texts, pixels):
         found = attempt(texts, pixels)
-        with monkeypatch.context() as patch:
-            patch.setattr(native, "function", lambda *_: None)
+        with native.switched_off():
             assert attempt(texts, pixels) == found
         return found
 

@@ -1,12 +1,15 @@
 """Fusing gives the same with the compiled kernels and without them, whatever the inputs are made of."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
 
+from panoptic_heuristic import native
 from panoptic_heuristic.fusion import InstanceSet, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.testing.scenes import make_scene
-from tests.fusion.kernels import choose_kernels, needs_kernels
+from tests.kernels import needs_kernels
 
 PIPELINE = Pipeline(instances_score_thresh=0.1, stuff_area_thresh=60, thing_area_thresh=5)
 
@@ -25,7 +28,7 @@ def instances_of(scene, kind):
 @pytest.mark.parametrize("kind", ["bitmaps", "tensors", "rois"])
 @pytest.mark.parametrize("dtype", ["uint8", "int64"])
 @pytest.mark.parametrize("changes", [{}, {"claim": "per_pixel"}, {"stuff.counted": "before"}], ids=str)
-def test_the_same_with_and_without(kind, dtype, changes, monkeypatch):
+def test_the_same_with_and_without(kind, dtype, changes):
     pipeline = PIPELINE.replaced(changes)
     for seed in range(4):
         scene = make_scene(seed, image_size=(61, 83), instances=50, empty=3)
@@ -33,8 +36,7 @@ def test_the_same_with_and_without(kind, dtype, changes, monkeypatch):
         labels = torch.from_numpy(labels) if kind == "tensors" else labels
         results = []
         for on in (True, False):
-            with monkeypatch.context() as patch:
-                choose_kernels(patch, on)
+            with contextlib.nullcontext() if on else native.switched_off():
                 semantics = SemanticMap(labels, scene.label_to_category)
                 results.append(fuse(instances_of(scene, kind), semantics, scene.categories, pipeline))
         one, other = results

@@ -4,17 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic import native
 from panoptic_heuristic.fusion.id_maps import IdMap, id_areas, renumbered
 from panoptic_heuristic.fusion.instances import Crop
 
-
-@pytest.fixture(params=["with kernels", "without"], autouse=True)
-def kernels(request, monkeypatch):
-    if request.param == "without":
-        monkeypatch.setattr(native, "function", lambda *_: None)
-    elif not native.are_there():
-        pytest.skip("the compiled kernels are not built: pip install -e .")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def ids_of(rows):

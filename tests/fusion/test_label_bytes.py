@@ -4,12 +4,8 @@ import torch
 
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.fusion import SemanticMap, label_bytes
-from tests.fusion.kernels import WITH_AND_WITHOUT, choose_kernels
 
-
-@pytest.fixture(params=WITH_AND_WITHOUT, autouse=True)
-def kernels(request, monkeypatch):
-    choose_kernels(monkeypatch, request.param)
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def random_labels(rng, shape, most=9):

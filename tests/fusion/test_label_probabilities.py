@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic import native
 from panoptic_heuristic.fusion import SemanticMap
 from panoptic_heuristic.fusion.label_probabilities import labels_at_least, mean_probabilities
 from panoptic_heuristic.fusion.probabilities import at_least, estimate_error, estimates, probabilities
@@ -12,13 +11,7 @@ from panoptic_heuristic.fusion.probabilities import at_least, estimate_error, es
 WHO = "a test"
 
 
-@pytest.fixture(params=["with kernels", "without"], autouse=True)
-def kernels(request, monkeypatch):
-    """Each test holds with the compiled kernels and without."""
-    if request.param == "without":
-        monkeypatch.setattr(native, "function", lambda *_: None)
-    elif not native.are_there():
-        pytest.skip("the compiled kernels are not built: pip install -e .")
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def everywhere(channel, logits):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from panoptic_heuristic import native
 from panoptic_heuristic.fusion import InstanceSet
 from panoptic_heuristic.fusion.mask_votes import _vote_in_turn, mask_vote
+from tests.kernels import needs_kernels
 
-pytestmark = pytest.mark.skipif(not native.are_there(), reason="the compiled kernels are not built: pip install -e .")
+pytestmark = needs_kernels
 
 SIZE = (37, 53)
 

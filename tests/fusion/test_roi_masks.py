@@ -8,12 +8,8 @@ import torch
 from panoptic_heuristic.fusion import InstanceSet, roi_masks
 from panoptic_heuristic.fusion.paste import MASK_THRESHOLD, paste, window_of
 from panoptic_heuristic.fusion.roi_masks import MaskPaster
-from tests.fusion.kernels import WITH_AND_WITHOUT, choose_kernels
 
-
-@pytest.fixture(params=WITH_AND_WITHOUT, autouse=True)
-def kernels(request, monkeypatch):
-    choose_kernels(monkeypatch, request.param)
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def random_rois(rng, size, height, width, count=40):

@@ -5,24 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from panoptic_heuristic import native
 from panoptic_heuristic.formats.coco_panoptic import PngRows, as_ids, ids_to_rgb, read_panoptic_map
 from panoptic_heuristic.quality import pieces
 from panoptic_heuristic.quality.pieces import Pieces
 from tests.formats.tiny_panoptic import write_png
-
-NOT_BUILT = "the compiled kernels are not built: pip install -e ."
-needs_kernels = pytest.mark.skipif(not native.are_there(), reason=NOT_BUILT)
-
-
-@pytest.fixture(params=["kernels", "NumPy"])
-def way(monkeypatch, request):
-    """Both ways of counting, one after the other."""
-    if request.param == "NumPy":
-        monkeypatch.setattr(native, "function", lambda *_: None)
-    elif not native.are_there():
-        pytest.skip(NOT_BUILT)
-    return request.param
+from tests.kernels import needs_kernels
 
 
 def pixels_of_pairs(found):
@@ -37,20 +24,20 @@ def expected_of(gt, pred):
     return Counter(zip(np.asarray(gt).ravel().tolist(), np.asarray(pred).ravel().tolist(), strict=True))
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("kernels")
 def test_pieces_end_where_either_map_changes():
     found = Pieces.of_maps(np.array([[1, 1, 1], [1, 2, 2]]), np.array([[5, 5, 6], [6, 6, 6]]))
     assert (found.gt.tolist(), found.pred.tolist(), found.pixels.tolist()) == ([1, 1, 2], [5, 6, 6], [2, 2, 2])
 
 
-def test_a_pair_that_comes_again_is_one_piece_of_the_kernel_and_two_runs(way):
+def test_a_pair_that_comes_again_is_one_piece_of_the_kernel_and_two_runs(kernels):
     found = Pieces.of_maps(np.array([[1, 2, 1]]), np.array([[5, 5, 5]]))
-    assert found.pixels.tolist() == {"kernels": [2, 1], "NumPy": [1, 1, 1]}[way]
+    assert found.pixels.tolist() == ([2, 1] if kernels else [1, 1, 1])
     assert pixels_of_pairs(found) == {(1, 5): 2, (2, 5): 1}
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
-def test_no_pixel_is_no_piece(way, shape):
+def test_no_pixel_is_no_piece(kernels, shape):
     assert Pieces.of_maps(np.zeros(shape, int), np.zeros(shape)).pixels.tolist() == []
 
 
@@ -58,7 +45,7 @@ DTYPES = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64,
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=[np.dtype(dtype).str for dtype in DTYPES])
-def test_ids_of_any_kind_and_size_are_counted_as_they_are(way, dtype):
+def test_ids_of_any_kind_and_size_are_counted_as_they_are(kernels, dtype):
     info, rng = np.iinfo(dtype), np.random.default_rng(0)
     some = np.array([info.min, info.max if info.max < 2**63 else 2**63 - 1, 0, 1], dtype=dtype)
     for width in (1, 2, 7, 33, 100):
@@ -67,7 +54,7 @@ def test_ids_of_any_kind_and_size_are_counted_as_they_are(way, dtype):
         assert pixels_of_pairs(Pieces.of_maps(gt, pred)) == expected_of(gt, pred)
 
 
-def test_views_are_counted_as_copies_are(way):
+def test_views_are_counted_as_copies_are(kernels):
     gt, pred = np.random.default_rng(1).integers(9, size=(2, 40, 30))
     views = (gt[::2, ::-3], pred.T[:10, 20:].T)
     assert views[0].shape == views[1].shape
@@ -75,7 +62,7 @@ def test_views_are_counted_as_copies_are(way):
 
 
 @pytest.mark.parametrize("most", [pieces._MOST_PAIRS, pieces._MOST_PAIRS + 1], ids=["as many pairs as fit", "one more"])
-def test_maps_of_noise_are_counted_too(way, most):
+def test_maps_of_noise_are_counted_too(kernels, most):
     gt = np.arange(most, dtype=np.int32).reshape(1, -1)
     found = Pieces.of_maps(gt, -gt)
     assert pixels_of_pairs(found) == expected_of(gt, -gt)

@@ -40,12 +40,11 @@ def test_files_score_as_their_maps_do(data, predictions):
         assert image.measures.void_pixels == pred.count(".") and image.warnings == ()
 
 
-def test_all_measures_are_the_same_without_the_compiled_kernels(data, predictions, monkeypatch):
+def test_all_measures_are_the_same_without_the_compiled_kernels(data, predictions):
     images, scoring = opened(data, predictions, boundary=True)
     expected = list(score_images(images, scoring))
-    monkeypatch.setattr(native, "are_there", lambda: False)
-    monkeypatch.setattr(native, "function", lambda *_: None)
-    assert list(score_images(images, scoring)) == expected
+    with native.switched_off():
+        assert list(score_images(images, scoring)) == expected
 
 
 def test_progress_sees_every_image(data, predictions):

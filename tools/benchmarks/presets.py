@@ -6,11 +6,11 @@ the same result.
 """
 
 import argparse
+import contextlib
 import statistics
 import time
 from pathlib import Path
 from typing import Dict, List, Tuple
-from unittest import mock
 
 import cv2
 import numpy as np
@@ -74,8 +74,7 @@ def _clocked(
     cache: PredictionCache, image_id: ImageId, pipeline: Pipeline, kernels: bool
 ) -> Tuple[FusionResult, float]:
     """The result of fusing an image, and the seconds that took."""
-    function = native.function if kernels else lambda name, argument_types: None
-    with mock.patch.object(native, "function", function):
+    with contextlib.nullcontext() if kernels else native.switched_off():
         heads = CachedHeads(cache, image_id)
         for index in range(len(heads.instances)):
             heads.instances.crop(index)

@@ -8,18 +8,18 @@ from panoptic_heuristic.ablation.regions.build import build_regions
 from panoptic_heuristic.ablation.regions.greedy import claim_greedily
 from panoptic_heuristic.ablation.regions.grouping import group_pixels
 from tests.ablation.random_images import CATEGORIES, LABELS, random_image
+from tests.kernels import needs_kernels
 
-pytestmark = pytest.mark.skipif(not native.are_there(), reason="the compiled kernels are not built: pip install -e .")
+pytestmark = needs_kernels
 
 
 @pytest.fixture
-def both(monkeypatch):
+def both():
     """Calls a function with the kernels and without."""
 
     def call(function, *arguments):
         found = function(*arguments)
-        with monkeypatch.context() as patch:
-            patch.setattr(native, "function", lambda *_: None)
+        with native.switched_off():
             return found, function(*arguments)
 
     return call

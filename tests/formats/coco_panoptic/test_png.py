@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from panoptic_heuristic import native
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.coco_panoptic import ids_to_rgb, png_decoder, read_panoptic_png, write_panoptic_png
 from panoptic_heuristic.formats.png import MAX_PIXELS
@@ -41,17 +40,11 @@ def png_bytes(rgb, extra=b"", idat=None, size=(HEIGHT, WIDTH), end=END):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", idat) + end
 
 
-@pytest.fixture(params=["opencv", "libdeflate"], autouse=True)
-def decoder(monkeypatch, request):
+@pytest.fixture(autouse=True)
+def decoder(monkeypatch, kernels):
     """The decoders that were used, in order: that of plain files, called "fast", and Pillow."""
     used = []
-    if request.param == "opencv":
-        monkeypatch.setattr(native, "are_there", lambda: False)
-        module, name = cv2, "imdecode"
-    elif native.are_there():
-        module, name = png_decoder, "zlib_decompress"
-    else:
-        pytest.skip("the compiled kernels are not built: pip install -e .")
+    module, name = (png_decoder, "zlib_decompress") if kernels else (cv2, "imdecode")
     fast, pillow = getattr(module, name), Image.open
     monkeypatch.setattr(module, name, lambda *args: used.append("fast") or fast(*args))
     monkeypatch.setattr(Image, "open", lambda *args, **more: used.append("pillow") or pillow(*args, **more))
@@ -81,11 +74,8 @@ def test_every_filter_gives_the_ids_that_were_written(tmp_path, decoder, filteri
     assert decoder == ["fast"]
 
 
-def test_the_decoder_is_told(monkeypatch):
-    monkeypatch.setattr(native, "are_there", lambda: True)
-    assert png_decoder.decoder_name() == "libdeflate"
-    monkeypatch.setattr(native, "are_there", lambda: False)
-    assert png_decoder.decoder_name() == "OpenCV"
+def test_the_decoder_is_told(kernels):
+    assert png_decoder.decoder_name() == ("libdeflate" if kernels else "OpenCV")
 
 
 def filtered(rgb, filters):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from panoptic_heuristic import native
 from panoptic_heuristic.fusion import Greedy, HeadOutputs, InstanceSet, Order, Pipeline, SemanticMap, fuse
 from panoptic_heuristic.fusion.instances import Crop
 from panoptic_heuristic.fusion.rules import claim_greedy
 from panoptic_heuristic.fusion.rules.claim_greedy import place_on_cpu, place_on_device
 from panoptic_heuristic.testing.scenes import make_scene
 from tests.fusion.drawings import CAT, CATEGORIES, assert_map, draw, fused, instances_in, mask, reasons, row
-from tests.fusion.kernels import choose_kernels, needs_kernels
+from tests.kernels import needs_kernels
 
 LEFT = mask(
     """
@@ -129,41 +130,40 @@ def test_the_claim_alone_says_areas_in_rank_order_and_what_was_dropped():
 class TestKernel:
     """The kernel must give what NumPy gives."""
 
-    def assert_equal(self, monkeypatch, instances, ranked, thresholds):
+    def assert_equal(self, instances, ranked, thresholds):
         found, met = place_on_cpu(instances, ranked, thresholds)
-        with monkeypatch.context() as patch:
-            choose_kernels(patch, False)
+        with native.switched_off():
             expected, expected_met = place_on_cpu(instances, ranked, thresholds)
         assert torch.equal(found, expected) and found.dtype == expected.dtype
         assert met == expected_met and all(type(count) is int for pair in met for count in pair)
 
     @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
-    def test_it_places_scenes_alike(self, threshold, monkeypatch):
+    def test_it_places_scenes_alike(self, threshold):
         for seed in range(8):
             scene = make_scene(seed, image_size=(60, 81), instances=60, empty=5)
             ranked = tuple(np.argsort(-scene.scores).tolist())
-            self.assert_equal(monkeypatch, scene.instances(), ranked, [threshold] * len(ranked))
+            self.assert_equal(scene.instances(), ranked, [threshold] * len(ranked))
 
     @pytest.mark.parametrize("claimed, area", [(1, 10), (3, 10), (7, 10), (1, 3), (2, 3), (5, 7), (49, 50), (7, 7)])
-    def test_it_compares_fractions_in_float64(self, claimed, area, monkeypatch):
+    def test_it_compares_fractions_in_float64(self, claimed, area):
         masks = [row((0, 60), width=150), row((60 - claimed, 60 - claimed + area), width=150)]
         instances = InstanceSet.from_bitmaps(masks, [0.9, 0.8], [CAT, CAT])
         for threshold in (claimed / area, np.nextafter(claimed / area, 0)):
-            self.assert_equal(monkeypatch, instances, (0, 1), [0.0, threshold])
+            self.assert_equal(instances, (0, 1), [0.0, threshold])
 
-    def test_none_empty_ones_and_one_pixel(self, monkeypatch):
+    def test_none_empty_ones_and_one_pixel(self):
         instances = InstanceSet.from_bitmaps([row(width=1), row((0, 1), width=1)], [0.9, 0.8], [CAT, CAT])
         for ranked in ((), (0,), (1,), (0, 1), (1, 1)):
-            self.assert_equal(monkeypatch, instances, ranked, [0.5] * len(ranked))
+            self.assert_equal(instances, ranked, [0.5] * len(ranked))
 
-    def test_masks_in_any_order_of_memory(self, monkeypatch):
+    def test_masks_in_any_order_of_memory(self):
         masks = torch.from_numpy(np.random.default_rng(0).random((4, 9, 7)) < 0.5)
         crops = [Crop(2, 1, mask.t()) for mask in masks] + [Crop(0, 0, masks[0, ::2, ::3])]
         instances = InstanceSet(
             lambda indices: [crops[index] for index in indices],
             [0.9] * 5, [CAT] * 5, (9, 12), count=5, device=masks.device, is_numpy=False,
         )  # fmt: skip
-        self.assert_equal(monkeypatch, instances, range(5), [1.0] * 5)
+        self.assert_equal(instances, range(5), [1.0] * 5)
 
     @pytest.mark.parametrize("x0, y0", [(-1, 0), (0, -1), (3, 0), (0, 2)])
     def test_a_mask_that_leaves_the_image_is_not_painted(self, x0, y0):
