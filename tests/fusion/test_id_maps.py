@@ -32,6 +32,16 @@ def test_ids_end_at_2_to_24():
     assert renumbered(ids, [2**24 - 1], 2**24 - 1).tolist() == [[1, 0, 1]]
 
 
+@pytest.mark.parametrize("largest", [1, 511, 512])
+@pytest.mark.parametrize("pixels", [1, 3, 4, 997])
+def test_few_ids_and_many_are_counted_and_renumbered_as_drawn(largest, pixels):
+    rng = np.random.default_rng(pixels)
+    ids = rng.integers(0, largest + 1, (1, pixels))
+    ids[0, -1] = largest
+    assert id_areas(ids_of(ids.tolist()), largest) == np.bincount(ids[0], minlength=largest + 1).tolist()
+    assert renumbered(ids_of(ids.tolist()), [largest], largest).tolist() == (ids == largest).astype(int).tolist()
+
+
 def test_no_pixel():
     none = torch.zeros((0, 4), dtype=torch.int32)
     assert id_areas(none, 2) == [0, 0, 0] and renumbered(none, [1], 2).shape == (0, 4)
