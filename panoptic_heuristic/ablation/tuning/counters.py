@@ -145,6 +145,10 @@ class RegionCounter:
                 yield
         return results
 
+    def images(self, island_area_fraction: float) -> Sequence[Regions]:
+        """All images by their places, for a value that pipelines were counted with before."""
+        return self._images[island_area_fraction]
+
     def chosen(self, places: Sequence[int], island_area_fraction: float) -> List[Regions]:
         """The images at some places, for a value that pipelines were counted with before."""
         return [self._images[island_area_fraction][place] for place in places]

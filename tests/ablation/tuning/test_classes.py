@@ -3,7 +3,7 @@ import pytest
 
 from panoptic_heuristic.ablation.regions.plan import ImageCounts
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.classes import choose, gains_of_changes, tune_classes, with_values
+from panoptic_heuristic.ablation.tuning.classes import Start, choose, gains_of_changes, tune_classes, with_values
 from panoptic_heuristic.ablation.tuning.counts import count_pipelines, total_counts
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
@@ -21,8 +21,10 @@ def images_of(*drawings):
     return [drawn_image(*drawing, image_id=k) for k, drawing in enumerate(drawings)]
 
 
-def tuned(images, shrinkage=1.0, pipeline=GLOBAL, score_floor=0.05):
-    return tune_classes(images, CATEGORIES, pipeline, score_floor=score_floor, shrinkage=shrinkage)
+def tuned(images, shrinkage=1.0, pipeline=GLOBAL, score_floor=0.05, groups=None, categories=CATEGORIES):
+    start = Start(range(len(images)), pipeline, groups)
+    (found,) = tune_classes(images, categories, [start], score_floor=score_floor, shrinkage=shrinkage)
+    return found
 
 
 # The wrong ones are on void and would not count; this makes them count.
@@ -83,7 +85,7 @@ def test_each_move_raises_the_quality():
         before = total_pq(images, start, categories)
         qualities = []
         for shrinkage in (0.0, 1.0, 1e6):
-            pipeline = tune_classes(images, categories, start, score_floor=0.05, shrinkage=shrinkage)
+            pipeline = tuned(images, shrinkage, start, categories=categories)
             qualities.append(total_pq(images, pipeline, categories))
         assert qualities[0] >= before and qualities[1] >= before
         assert qualities[2] == before and pipeline == start
@@ -142,7 +144,7 @@ def test_images_of_one_group_are_one_image():
     images = images_of(*[RIGHT] * 5, *[WRONG] * 2)
 
     def found(groups):
-        return tune_classes(images, CATEGORIES, GLOBAL, score_floor=0.05, shrinkage=1.0, groups=groups)
+        return tuned(images, groups=groups)
 
     assert found(None) == found(range(7)) != GLOBAL
     assert found([0, 0, 0, 0, 0, 1, 2]) == found(None)
