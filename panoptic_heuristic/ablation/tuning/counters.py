@@ -13,6 +13,7 @@ from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import GtSegments, Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import pq_of, segments_of
+from panoptic_heuristic.ablation.tuning.images import Chosen
 from panoptic_heuristic.ablation.tuning.shares import Share, Together, shares_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
@@ -149,9 +150,9 @@ class RegionCounter:
         """All images by their places, for a value that pipelines were counted with before."""
         return self._images[island_area_fraction]
 
-    def chosen(self, places: Sequence[int], island_area_fraction: float) -> List[Regions]:
-        """The images at some places, for a value that pipelines were counted with before."""
-        return [self._images[island_area_fraction][place] for place in places]
+    def chosen(self, places: Sequence[int], island_area_fraction: float) -> Sequence[Regions]:
+        """The images at some places, likewise."""
+        return Chosen(self._images[island_area_fraction], places)
 
     def keep(self, island_area_fractions: Collection[float]) -> None:
         """Lets go of images for other values than these and the first; they are loaded again if they are needed."""

@@ -1,5 +1,6 @@
 """Tunes on every split of the images and counts its pipelines."""
 
+import itertools
 from dataclasses import replace
 from functools import partial
 from typing import Callable, Dict, Iterable, Generator, Iterator, List, Mapping, Optional, Sequence, Tuple
@@ -12,6 +13,7 @@ from panoptic_heuristic.ablation.tuning.calibrated import FORMS, tune_calibrated
 from panoptic_heuristic.ablation.tuning.classes import Start, tune_classes
 from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.groups import chosen_groups
+from panoptic_heuristic.ablation.tuning.images import Chosen
 from panoptic_heuristic.ablation.tuning.islands import ISLAND_AREA_FRACTIONS, tune_islands
 from panoptic_heuristic.ablation.tuning.pool import areas_of, images_of, is_exact
 from panoptic_heuristic.ablation.tuning.reliability import Bin, count_reliability
@@ -79,8 +81,11 @@ def run_tuning(
         tuned = [_with_global(settings, one) for one in best]
         for stage in settings.stages[1:]:
             assert isinstance(counter, RegionCounter)
-            work = _tune_classes if stage == STAGES[1] else _tune_calibrated
-            tuned = yield from _tune_stage(counter, partial(work, counter, settings, groups), splits, tuned)
+            if stage == STAGES[1]:
+                tuned = yield from _tune_classes(counter, settings, groups, splits, tuned)
+            else:
+                work = partial(_tune_calibrated, counter, settings, groups)
+                tuned = yield from counter.mapped(work, list(zip(splits, tuned, strict=True)))
         reliability: Tuple[Bin, ...] = ()
         if STAGES[2] in settings.stages:
             assert isinstance(counter, RegionCounter)
@@ -152,44 +157,48 @@ def _with_border(tuned: Tuned, pq: Mapping[str, float]) -> Tuned:
     return replace(tuned, pipelines=with_border(tuned.pipelines, chosen_border(pq)), borders=pq) if pq else tuned
 
 
-_Job = Sequence[Tuple[Split, Tuned]]
-"""Splits that go on together, and what the stages before have given on the images of each."""
+_Job = Tuple[Split, Tuned]
+"""A split, and what the stages before have given on its tuning images. The next one sees no others."""
 
 
-def _tune_stage(
-    counter: RegionCounter, work: Callable[[_Job], List[Tuned]], splits: Sequence[Split], tuned: Sequence[Tuned]
+def _tune_classes(
+    counter: RegionCounter,
+    settings: TuningSettings,
+    groups: Optional[Sequence[int]],
+    splits: Sequence[Split],
+    tuned: Sequence[Tuned],
 ) -> Generator[None, None, List[Tuned]]:
-    """What a stage adds; splits with regions of the same islands share them. Yields once for each split."""
+    """Adds values of single categories; splits of the same islands share regions. Yields once for each split."""
     alike: Dict[float, List[int]] = {}
     for number, one in enumerate(tuned):
         alike.setdefault(_last(one).island_area_fraction, []).append(number)
-    jobs = [some for numbers in alike.values() for some in _shared_out(numbers, counter.workers)]
-    found = yield from counter.mapped(work, [[(splits[number], tuned[number]) for number in job] for job in jobs])
+    parts = [some for numbers in alike.values() for some in _dealt(numbers, counter.workers)]
+    jobs = [[(splits[number], tuned[number]) for number in part] for part in parts]
+    found = yield from counter.mapped(partial(_tune_classes_of, counter, settings, groups), jobs)
     yield from [None] * (len(splits) - len(jobs))
-    of_split = {number: one for job, some in zip(jobs, found, strict=True) for number, one in zip(job, some, strict=True)}
+    of_split = dict(zip(itertools.chain(*parts), itertools.chain(*found), strict=True))
     return [of_split[number] for number in range(len(splits))]
 
 
-def _shared_out(numbers: Sequence[int], workers: int) -> List[Sequence[int]]:
-    """Some numbers in as many parts as there are workers, if there are enough."""
-    return [part for part in (numbers[worker::workers] for worker in range(workers)) if part]
+def _dealt(numbers: Sequence[int], workers: int) -> List[Sequence[int]]:
+    """Some numbers, dealt out to workers; none gets nothing."""
+    return [numbers[first::workers] for first in range(min(workers, len(numbers)))]
 
 
 def _last(tuned: Tuned) -> Pipeline:
     return list(tuned.pipelines.values())[-1]
 
 
-def _tune_classes(
-    counter: RegionCounter, settings: TuningSettings, groups: Optional[Sequence[int]], job: _Job
+def _tune_classes_of(
+    counter: RegionCounter, settings: TuningSettings, groups: Optional[Sequence[int]], jobs: Sequence[_Job]
 ) -> List[Tuned]:
-    """Adds values of single categories; a split sees its own tuning images alone."""
     categories, shrinkage = counter.categories, settings.shrinkage
-    images = counter.images(_last(job[0][1]).island_area_fraction)
-    starts = [Start(split.tuning, _last(before), chosen_groups(groups, split.tuning)) for split, before in job]
+    images = counter.images(_last(jobs[0][1]).island_area_fraction)
+    starts = [Start(split.tuning, _last(before), chosen_groups(groups, split.tuning)) for split, before in jobs]
     things = tune_classes(images, categories, starts, score_floor=settings.score_floor, shrinkage=shrinkage)
     found = []
-    for start, (_, before), pipeline in zip(starts, job, things, strict=True):
-        own = [images[place] for place in start.places]
+    for start, (_, before), pipeline in zip(starts, jobs, things, strict=True):
+        own = Chosen(images, start.places)
         both = tune_stuff(own, categories, pipeline, shrinkage=shrinkage, groups=start.groups)
         found.append(Tuned({**before.pipelines, "per_class": both}, {}))
     return found
@@ -197,14 +206,9 @@ def _tune_classes(
 
 def _tune_calibrated(
     counter: RegionCounter, settings: TuningSettings, groups: Optional[Sequence[int]], job: _Job
-) -> List[Tuned]:
-    """Adds calibrated probabilities; likewise."""
-    return [_calibrated(counter, settings, groups, split, before) for split, before in job]
-
-
-def _calibrated(
-    counter: RegionCounter, settings: TuningSettings, groups: Optional[Sequence[int]], split: Split, before: Tuned
 ) -> Tuned:
+    """Adds a calibrated probability."""
+    split, before = job
     base = _last(before) if FORMS[settings.calibration].goes_on else before.pipelines["global"]
     found = tune_calibrated(
         counter.chosen(split.tuning, base.island_area_fraction),
