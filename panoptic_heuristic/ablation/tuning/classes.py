@@ -20,15 +20,15 @@ Where images come in groups, such as videos, "image" means a group here: what it
 Shape legend: C categories in the order of the data set's list, S settings, N instances.
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from dataclasses import replace
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.tuning.ascents import Start, State, Tries, Values, begin, count_tries
 from panoptic_heuristic.ablation.tuning.counts import pq_of
 from panoptic_heuristic.ablation.tuning.rounds import OVERLAPS, SCORES
 from panoptic_heuristic.formats.categories import Categories
@@ -41,73 +41,9 @@ FEWEST_SEGMENTS = 2
 NO_GAIN = 1e-9
 """In PQ from 0 to 1: less than this is rounding."""
 
-Values = Tuple[float, float]
-"""A score threshold and an overlap threshold. Without a test of the overlap the latter is 1, which none exceeds."""
-
 # Of the second round, around where the first one arrived.
 _SCORE_CHANGES = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
 _OVERLAP_CHANGES = (-0.05, 0.0, 0.05)
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """Where an ascent begins.
-
-    Attributes:
-        places: of the images to tune on, among all.
-        pipeline: the values of all categories, and of single ones that have some already; exact on regions.
-        groups: the number of each of these images' group; None if each image is one.
-    """
-
-    places: Sequence[int]
-    pipeline: Pipeline
-    groups: Optional[Sequence[int]] = None
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    """A point of an ascent.
-
-    Attributes:
-        start: where it began.
-        segments: (C,) int64, of its images.
-        pipeline: where it is.
-        table: the counts of its images, (images, 3, C, 1) int64.
-    """
-
-    start: Start
-    segments: np.ndarray
-    pipeline: Pipeline
-    table: np.ndarray
-
-    @cached_property
-    def row_of(self) -> Dict[int, int]:
-        """The row of each image in ``table``, by its place."""
-        return {place: row for row, place in enumerate(self.start.places)}
-
-    @cached_property
-    def groups(self) -> Sequence[int]:
-        """The number of the group of each image."""
-        return range(len(self.start.places)) if self.start.groups is None else self.start.groups
-
-
-@dataclass(frozen=True, eq=False)
-class _Tries:
-    """The values of one category that an ascent tries next, and what they change.
-
-    Attributes:
-        current: the values it has.
-        tried: S of them, the current ones among them.
-        plan: of these.
-        rows: of the images where they may change something.
-        changes: what they add to the counts of each of these images.
-    """
-
-    current: Values
-    tried: List[Values]
-    plan: SettingsPlan
-    rows: List[int]
-    changes: List[ImageCounts]
 
 
 def tune_classes(
@@ -133,42 +69,18 @@ def tune_classes(
     Returns:
         Where each ascent ends.
     """
-    states, highest = _begin(images, categories, starts)
+    states, highest = begin(images, categories, starts)
     for candidates in (_all_values, _near_values):
         for place, category in enumerate(categories.values()):
-            tuned = [
-                number
-                for number, state in enumerate(states)
-                if category.isthing and state.segments[place] >= FEWEST_SEGMENTS
-            ]
-            tries = [_tries(states[number].pipeline, categories, category.id, candidates, score_floor) for number in tuned]
-            _count_tries(images, [states[number] for number in tuned], tries, highest[:, place])
+            if not category.isthing:
+                continue
+            tuned = [number for number, state in enumerate(states) if state.segments[place] >= FEWEST_SEGMENTS]
+            of_tuned = [states[number] for number in tuned]
+            tries = [_tries(one.pipeline, categories, category.id, candidates, score_floor) for one in of_tuned]
+            count_tries(images, of_tuned, tries, highest[:, place])
             for number, one in zip(tuned, tries, strict=True):
                 states[number] = _with_best_value(states[number], one, categories, category.id, shrinkage)
     return [state.pipeline for state in states]
-
-
-def _begin(
-    images: Sequence[Regions], categories: Categories, starts: Sequence[Start]
-) -> Tuple[List[_State], np.ndarray]:
-    """The first point of each ascent, and (images, C) float64, the highest finite score of each category."""
-    plan = SettingsPlan.of([start.pipeline for start in starts], categories)
-    counts = np.zeros((len(images), 3, len(categories), len(starts)), dtype=np.int64)
-    segments = np.zeros((len(images), len(categories)), dtype=np.int64)
-    highest = np.full((len(images), len(categories)), -np.inf)
-    for place in sorted({place for start in starts for place in start.places}):
-        image = images[place]
-        found = plan.count(image)
-        counts[place][:, found.places] = found.values
-        segments[place] = image.gt.per_category(categories)
-        finite = np.isfinite(image.scores)
-        np.maximum.at(highest[place], image.instance_places(categories)[finite], image.scores[finite])
-    states = []
-    for number, start in enumerate(starts):
-        places = list(start.places)
-        table = counts[places][..., [number]]
-        states.append(_State(start, segments[places].sum(axis=0), start.pipeline, table))
-    return states, highest
 
 
 def _all_values(current: Values, has_overlap: bool, score_floor: float) -> List[Values]:
@@ -190,54 +102,16 @@ def _tries(
     category_id: int,
     candidates: Callable[[Values, bool, float], List[Values]],
     score_floor: float,
-) -> _Tries:
+) -> Tries:
     """The values to try, of which nothing is counted yet."""
     has_overlap = hasattr(pipeline.claim, "overlap_threshold")
     overlap = pipeline.claim.overlap_threshold_for(category_id) if has_overlap else 1.0
     current = float(pipeline.instances_score_thresh_for(category_id)), float(overlap)
     tried = candidates(current, has_overlap, score_floor)
-    return _Tries(current, tried, SettingsPlan.of([pipeline], categories).varied(category_id, tried), [], [])
+    return Tries(current, tried, SettingsPlan.of([pipeline], categories).varied(category_id, tried), [], [])
 
 
-def _count_tries(
-    images: Sequence[Regions], states: Sequence[_State], tries: Sequence[_Tries], highest: np.ndarray
-) -> None:
-    """Counts what is tried on each image where it may let an instance in, for all ascents at once.
-
-    Args:
-        images: all, by place.
-        states: of the ascents.
-        tries: of each of them; their changes are entered.
-        highest: (images,) the highest score of the category.
-    """
-    lowest = [min(one.tried)[0] for one in tries]
-    plans: Dict[Tuple[int, ...], SettingsPlan] = {}
-    for place, score in enumerate(highest.tolist()):
-        asking = tuple(
-            number for number, state in enumerate(states) if score >= lowest[number] and place in state.row_of
-        )
-        if not asking:
-            continue
-        if asking not in plans:
-            plans[asking] = SettingsPlan.beside([tries[number].plan for number in asking])
-        counts, first = plans[asking].count(images[place]), 0
-        for number in asking:
-            one, row = tries[number], states[number].row_of[place]
-            after = counts.values[:, :, first : first + len(one.tried)]
-            one.rows.append(row)
-            one.changes.append(_changed(counts.places, after - states[number].table[row][:, counts.places]))
-            first += len(one.tried)
-
-
-def _changed(places: np.ndarray, added: np.ndarray) -> ImageCounts:
-    """Without the categories to which nothing is added, which are most of an image's."""
-    rows = added.any(axis=(0, 2))
-    return ImageCounts(places[rows], added[:, rows])
-
-
-def _with_best_value(
-    state: _State, tries: _Tries, categories: Categories, category_id: int, shrinkage: float
-) -> _State:
+def _with_best_value(state: State, tries: Tries, categories: Categories, category_id: int, shrinkage: float) -> State:
     """The point that an ascent goes to, which may be where it is."""
     before = SettingCounts(*state.table.sum(axis=0), state.segments, len(state.table))
     groups = [state.groups[row] for row in tries.rows]

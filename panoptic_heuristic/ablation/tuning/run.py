@@ -3,14 +3,15 @@
 import itertools
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Dict, Iterable, Generator, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Generator, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import Manifest
+from panoptic_heuristic.ablation.tuning.ascents import Start
 from panoptic_heuristic.ablation.tuning.borders import chosen_border, try_borders, with_border
 from panoptic_heuristic.ablation.tuning.calibrated import FORMS, tune_calibrated
-from panoptic_heuristic.ablation.tuning.classes import Start, tune_classes
+from panoptic_heuristic.ablation.tuning.classes import tune_classes
 from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.groups import chosen_groups
 from panoptic_heuristic.ablation.tuning.images import Chosen

@@ -3,7 +3,8 @@ import pytest
 
 from panoptic_heuristic.ablation.regions.plan import ImageCounts
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.classes import Start, choose, gains_of_changes, tune_classes, with_values
+from panoptic_heuristic.ablation.tuning.ascents import Start
+from panoptic_heuristic.ablation.tuning.classes import choose, gains_of_changes, tune_classes, with_values
 from panoptic_heuristic.ablation.tuning.counts import count_pipelines, total_counts
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
 from panoptic_heuristic.quality import IOU_UNIT
@@ -103,6 +104,31 @@ def test_no_threshold_below_the_floor():
     near = Pipeline(instances_score_thresh=0.23, stuff_area_thresh=0)
     assert tuned(images, pipeline=near, score_floor=0.05) != near
     assert tuned(images, pipeline=near, score_floor=0.21) == near
+
+
+def test_ascents_side_by_side_end_where_each_ends_alone(kernels):
+    """Though they share images, have other thresholds and rules, and groups of their own."""
+    scenes = small_scenes(8, image_size=(64, 80), instances=60)
+    images, categories = of_scenes(scenes).images, scenes[0].categories
+    pipelines = [Pipeline(Greedy(0.3), 0.3, 20), Pipeline(Greedy(0.8), 0.6, 40), Pipeline(PerPixel(), 0.5, 20)]
+    # Rules without small things are a family of their own.
+    pipelines.append(pipelines[0].replaced({"thing_area_thresh": 30}))
+    places = [range(8), (0, 1, 2, 5, 7), (3, 4, 5, 6), (1, 2, 3, 6, 7)]
+    starts = [Start(some, one) for some, one in zip(places, pipelines, strict=True)]
+    starts.append(Start(range(8), pipelines[1], (0, 0, 1, 1, 2, 2, 3, 3)))
+    together = tune_classes(images, categories, starts, score_floor=0.05, shrinkage=0.5)
+    for start, found in zip(starts, together, strict=True):
+        own = [images[place] for place in start.places]
+        assert found == tuned(own, 0.5, start.pipeline, groups=start.groups, categories=categories)
+    assert sum(found != start.pipeline for start, found in zip(starts, together, strict=True)) >= 3
+
+
+def test_an_ascent_sees_its_own_images_alone():
+    """Others may be such that no rule could count them."""
+    images = images_of(*[RIGHT] * 2, *[WRONG] * 10)
+    expected = tuned(images)
+    start = Start(range(1, 13), GLOBAL)
+    assert tune_classes([None, *images], CATEGORIES, [start], score_floor=0.05, shrinkage=1.0) == [expected]
 
 
 # --- the pieces ---
