@@ -5,7 +5,20 @@ generators that yield after each step of the work, and return an answer per requ
 """
 
 import functools
-from typing import Any, Callable, Collection, ContextManager, Dict, Generator, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    ContextManager,
+    Dict,
+    Generator,
+    Iterator,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
