@@ -11,6 +11,8 @@ import numpy as np
 
 from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import Regions
+from panoptic_heuristic.ablation.tuning.counts import count_pipelines
+from panoptic_heuristic.ablation.tuning.images import Chosen
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
 
@@ -83,22 +85,20 @@ def begin(
     images: Sequence[Regions], categories: Categories, starts: Sequence[Start]
 ) -> Tuple[List[State], np.ndarray]:
     """The first point of each ascent, and (images, C) float64, the highest finite score of each category."""
-    plan = SettingsPlan.of([start.pipeline for start in starts], categories)
-    counts = np.zeros((len(images), 3, len(categories), len(starts)), dtype=np.int64)
+    places = sorted({place for start in starts for place in start.places})
+    counts = count_pipelines(Chosen(images, places), [start.pipeline for start in starts], categories)
+    counts_of = dict(zip(places, counts, strict=True))
     segments = np.zeros((len(images), len(categories)), dtype=np.int64)
     highest = np.full((len(images), len(categories)), -np.inf)
-    for place in sorted({place for start in starts for place in start.places}):
+    for place in places:
         image = images[place]
-        found = plan.count(image)
-        counts[place][:, found.places] = found.values
         segments[place] = image.gt.per_category(categories)
         finite = np.isfinite(image.scores)
         np.maximum.at(highest[place], image.instance_places(categories)[finite], image.scores[finite])
     states = []
     for number, start in enumerate(starts):
-        places = list(start.places)
-        table = counts[places][..., [number]]
-        states.append(State(start, segments[places].sum(axis=0), start.pipeline, table))
+        table = np.stack([counts_of[place][..., [number]] for place in start.places])
+        states.append(State(start, segments[list(start.places)].sum(axis=0), start.pipeline, table))
     return states, highest
 
 
