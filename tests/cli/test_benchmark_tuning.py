@@ -4,7 +4,9 @@ import re
 import pytest
 
 import benchmark
+from panoptic_heuristic import native
 from panoptic_heuristic.testing.scenes import make_scene
+from tests.kernels import needs_kernels
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +32,25 @@ def test_one_job(capsys):
     assert benchmark.main(["tuning", "--scenes", "6", "--detections", "8", "--jobs", "tune"]) == 0
     told = capsys.readouterr().out
     assert re.search(r"^tune +6 ", told, re.M) and "detectron2" not in told
+
+
+@needs_kernels
+@pytest.mark.parametrize("same", [True, False])
+def test_tuning_writes_the_same_with_kernels_and_without(same, monkeypatch, capsys):
+    class Result:
+        def __init__(self, kernels):
+            self.text = f"{same or kernels}"
+
+        def write(self, folder):
+            folder.mkdir()
+            (folder / "tuning.json").write_text(self.text)
+
+    module = importlib.import_module("benchmarks.tuning")
+    monkeypatch.setattr(module, "tune", lambda store, progress: Result(native.are_there()))
+    code = benchmark.main(["tuning", "--scenes", "2", "--detections", "2", "--jobs", "tune"])
+    told = capsys.readouterr().out
+    assert (code, "wrote different files" in told) == ((0, False) if same else (1, True))
+    assert ("tune, without kernels" in told) == same
 
 
 def test_a_cache_that_is_not_there(tmp_path, capsys):

@@ -2,16 +2,18 @@
 
 The predictions are those of seeded scenes of 640x480, without logits and mask probabilities, so that presets which need
 them are left out; or those of a cache. Everything runs in this process and on one thread. The peak is of the process,
-so that each of both is best run alone. No other program does this; figures are compared with those of an older version.
+so that each of both is best run alone. Tuning is done again without the compiled kernels, and must write the same
+bytes. No other program does this; figures are compared with those of an older version.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import resource
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import cv2
 import torch
@@ -19,10 +21,12 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from benchmarks.sweep import store_predictions
+from panoptic_heuristic import native
 from panoptic_heuristic.ablation.cache.folder import PredictionCache
 from panoptic_heuristic.ablation.regions.store import RegionStore, open_store
 from panoptic_heuristic.ablation.tuning.compare import compare
 from panoptic_heuristic.ablation.tuning.comparison import Comparison
+from panoptic_heuristic.ablation.tuning.result import TuningResult
 from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.cli.arguments import whole_number
 from panoptic_heuristic.fusion import PRESETS, Pipeline, semantic_agreement
@@ -48,14 +52,24 @@ def run(args: argparse.Namespace) -> int:
     """Prints seconds of processor time and the peak of memory of each job, and the milliseconds of each preset."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    with tempfile.TemporaryDirectory() as name:
-        store = _store(args, Path(name))
+    with tempfile.TemporaryDirectory() as folder:
+        store = _store(args, Path(folder))
         rows, comparison = [], None
         for job in args.jobs:
-            work = _tune if job == "tune" else _compare
-            found, seconds = _clocked(work, store, args)
-            comparison = found if job == "compare" else comparison
-            rows.append((job, len(store.image_ids), seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+            if job == "compare":
+                comparison, seconds = _clocked(_compare, store, args)
+                rows.append((job, len(store.image_ids), seconds, _peak()))
+                continue
+            written = []
+            for name in ["tune", "tune, without kernels"] if native.are_there() else ["tune"]:
+                with contextlib.nullcontext() if name == "tune" else native.switched_off():
+                    tuned, seconds = _clocked(_tune, store)
+                rows.append((name, len(store.image_ids), seconds, _peak()))
+                tuned.write(Path(folder) / name)
+                written.append(_files(Path(folder) / name))
+            if written[0] != written[-1]:
+                print("with kernels and without, tuning wrote different files")
+                return 1
     print(tabulate(rows, ("job", "images", "CPU, s", "peak so far, MB"), floatfmt=("", "", ".1f", ".0f")))
     if comparison is not None:
         print(tabulate(_fusing(comparison), ("preset", "thresholds", "ms per fusion"), floatfmt=("", "", ".2f")))
@@ -83,8 +97,12 @@ def _add_agreement(folder: Path, scenes: List[Scene]) -> None:
         cache.write(dataclasses.replace(cache.read(image_id), semantic_agreement=agreement))
 
 
-def _tune(store: RegionStore, args: argparse.Namespace) -> None:
-    tune(store, progress=_progress("tune"))
+def _tune(store: RegionStore) -> TuningResult:
+    return tune(store, progress=_progress("tune"))
+
+
+def _files(folder: Path) -> Dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def _compare(store: RegionStore, args: argparse.Namespace) -> Comparison:
@@ -101,10 +119,15 @@ def _fusing(comparison: Comparison) -> Iterator[Tuple[str, str, float]]:
         yield row.name, row.thresholds, row.milliseconds
 
 
-def _clocked(work: Callable, *args: Any) -> Tuple[Optional[Comparison], float]:
+def _clocked(work: Callable, *args: Any) -> Tuple[Any, float]:
     started = _used()
     found = work(*args)
     return found, _used() - started
+
+
+def _peak() -> float:
+    """The most memory that this process has taken so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _used() -> float:

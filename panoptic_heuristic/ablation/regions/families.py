@@ -18,6 +18,8 @@ from panoptic_heuristic.fusion import Calibrated, Greedy, PerPixel, Pipeline, Po
 _Of = Tuple[float, Mapping[int, float]]
 """A value of all categories, and those of single ones."""
 
+_TABLES = ("instances_score_thresh", "key_cutoffs", "overlap_thresholds", "stuff_areas", "stuff_fractions")
+
 
 @dataclass(frozen=True, eq=False)
 class Family:
@@ -92,6 +94,27 @@ class Family:
             limit=self.limit[:1].repeat(len(scores)),
         )
 
+    @classmethod
+    def beside(cls, families: "Sequence[Family]") -> "Family":
+        """The pipelines of families of the same rules, one family's after the other's; numbers ascend."""
+        if len(families) == 1:
+            return families[0]
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([getattr(one, name) for one in families])
+
+        def rows(name: str, table: str) -> np.ndarray:
+            starts = np.cumsum([0, *(len(getattr(one, table)) for one in families[:-1])])
+            return np.concatenate([getattr(one, name) + start for one, start in zip(families, starts, strict=True)])
+
+        return dataclasses.replace(
+            families[0],
+            **{name: joined(name) for name in ("numbers", *_TABLES)},
+            entry=rows("entry", "instances_score_thresh"),
+            overlap=rows("overlap", "overlap_thresholds"),
+            limit=rows("limit", "stuff_areas"),
+        )
+
     def rank(self, regions: Regions, places: np.ndarray) -> Ranking:
         """Ranks the instances of an image, with E entries.
 
@@ -140,6 +163,23 @@ def families_of(pipelines: Sequence[Pipeline], categories: Categories) -> Tuple[
     return tuple(
         Family.of([pipelines[number] for number in numbers], numbers, categories) for numbers in numbers_of.values()
     )
+
+
+def families_beside(parts: Sequence[Sequence[Family]], sizes: Sequence[int]) -> Tuple[Family, ...]:
+    """The families of several plans, those of the same rules as one.
+
+    Args:
+        parts: the families of each plan.
+        sizes: the number of each plan's pipelines.
+    """
+    alike: Dict[Hashable, List[Family]] = {}
+    first = 0
+    for families, size in zip(parts, sizes, strict=True):
+        for family in families:
+            moved = dataclasses.replace(family, numbers=family.numbers + first)
+            alike.setdefault(_rules(family.rules), []).append(moved)
+        first += size
+    return tuple(Family.beside(families) for families in alike.values())
 
 
 def _rules(pipeline: Pipeline) -> Hashable:

@@ -12,7 +12,7 @@ import numpy as np
 from panoptic_heuristic.ablation.regions.after_claim import Candidates, settle
 from panoptic_heuristic.ablation.regions.claims import distinct_claims
 from panoptic_heuristic.ablation.regions.exact import asks_best_stuff
-from panoptic_heuristic.ablation.regions.families import Family, families_of
+from panoptic_heuristic.ablation.regions.families import Family, families_beside, families_of
 from panoptic_heuristic.ablation.regions.passes import Passes, passes_of
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.regions.store import RegionStore
@@ -82,6 +82,12 @@ class SettingsPlan:
         scores, overlaps = zip(*values, strict=True)
         family = self.families[0].varied(self.categories.place_of[category_id], scores, overlaps)
         return SettingsPlan((family,), self.categories, len(values))
+
+    @classmethod
+    def beside(cls, plans: "Sequence[SettingsPlan]") -> "SettingsPlan":
+        """The pipelines of plans for the same categories, one plan's after the other's."""
+        sizes = [plan.size for plan in plans]
+        return cls(families_beside([plan.families for plan in plans], sizes), plans[0].categories, sum(sizes))
 
     @property
     def island_area_fractions(self) -> Tuple[float, ...]:

@@ -20,15 +20,16 @@ Where images come in groups, such as videos, "image" means a group here: what it
 Shape legend: C categories in the order of the data set's list, S settings, N instances.
 """
 
-from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from dataclasses import replace
+from typing import Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
-from panoptic_heuristic.ablation.tuning.counts import count_pipelines, pq_of, segments_of
+from panoptic_heuristic.ablation.tuning.ascents import Start, State, Tries, Values, begin, count_tries
+from panoptic_heuristic.ablation.tuning.counts import pq_of
 from panoptic_heuristic.ablation.tuning.rounds import OVERLAPS, SCORES
 from panoptic_heuristic.formats.categories import Categories
 from panoptic_heuristic.fusion import Pipeline
@@ -40,55 +41,46 @@ FEWEST_SEGMENTS = 2
 NO_GAIN = 1e-9
 """In PQ from 0 to 1: less than this is rounding."""
 
-Values = Tuple[float, float]
-"""A score threshold and an overlap threshold. Without a test of the overlap the latter is 1, which none exceeds."""
-
 # Of the second round, around where the first one arrived.
 _SCORE_CHANGES = (-0.04, -0.03, -0.02, -0.01, 0.0, 0.01, 0.02, 0.03, 0.04)
 _OVERLAP_CHANGES = (-0.05, 0.0, 0.05)
 
 
-@dataclass(frozen=True, eq=False)
-class _State:
-    """A point of the ascent: the pipeline, and its counts of the images, (images, 3, C, 1) int64."""
-
-    pipeline: Pipeline
-    table: np.ndarray
-
-
 def tune_classes(
     images: Sequence[Regions],
     categories: Categories,
-    pipeline: Pipeline,
+    starts: Sequence[Start],
     *,
     score_floor: float,
     shrinkage: float,
-    groups: Optional[Sequence[int]] = None,
-) -> Pipeline:
-    """Gives thing categories values of their own where that pays; never worse on these images.
+) -> List[Pipeline]:
+    """Gives thing categories values of their own where that pays; never worse on the images tuned on.
+
+    Several ascents go from category to category side by side, so that an image which they share, as folds do, is
+    counted once for all of them. None sees an image of another.
 
     Args:
-        images: to tune on.
+        images: all, by place.
         categories: the data set's.
-        pipeline: the values of all categories, and of single ones that have some already; exact on regions.
+        starts: of each ascent.
         score_floor: no lower score threshold is tried.
         shrinkage: in standard errors, see above; 0 for none.
-        groups: the number of each image's group; None if each image is one.
+
+    Returns:
+        Where each ascent ends.
     """
-    groups = range(len(images)) if groups is None else groups
-    segments = segments_of(images, categories)
-    tuned = [
-        category.id
-        for place, category in enumerate(categories.values())
-        if category.isthing and segments[place] >= FEWEST_SEGMENTS
-    ]
-    state = _State(pipeline, count_pipelines(images, [pipeline], categories))
+    states, highest = begin(images, categories, starts)
     for candidates in (_all_values, _near_values):
-        for category_id in tuned:
-            state = _with_best_value(
-                state, images, groups, categories, category_id, candidates, score_floor, shrinkage
-            )
-    return state.pipeline
+        for place, category in enumerate(categories.values()):
+            if not category.isthing:
+                continue
+            tuned = [number for number, state in enumerate(states) if state.segments[place] >= FEWEST_SEGMENTS]
+            of_tuned = [states[number] for number in tuned]
+            tries = [_tries(one.pipeline, categories, category.id, candidates, score_floor) for one in of_tuned]
+            count_tries(images, of_tuned, tries, highest[:, place])
+            for number, one in zip(tuned, tries, strict=True):
+                states[number] = _with_best_value(states[number], one, categories, category.id, shrinkage)
+    return [state.pipeline for state in states]
 
 
 def _all_values(current: Values, has_overlap: bool, score_floor: float) -> List[Values]:
@@ -104,38 +96,35 @@ def _near_values(current: Values, has_overlap: bool, score_floor: float) -> List
     return [(score, overlap) for score in sorted(scores) for overlap in sorted(overlaps | {current[1]})]
 
 
-def _with_best_value(
-    state: _State,
-    images: Sequence[Regions],
-    groups: Sequence[int],
+def _tries(
+    pipeline: Pipeline,
     categories: Categories,
     category_id: int,
     candidates: Callable[[Values, bool, float], List[Values]],
     score_floor: float,
-    shrinkage: float,
-) -> _State:
-    pipeline, claim = state.pipeline, state.pipeline.claim
-    has_overlap = hasattr(claim, "overlap_threshold")
-    overlap = claim.overlap_threshold_for(category_id) if has_overlap else 1.0
+) -> Tries:
+    """The values to try, of which nothing is counted yet."""
+    has_overlap = hasattr(pipeline.claim, "overlap_threshold")
+    overlap = pipeline.claim.overlap_threshold_for(category_id) if has_overlap else 1.0
     current = float(pipeline.instances_score_thresh_for(category_id)), float(overlap)
     tried = candidates(current, has_overlap, score_floor)
-    plan = SettingsPlan.of([pipeline], categories).varied(category_id, tried)
-    before = SettingCounts(*state.table.sum(axis=0), segments_of(images, categories), len(images))
-    involved = [number for number, image in enumerate(images) if _concerns(image, category_id, tried)]
-    changes = []
-    for number in involved:
-        counts = plan.count(images[number])
-        changes.append(ImageCounts(counts.places, counts.values - state.table[number][:, counts.places]))
-    gain, error = gains_of_changes(before, changes, [groups[number] for number in involved], len(tried), categories)
-    assert error[tried.index(current)] == 0, "the counts of the images are those of another pipeline"
+    return Tries(current, tried, SettingsPlan.of([pipeline], categories).varied(category_id, tried), [], [])
+
+
+def _with_best_value(state: State, tries: Tries, categories: Categories, category_id: int, shrinkage: float) -> State:
+    """The point that an ascent goes to, which may be where it is."""
+    before = SettingCounts(*state.table.sum(axis=0), state.segments, len(state.table))
+    groups = [state.groups[row] for row in tries.rows]
+    gain, error = gains_of_changes(before, tries.changes, groups, len(tries.tried), categories)
+    assert error[tries.tried.index(tries.current)] == 0, "the counts of the images are those of another pipeline"
     worth = gain - shrinkage * error
-    chosen = choose(worth, tried, current)
+    chosen = choose(worth, tries.tried, tries.current)
     if not worth[chosen] > NO_GAIN:
         return state
     table = state.table.copy()
-    for number, change in zip(involved, changes, strict=True):
-        table[number][:, change.places] += change.values[:, :, [chosen]]
-    return _State(with_values(pipeline, category_id, tried[chosen]), table)
+    for row, change in zip(tries.rows, tries.changes, strict=True):
+        table[row][:, change.places] += change.values[:, :, [chosen]]
+    return replace(state, pipeline=with_values(state.pipeline, category_id, tries.tried[chosen]), table=table)
 
 
 def gains_of_changes(
@@ -201,9 +190,3 @@ def with_values(pipeline: Pipeline, category_id: int, values: Values) -> Pipelin
             of_category[category_id] = value
         singles[f"{name}_of"] = dict(sorted(of_category.items()))
     return pipeline.replaced(singles)
-
-
-def _concerns(image: Regions, category_id: int, tried: Sequence[Values]) -> bool:
-    """True if any of the values lets an instance of the category in."""
-    own = image.scores[image.category_ids == category_id]
-    return bool((np.isfinite(own) & (own >= min(tried)[0])).any())

@@ -5,7 +5,20 @@ generators that yield after each step of the work, and return an answer per requ
 """
 
 import functools
-from typing import Any, Callable, Collection, Dict, Generator, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    ContextManager,
+    Dict,
+    Generator,
+    Iterator,
+    List,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 
@@ -13,6 +26,7 @@ from panoptic_heuristic.ablation.regions.plan import ImageCounts, SettingsPlan
 from panoptic_heuristic.ablation.regions.regions import GtSegments, Regions
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
 from panoptic_heuristic.ablation.tuning.counts import pq_of, segments_of
+from panoptic_heuristic.ablation.tuning.images import Chosen
 from panoptic_heuristic.ablation.tuning.shares import Share, Together, shares_of
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.categories import Categories
@@ -73,7 +87,7 @@ def raise_failed(counter: Counter) -> None:
 
 
 class RegionCounter:
-    """Counts pipelines that are exact on regions, in memory; see :class:`Counter`.
+    """Counts pipelines that are exact on regions; see :class:`Counter`.
 
     Each image is counted once, under the pipelines of all requests that ask for it, however many these are.
 
@@ -107,24 +121,36 @@ class RegionCounter:
     def totals(self, requests: Sequence[Request]) -> Totals:
         """See :class:`Counter`."""
         totals = [SettingCounts.zeros(len(self.categories), len(pipelines)) for _, pipelines in requests]
-        for share, together, counts in (yield from self._counted(_total_on_regions, requests)):
+
+        def take(share: Share, together: Together, counts: SettingCounts) -> None:
             for number in share.requests:
                 totals[number] += together.of_request(number, counts)
+
+        yield from self._counted(_total_on_regions, requests, take)
         return totals
 
     def each(self, requests: Sequence[Request]) -> Each:
         """See :class:`Counter`."""
         found: List[Dict[int, SettingCounts]] = [{} for _ in requests]
-        for share, together, each in (yield from self._counted(_each_on_regions, requests)):
+
+        def take(share: Share, together: Together, each: List[SettingCounts]) -> None:
             for number in share.requests:
                 for place, counts in zip(share.places, each, strict=True):
                     found[number][place] = together.of_request(number, counts)
+
+        yield from self._counted(_each_on_regions, requests, take)
         return [[of_place[place] for place in places] for of_place, (places, _) in zip(found, requests, strict=True)]
 
     def _counted(
-        self, work: Callable[..., Any], requests: Sequence[Request]
-    ) -> Generator[None, None, List[Tuple[Share, Together, Any]]]:
-        """What the work gave for each share of the images, and for which pipelines."""
+        self,
+        work: Callable[..., Any],
+        requests: Sequence[Request],
+        take: Callable[[Share, Together, Any], None],
+    ) -> Generator[None, None, None]:
+        """Hands on what the work gave for each share of the images, and for which pipelines, as soon as it is there.
+
+        The counts of thousands of pipelines take megabytes, which no list of all shares should keep.
+        """
         self._load_for(requests)
         shares = shares_of([places for places, _ in requests])
         together = {
@@ -133,21 +159,30 @@ class RegionCounter:
         }
         plans = {asking: SettingsPlan.of(one.pipelines, self.categories) for asking, one in together.items()}
         jobs = [(share.places, plans[share.requests]) for share in shares]
-        found = yield from self.mapped(functools.partial(work, self), jobs)
-        return [(share, together[share.requests], one) for share, one in zip(shares, found, strict=True)]
+        with self._map(functools.partial(work, self), jobs) as found:
+            for share, one in zip(shares, found, strict=True):
+                take(share, together[share.requests], one)
+                yield
 
     def mapped(self, work: Callable[[Any], Any], jobs: Sequence[Any]) -> Generator[None, None, List[Any]]:
         """The results of some jobs, in order; yields after each."""
         results = []
-        with ordered_map(work, jobs, workers=max(1, min(self.workers, len(jobs))), chunk=1) as found:
+        with self._map(work, jobs) as found:
             for result in found:
                 results.append(result)
                 yield
         return results
 
-    def chosen(self, places: Sequence[int], island_area_fraction: float) -> List[Regions]:
-        """The images at some places, for a value that pipelines were counted with before."""
-        return [self._images[island_area_fraction][place] for place in places]
+    def _map(self, work: Callable[[Any], Any], jobs: Sequence[Any]) -> ContextManager[Iterator[Any]]:
+        return ordered_map(work, jobs, workers=max(1, min(self.workers, len(jobs))), chunk=1)
+
+    def images(self, island_area_fraction: float) -> Sequence[Regions]:
+        """All images by their places, for a value that pipelines were counted with before."""
+        return self._images[island_area_fraction]
+
+    def chosen(self, places: Sequence[int], island_area_fraction: float) -> Sequence[Regions]:
+        """The images at some places, likewise."""
+        return Chosen(self._images[island_area_fraction], places)
 
     def keep(self, island_area_fractions: Collection[float]) -> None:
         """Lets go of images for other values than these and the first; they are loaded again if they are needed."""

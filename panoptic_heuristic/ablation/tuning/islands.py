@@ -1,6 +1,6 @@
 """The size of islands of the label map, tried once the other global thresholds are found.
 
-Other labels make other regions, and those of all images take memory, so that only as many sets of them are
+Other labels make other regions, which take room in :class:`.images.Memory`, so that only as many sets of them are
 there at a time as splits have chosen sizes, and one more.
 """
 

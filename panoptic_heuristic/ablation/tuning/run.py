@@ -1,17 +1,20 @@
 """Tunes on every split of the images and counts its pipelines."""
 
+import itertools
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Generator, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from panoptic_heuristic.ablation.cache.folder import Manifest
+from panoptic_heuristic.ablation.tuning.ascents import Start
 from panoptic_heuristic.ablation.tuning.borders import chosen_border, try_borders, with_border
 from panoptic_heuristic.ablation.tuning.calibrated import FORMS, tune_calibrated
 from panoptic_heuristic.ablation.tuning.classes import tune_classes
 from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.groups import chosen_groups
+from panoptic_heuristic.ablation.tuning.images import Chosen
 from panoptic_heuristic.ablation.tuning.islands import ISLAND_AREA_FRACTIONS, tune_islands
 from panoptic_heuristic.ablation.tuning.pool import areas_of, images_of, is_exact
 from panoptic_heuristic.ablation.tuning.reliability import Bin, count_reliability
@@ -79,9 +82,11 @@ def run_tuning(
         tuned = [_with_global(settings, one) for one in best]
         for stage in settings.stages[1:]:
             assert isinstance(counter, RegionCounter)
-            tuned = yield from counter.mapped(
-                partial(_tune_stage, counter, settings, stage, groups), list(zip(splits, tuned, strict=True))
-            )
+            if stage == STAGES[1]:
+                tuned = yield from _tune_classes(counter, settings, groups, splits, tuned)
+            else:
+                work = partial(_tune_calibrated, counter, settings, groups)
+                tuned = yield from counter.mapped(work, list(zip(splits, tuned, strict=True)))
         reliability: Tuple[Bin, ...] = ()
         if STAGES[2] in settings.stages:
             assert isinstance(counter, RegionCounter)
@@ -153,31 +158,75 @@ def _with_border(tuned: Tuned, pq: Mapping[str, float]) -> Tuned:
     return replace(tuned, pipelines=with_border(tuned.pipelines, chosen_border(pq)), borders=pq) if pq else tuned
 
 
-def _tune_stage(
+_Job = Tuple[Split, Tuned]
+"""A split, and what the stages before have given on its tuning images. The next one sees no others."""
+
+
+def _tune_classes(
     counter: RegionCounter,
     settings: TuningSettings,
-    stage: str,
     groups: Optional[Sequence[int]],
-    job: Tuple[Split, Tuned],
+    splits: Sequence[Split],
+    tuned: Sequence[Tuned],
+) -> Generator[None, None, List[Tuned]]:
+    """Adds values of single categories; splits of the same islands share regions. Yields once for each split."""
+    alike: Dict[float, List[int]] = {}
+    for number, one in enumerate(tuned):
+        alike.setdefault(_last(one).island_area_fraction, []).append(number)
+    parts = [some for numbers in alike.values() for some in _dealt(numbers, counter.workers)]
+    jobs = [[(splits[number], tuned[number]) for number in part] for part in parts]
+    found = yield from counter.mapped(partial(_tune_classes_of, counter, settings, groups), jobs)
+    yield from [None] * (len(splits) - len(jobs))
+    of_split = dict(zip(itertools.chain(*parts), itertools.chain(*found), strict=True))
+    return [of_split[number] for number in range(len(splits))]
+
+
+def _dealt(numbers: Sequence[int], workers: int) -> List[Sequence[int]]:
+    """Some numbers, dealt out to workers; none gets nothing."""
+    return [numbers[first::workers] for first in range(min(workers, len(numbers)))]
+
+
+def _last(tuned: Tuned) -> Pipeline:
+    return list(tuned.pipelines.values())[-1]
+
+
+def _tune_classes_of(
+    counter: RegionCounter, settings: TuningSettings, groups: Optional[Sequence[int]], jobs: Sequence[_Job]
+) -> List[Tuned]:
+    categories, shrinkage = counter.categories, settings.shrinkage
+    images = counter.images(_last(jobs[0][1]).island_area_fraction)
+    starts = [Start(split.tuning, _last(before), chosen_groups(groups, split.tuning)) for split, before in jobs]
+    things = tune_classes(images, categories, starts, score_floor=settings.score_floor, shrinkage=shrinkage)
+    found = []
+    for start, (_, before), pipeline in zip(starts, jobs, things, strict=True):
+        own = Chosen(images, start.places)
+        both = tune_stuff(own, categories, pipeline, shrinkage=shrinkage, groups=start.groups)
+        found.append(Tuned({**before.pipelines, "per_class": both}, {}))
+    return found
+
+
+def _tune_calibrated(
+    counter: RegionCounter, settings: TuningSettings, groups: Optional[Sequence[int]], job: _Job
 ) -> Tuned:
-    """Adds a stage to what the stages before have given on the images of one split, and sees no other."""
+    """Adds a calibrated probability."""
     split, before = job
-    pipelines, last = dict(before.pipelines), list(before.pipelines.values())[-1]
-    images, categories = counter.chosen(split.tuning, last.island_area_fraction), counter.categories
-    floor, shrinkage, numbers = settings.score_floor, settings.shrinkage, chosen_groups(groups, split.tuning)
-    if stage == "per-class":
-        things = tune_classes(images, categories, last, score_floor=floor, shrinkage=shrinkage, groups=numbers)
-        pipelines["per_class"] = tune_stuff(images, categories, things, shrinkage=shrinkage, groups=numbers)
-        return Tuned(pipelines, {})
-    base = last if FORMS[settings.calibration].goes_on else pipelines["global"]
+    base = _last(before) if FORMS[settings.calibration].goes_on else before.pipelines["global"]
     found = tune_calibrated(
-        images, categories, base, form=settings.calibration, score_floor=floor, shrinkage=shrinkage, groups=numbers
+        counter.chosen(split.tuning, base.island_area_fraction),
+        counter.categories,
+        base,
+        form=settings.calibration,
+        score_floor=settings.score_floor,
+        shrinkage=settings.shrinkage,
+        groups=chosen_groups(groups, split.tuning),
     )
-    pipelines["calibrated"] = found.pipeline
-    pipelines["calibrated_by_rule"] = found.by_rule
-    pipelines["calibrated_one_cut"] = found.by_one_cut
     return Tuned(
-        pipelines,
+        {
+            **before.pipelines,
+            "calibrated": found.pipeline,
+            "calibrated_by_rule": found.by_rule,
+            "calibrated_one_cut": found.by_one_cut,
+        },
         {
             "rounds": found.rounds,
             "one_cut": found.one_cut,

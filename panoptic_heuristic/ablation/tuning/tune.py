@@ -18,7 +18,7 @@ from panoptic_heuristic.ablation.tuning.calibrated import DEFAULT_FORM
 from panoptic_heuristic.ablation.tuning.counters import Counter, RegionCounter
 from panoptic_heuristic.ablation.tuning.files import check_names
 from panoptic_heuristic.ablation.tuning.groups import Groups, group_numbers
-from panoptic_heuristic.ablation.tuning.images import load_images
+from panoptic_heuristic.ablation.tuning.images import Memory, load_images
 from panoptic_heuristic.ablation.tuning.photos import check_photos
 from panoptic_heuristic.ablation.tuning.pixel_counter import PixelCounter
 from panoptic_heuristic.ablation.tuning.pool import ImagePool, areas_of, check_distinct, is_exact
@@ -138,6 +138,7 @@ def tune(
             pool.stores,
             with_best_stuff=asks_best_stuff(pipeline) or asks_best_stuff(settings.untuned["default"]),
             calibrated=STAGES[2] in settings.stages,
+            memory=Memory(),
             workers=workers,
         )
         images = load(pipeline.island_area_fraction, progress=progress)

@@ -3,6 +3,7 @@ import pytest
 
 from panoptic_heuristic.ablation.regions.plan import ImageCounts
 from panoptic_heuristic.ablation.setting_counts import SettingCounts
+from panoptic_heuristic.ablation.tuning.ascents import Start
 from panoptic_heuristic.ablation.tuning.classes import choose, gains_of_changes, tune_classes, with_values
 from panoptic_heuristic.ablation.tuning.counts import count_pipelines, total_counts
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
@@ -21,8 +22,10 @@ def images_of(*drawings):
     return [drawn_image(*drawing, image_id=k) for k, drawing in enumerate(drawings)]
 
 
-def tuned(images, shrinkage=1.0, pipeline=GLOBAL, score_floor=0.05):
-    return tune_classes(images, CATEGORIES, pipeline, score_floor=score_floor, shrinkage=shrinkage)
+def tuned(images, shrinkage=1.0, pipeline=GLOBAL, score_floor=0.05, groups=None, categories=CATEGORIES):
+    start = Start(range(len(images)), pipeline, groups)
+    (found,) = tune_classes(images, categories, [start], score_floor=score_floor, shrinkage=shrinkage)
+    return found
 
 
 # The wrong ones are on void and would not count; this makes them count.
@@ -83,7 +86,7 @@ def test_each_move_raises_the_quality():
         before = total_pq(images, start, categories)
         qualities = []
         for shrinkage in (0.0, 1.0, 1e6):
-            pipeline = tune_classes(images, categories, start, score_floor=0.05, shrinkage=shrinkage)
+            pipeline = tuned(images, shrinkage, start, categories=categories)
             qualities.append(total_pq(images, pipeline, categories))
         assert qualities[0] >= before and qualities[1] >= before
         assert qualities[2] == before and pipeline == start
@@ -101,6 +104,31 @@ def test_no_threshold_below_the_floor():
     near = Pipeline(instances_score_thresh=0.23, stuff_area_thresh=0)
     assert tuned(images, pipeline=near, score_floor=0.05) != near
     assert tuned(images, pipeline=near, score_floor=0.21) == near
+
+
+def test_ascents_side_by_side_end_where_each_ends_alone(kernels):
+    """Though they share images, have other thresholds and rules, and groups of their own."""
+    scenes = small_scenes(8, image_size=(64, 80), instances=60)
+    images, categories = of_scenes(scenes).images, scenes[0].categories
+    pipelines = [Pipeline(Greedy(0.3), 0.3, 20), Pipeline(Greedy(0.8), 0.6, 40), Pipeline(PerPixel(), 0.5, 20)]
+    # Rules without small things are a family of their own.
+    pipelines.append(pipelines[0].replaced({"thing_area_thresh": 30}))
+    places = [range(8), (0, 1, 2, 5, 7), (3, 4, 5, 6), (1, 2, 3, 6, 7)]
+    starts = [Start(some, one) for some, one in zip(places, pipelines, strict=True)]
+    starts.append(Start(range(8), pipelines[1], (0, 0, 1, 1, 2, 2, 3, 3)))
+    together = tune_classes(images, categories, starts, score_floor=0.05, shrinkage=0.5)
+    for start, found in zip(starts, together, strict=True):
+        own = [images[place] for place in start.places]
+        assert found == tuned(own, 0.5, start.pipeline, groups=start.groups, categories=categories)
+    assert sum(found != start.pipeline for start, found in zip(starts, together, strict=True)) >= 3
+
+
+def test_an_ascent_sees_its_own_images_alone():
+    """Others may be such that no rule could count them."""
+    images = images_of(*[RIGHT] * 2, *[WRONG] * 10)
+    expected = tuned(images)
+    start = Start(range(1, 13), GLOBAL)
+    assert tune_classes([None, *images], CATEGORIES, [start], score_floor=0.05, shrinkage=1.0) == [expected]
 
 
 # --- the pieces ---
@@ -142,7 +170,7 @@ def test_images_of_one_group_are_one_image():
     images = images_of(*[RIGHT] * 5, *[WRONG] * 2)
 
     def found(groups):
-        return tune_classes(images, CATEGORIES, GLOBAL, score_floor=0.05, shrinkage=1.0, groups=groups)
+        return tuned(images, groups=groups)
 
     assert found(None) == found(range(7)) != GLOBAL
     assert found([0, 0, 0, 0, 0, 1, 2]) == found(None)

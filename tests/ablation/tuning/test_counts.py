@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from panoptic_heuristic.ablation.regions.plan import SettingsPlan
 from panoptic_heuristic.ablation.regions.single import settle_pipeline
 from panoptic_heuristic.ablation.tuning.counts import (
     best_of,
@@ -78,6 +79,21 @@ def test_regions_count_what_pixels_count(calibrated, claim):
             )
             assert count_pipeline(held, pipeline, CATEGORIES).tolist() == counts.tolist(), (seed, pipeline)
             assert held.gt.per_category(CATEGORIES).tolist() == segments.tolist()
+
+
+def test_plans_beside_each_other_count_what_each_counts():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        held, _ = of_random(random_image(seed), seed)
+        claims = (CLAIMS["greedy"], CLAIMS["class_aware"], CLAIMS["greedy"], CLAIMS["reclaim by area"])
+        parts = [
+            [random_pipeline(rng, calibrated, claim=claim) for claim in chosen]
+            for calibrated, chosen in ((False, claims), (False, claims[:1]), (True, claims[1:3]))
+        ]
+        plans = [SettingsPlan.of(part, CATEGORIES) for part in parts]
+        together, alone = SettingsPlan.beside(plans), [plan.count(held) for plan in plans]
+        assert together.size == 7
+        assert together.count(held).values.tolist() == np.concatenate([one.values for one in alone], axis=2).tolist()
 
 
 def test_scenes_count_the_same_calibrated():
