@@ -1,5 +1,4 @@
-"""Lists of JSON values as bytes: a tenth of a dict's cost beside what it says, and a page of memory is not touched by
-reading another.
+"""Lists of JSON values as bytes, which take about as much memory as their text, and half of what dicts do.
 
 Python counts the references to each value in the value itself. So worker processes, which share the parent's memory
 until it is written to, would soon have a copy each of all that they or the parent only look at.
@@ -8,7 +7,7 @@ until it is written to, would soon have a copy each of all that they or the pare
 import marshal
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Callable, Dict, Generic, Hashable, Iterable, Iterator, List, TypeVar
+from typing import Any, Callable, Dict, Generic, Hashable, Iterable, Iterator, List, Tuple, TypeVar
 
 Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
@@ -87,7 +86,7 @@ def packed(values: Iterable[Row]) -> Packed[Row]:
     return found
 
 
-def grouped(pairs: Iterable["tuple[Key, Any]"], make: Callable[[Any], Row]) -> Dict[Key, Packed[Row]]:
+def grouped(pairs: Iterable[Tuple[Key, Any]], make: Callable[[Any], Row]) -> Dict[Key, Packed[Row]]:
     """Packs what belongs to each key.
 
     Args:
