@@ -1,8 +1,9 @@
 """Named NumPy arrays in one file that knows when it is damaged.
 
 A file is one line, ``panoptic_heuristic arrays 2 <SHA-256 of the rest>``, a line of JSON that lists each array's name,
-type and shape, and one zlib stream of all of them. Equal arrays give equal bytes, and nothing is ever unpickled. Files
-of version 1, which hold NumPy's ``.npz`` after the first line, are read, too.
+type and shape, and two zlib streams: all whole numbers and bools, and all floating-point numbers. Equal arrays give
+equal bytes, and nothing is ever unpickled. Files of version 1, which hold NumPy's ``.npz`` after the first line, are
+read, too.
 """
 
 import hashlib
@@ -29,6 +30,10 @@ MAX_BYTES = 2**31
 # memory, in a sixth of its time.
 _LEVEL = 1
 
+# By whether they hold floating-point numbers. Of logits and masks' probabilities hardly anything repeats but single
+# bytes: not to look for more takes two fifths of the time, and makes files at most 2 % larger.
+_STRATEGIES = {False: zlib.Z_DEFAULT_STRATEGY, True: zlib.Z_RLE}
+
 _KINDS = "biuf"
 
 
@@ -45,9 +50,11 @@ def write_arrays(path: PathLike, arrays: Mapping[str, np.ndarray]) -> None:
     """
     ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     listed = [[name, array.dtype.str, array.shape] for name, array in ordered.items()]
-    packer = zlib.compressobj(_LEVEL)
-    packed = [packer.compress(_planes(array)) for array in ordered.values()]
-    content = b"".join([json.dumps(listed).encode("ascii"), b"\n", *packed, packer.flush()])
+    packed = [
+        _packed((array for array in ordered.values() if _is_float(array.dtype) == are_floats), strategy)
+        for are_floats, strategy in _STRATEGIES.items()
+    ]
+    content = b"".join([json.dumps(listed).encode("ascii"), b"\n", *packed])
     with written_whole(path) as temporary:
         temporary.write_bytes(_first_line(_NEWEST, content) + content)
 
@@ -109,14 +116,13 @@ def _arrays_of(content: bytes) -> Dict[str, np.ndarray]:
     forms = [(name, np.dtype(kind), tuple(shape)) for name, kind, shape in json.loads(listed)]
     sizes = [_bytes_of(dtype, shape) for _, dtype, shape in forms]
     _check_size(sum(sizes))
-    unpacker = zlib.decompressobj()
-    planes = unpacker.decompress(packed, sum(sizes) + 1)
-    if len(planes) != sum(sizes) or not unpacker.eof:
-        raise ValueError("its arrays are of other sizes than it says")
-    return {
-        name: _of_planes(part, dtype).reshape(shape)
-        for (name, dtype, shape), part in zip(forms, _cut(planes, sizes), strict=True)
-    }
+    planes: Dict[int, memoryview] = {}
+    for are_floats in _STRATEGIES:
+        places = [place for place, (_, dtype, _) in enumerate(forms) if _is_float(dtype) == are_floats]
+        some = [sizes[place] for place in places]
+        data, packed = _unpacked(packed, sum(some))
+        planes.update(zip(places, _cut(data, some), strict=True))
+    return {name: _of_planes(planes[k], dtype).reshape(shape) for k, (name, dtype, shape) in enumerate(forms)}
 
 
 def _arrays_of_npz(content: bytes) -> Dict[str, np.ndarray]:
@@ -145,6 +151,24 @@ def _cut(data: bytes, sizes: Iterable[int]) -> Iterator[memoryview]:
     for size in sizes:
         yield memoryview(data)[start : start + size]
         start += size
+
+
+def _is_float(dtype: np.dtype) -> bool:
+    return dtype.kind == "f"
+
+
+def _packed(arrays: Iterable[np.ndarray], strategy: int) -> bytes:
+    packer = zlib.compressobj(_LEVEL, strategy=strategy)
+    return b"".join([*(packer.compress(_planes(array)) for array in arrays), packer.flush()])
+
+
+def _unpacked(packed: bytes, size: int) -> Tuple[bytes, bytes]:
+    """So many bytes of a stream, which must be all that it holds; and what follows the stream."""
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(packed, size + 1)
+    if len(data) != size or not unpacker.eof:
+        raise ValueError("its arrays are of other sizes than it says")
+    return data, unpacker.unused_data
 
 
 def _planes(array: np.ndarray) -> np.ndarray:

@@ -4,9 +4,8 @@ Detectron2 writes both when it evaluates: ``coco_instances_results.json`` and
 ``sem_seg_predictions.json``. The format is described at https://cocodataset.org/#format-results.
 """
 
-from collections import defaultdict
 from pathlib import PurePath
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, TypeVar
+from typing import Any, Dict, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 
@@ -14,8 +13,10 @@ from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.bad_annotations import BadAnnotations, telling_the_remedy
 from panoptic_heuristic.formats.categories import Categories, is_integer
 from panoptic_heuristic.formats.coco_panoptic import PanopticImage
-from panoptic_heuristic.formats.files import PathLike, read_json
+from panoptic_heuristic.formats.files import PathLike
 from panoptic_heuristic.formats.image_ids import ImageId, is_image_id, twin_note
+from panoptic_heuristic.formats.json_lists import read_json_list
+from panoptic_heuristic.formats.packed import Packed, grouped
 from panoptic_heuristic.formats.rle import OverlapError, check_size, paint_masks, run_ends
 
 
@@ -54,7 +55,7 @@ Entry = TypeVar("Entry", InstanceEntry, MaskEntry)
 
 def read_instances(
     path: PathLike, images: Sequence[PanopticImage], categories: Categories, bad: Optional[BadAnnotations] = None
-) -> Dict[ImageId, List[InstanceEntry]]:
+) -> Dict[ImageId, Packed[InstanceEntry]]:
     """Reads the results of an instance head and holds them against images and categories.
 
     Args:
@@ -72,25 +73,27 @@ def read_instances(
     """
     bad = bad or BadAnnotations()
     image_of = {image.image_id: image for image in images}
-    grouped: Dict[ImageId, List[InstanceEntry]] = defaultdict(list)
-    for place, entry in enumerate(_entries(path)):
-        _check_entry(path, place, entry, "image_id")
-        category_id, score = entry["category_id"], entry.get("score")
-        image = _known_image(path, place, entry["image_id"], image_of)
-        if category_id not in categories:
-            raise InputError(f"{path}, entry {place}: category {category_id} is not among the categories")
-        if not categories[category_id].isthing:
-            raise InputError(f"{path}, entry {place}: category {category_id} is stuff; instances are things")
-        if not isinstance(score, (int, float)) or isinstance(score, bool):
-            raise InputError(f"{path}, entry {place}: 'score' must be a number, got {score!r}")
-        if _has_mask(entry, image, f"{path}, entry {place}", bad):
-            grouped[image.image_id].append(InstanceEntry(place, category_id, float(score), entry["segmentation"]))
-    return _readable(grouped, image_of, path, bad)
+
+    def checked() -> Iterator[Tuple[ImageId, tuple]]:
+        for place, entry in enumerate(_entries(path).taken_out()):
+            _check_entry(path, place, entry, "image_id")
+            category_id, score = entry["category_id"], entry.get("score")
+            image = _known_image(path, place, entry["image_id"], image_of)
+            if category_id not in categories:
+                raise InputError(f"{path}, entry {place}: category {category_id} is not among the categories")
+            if not categories[category_id].isthing:
+                raise InputError(f"{path}, entry {place}: category {category_id} is stuff; instances are things")
+            if not isinstance(score, (int, float)) or isinstance(score, bool):
+                raise InputError(f"{path}, entry {place}: 'score' must be a number, got {score!r}")
+            if _has_mask(entry, image, f"{path}, entry {place}", bad):
+                yield image.image_id, (place, category_id, float(score), entry["segmentation"])
+
+    return _readable(grouped(checked(), InstanceEntry._make), image_of, path, bad)
 
 
 def read_masks(
     path: PathLike, images: Sequence[PanopticImage], bad: Optional[BadAnnotations] = None
-) -> Dict[ImageId, List[MaskEntry]]:
+) -> Dict[ImageId, Packed[MaskEntry]]:
     """Reads the results of a semantic head and holds them against the images.
 
     Args:
@@ -109,19 +112,23 @@ def read_masks(
     """
     bad = bad or BadAnnotations()
     entries = _entries(path)
-    by_name = bool(entries) and isinstance(entries[0], dict) and "image_id" not in entries[0]
+    first = next(iter(entries), None)
+    by_name = isinstance(first, dict) and "image_id" not in first
     group_by = "file_name" if by_name else "image_id"
     image_of: Mapping[Any, PanopticImage] = {image.image_id: image for image in images}
     if by_name:
         names = (entry.get("file_name") for entry in entries if isinstance(entry, dict))
         image_of = _images_by_name(path, names, images)
-    grouped: Dict[ImageId, List[MaskEntry]] = defaultdict(list)
-    for place, entry in enumerate(entries):
-        _check_entry(path, place, entry, group_by)
-        image = _known_image(path, place, entry[group_by], image_of)
-        if _has_mask(entry, image, f"{path}, entry {place}", bad):
-            grouped[image.image_id].append(MaskEntry(place, entry["category_id"], entry["segmentation"]))
-    return _readable(grouped, {image.image_id: image for image in images}, path, bad)
+
+    def checked() -> Iterator[Tuple[ImageId, tuple]]:
+        for place, entry in enumerate(entries.taken_out()):
+            _check_entry(path, place, entry, group_by)
+            image = _known_image(path, place, entry[group_by], image_of)
+            if _has_mask(entry, image, f"{path}, entry {place}", bad):
+                yield image.image_id, (place, entry["category_id"], entry["segmentation"])
+
+    found = grouped(checked(), MaskEntry._make)
+    return _readable(found, {image.image_id: image for image in images}, path, bad)
 
 
 def map_of_masks(masks: Sequence[MaskEntry], height: int, width: int, where: Optional[str] = None) -> np.ndarray:
@@ -156,11 +163,8 @@ def map_of_masks(masks: Sequence[MaskEntry], height: int, width: int, where: Opt
         ) from None
 
 
-def _entries(path: PathLike) -> List[Any]:
-    entries = read_json(path)
-    if not isinstance(entries, list):
-        raise InputError(f"{path} is no COCO result file: expected a list, got {type(entries).__name__}")
-    return entries
+def _entries(path: PathLike) -> Packed[Any]:
+    return read_json_list(path, "COCO result file")
 
 
 def _check_entry(path: PathLike, place: int, entry: Any, image_key: str) -> None:
@@ -189,19 +193,20 @@ def _has_mask(entry: Mapping[str, Any], image: PanopticImage, where: str, bad: B
 
 
 def _readable(
-    grouped: Mapping[Any, List[Entry]], image_of: Mapping[Any, PanopticImage], path: PathLike, bad: BadAnnotations
-) -> Dict[Any, List[Entry]]:
+    found: Dict[ImageId, Packed[Entry]], image_of: Mapping[Any, PanopticImage], path: PathLike, bad: BadAnnotations
+) -> Dict[ImageId, Packed[Entry]]:
     """The entries of each image whose masks can be read; images without any are left out."""
     if bad.fate == "fail":
         # Most entries are dropped for their score before their masks are looked at.
-        return dict(grouped)
+        return found
     kept = {}
-    for image_id, entries in grouped.items():
-        image, segmentations = image_of[image_id], [entry.segmentation for entry in entries]
-        names = [f"{path}, entry {entry.place}" for entry in entries]
+    for image_id, entries in found.items():
+        image, unpacked = image_of[image_id], list(entries)
+        names = [f"{path}, entry {entry.place}" for entry in unpacked]
+        segmentations = [entry.segmentation for entry in unpacked]
         places = bad.readable(segmentations, image.height, image.width, names.__getitem__)
         if places:
-            kept[image_id] = [entries[k] for k in places]
+            kept[image_id] = entries.chosen(places)
     return kept
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import itertools
 import os
 import signal
@@ -63,6 +64,8 @@ def ordered_map(
         return
     # No multiprocessing.Pool: it waits for ever when a worker is killed, for want of memory say.
     executor = ProcessPoolExecutor(workers, initializer=_start, initargs=(function,))
+    # Looking for garbage writes to every object, and so would give each process a copy of all that they share.
+    gc.freeze()
     try:
         yield _results(executor, iter(jobs), chunk, workers * _CHUNKS_PER_WORKER)
     except BrokenProcessPool as error:
@@ -71,6 +74,7 @@ def ordered_map(
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+        gc.unfreeze()
 
 
 def keep_freed_memory() -> None:

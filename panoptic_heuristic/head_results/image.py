@@ -30,7 +30,7 @@ class ImageResults:
     """
 
     image: PanopticImage
-    instances: Tuple[InstanceEntry, ...]
+    instances: Sequence[InstanceEntry]
     semantics: Semantics
 
     def read(self, categories: Categories, meaning: LabelMeaning) -> Tuple[InstanceSet, Optional[SemanticMap]]:
@@ -46,7 +46,7 @@ class ImageResults:
         return self._instances(), self._semantics(categories, meaning)
 
     def _instances(self) -> InstanceSet:
-        image, entries = self.image, self.instances
+        image, entries = self.image, tuple(self.instances)
         with telling_the_remedy():
             return InstanceSet.from_rle(
                 [entry.segmentation for entry in entries],

@@ -15,6 +15,7 @@ from panoptic_heuristic.formats.coco_results import InstanceEntry, read_instance
 from panoptic_heuristic.formats.files import PathLike, inside, read_json
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.label_png import read_semantic_png
+from panoptic_heuristic.formats.packed import Packed
 from panoptic_heuristic.head_results.image import ImageResults, Semantics
 from panoptic_heuristic.head_results.labels import LabelMeaning, label_meaning
 
@@ -39,7 +40,7 @@ class Heads:
     categories: Categories
     category_entries: List[Any]
     meaning: LabelMeaning
-    instances: Mapping[ImageId, Sequence[InstanceEntry]]
+    instances: Mapping[ImageId, Packed[InstanceEntry]]
     semantics: Mapping[ImageId, Semantics]
     paths: Dict[str, Path]
 
@@ -51,12 +52,14 @@ class Heads:
 
     def of_image(self, image: PanopticImage) -> ImageResults:
         """The results for one of the images."""
-        found = tuple(self.instances.get(image.image_id, ()))
-        return ImageResults(image, found, self.semantics.get(image.image_id))
+        return ImageResults(image, self.instances.get(image.image_id, ()), self.semantics.get(image.image_id))
 
     def keeping(self, kept: Callable[[InstanceEntry], bool]) -> "Heads":
         """The same results without the instances that are not to be kept."""
-        instances = {image_id: tuple(filter(kept, entries)) for image_id, entries in self.instances.items()}
+        instances = {
+            image_id: entries.chosen([place for place, entry in enumerate(entries) if kept(entry)])
+            for image_id, entries in self.instances.items()
+        }
         return replace(self, instances=instances)
 
 

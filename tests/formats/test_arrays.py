@@ -121,6 +121,7 @@ def test_objects_are_neither_written_nor_unpickled(tmp_path):
         ('[["x", "<U1", [1]]]', bytes(4)),
         ('[["x", "|u1", [2]]]', bytes(1)),
         ('[["x", "|u1", [1]]]', bytes(2)),
+        ('[["x", "<f4", [1]]]', bytes(4)),
         ('[["x", "|u1", [-1]]]', bytes(1)),
         ('[["x", "|u1", [1.0]]]', bytes(1)),
         ('[["x", "|u1"]]', bytes(1)),
@@ -130,12 +131,23 @@ def test_objects_are_neither_written_nor_unpickled(tmp_path):
     ],
 )
 def test_a_list_that_does_not_fit_its_arrays(tmp_path, listed, data):
-    _write(tmp_path / "x.arrays", b"2", listed.encode() + b"\n" + zlib.compress(data))
+    _write(tmp_path / "x.arrays", b"2", listed.encode() + b"\n" + zlib.compress(data) + zlib.compress(b""))
     with pytest.raises(DamagedFileError, match="is damaged"):
         read_arrays(tmp_path / "x.arrays")
 
 
-@pytest.mark.parametrize("packed", [zlib.compress(bytes(9))[:-1], b"", b"no zlib"])
+NINE, NONE = zlib.compress(bytes(9)), zlib.compress(b"")
+
+
+def test_whole_numbers_come_before_floating_point_numbers_whatever_is_listed_first(tmp_path):
+    _write(tmp_path / "x.arrays", b"2", b'[["x", "<f4", [0]], ["y", "|u1", [9]]]\n' + NINE + NONE)
+    assert {name: array.tolist() for name, array in read_arrays(tmp_path / "x.arrays").items()} == {
+        "x": [],
+        "y": [0] * 9,
+    }
+
+
+@pytest.mark.parametrize("packed", [NINE[:-1] + NONE, NINE, NINE + NONE[:-1], b"", b"no zlib", NINE + b"no zlib"])
 def test_packed_arrays_that_are_cut_or_none(tmp_path, packed):
     _write(tmp_path / "x.arrays", b"2", b'[["x", "|u1", [9]]]\n' + packed)
     with pytest.raises(DamagedFileError, match="is damaged"):

@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import time
@@ -46,6 +47,16 @@ def test_results_are_in_order(workers, jobs):
     assert [(number, square) for number, square, _ in got] == [(k, k * k) for k in range(jobs)]
     here = {pid for _, _, pid in got} == {os.getpid()}
     assert here == (workers == 1) or not jobs
+
+
+def frozen(_):
+    return gc.get_freeze_count()
+
+
+def test_what_workers_share_is_left_alone_by_the_search_for_garbage_while_they_work():
+    with ordered_map(frozen, range(4), workers=2) as results:
+        assert min(results) > 10_000
+    assert gc.get_freeze_count() == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
