@@ -137,20 +137,6 @@ class TestKernel:
         assert torch.equal(found, expected) and found.dtype == expected.dtype
         assert met == expected_met and all(type(count) is int for pair in met for count in pair)
 
-    @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
-    def test_it_places_scenes_alike(self, threshold):
-        for seed in range(8):
-            scene = make_scene(seed, image_size=(60, 81), instances=60, empty=5)
-            ranked = tuple(np.argsort(-scene.scores).tolist())
-            self.assert_equal(scene.instances(), ranked, [threshold] * len(ranked))
-
-    @pytest.mark.parametrize("claimed, area", [(1, 10), (3, 10), (7, 10), (1, 3), (2, 3), (5, 7), (49, 50), (7, 7)])
-    def test_it_compares_fractions_in_float64(self, claimed, area):
-        masks = [row((0, 60), width=150), row((60 - claimed, 60 - claimed + area), width=150)]
-        instances = InstanceSet.from_bitmaps(masks, [0.9, 0.8], [CAT, CAT])
-        for threshold in (claimed / area, np.nextafter(claimed / area, 0)):
-            self.assert_equal(instances, (0, 1), [0.0, threshold])
-
     def test_none_empty_ones_and_one_pixel(self):
         instances = InstanceSet.from_bitmaps([row(width=1), row((0, 1), width=1)], [0.9, 0.8], [CAT, CAT])
         for ranked in ((), (0,), (1,), (0, 1), (1, 1)):
@@ -175,8 +161,9 @@ class TestKernel:
             place_on_cpu(instances, (0,), [1.0])
 
 
+@pytest.mark.usefixtures("kernels")
 class TestOnADevice:
-    """The GPU's way to place instances runs on the CPU too, and must give what the CPU's own way gives."""
+    """The GPU's way to place instances runs on the CPU too, and must give what the CPU's own ways give."""
 
     def assert_equal(self, instances, ranked, thresholds):
         expected, met = place_on_cpu(instances, ranked, thresholds)
