@@ -68,12 +68,12 @@ class MaskPaster:
         return self._boxes.tolist()
 
     @cached_property
-    def _rois(self) -> Optional["_Rois"]:
-        return _rois(self._probabilities, self._boxes)
+    def _rois(self) -> Optional["Rois"]:
+        return Rois.of(self._probabilities, self._boxes)
 
 
-class _Rois(NamedTuple):
-    """What masks are made of, as the fast way takes it: float32 arrays in row order.
+class Rois(NamedTuple):
+    """What masks are made of, as kernels take it: float32 arrays in row order. Get one from :meth:`of`.
 
     Attributes:
         probabilities: (N, M, M) in [0, 1].
@@ -83,24 +83,48 @@ class _Rois(NamedTuple):
     probabilities: np.ndarray
     boxes: np.ndarray
 
+    @classmethod
+    def of(cls, probabilities: Tensor, boxes: Tensor) -> Optional["Rois"]:
+        """None if the numbers are for the slow way: of another device or dtype, out of [0, 1], or in huge boxes."""
+        if probabilities.device.type != "cpu" or probabilities.dtype != torch.float32 or not probabilities.numel():
+            return None
+        (low, high), (least, largest) = extremes(probabilities), extremes(boxes)
+        if not (low >= 0 and high <= 1 and max(-least, largest) < _LARGEST_CORNER):
+            return None
+        return cls(np.ascontiguousarray(probabilities.numpy()), np.ascontiguousarray(boxes.numpy()))
+
     @property
     def size(self) -> int:
         """M."""
         return self.probabilities.shape[1]
 
+    @property
+    def guard(self) -> float:
+        """More than a value of ours and the reference's differ by."""
+        return _GUARD * self.size
 
-def _rois(probabilities: Tensor, boxes: Tensor) -> Optional[_Rois]:
-    """None if the numbers are for the slow way: of another device or dtype, out of [0, 1], or in huge boxes."""
-    if probabilities.device.type != "cpu" or probabilities.dtype != torch.float32 or not probabilities.numel():
-        return None
-    (low, high), (least, largest) = extremes(probabilities), extremes(boxes)
-    if not (low >= 0 and high <= 1 and max(-least, largest) < _LARGEST_CORNER):
-        return None
-    return _Rois(np.ascontiguousarray(probabilities.numpy()), np.ascontiguousarray(boxes.numpy()))
+    def values_at(self, which: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The probabilities of some masks at one pixel each, as :func:`.paste.paste` has them.
+
+        Args:
+            which: (D,) the mask.
+            columns: (D,) the pixel.
+            rows: likewise.
+
+        Returns:
+            (D,) float32.
+        """
+        values = np.empty(len(which), dtype=np.float32)
+        if len(which):
+            x0, y0, x1, y1 = self.boxes[which].T
+            x, y = places_in_box(columns.astype(np.float32), x0, x1), places_in_box(rows.astype(np.float32), y0, y1)
+            order, (named, counts) = which.argsort(kind="stable"), np.unique(which, return_counts=True)
+            values[order] = _reference(self.probabilities[named], counts, np.stack([x, y], axis=1)[order])
+        return values
 
 
 def _fast_masks(
-    rois: _Rois, indices: Sequence[int], windows: Sequence[Optional[Tuple[int, int, int, int]]]
+    rois: Rois, indices: Sequence[int], windows: Sequence[Optional[Tuple[int, int, int, int]]]
 ) -> List[Pasted]:
     """The same masks as by :func:`.paste.paste`, by the windows that :func:`.paste.window_of` gives."""
     crops, sizes = [], [0]
@@ -124,10 +148,9 @@ def _fast_masks(
 _CROP = _PLACE, _LEFT, _TOP, _WIDTH, _HEIGHT, _DOUBTFUL_PIXELS = range(6)
 
 
-def _painted(rois: _Rois, crops: np.ndarray, pixels: int) -> Tensor:
+def _painted(rois: Rois, crops: np.ndarray, pixels: int) -> Tensor:
     """(P,) bool: the pixels of (K, 6) crops, whose last column gets the number of doubtful ones."""
-    guard = _GUARD * rois.size
-    low, high = MASK_THRESHOLD - guard, MASK_THRESHOLD + guard
+    low, high = MASK_THRESHOLD - rois.guard, MASK_THRESHOLD + rois.guard
     kernel = native.function("ph_paste", _PASTE_ARGUMENTS)
     painted = np.empty(pixels, dtype=np.uint8)
     if kernel is None:
@@ -146,17 +169,13 @@ def _painted(rois: _Rois, crops: np.ndarray, pixels: int) -> Tensor:
 _PASTE_ARGUMENTS = c_void_p, c_int64, c_void_p, c_void_p, c_int64, c_float, c_float, c_void_p, c_void_p
 
 
-def _settle(painted: np.ndarray, rois: _Rois, crops: np.ndarray) -> None:
+def _settle(painted: np.ndarray, rois: Rois, crops: np.ndarray) -> None:
     """Decides the doubtful pixels as the reference does."""
     pixels, sizes = (painted == _DOUBTFUL).nonzero()[0], crops[:, _WIDTH] * crops[:, _HEIGHT]
     owners = np.repeat(np.arange(len(crops)), crops[:, _DOUBTFUL_PIXELS])
     rows, columns = np.divmod(pixels - (sizes.cumsum() - sizes)[owners], crops[owners, _WIDTH])
-    x0, y0, x1, y1 = rois.boxes[crops[owners, _PLACE]].T
-    x = places_in_box((crops[owners, _LEFT] + columns).astype(np.float32), x0, x1)
-    y = places_in_box((crops[owners, _TOP] + rows).astype(np.float32), y0, y1)
-    some = crops[crops[:, _DOUBTFUL_PIXELS] > 0]
-    values = _reference(rois.probabilities[some[:, _PLACE]], some[:, _DOUBTFUL_PIXELS], np.stack([x, y], axis=1))
-    painted[pixels] = values >= MASK_THRESHOLD
+    columns, rows = crops[owners, _LEFT] + columns, crops[owners, _TOP] + rows
+    painted[pixels] = rois.values_at(crops[owners, _PLACE], columns, rows) >= MASK_THRESHOLD
 
 
 def _reference(probabilities: np.ndarray, counts: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -175,7 +194,7 @@ def _reference(probabilities: np.ndarray, counts: np.ndarray, where: np.ndarray)
 _LARGEST_PRODUCT = 2**18
 
 
-def _paint_by_products(painted: np.ndarray, rois: _Rois, crops: np.ndarray, low: float, high: float) -> None:
+def _paint_by_products(painted: np.ndarray, rois: Rois, crops: np.ndarray, low: float, high: float) -> None:
     """Fills the pixels of crops without kernels: interpolating is two products with matrices, along either axis."""
     begin = 0
     for crop in crops:
