@@ -16,6 +16,7 @@ from panoptic_heuristic.formats.coco_panoptic import VOID_ID, PanopticMap, as_id
 from panoptic_heuristic.formats.image_ids import ImageId
 from panoptic_heuristic.formats.label_divisor import LabelDivisorForm
 from panoptic_heuristic.formats.panoptic_pairs import ImagePair, read_map
+from panoptic_heuristic.formats.runs import segment_ids
 from panoptic_heuristic.formats.workers import ordered_map
 from panoptic_heuristic.quality.comparison import Comparison, compare_maps
 from panoptic_heuristic.quality.counts import repeated_crowds
@@ -153,7 +154,7 @@ def _warnings(
             yield "area", f"{where}: the JSON says area {segment['area']!r}; counted are the PNG's {area} pixels"
     if comparison.unlisted_pixels:
         listed = {VOID_ID, *(segment["id"] for segment in gt_segments)}
-        unlisted = [value for value in np.unique(as_ids(comparison.maps[0])).tolist() if value not in listed]
+        unlisted = [value for value in segment_ids(as_ids(comparison.maps[0])).tolist() if value not in listed]
         some = ", ".join(map(str, unlisted[:_FEW]))
         text = f"the JSON does not list {len(unlisted)} of its segments ({some}); they are neither void nor a segment"
         yield "unlisted", f"{pair.gt.path}: {text}"

@@ -18,6 +18,7 @@ from panoptic_heuristic.ablation.cache.fuse import read_cached_photo
 from panoptic_heuristic.ablation.explorer.arrays import packed, packed_map
 from panoptic_heuristic.ablation.regions.regions import NOTHING_SAID, Regions, sums
 from panoptic_heuristic.ablation.regions.store import RegionStore
+from panoptic_heuristic.formats.runs import numbered_segments
 from panoptic_heuristic.fusion import Calibrated, Power
 
 
@@ -113,8 +114,7 @@ def _merged(maps: Sequence[np.ndarray]) -> Tuple[np.ndarray, List[np.ndarray]]:
     """
     merged = maps[0].astype(np.int64)
     for one in maps[1:]:
-        _, numbers = np.unique(merged * (int(one.max()) + 1) + one, return_inverse=True)
-        merged = numbers.reshape(merged.shape)
+        _, merged = numbered_segments(merged * (int(one.max()) + 1) + one)
     some_pixel = np.empty(int(merged.max()) + 1, dtype=np.int64)
     some_pixel[merged] = np.arange(merged.size).reshape(merged.shape)
     return merged, [one.reshape(-1)[some_pixel] for one in maps]
