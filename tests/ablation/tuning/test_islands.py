@@ -15,6 +15,7 @@ from panoptic_heuristic.ablation.tuning.settings import TUNED_PIPELINES
 from panoptic_heuristic.ablation.tuning.tune import tune
 from panoptic_heuristic.fusion import Pipeline
 from tests.ablation.small_caches import small_scenes, write_cache, write_gt
+from tests.ablation.tuning.generators import returned
 from tests.ablation.tuning_images import fused_pq
 
 START = Pipeline(instances_score_thresh=0.4, stuff_area_thresh=50)
@@ -47,15 +48,6 @@ def counter_of(store, first=0.0, loaded=None):
     return RegionCounter(load(first), store.cache.manifest.categories, load=load)
 
 
-def run(generator):
-    """What a generator returns."""
-    while True:
-        try:
-            next(generator)
-        except StopIteration as stop:
-            return stop.value
-
-
 def pq(store, pipeline, places):
     images = load_images([store], pipeline.island_area_fraction, with_best_stuff=False, calibrated=False)
     categories = store.cache.manifest.categories
@@ -64,7 +56,7 @@ def pq(store, pipeline, places):
 
 def test_each_pipeline_gets_the_best_size_on_its_own_images(store):
     splits = [(0, 1, 2), (3, 4), (5,)]
-    found = run(tune_islands([START] * 3, splits, counter_of(store)))
+    found = returned(tune_islands([START] * 3, splits, counter_of(store)))
     for places, one in zip(splits, found, strict=True):
         tried = [START.replaced({"island_area_fraction": fraction}) for fraction in ISLAND_AREA_FRACTIONS]
         assert one == max(tried, key=lambda pipeline: pq(store, pipeline, places))
@@ -76,7 +68,7 @@ def test_of_equal_ones_the_own_size_stays(store, monkeypatch, own):
     # No island has less than a pixel, so that these sizes change nothing.
     monkeypatch.setattr(islands, "ISLAND_AREA_FRACTIONS", (0.0, 1e-6, 1e-5))
     start = START.replaced({"island_area_fraction": own})
-    (found,) = run(tune_islands([start], [range(6)], counter_of(store, own)))
+    (found,) = returned(tune_islands([start], [range(6)], counter_of(store, own)))
     best = max((start, START), key=lambda pipeline: pq(store, pipeline, range(6)))
     assert found == best
     assert found == start or pq(store, START, range(6)) > pq(store, start, range(6))
@@ -85,7 +77,7 @@ def test_of_equal_ones_the_own_size_stays(store, monkeypatch, own):
 def test_images_of_sizes_that_no_pipeline_has_are_let_go(store):
     loaded = []
     counter = counter_of(store, loaded=loaded)
-    (found,) = run(tune_islands([START], [range(6)], counter))
+    (found,) = returned(tune_islands([START], [range(6)], counter))
     assert loaded == [*ISLAND_AREA_FRACTIONS]
     assert len(counter.chosen([0], found.island_area_fraction)) == len(counter.chosen([0], 0.0)) == 1
     for fraction in set(ISLAND_AREA_FRACTIONS) - {0.0, found.island_area_fraction}:
@@ -97,8 +89,8 @@ def test_pipelines_of_several_sizes_are_counted_together_and_one_by_one(store):
     pipelines = [START.replaced({"island_area_fraction": size}) for size in (0.01, 0.0, 0.05, 0.01)]
     pipelines[3] = pipelines[3].replaced({"instances_score_thresh": 0.1})
     counter = counter_of(store)
-    (total,) = run(counter.totals([((1, 3), pipelines)]))
-    (each,) = run(counter.each([((1, 3), pipelines)]))
+    (total,) = returned(counter.totals([((1, 3), pipelines)]))
+    (each,) = returned(counter.each([((1, 3), pipelines)]))
     assert (sum(each[1:], each[0]).iou_sum == total.iou_sum).all() and total.images == len(each) == 2
     found = 100 * pq_of(total, counter.categories)
     image_ids = [store.image_ids[place] for place in (1, 3)]

@@ -9,6 +9,7 @@ from panoptic_heuristic.fusion.presets import preset_rules
 from panoptic_heuristic.quality import add_counts
 from tests.ablation.comparing_caches import IMAGES, PRESETS, STUFF_FLOOR, counts_of, write_cache_with_logits
 from tests.ablation.small_caches import write_gt
+from tests.ablation.tuning.generators import finished
 
 
 def test_one_image(store):
@@ -86,16 +87,3 @@ def test_a_rule_that_lacks_something_fails_alone(store):
     (total,), _ = finished(counter.totals([((0,), (PRESETS["first"], lacking))]))
     assert set(counter.failed) == {lacking} and "mask_quality" in counter.failed[lacking]
     assert total.of_setting(0, store.cache.manifest.categories) == counts_of(store, 0, PRESETS["first"])
-
-
-def finished(generator):
-    """The value that a generator returns, and the number of times it yields."""
-    steps = 0
-    while True:
-        try:
-            next(generator)
-        except StopIteration as end:
-            return end.value, steps
-        steps += 1
-
-

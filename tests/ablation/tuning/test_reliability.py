@@ -3,6 +3,7 @@ import pytest
 from panoptic_heuristic.ablation.tuning.counters import RegionCounter
 from panoptic_heuristic.ablation.tuning.reliability import BINS, bins_of, count_reliability, reliability_sums
 from panoptic_heuristic.fusion import Calibrated, Pipeline
+from tests.ablation.tuning.generators import returned
 from tests.ablation.tuning_images import CATEGORIES, drawn_image
 
 # The probability is the score.
@@ -35,11 +36,8 @@ def test_predicted_and_observed_of_a_drawing():
 
 def test_requests_are_added():
     counter = RegionCounter(IMAGES, CATEGORIES)
-    steps = count_reliability(counter, [([0], PIPELINE), ([1], PIPELINE)])
-    with pytest.raises(StopIteration) as stopped:
-        while True:
-            next(steps)
-    assert [vars(one) for one in stopped.value.value] == [
+    found = returned(count_reliability(counter, [([0], PIPELINE), ([1], PIPELINE)]))
+    assert [vars(one) for one in found] == [
         vars(one) for one in bins_of(reliability_sums(IMAGES, PIPELINE))
     ]
 

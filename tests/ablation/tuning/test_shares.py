@@ -5,6 +5,7 @@ from panoptic_heuristic.ablation.tuning.counts import total_counts
 from panoptic_heuristic.ablation.tuning.shares import MOST_OF_SHARE, Share, Together, shares_of
 from panoptic_heuristic.fusion import Greedy, PerPixel, Pipeline
 from tests.ablation.small_caches import small_scenes
+from tests.ablation.tuning.generators import returned
 from tests.ablation.tuning_images import of_scenes
 
 LOW, MIDDLE, HIGH = (Pipeline(Greedy(value), 0.3, 20) for value in (0.1, 0.5, 0.9))
@@ -33,8 +34,8 @@ def test_requests_that_overlap_get_the_counts_that_each_has_alone():
     scenes = small_scenes(4)
     images, categories = of_scenes(scenes).images, scenes[0].categories
     requests = [([0, 1, 2], [LOW, HIGH]), ([1, 2, 3], [HIGH, MIDDLE]), ([3], [LOW]), ([], [LOW])]
-    totals = answer_of(RegionCounter(images, categories).totals(requests))
-    each = answer_of(RegionCounter(images, categories).each(requests))
+    totals = returned(RegionCounter(images, categories).totals(requests))
+    each = returned(RegionCounter(images, categories).each(requests))
     for (places, pipelines), total, of_image in zip(requests, totals, each, strict=True):
         assert same_counts(total, total_counts([images[place] for place in places], pipelines, categories))
         for place, counts in zip(places, of_image, strict=True):
@@ -55,14 +56,6 @@ def test_a_varied_plan_counts_what_its_pipelines_would():
                 expected, found = plan.count(image), varied.count(image)
                 assert expected.places.tolist() == found.places.tolist()
                 assert expected.values.tolist() == found.values.tolist()
-
-
-def answer_of(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def same_counts(one, other):
