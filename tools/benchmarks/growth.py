@@ -16,9 +16,9 @@ from tqdm import tqdm
 from benchmarks.growing.commands import COMMANDS, command_line
 from benchmarks.growing.inputs import write_inputs
 from benchmarks.growing.measuring import Usage, measured
+from panoptic_heuristic.cli.arguments import add_workers_argument, whole_number
 from panoptic_heuristic.errors import InputError
 from panoptic_heuristic.formats.files import write_json
-from panoptic_heuristic.formats.workers import default_workers
 
 # The images of COCO's train2017.
 MANY = 118_000
@@ -32,20 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", type=int, nargs="+", default=[100, 1000], help="how many, ascending (default: 100 1000)"
     )
-    parser.add_argument("--detections", type=int, default=100, help="instances per image (default: %(default)s)")
+    parser.add_argument(
+        "--detections", type=whole_number(0), default=100, help="instances per image (default: %(default)s)"
+    )
     parser.add_argument(
         "--folder", type=Path, default=Path("output/growth"), help="for all files, about 0.4 MB per image and count"
     )
     parser.add_argument("--commands", nargs="+", choices=COMMANDS, help="measure these again, and no others")
-    parser.add_argument("--workers", type=int, default=default_workers(), help="of each command (default: %(default)s)")
+    add_workers_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measures what is missing and prints the table."""
     if args.images[0] < 5 or any(a >= b for a, b in zip(args.images, args.images[1:], strict=False)):
         raise InputError("--images must be ascending numbers, 5 or more")
-    if args.detections < 0 or args.workers < 1:
-        raise InputError("--detections must be at least 0, --workers at least 1")
     found: Measured = {}
     for count in args.images:
         own = write_inputs(args.folder, count, detections=args.detections, workers=args.workers)
